@@ -1,0 +1,281 @@
+//! Everything that the two machines say and hear. Plain data: no chunk, clock, thread or socket is in here.
+//!
+//! Each machine has one `Event` (what happened) and one `Action` (what the shell must do). Messages between the machines
+//! are [`ToWorker`] and [`ToScheduler`]; a shell may delay, double or lose them together with the worker, but delivers the
+//! messages of one sender to one receiver in order.
+
+use std::sync::Arc;
+
+use partita_graph::{Failure, Graph, Key, Layer};
+
+/// Microseconds since the shell started. Only differences have a meaning.
+pub type Tick = u64;
+
+/// A worker as the scheduler numbers it. A number is never used for a second process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct WorkerId(pub u32);
+
+/// One submitted graph and the interest in its results.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RunId(pub u64);
+
+/// Which try of a task, from 1. A message that carries an old attempt is dropped at the door.
+pub type Attempt = u32;
+
+/// One chunk that a task reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Input {
+    /// The chunk.
+    pub key: Key,
+    /// The part of it that is read, when it is a shuffle's split.
+    pub part: Option<u32>,
+    /// Size of the whole chunk in bytes.
+    pub nbytes: u64,
+    /// Who has it. Empty when the receiving worker has it itself.
+    pub holders: Vec<WorkerId>,
+}
+
+/// A task given to a worker.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The task.
+    pub key: Key,
+    /// Which try.
+    pub attempt: Attempt,
+    /// Its layer: kernel and arguments.
+    pub layer: Arc<Layer>,
+    /// Its inputs, one list for each edge of the layer, in the order of the wiring.
+    pub inputs: Vec<Vec<Input>>,
+    /// Lower runs first; by it a worker orders what is ready.
+    pub priority: u64,
+    /// Expected bytes of the result, learned from the layer's finished tasks.
+    pub expected: u64,
+}
+
+/// From the scheduler to one worker.
+#[derive(Clone, Debug)]
+pub enum ToWorker {
+    /// Gather the inputs, run the task, keep the result, say so.
+    Assign(Assignment),
+    /// Drop these chunks; nobody needs them.
+    Free(Vec<Key>),
+    /// The result of this try is no longer wanted: do not start it, tell it to stop if it runs.
+    Abandon(Key, Attempt),
+}
+
+/// From a worker to the scheduler.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ToScheduler {
+    /// The task ran and its chunk is stored here.
+    Finished {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// Size of the result.
+        nbytes: u64,
+        /// How long the operator ran, in microseconds.
+        micros: u64,
+        /// Remarks for the user.
+        notes: Vec<String>,
+    },
+    /// The task ran and failed.
+    Failed {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// Why.
+        failure: Failure,
+    },
+    /// An input could not be had from any holder that the assignment named: the try is given back.
+    MissingInput {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// The chunk that is not there.
+        input: Key,
+        /// Who was asked for it in vain.
+        asked: Vec<WorkerId>,
+    },
+    /// A chunk was fetched from a peer and is kept here too.
+    Replicated(Key),
+    /// A chunk that was stored here can no longer be read (its spill file is gone or damaged).
+    Lost(Key),
+    /// What the worker holds, for people and for placement.
+    Memory {
+        /// Bytes of chunks in memory.
+        managed: u64,
+        /// Bytes of chunks on disk.
+        spilled: u64,
+        /// True while it starts nothing because memory is full.
+        paused: bool,
+    },
+}
+
+/// Why a worker is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gone {
+    /// It died: tasks that were executing are suspects.
+    Died,
+    /// It left on request: nobody is blamed.
+    Retired,
+}
+
+/// What can happen to the scheduler.
+#[derive(Clone, Debug)]
+pub enum SchedulerEvent {
+    /// A worker arrived, empty.
+    Joined {
+        /// Its number, new.
+        worker: WorkerId,
+        /// How many tasks it runs at a time.
+        threads: u32,
+    },
+    /// A worker is gone; nothing from it will be heard any more, and what is still heard is stale.
+    WorkerGone {
+        /// Which.
+        worker: WorkerId,
+        /// Why.
+        reason: Gone,
+    },
+    /// Compute the wanted keys of the graph and keep them until the run is released.
+    Submit {
+        /// A new number, chosen by the shell.
+        run: RunId,
+        /// Already validated and optimized.
+        graph: Arc<Graph>,
+    },
+    /// The run is no longer wanted; what it alone wanted is stopped and dropped.
+    Cancel(RunId),
+    /// Its results are no longer wanted.
+    Release(RunId),
+    /// A worker says something.
+    Said(WorkerId, ToScheduler),
+    /// Time passed; sent about ten times a second while anything waits.
+    Tick,
+}
+
+/// What the scheduler wants done.
+#[derive(Clone, Debug)]
+pub enum SchedulerAction {
+    /// Deliver to a worker.
+    Send(WorkerId, ToWorker),
+    /// All wanted keys of the run are stored.
+    RunDone(RunId),
+    /// The run failed; it holds nothing any more.
+    RunFailed(RunId, Failure),
+    /// A remark for the user of the run, each text once for a run.
+    Note(RunId, String),
+    /// The peer broke the protocol; close the connection and report it as gone.
+    Disconnect(WorkerId, &'static str),
+}
+
+/// What can happen to a worker.
+#[derive(Clone, Debug)]
+pub enum WorkerEvent {
+    /// The scheduler says something.
+    Heard(ToWorker),
+    /// An operator ended well and the shell has stored its chunk.
+    Ran {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// Size of the result.
+        nbytes: u64,
+        /// False for values that cannot be spilled.
+        spillable: bool,
+        /// How long it ran.
+        micros: u64,
+        /// Remarks for the user.
+        notes: Vec<String>,
+    },
+    /// An operator failed.
+    RunFailed {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// Why.
+        failure: Failure,
+    },
+    /// A fetch came back with the chunk, which the shell has stored under the key (or key and part).
+    Fetched {
+        /// The chunk.
+        key: Key,
+        /// The part.
+        part: Option<u32>,
+        /// Size of what arrived.
+        nbytes: u64,
+    },
+    /// A fetch came back without it: the peer is gone or has no such chunk.
+    FetchFailed {
+        /// The chunk.
+        key: Key,
+        /// The part.
+        part: Option<u32>,
+        /// Who was asked.
+        from: WorkerId,
+    },
+    /// A chunk is on disk and out of memory.
+    Spilled {
+        /// The chunk.
+        key: Key,
+        /// Its size on disk.
+        disk: u64,
+    },
+    /// A chunk could not be written; it is still in memory.
+    SpillFailed {
+        /// The chunk.
+        key: Key,
+    },
+    /// A spilled chunk is back in memory.
+    Loaded {
+        /// The chunk.
+        key: Key,
+        /// Bytes in memory now (0 for a memory map that costs nothing).
+        nbytes: u64,
+    },
+    /// A spilled chunk could not be read back.
+    LoadFailed {
+        /// The chunk.
+        key: Key,
+    },
+    /// The process's resident memory as measured by the shell.
+    Measured {
+        /// Resident set size in bytes.
+        rss: u64,
+    },
+}
+
+/// What a worker wants done.
+#[derive(Clone, Debug)]
+pub enum WorkerAction {
+    /// Deliver to the scheduler.
+    Send(ToScheduler),
+    /// Run it now on a thread of the pool; all inputs are in the store. Answer with `Ran` or `RunFailed`.
+    Execute(Arc<Assignment>),
+    /// Tell the running operator of this try that nobody wants its result. It still answers.
+    Interrupt(Key, Attempt),
+    /// Fetch from a peer. Answer with `Fetched` or `FetchFailed`.
+    Fetch {
+        /// Whom to ask.
+        from: WorkerId,
+        /// The chunk.
+        key: Key,
+        /// The part.
+        part: Option<u32>,
+    },
+    /// Write the chunk to disk and drop it from memory. Answer with `Spilled` or `SpillFailed`.
+    Spill(Key),
+    /// Bring a spilled chunk back. Answer with `Loaded` or `LoadFailed`.
+    Load(Key),
+    /// Drop the chunk wherever it is, memory and disk.
+    Drop(Key),
+    /// Drop a fetched part.
+    DropPart(Key, u32),
+    /// Say once to the user, for example that the spill folder is full.
+    Warn(String),
+}

@@ -1,0 +1,287 @@
+//! Failures as data. A failure is built where it is known, travels through every layer unchanged, and is printed once.
+//!
+//! It refuses to know executors and formats: a code, words for a person, places, a fix.
+
+use std::fmt;
+use std::panic::Location;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $title:literal, $page:literal;)*) => {
+        /// The kind of a failure. Each has a page: `partita explain E0107`.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Code { $(#[doc = $title] $name = $number,)* }
+
+        impl Code {
+            /// Every code, in order of number.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+
+            /// One line: what the code stands for.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+
+            /// The page that `partita explain` prints: what happened, why, what to do.
+            pub fn page(self) -> &'static str {
+                match self { $(Code::$name => $page,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    NoSuchFile = 101, "a path does not exist",
+        "The path was looked up before any task was made, and nothing is there.\nCheck the spelling and the working directory; relative paths start at the directory in which the program runs.";
+    IsDirectory = 102, "a path is a directory, not a file",
+        "A reader was given a directory. Name the files in it with a pattern, for example \"data/*.csv\".";
+    NoMatch = 103, "a pattern matches no file",
+        "The pattern is well formed, but no file matches it. `*` matches within one folder, `**` through folders, `?` one character, `[ab]` one of several.";
+    Unreadable = 104, "a file or object could not be read",
+        "The storage refused or broke off. Temporary refusals were retried with growing pauses first; the cause says what the storage answered last.";
+    EmptyInput = 105, "the input holds no header and no data",
+        "A file of zero bytes has no columns. If an empty file among others is normal for you, nothing needs to be done: only an input that is empty altogether is refused.";
+    DuplicateColumn = 106, "two columns would have the same name",
+        "Column names identify columns, so each may occur once. Rename one of them, or give one an alias.";
+    ColumnNotFound = 107, "a column does not exist",
+        "The schema is known at every step, so this is found before any work starts. Names are case-sensitive and are never changed behind your back.";
+    InvalidOption = 108, "an option has a value that cannot be used",
+        "The message names the option, the value and what would be accepted.";
+    TypeMismatch = 109, "an expression does not fit the type of its column",
+        "The operation is not defined for the column's type, for example the mean of text. Cast the column or leave it out.";
+    Parse = 110, "a cell is not what its column's type says",
+        "You declared the type of the column, and a cell does not fit. The message shows file, byte, row and cell. Declare a wider type, or add the text to the null values.";
+    RaggedRow = 111, "a row has more or fewer fields than the header",
+        "No row is dropped or padded silently. A stray separator, a quote that is never closed or the wrong separator are the usual reasons.";
+    InvalidUtf8 = 112, "text is not valid UTF-8",
+        "The file was probably written in another encoding. Convert it, or read it with `encoding(Encoding::Lossy)`, which replaces what cannot be decoded.";
+    SchemaMismatch = 113, "files of one input do not have the same columns",
+        "All files of one input are one table, so their headers must agree in names and order.";
+    Unsupported = 114, "an operation is not available here",
+        "The message says what is missing and what can be written instead.";
+    Corrupt = 115, "compressed data is damaged or cut off",
+        "The file could not be decompressed to its end.";
+    KilledWorker = 201, "a task was running each time a worker died",
+        "The task was running on several workers when they died, so it is no longer tried. Memory is the usual reason: smaller blocks or a larger limit help.";
+    Panicked = 202, "a task panicked",
+        "User code or a library inside a task panicked. Other tasks are not touched; the message is the panic's own.";
+    Cancelled = 203, "the computation was cancelled",
+        "It was interrupted or its handle was cancelled. Nothing was left behind.";
+    MemoryTooSmall = 204, "a task needs more memory than the limit allows",
+        "One chunk with its inputs does not fit under the limit. Use smaller blocks or a larger limit.";
+    NoWorkers = 205, "no worker can run the task",
+        "Nothing is connected, or nothing that fits the task's restrictions.";
+    BlockingInAsync = 206, "a blocking call inside an asynchronous runtime",
+        "Blocking the only thread of a current-thread runtime would stop it for good. Use the asynchronous twin: `.compute_async().await`.";
+    SpillFailed = 207, "spilled data could not be written or read back",
+        "The folder for spilled data is full, read-only or gone. Give another with `local_directory`.";
+    UnknownOperator = 208, "an operator is not registered in this program",
+        "The graph names an operator that this program does not contain. Start the worker from the program that defines it.";
+    ClosureOnCluster = 209, "a closure cannot be sent to other processes",
+        "Closures run in this process only. Make it a named function with `#[task]`.";
+    UserFunction = 301, "a user's function returned an error",
+        "The function ran and returned an error; the cause is the function's own.";
+    WrongInference = 302, "a column's type was guessed wrong",
+        "The type was inferred from a sample and later data did not fit. The run widens the column (integer, then float, then text) by itself and says so; declare the type to avoid the second pass.";
+    Internal = 900, "a fault of partita's own",
+        "This should not happen. Please report it with the message.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "E{:04}", *self as u16)
+    }
+}
+
+/// A line of the user's own program, and the step that it wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file as the compiler saw it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// The step, for example `.filter(…)`.
+    pub step: String,
+}
+
+impl Origin {
+    /// The caller's place; use it under `#[track_caller]`.
+    #[track_caller]
+    pub fn here(step: &str) -> Self {
+        Self::at(Location::caller(), step)
+    }
+
+    /// A place that was caught earlier.
+    pub fn at(location: &Location<'_>, step: &str) -> Self {
+        Self { file: location.file().into(), line: location.line(), column: location.column(), step: step.into() }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)?;
+        if self.step.is_empty() { Ok(()) } else { write!(f, "  in {}", self.step) }
+    }
+}
+
+/// A place in the data that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataPlace {
+    /// File or object.
+    pub file: String,
+    /// Offset of the record or cell, in bytes from the file's start (after decompression).
+    pub byte: Option<u64>,
+    /// Row, from 1, the header counted as row 1.
+    pub row: Option<u64>,
+    /// Column name.
+    pub column: Option<String>,
+    /// The cell's text, cut to a readable length.
+    pub cell: Option<String>,
+}
+
+/// The task that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskPlace {
+    /// The layer's name and the key.
+    pub task: String,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// The worker that ran it, when there is more than one.
+    pub worker: Option<String>,
+}
+
+/// Why something did not work: typed data, kept through every layer.
+///
+/// ```
+/// use partita_graph::{Code, Failure};
+/// let failure = Failure::new(Code::ColumnNotFound, "column `dep_dely` does not exist")
+///     .detail("did you mean", "`dep_delay`");
+/// assert_eq!(
+///     failure.to_string(),
+///     "error[E0107]: column `dep_dely` does not exist\n  did you mean: `dep_delay`"
+/// );
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The kind.
+    pub code: Code,
+    /// What happened, in the user's words.
+    pub what: String,
+    /// Labelled lines below it.
+    pub details: Vec<(String, String)>,
+    /// A fix to paste.
+    pub help: Option<String>,
+    /// The user's own line.
+    pub origin: Option<Origin>,
+    /// Where in the data.
+    pub data: Option<DataPlace>,
+    /// Which task.
+    pub task: Option<TaskPlace>,
+    /// What led to it.
+    pub cause: Option<Box<Failure>>,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), details: Vec::new(), help: None, origin: None, data: None, task: None, cause: None }
+    }
+
+    /// A fault of our own.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::new(Code::Internal, what)
+    }
+
+    /// Adds a labelled line.
+    pub fn detail(mut self, label: &str, text: impl Into<String>) -> Self {
+        self.details.push((label.into(), text.into()));
+        self
+    }
+
+    /// Adds the fix.
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Adds the user's line, unless a nearer one is known.
+    pub fn origin(mut self, origin: Option<&Origin>) -> Self {
+        if self.origin.is_none() {
+            self.origin = origin.cloned();
+        }
+        self
+    }
+
+    /// Adds the place in the data.
+    pub fn data(mut self, place: DataPlace) -> Self {
+        self.data = Some(place);
+        self
+    }
+
+    /// Adds the task, unless it is known.
+    pub fn task(mut self, place: TaskPlace) -> Self {
+        self.task.get_or_insert(place);
+        self
+    }
+
+    /// Adds what led to it.
+    pub fn cause(mut self, cause: Failure) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error[{}]: {}", self.code, self.what)?;
+        if let Some(origin) = &self.origin {
+            write!(f, "\n  at {origin}")?;
+        }
+        if let Some(data) = &self.data {
+            write!(f, "\n  in {}", data.file)?;
+            if let Some(row) = data.row {
+                write!(f, ", row {row}")?;
+            }
+            if let Some(byte) = data.byte {
+                write!(f, ", byte {byte}")?;
+            }
+            if let Some(column) = &data.column {
+                write!(f, ", column `{column}`")?;
+            }
+            if let Some(cell) = &data.cell {
+                write!(f, ": {cell:?}")?;
+            }
+        }
+        for (label, text) in &self.details {
+            write!(f, "\n  {label}: {text}")?;
+        }
+        if let Some(task) = &self.task {
+            write!(f, "\n  task: {}", task.task)?;
+            if task.attempt > 1 {
+                write!(f, " (attempt {})", task.attempt)?;
+            }
+            if let Some(worker) = &task.worker {
+                write!(f, " on {worker}")?;
+            }
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(f, "\n  cause: {}", cause.to_string().replace('\n', "\n  "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    /// The same text: `main` prints the debug form of an error that it returns.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failure {}

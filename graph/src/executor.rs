@@ -1,0 +1,156 @@
+//! What runs graphs, and the simplest such thing: [`Serial`], the oracle that all others are compared with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::kernel::run_task;
+use crate::{Chunk, Code, Failure, Graph, Key, Registry};
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// For each layer: its name, finished tasks, all tasks.
+    pub layers: Vec<(String, u64, u64)>,
+    /// Bytes in memory.
+    pub memory: u64,
+    /// Bytes on disk because memory was full.
+    pub spilled: u64,
+    /// Tasks running at this moment.
+    pub running: u64,
+}
+
+/// A run under way or ended. Dropping the last handle releases its results.
+pub trait Running: Send + Sync {
+    /// Blocks until all wanted chunks are there, and returns them in the order of `Graph::wanted`.
+    fn wait(&self) -> Result<Vec<Chunk>, Failure>;
+    /// Blocks until all wanted chunks exist, without bringing spilled ones back to memory.
+    fn wait_stored(&self) -> Result<(), Failure>;
+    /// Calls back once when the run has ended, at once if it has; never blocks.
+    fn on_end(&self, callback: Box<dyn FnOnce() + Send>);
+    /// One result of an ended run, by its place in `Graph::wanted`.
+    fn result(&self, index: usize) -> Result<Chunk, Failure>;
+    /// How far it is.
+    fn progress(&self) -> Progress;
+    /// Stops it: nothing more is started, running operators are told. `wait` then fails with [`Code::Cancelled`].
+    fn cancel(&self);
+    /// Remarks for the user that came up so far, each once.
+    fn notes(&self) -> Vec<String>;
+}
+
+/// A handle to a run.
+pub type Run = Arc<dyn Running>;
+
+/// Anything that runs graphs.
+pub trait Executor: Send + Sync {
+    /// Starts a graph.
+    fn submit(&self, graph: Graph) -> Result<Run, Failure>;
+    /// Cores that tasks run on: lowering chooses partition counts by it.
+    fn threads(&self) -> usize;
+}
+
+/// Runs each task once, in order, in the calling thread.
+#[derive(Default)]
+pub struct Serial {
+    registry: Registry,
+}
+
+impl Serial {
+    /// With the operators and values of this registry.
+    pub fn new(registry: Registry) -> Self {
+        Self { registry }
+    }
+
+    /// The wanted chunks and the notes.
+    pub fn run(&self, graph: &Graph) -> (Result<Vec<Chunk>, Failure>, Vec<String>) {
+        let mut notes = Vec::new();
+        (self.run_noting(graph, &AtomicBool::new(false), &mut notes), notes)
+    }
+
+    fn run_noting(&self, graph: &Graph, cancelled: &AtomicBool, notes: &mut Vec<String>) -> Result<Vec<Chunk>, Failure> {
+        graph.validate()?;
+        let graph = crate::optimize::cull(graph);
+        let mut made: BTreeMap<Key, Chunk> = BTreeMap::new();
+        for layer in &graph.layers {
+            for index in 0..layer.len {
+                let key = Key::new(layer.id, index);
+                let mut inputs = Vec::with_capacity(layer.edges.len());
+                for edge in &layer.edges {
+                    let producer_len = graph.get(edge.layer).map_or(0, |producer| producer.len);
+                    let chunks = edge.wiring.inputs(index, producer_len);
+                    let chunks = chunks.iter().map(|at| pick(&made[&Key::new(edge.layer, at)], edge.wiring.part(index)));
+                    inputs.push(chunks.collect::<Result<Vec<_>, _>>()?);
+                }
+                let outcome = run_task(layer, key, 1, &inputs, cancelled, &self.registry);
+                for note in outcome.notes {
+                    if !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                }
+                made.insert(key, outcome.result?);
+            }
+        }
+        Ok(graph.wanted.iter().map(|key| made[key].clone()).collect())
+    }
+}
+
+/// A whole chunk, or the part of it that a shuffle's consumer reads.
+pub fn pick(chunk: &Chunk, part: Option<u32>) -> Result<Chunk, Failure> {
+    match part {
+        None => Ok(chunk.clone()),
+        Some(at) => chunk.part(at).ok_or_else(|| Failure::internal(format!("a chunk has no part {at}"))),
+    }
+}
+
+impl Executor for Serial {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        graph.validate()?;
+        let (result, notes) = self.run(&graph);
+        Ok(Arc::new(Ended { result, notes, cancelled: AtomicBool::new(false) }))
+    }
+
+    fn threads(&self) -> usize {
+        1
+    }
+}
+
+/// A run that ended before its handle was given out.
+struct Ended {
+    result: Result<Vec<Chunk>, Failure>,
+    notes: Vec<String>,
+    cancelled: AtomicBool,
+}
+
+impl Running for Ended {
+    fn wait(&self) -> Result<Vec<Chunk>, Failure> {
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(Failure::new(Code::Cancelled, "the computation was cancelled")),
+            false => self.result.clone(),
+        }
+    }
+
+    fn wait_stored(&self) -> Result<(), Failure> {
+        self.wait().map(drop)
+    }
+
+    fn on_end(&self, callback: Box<dyn FnOnce() + Send>) {
+        callback();
+    }
+
+    fn result(&self, index: usize) -> Result<Chunk, Failure> {
+        let chunks = self.wait()?;
+        chunks.get(index).cloned().ok_or_else(|| Failure::internal(format!("there is no result {index}")))
+    }
+
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}

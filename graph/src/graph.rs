@@ -1,0 +1,71 @@
+//! A graph: layers in an order in which they can run, and the chunks that somebody wants.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::{Failure, Key, Layer, LayerId};
+
+/// Layers, each after the layers that it reads, and the wanted keys.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// Producers before consumers.
+    pub layers: Vec<Arc<Layer>>,
+    /// What the caller gets, in this order.
+    pub wanted: Vec<Key>,
+}
+
+impl Graph {
+    /// Adds a layer unless the same work is there already, and returns its id.
+    pub fn add(&mut self, layer: Layer) -> LayerId {
+        let id = layer.id;
+        self.add_shared(Arc::new(layer));
+        id
+    }
+
+    /// The same for a layer that is shared.
+    pub fn add_shared(&mut self, layer: Arc<Layer>) {
+        if self.get(layer.id).is_none() {
+            self.layers.push(layer);
+        }
+    }
+
+    /// Wants all chunks of a layer.
+    pub fn want_all(&mut self, id: LayerId) {
+        let len = self.get(id).map_or(0, |layer| layer.len);
+        self.wanted.extend((0..len).map(|index| Key::new(id, index)));
+    }
+
+    /// The layer of this id.
+    pub fn get(&self, id: LayerId) -> Option<&Arc<Layer>> {
+        self.layers.iter().find(|layer| layer.id == id)
+    }
+
+    /// All tasks of all layers.
+    pub fn tasks(&self) -> u64 {
+        self.layers.iter().map(|layer| u64::from(layer.len)).sum()
+    }
+
+    /// Whether producers come first, wiring fits and wanted keys exist. A graph that fails this is refused at submit.
+    pub fn validate(&self) -> Result<(), Failure> {
+        let mut lens: BTreeMap<LayerId, u32> = BTreeMap::new();
+        for layer in &self.layers {
+            for edge in &layer.edges {
+                let Some(&producer_len) = lens.get(&edge.layer) else {
+                    return Err(Failure::internal(format!("layer `{}` reads a layer that does not come before it", layer.name)));
+                };
+                if !edge.wiring.fits(layer.len, producer_len) {
+                    let rule = edge.wiring.name();
+                    return Err(Failure::internal(format!("layer `{}`: `{rule}` does not fit {producer_len} chunks and {} tasks", layer.name, layer.len)));
+                }
+            }
+            if layer.args.iter().any(|column| column.len() != layer.len as usize) {
+                return Err(Failure::internal(format!("layer `{}` has another number of arguments than of tasks", layer.name)));
+            }
+            lens.insert(layer.id, layer.len);
+        }
+        match self.wanted.iter().find(|key| lens.get(&key.layer).is_none_or(|len| key.index >= *len)) {
+            Some(key) => Err(Failure::internal(format!("{key} is wanted but not in the graph"))),
+            None => Ok(()),
+        }
+    }
+}

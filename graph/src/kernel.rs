@@ -1,0 +1,117 @@
+//! What all tasks of a layer do: a straight-line program of operators. Fusion is concatenation and renumbering.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use crate::{Arg, Chunk, Code, Failure, Key, Layer, OpRef, Operator, Registry, TaskContext, TaskPlace};
+
+/// Where a step finds chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// All chunks that arrive through this edge of the layer.
+    Edge(u16),
+    /// The result of an earlier step.
+    Step(u16),
+}
+
+/// One operator and its sources.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The operator.
+    pub op: OpRef,
+    /// Its inputs, in order; an edge may bring several chunks.
+    pub inputs: Vec<Source>,
+    /// The column of the layer's `args` that belongs to this step.
+    pub arg: Option<u16>,
+}
+
+/// A straight-line program; its result is that of the last step.
+#[derive(Clone, Debug, Default)]
+pub struct Kernel {
+    /// In the order in which they run.
+    pub steps: Vec<Step>,
+}
+
+impl Kernel {
+    /// One operator that reads the edges `0..edges`.
+    pub fn single(op: OpRef, edges: u16) -> Self {
+        Self { steps: vec![Step { op, inputs: (0..edges).map(Source::Edge).collect(), arg: None }] }
+    }
+
+    /// The same, with the first column of arguments.
+    pub fn with_arg(op: OpRef, edges: u16) -> Self {
+        let mut kernel = Self::single(op, edges);
+        kernel.steps[0].arg = Some(0);
+        kernel
+    }
+
+    /// False when some step is a closure.
+    pub fn portable(&self) -> bool {
+        self.steps.iter().all(|step| step.op.portable)
+    }
+}
+
+/// What running a task gave: the chunk or the failure, and the remarks.
+pub struct Outcome {
+    /// The chunk, or why there is none.
+    pub result: Result<Chunk, Failure>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+}
+
+/// Runs task `key` of `layer` in the calling thread. `inputs[e]` are the chunks of edge `e`.
+///
+/// A panic in an operator is a failure with the panic's message. All executors run tasks through this function.
+pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, registry: &Registry) -> Outcome {
+    let notes = Mutex::new(Vec::new());
+    let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, key, attempt, inputs, cancelled, &notes, registry)));
+    let result = guarded.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|s| s.to_string());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+        Err(Failure::new(Code::Panicked, format!("a task panicked: {text}")))
+    });
+    let place = || TaskPlace { task: format!("{} {key}", layer.name), attempt, worker: None };
+    let result = result.map_err(|failure| failure.task(place()).origin(layer.origin.as_ref()));
+    Outcome { result, notes: notes.into_inner().unwrap_or_default() }
+}
+
+fn run_steps(
+    layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, notes: &Mutex<Vec<String>>, registry: &Registry,
+) -> Result<Chunk, Failure> {
+    let steps = &layer.kernel.steps;
+    let mut results: Vec<Option<Chunk>> = Vec::with_capacity(steps.len());
+    // The last step that reads each result: after it the result is let go, so that a chain holds two chunks at most.
+    let mut last_use = vec![usize::MAX; steps.len()];
+    for (at, step) in steps.iter().enumerate() {
+        for source in &step.inputs {
+            if let Source::Step(s) = source {
+                last_use[*s as usize] = at;
+            }
+        }
+    }
+    let mut gathered = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        gathered.clear();
+        for source in &step.inputs {
+            match source {
+                Source::Edge(e) => gathered.extend(inputs[*e as usize].iter().cloned()),
+                Source::Step(s) if last_use[*s as usize] == at => gathered.extend(results[*s as usize].take()),
+                Source::Step(s) => gathered.extend(results[*s as usize].clone()),
+            }
+        }
+        let arg: Option<&Arg> = step.arg.map(|column| &layer.args[column as usize][key.index as usize]);
+        let ctx = TaskContext { key, attempt, arg, cancelled, notes };
+        ctx.check_cancelled()?;
+        let decoded;
+        let operator: &dyn Operator = match &step.op.operator {
+            Some(operator) => &**operator,
+            None => {
+                decoded = registry.decode_operator(&step.op.payload)?;
+                &*decoded
+            }
+        };
+        results.push(Some(operator.run(&ctx, &gathered)?));
+    }
+    results.pop().flatten().ok_or_else(|| Failure::internal("a kernel without steps"))
+}

@@ -1,0 +1,97 @@
+//! A layer: one kernel, n tasks, and for each input a wiring rule.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{Arg, Kernel, LayerId, OpRef, Origin, Source, Wiring};
+
+/// One input of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edge {
+    /// The layer whose chunks are read.
+    pub layer: LayerId,
+    /// Which of them.
+    pub wiring: Wiring,
+}
+
+/// One kernel × n tasks × wiring. The body is shared by all tasks; what differs is one small entry a task.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Hash of everything below but the name and the origin.
+    pub id: LayerId,
+    /// For people: plans, progress, the dashboard.
+    pub name: Arc<str>,
+    /// Number of tasks.
+    pub len: u32,
+    /// What each task does.
+    pub kernel: Arc<Kernel>,
+    /// Columns of arguments: `args[column][task]`.
+    pub args: Vec<Arc<[Arg]>>,
+    /// Inputs.
+    pub edges: Vec<Edge>,
+    /// The user's line that asked for it.
+    pub origin: Option<Origin>,
+    /// Made by an earlier run and kept: the optimizer leaves the layer as it is.
+    pub fixed: bool,
+}
+
+impl Layer {
+    /// A layer, with its id computed.
+    pub fn new(name: impl Into<Arc<str>>, len: u32, kernel: Kernel, args: Vec<Arc<[Arg]>>, edges: Vec<Edge>) -> Self {
+        let id = identity(len, &kernel, &args, &edges);
+        Self { id, name: name.into(), len, kernel: Arc::new(kernel), args, edges, origin: None, fixed: false }
+    }
+
+    /// A layer of one operator without arguments.
+    pub fn single(name: impl Into<Arc<str>>, len: u32, op: OpRef, edges: Vec<Edge>) -> Self {
+        let kernel = Kernel::single(op, edges.len() as u16);
+        Self::new(name, len, kernel, Vec::new(), edges)
+    }
+
+    /// A layer of one operator with an argument for each task.
+    pub fn with_args(name: impl Into<Arc<str>>, op: OpRef, args: Vec<Arg>, edges: Vec<Edge>) -> Self {
+        let kernel = Kernel::with_arg(op, edges.len() as u16);
+        Self::new(name, args.len() as u32, kernel, vec![args.into()], edges)
+    }
+
+    /// The same layer with the user's line.
+    pub fn origin(mut self, origin: Option<Origin>) -> Self {
+        self.origin = origin;
+        self
+    }
+}
+
+fn identity(len: u32, kernel: &Kernel, args: &[Arc<[Arg]>], edges: &[Edge]) -> LayerId {
+    let mut hash = Xxh3::new();
+    hash.update(&len.to_le_bytes());
+    for step in &kernel.steps {
+        hash.update(step.op.payload.name.as_bytes());
+        hash.update(&(step.op.payload.body.len() as u64).to_le_bytes());
+        hash.update(&step.op.payload.body);
+        for source in &step.inputs {
+            let (tag, number) = match source {
+                Source::Edge(e) => (0u8, *e),
+                Source::Step(s) => (1u8, *s),
+            };
+            hash.update(&[tag, number as u8, (number >> 8) as u8]);
+        }
+        hash.update(&[255, step.arg.map_or(255, |a| a as u8)]);
+    }
+    for column in args {
+        for arg in &**column {
+            match arg {
+                Arg::Bytes(bytes) => {
+                    hash.update(&(bytes.len() as u64).to_le_bytes());
+                    hash.update(bytes);
+                }
+                Arg::Chunk { token, .. } => hash.update(&token.to_le_bytes()),
+            }
+        }
+    }
+    for edge in edges {
+        hash.update(&edge.layer.0.to_le_bytes());
+        hash.update(&postcard::to_stdvec(&edge.wiring).expect("wiring is plain data"));
+    }
+    LayerId(hash.digest())
+}

@@ -1,0 +1,4 @@
+//! CSV: what a file looks like, where it is cut, and how its bytes become columns.
+
+mod spec;
+pub use spec::{Dialect, Encoding, Field, ReadSpec};

@@ -1,0 +1,141 @@
+//! What can go wrong with bytes and formats, as typed data. This crate knows no task and no user line; those are added above.
+
+use std::fmt;
+
+/// Where in a file, object or buffer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// File or object, as the user would write it.
+    pub file: String,
+    /// Offset from the start of the (decompressed) file, in bytes.
+    pub byte: Option<u64>,
+    /// Row from 1, the header counted; known only after [`crate::csv::locate_row`] looked it up.
+    pub row: Option<u64>,
+    /// Column name.
+    pub column: Option<String>,
+    /// The cell, at most 80 characters of it.
+    pub cell: Option<String>,
+}
+
+/// The kinds of failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nothing is there.
+    NoSuchFile,
+    /// A directory where a file was expected.
+    IsDirectory,
+    /// A pattern without a match.
+    NoMatch,
+    /// The storage refused or broke off; the text is its last answer.
+    Unreadable {
+        /// The storage's answer.
+        answer: String,
+    },
+    /// Zero bytes in all files.
+    EmptyInput,
+    /// A header names a column twice.
+    DuplicateColumn,
+    /// A column that the options name is not in the header.
+    ColumnNotFound {
+        /// All that are.
+        columns: Vec<String>,
+    },
+    /// An option that cannot be used.
+    InvalidOption {
+        /// What would be accepted.
+        accepted: String,
+    },
+    /// A cell that does not fit the dtype that the user declared.
+    Parse {
+        /// The declared type.
+        dtype: String,
+    },
+    /// Cells that do not fit inferred dtypes: each column with the narrowest type that holds what was seen so far.
+    WrongInference {
+        /// Column name, index into the ladder int64 (0) -> float64 (1) -> string (2), and an offending cell.
+        wider: Vec<(String, Wider, String)>,
+    },
+    /// A row with another number of fields than the header.
+    RaggedRow {
+        /// Fields expected.
+        expected: usize,
+        /// Fields found.
+        found: usize,
+    },
+    /// A quote that is never closed.
+    UnclosedQuote,
+    /// Bytes that are not UTF-8 in a text cell.
+    InvalidUtf8,
+    /// A file whose header differs from the first file's.
+    SchemaMismatch {
+        /// The first file.
+        first: String,
+        /// What differs, in words.
+        difference: String,
+    },
+    /// A block was cut inside a quoted field: plan again with exact cuts.
+    WrongCut,
+    /// Compressed data is damaged.
+    Corrupt {
+        /// The decompressor's words.
+        answer: String,
+    },
+}
+
+/// The wider type that a wrongly inferred column takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wider {
+    /// Integers were inferred, and a fraction came.
+    Float64,
+    /// Numbers (or booleans) were inferred, and text came.
+    String,
+}
+
+/// A failure with its place. One word wide.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<(ErrorKind, Place)>);
+
+/// Short for this crate's results.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A failure in a file.
+    pub fn new(kind: ErrorKind, file: impl Into<String>) -> Self {
+        Self(Box::new((kind, Place { file: file.into(), ..Place::default() })))
+    }
+
+    /// A failure at a place.
+    pub fn at(kind: ErrorKind, place: Place) -> Self {
+        Self(Box::new((kind, place)))
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.0
+    }
+
+    /// The place.
+    pub fn place(&self) -> &Place {
+        &self.0.1
+    }
+
+    /// To fill in what was not known where the failure was made.
+    pub fn place_mut(&mut self) -> &mut Place {
+        &mut self.0.1
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {:?}", self.kind(), self.place())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} in {}", self.kind(), self.place().file)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -84,6 +84,8 @@ codes! {
         "The function ran and returned an error; the cause is the function's own.";
     WrongInference = 302, "a column's type was guessed wrong",
         "The type was inferred from a sample and later data did not fit. The run widens the column (integer, then float, then text) by itself and says so; declare the type to avoid the second pass.";
+    WrongCut = 303, "a file was cut inside a quoted field",
+        "Blocks are cut at line ends without reading the whole file first. This file has line ends inside quotes where the sample had none, so the run looks at the whole file once and starts again by itself.";
     Internal = 900, "a fault of partita's own",
         "This should not happen. Please report it with the message.";
 }
@@ -182,12 +184,14 @@ pub struct Failure {
     pub task: Option<TaskPlace>,
     /// What led to it.
     pub cause: Option<Box<Failure>>,
+    /// For the planner that made the task: how to plan again so that this does not happen. Opaque to everything between.
+    pub advice: Option<Vec<u8>>,
 }
 
 impl Failure {
     /// A failure of this kind.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), details: Vec::new(), help: None, origin: None, data: None, task: None, cause: None }
+        Self { code, what: what.into(), details: Vec::new(), help: None, origin: None, data: None, task: None, cause: None, advice: None }
     }
 
     /// A fault of our own.
@@ -224,6 +228,12 @@ impl Failure {
     /// Adds the task, unless it is known.
     pub fn task(mut self, place: TaskPlace) -> Self {
         self.task.get_or_insert(place);
+        self
+    }
+
+    /// Adds how to plan again.
+    pub fn advice(mut self, advice: Vec<u8>) -> Self {
+        self.advice = Some(advice);
         self
     }
 

@@ -88,6 +88,14 @@ pub enum ToScheduler {
         /// Why.
         failure: Failure,
     },
+    /// The task starts. Sent for second and later tries only: by it the scheduler knows whom to blame when this worker dies
+    /// too, and the usual first try costs no message.
+    Started {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+    },
     /// An input could not be had from any holder that the assignment named: the try is given back.
     MissingInput {
         /// The task.
@@ -96,7 +104,7 @@ pub enum ToScheduler {
         attempt: Attempt,
         /// The chunk that is not there.
         input: Key,
-        /// Who was asked for it in vain.
+        /// Who was asked for it in vain; empty when it should have been here.
         asked: Vec<WorkerId>,
     },
     /// A chunk was fetched from a peer and is kept here too.
@@ -147,7 +155,7 @@ pub enum SchedulerEvent {
         /// Already validated and optimized.
         graph: Arc<Graph>,
     },
-    /// The run is no longer wanted; what it alone wanted is stopped and dropped.
+    /// The run is no longer wanted; what it alone wanted is stopped and dropped. Nothing more is said of the run.
     Cancel(RunId),
     /// Its results are no longer wanted.
     Release(RunId),
@@ -162,9 +170,9 @@ pub enum SchedulerEvent {
 pub enum SchedulerAction {
     /// Deliver to a worker.
     Send(WorkerId, ToWorker),
-    /// All wanted keys of the run are stored.
+    /// All wanted keys of the run are stored. Said again when some were lost afterwards and have been made once more.
     RunDone(RunId),
-    /// The run failed; it holds nothing any more.
+    /// The run failed; it holds no chunk any more. Its failure is remembered until it is released.
     RunFailed(RunId, Failure),
     /// A remark for the user of the run, each text once for a run.
     Note(RunId, String),

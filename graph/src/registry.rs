@@ -89,6 +89,11 @@ impl Registry {
         }
     }
 
+    /// Whether values of this kind can be decoded.
+    pub fn decodes(&self, kind: &str) -> bool {
+        self.values.contains_key(kind)
+    }
+
     /// The value that was encoded under `kind`.
     pub fn decode_value(&self, kind: &str, encoded: Encoded) -> Result<Chunk, Failure> {
         let decode = self.values.get(kind).ok_or_else(|| Failure::internal(format!("no decoder for values of kind `{kind}`")))?;

@@ -1,1 +1,37 @@
+//! Threads for a shell: runs the scheduler's and the worker's machine inside the user's program.
+//!
+//! This crate knows no data format: chunks are opaque values, and where tasks run is the caller's [`Pool`]. It decides
+//! nothing that the machines decide; it performs their actions and tells them what happened. Results are those of
+//! [`partita_graph::Serial`], whatever the number of threads and the limit of memory.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use partita_graph::{Chunk, Executor, Graph, Layer, OpRef, Plain, Registry};
+//! use partita_local::{Local, Options, ThreadPool};
+//!
+//! let local = Local::new(Options::default(), Arc::new(ThreadPool::new(2)), Registry::default())?;
+//! let number = OpRef::closure("number", 1, |ctx, _| Ok(Chunk::new(Plain(i64::from(ctx.key.index)))));
+//! let mut graph = Graph::default();
+//! let numbers = graph.add(Layer::single("numbers", 10, number, vec![]));
+//! graph.want_all(numbers);
+//! let results = local.submit(graph)?.wait()?;
+//! assert_eq!(results[7].get::<Plain<i64>>().map(|n| n.0), Some(7));
+//! # Ok::<(), partita_graph::Failure>(())
+//! ```
+#![warn(missing_docs)]
+#![deny(unsafe_code)]
 
+mod disk;
+mod engine;
+mod local;
+mod memory;
+mod pool;
+mod run;
+mod serve;
+mod slots;
+mod spill;
+mod store;
+
+pub use local::{Local, Options, Snapshot};
+pub use pool::{Job, Pool, ThreadPool};
+pub use store::Usage;

@@ -1,0 +1,319 @@
+//! The two machines behind one lock, and what is done for them.
+//!
+//! It refuses to know why the machines decide as they do. Invariants: events are handled one at a time and in the order of
+//! each thread; whoever has an event and finds the lock taken leaves the event in the inbox, and whoever holds the lock
+//! empties the inbox before going away, so no thread waits for another; nothing slow happens under the lock: chunks are
+//! dropped, threads started and callers called back after it.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Instant;
+
+use partita_core::protocol::{Assignment, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerAction, WorkerEvent, WorkerId};
+use partita_core::scheduler::{self, Scheduler};
+use partita_core::worker::{self, Worker};
+use partita_graph::{Failure, Registry};
+
+use crate::disk::{self, Errand, Errands};
+use crate::memory::{Gauge, resident};
+use crate::pool::Pool;
+use crate::run::Shared;
+use crate::slots::Slots;
+use crate::spill::SpillFolder;
+use crate::store::{Garbage, Store};
+use crate::{Options, serve};
+
+/// The only worker.
+const HERE: WorkerId = WorkerId(0);
+
+/// What happened, for either machine.
+pub(crate) enum Event {
+    Scheduler(SchedulerEvent),
+    Worker(WorkerEvent),
+}
+
+/// Who posts an event: a loop takes the next task itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Loop,
+    Other,
+}
+
+/// The machines.
+pub(crate) struct Core {
+    pub scheduler: Scheduler,
+    pub worker: Worker,
+    said: Vec<SchedulerAction>,
+    asked: Vec<WorkerAction>,
+    batch: Vec<Event>,
+    execute: Vec<Arc<Assignment>>,
+    after: After,
+    broken: Option<Failure>,
+}
+
+/// What is done once the lock is free.
+#[derive(Default)]
+struct After {
+    garbage: Vec<Garbage>,
+    ends: Vec<(RunId, Result<(), Failure>)>,
+    notes: Vec<(Option<RunId>, String)>,
+    loops: usize,
+    errand_threads: usize,
+}
+
+/// Everything that one executor consists of.
+pub(crate) struct Engine {
+    core: Mutex<Core>,
+    /// True while some thread handles events.
+    busy: AtomicBool,
+    inbox: Mutex<Vec<Event>>,
+    waiting: AtomicUsize,
+    pub slots: Slots,
+    pub store: Store,
+    pub errands: Errands,
+    pub folder: Arc<SpillFolder>,
+    pub runs: Mutex<BTreeMap<RunId, Arc<Shared>>>,
+    pub pool: Arc<dyn Pool>,
+    pub registry: Arc<Registry>,
+    pub options: Options,
+    gauge: Option<Gauge>,
+    started: Instant,
+    next_run: AtomicU64,
+}
+
+impl Engine {
+    pub fn new(
+        options: Options,
+        pool: Arc<dyn Pool>,
+        registry: Arc<Registry>,
+        folder: Arc<SpillFolder>,
+        gauge: Option<Gauge>,
+    ) -> Arc<Self> {
+        let threads = if options.threads == 0 { pool.threads() } else { options.threads }.max(1);
+        let mut core = Core {
+            scheduler: Scheduler::new(scheduler::Config::default()),
+            worker: Worker::new(worker::Config::new(threads as u32, options.memory_limit)),
+            said: Vec::new(),
+            asked: Vec::new(),
+            batch: Vec::new(),
+            execute: Vec::new(),
+            after: After::default(),
+            broken: None,
+        };
+        core.scheduler.handle(0, SchedulerEvent::Joined { worker: HERE, threads: threads as u32 }, &mut core.said);
+        Arc::new(Self {
+            core: Mutex::new(core),
+            busy: AtomicBool::new(false),
+            inbox: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            slots: Slots::new(threads),
+            store: Store::default(),
+            errands: Errands::default(),
+            folder,
+            runs: Mutex::default(),
+            pool,
+            registry,
+            options,
+            gauge,
+            started: Instant::now(),
+            next_run: AtomicU64::new(1),
+        })
+    }
+
+    /// An engine of its own for a graph that is submitted from inside a task: the task occupies a slot of this one while
+    /// it waits, so with few threads this one might never come to the graph.
+    pub fn nested(self: &Arc<Self>) -> Arc<Self> {
+        Self::new(self.options.clone(), self.pool.clone(), self.registry.clone(), self.folder.clone(), None)
+    }
+
+    pub fn now(&self) -> Tick {
+        self.started.elapsed().as_micros() as Tick
+    }
+
+    pub fn new_run(&self) -> RunId {
+        RunId(self.next_run.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn busy(&self) -> &AtomicBool {
+        &self.busy
+    }
+
+    /// Hands an event to its machine: now, or by the thread that holds the machines now.
+    pub fn post(self: &Arc<Self>, event: Event, who: Who) {
+        {
+            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            inbox.push(event);
+            self.waiting.store(inbox.len(), Ordering::Relaxed);
+        }
+        self.pump(who);
+    }
+
+    /// Handles what is in the inbox, unless another thread is at it.
+    fn pump(self: &Arc<Self>, who: Who) {
+        loop {
+            // With the fence below: either this thread gets the lock, or its holder sees the event when it looks again.
+            fence(Ordering::SeqCst);
+            let mut core = match self.core.try_lock() {
+                Ok(core) => core,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            self.busy.store(true, Ordering::Relaxed);
+            self.handle_inbox(&mut core, who);
+            self.unlock(core);
+            fence(Ordering::SeqCst);
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the machines.
+    pub fn inspect<T>(self: &Arc<Self>, look: impl FnOnce(&Core) -> T) -> T {
+        let core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = look(&core);
+        self.unlock(core);
+        self.pump(Who::Other);
+        seen
+    }
+
+    /// Lets the lock go and does what had to wait for that.
+    fn unlock(self: &Arc<Self>, mut core: MutexGuard<'_, Core>) {
+        let mut after = std::mem::take(&mut core.after);
+        self.busy.store(false, Ordering::Relaxed);
+        drop(core);
+        for _ in 0..after.loops {
+            self.start_loop();
+        }
+        for _ in 0..after.errand_threads {
+            disk::start(self.clone());
+        }
+        after.garbage.clear();
+        for (run, text) in after.notes.drain(..) {
+            match run {
+                Some(run) => self.with_run(run, |shared| shared.note(text)),
+                None => self.note_all(&text),
+            }
+        }
+        for (run, outcome) in after.ends.drain(..) {
+            self.with_run(run, |shared| shared.end(outcome));
+        }
+    }
+
+    pub fn start_loop(self: &Arc<Self>) {
+        let engine = self.clone();
+        self.pool.spawn(Box::new(move || serve::pool_loop(engine)));
+    }
+
+    fn with_run(&self, run: RunId, act: impl FnOnce(&Shared)) {
+        let shared = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
+        if let Some(shared) = shared {
+            act(&shared);
+        }
+    }
+
+    /// A remark for everybody.
+    pub fn note_all(&self, text: &str) {
+        for shared in self.live_runs() {
+            shared.note(text.to_owned());
+        }
+    }
+
+    pub fn live_runs(&self) -> Vec<Arc<Shared>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn handle_inbox(self: &Arc<Self>, core: &mut Core, who: Who) {
+        {
+            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *inbox, &mut core.batch);
+            self.waiting.store(0, Ordering::Relaxed);
+        }
+        if core.batch.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let mut batch = std::mem::take(&mut core.batch);
+        let handled = catch_unwind(AssertUnwindSafe(|| {
+            for event in batch.drain(..) {
+                if core.broken.is_none() {
+                    self.handle(core, now, event);
+                }
+            }
+        }));
+        if handled.is_err() {
+            core.broken = Some(Failure::internal("the scheduler or the worker found itself in a state that must not be"));
+        }
+        core.batch = batch;
+        if let Some(failure) = core.broken.clone() {
+            core.after.ends.extend(self.live_runs().iter().map(|shared| (shared.id, Err(failure.clone()))));
+        }
+        core.after.loops += self.slots.push(&mut core.execute, who == Who::Loop);
+    }
+
+    /// One event and all that follows from it.
+    fn handle(&self, core: &mut Core, now: Tick, event: Event) {
+        match event {
+            Event::Scheduler(event) => core.scheduler.handle(now, event, &mut core.said),
+            Event::Worker(event) => core.worker.handle(now, event, &mut core.asked),
+        }
+        while !(core.said.is_empty() && core.asked.is_empty()) {
+            let mut said = std::mem::take(&mut core.said);
+            for action in said.drain(..) {
+                self.scheduler_wants(core, now, action);
+            }
+            // Nothing can have been said meanwhile: only the worker was heard. The buffer goes back for the next time.
+            debug_assert!(core.said.is_empty());
+            core.said = said;
+            let mut asked = std::mem::take(&mut core.asked);
+            for action in asked.drain(..) {
+                self.worker_wants(core, now, action);
+            }
+            debug_assert!(core.asked.is_empty());
+            core.asked = asked;
+        }
+        if self.options.check {
+            core.scheduler.check();
+            core.worker.check();
+        }
+    }
+
+    fn scheduler_wants(&self, core: &mut Core, now: Tick, action: SchedulerAction) {
+        match action {
+            SchedulerAction::Send(_, message) => core.worker.handle(now, WorkerEvent::Heard(message), &mut core.asked),
+            SchedulerAction::RunDone(run) => core.after.ends.push((run, Ok(()))),
+            SchedulerAction::RunFailed(run, failure) => core.after.ends.push((run, Err(failure))),
+            SchedulerAction::Note(run, text) => core.after.notes.push((Some(run), text)),
+            SchedulerAction::Disconnect(_, why) => panic!("the worker of this process broke the protocol: {why}"),
+        }
+    }
+
+    fn worker_wants(&self, core: &mut Core, now: Tick, action: WorkerAction) {
+        match action {
+            WorkerAction::Send(message) => core.scheduler.handle(now, SchedulerEvent::Said(HERE, message), &mut core.said),
+            WorkerAction::Execute(assignment) => core.execute.push(assignment),
+            WorkerAction::Interrupt(key, attempt) => {
+                // The try may have been asked for in this same batch.
+                core.after.loops += self.slots.push(&mut core.execute, false);
+                self.slots.interrupt(key, attempt);
+            }
+            WorkerAction::Fetch { key, .. } => panic!("the only worker was told to fetch {key} from another"),
+            WorkerAction::Spill(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Spill(key))),
+            WorkerAction::Load(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Load(key))),
+            WorkerAction::Drop(key) => core.after.garbage.extend(self.store.remove(key)),
+            WorkerAction::DropPart(key, _) => panic!("the only worker was told to drop a part of {key}, which it cannot have fetched"),
+            WorkerAction::Warn(text) => core.after.notes.push((None, text)),
+        }
+    }
+
+    /// Tells the worker how much memory the process uses, when there is a limit and enough time has passed.
+    pub fn measure(self: &Arc<Self>, who: Who) {
+        let Some(gauge) = self.gauge.as_ref().filter(|_| self.options.memory_limit > 0) else { return };
+        let rss = if who == Who::Loop { gauge.measure(self.now()) } else { resident() };
+        if let Some(rss) = rss {
+            self.post(Event::Worker(WorkerEvent::Measured { rss }), who);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The door: options, the executor, and what may be seen of it.
+//!
+//! It refuses to optimize: a graph is run as it is given. Invariant: everything of a graph that could not work here is
+//! refused at submit, before a task runs.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use partita_core::protocol::SchedulerEvent;
+use partita_core::{scheduler, worker};
+use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run};
+
+use crate::engine::{Engine, Event, Who};
+use crate::memory::Gauge;
+use crate::pool::Pool;
+use crate::run::{LocalRun, Shared};
+use crate::serve::Place;
+use crate::spill::SpillFolder;
+use crate::store::Usage;
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Tasks at a time; 0, the default, for as many as the pool has threads.
+    pub threads: usize,
+    /// Bytes that chunks and running tasks may take; what does not fit is spilled. 0, the default, for no limit.
+    pub memory_limit: u64,
+    /// Where to make the folder for spilled chunks. Default: the system's folder for temporary files.
+    pub local_directory: Option<PathBuf>,
+    /// Let the machines check all their facts after each event. For tests: it costs time in proportion to the graph.
+    pub check: bool,
+    /// Called after chunks were spilled: asks the allocator to give memory back to the system.
+    pub release_memory: Option<fn()>,
+}
+
+/// Runs graphs in the threads of a pool of this process. A handle: clones are the same executor.
+#[derive(Clone)]
+pub struct Local {
+    engine: Arc<Engine>,
+}
+
+/// Both machines at one moment, and the bytes of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What the scheduler knows.
+    pub scheduler: scheduler::Snapshot,
+    /// What the worker knows.
+    pub worker: worker::Snapshot,
+    /// What is in memory and on disk.
+    pub usage: Usage,
+}
+
+impl Local {
+    /// An executor over this pool. Fails with [`Code::InvalidOption`] when the local directory is something else than a
+    /// directory; one that does not exist is made when the first chunk is spilled.
+    pub fn new(options: Options, pool: Arc<dyn Pool>, registry: Registry) -> Result<Self, Failure> {
+        let parent = options.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+        if parent.exists() && !parent.is_dir() {
+            let text = format!("`local_directory`: {} is not a directory", parent.display());
+            return Err(Failure::new(Code::InvalidOption, text));
+        }
+        let folder = Arc::new(SpillFolder::new(parent));
+        Ok(Self { engine: Engine::new(options, pool, Arc::new(registry), folder, Some(Gauge::default())) })
+    }
+
+    /// Both machines at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let (scheduler, worker) = self.engine.inspect(|core| (core.scheduler.snapshot(), core.worker.snapshot()));
+        Snapshot { scheduler, worker, usage: self.usage() }
+    }
+
+    /// Bytes in memory and on disk, now and at most.
+    pub fn usage(&self) -> Usage {
+        self.engine.store.usage()
+    }
+
+    /// All bytes that were ever written to disk because memory was full.
+    pub fn spilled_bytes_total(&self) -> u64 {
+        self.usage().spilled_total
+    }
+
+    /// Cancels all runs that have not ended.
+    pub fn cancel_all(&self) {
+        for shared in self.engine.live_runs() {
+            if shared.cancel() {
+                self.engine.post(Event::Scheduler(SchedulerEvent::Cancel(shared.id)), Who::Other);
+            }
+        }
+    }
+}
+
+/// The graph with all operators at hand, decoded once instead of once a task.
+fn resolved(mut graph: Graph, registry: &Registry) -> Result<Graph, Failure> {
+    for layer in &mut graph.layers {
+        if layer.kernel.steps.iter().all(|step| step.op.operator.is_some()) {
+            continue;
+        }
+        let mut steps = layer.kernel.steps.clone();
+        for step in &mut steps {
+            let operator = registry.resolve(&step.op).map_err(|failure| failure.origin(layer.origin.as_ref()))?;
+            step.op.operator = Some(operator);
+        }
+        *layer = Arc::new(Layer { kernel: Arc::new(Kernel { steps }), ..(**layer).clone() });
+    }
+    Ok(graph)
+}
+
+impl Executor for Local {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        graph.validate()?;
+        let graph = resolved(graph, &self.engine.registry)?;
+        let nested = Place::current().is_some();
+        let engine = if nested { self.engine.nested() } else { self.engine.clone() };
+        let shared = Shared::new(engine.new_run());
+        let wanted = graph.wanted.clone();
+        engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(shared.id, shared.clone());
+        let submit = SchedulerEvent::Submit { run: shared.id, graph: Arc::new(graph) };
+        engine.post(Event::Scheduler(submit), Who::Other);
+        Ok(Arc::new(LocalRun { engine, shared, wanted, nested }))
+    }
+
+    fn threads(&self) -> usize {
+        self.engine.slots.threads()
+    }
+}

@@ -1,0 +1,195 @@
+//! A run's handle and what it shares with the engine.
+//!
+//! It refuses to know machines. Invariants: callbacks are called once each and never under a lock; a failure or a
+//! cancellation is final, a good end may be taken back when a chunk turns out to be lost; the results are released when
+//! the last handle is dropped.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use partita_core::protocol::{RunId, SchedulerEvent, WorkerEvent};
+use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
+
+use crate::engine::{Engine, Event, Who};
+use crate::serve::{self, Place};
+
+/// Between two looks of a waiting task at whether it can help.
+const HELP_PAUSE: Duration = Duration::from_micros(200);
+/// How often a result that cannot be read back from disk is made again.
+const TRIES: usize = 3;
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// What engine and handle share.
+pub(crate) struct Shared {
+    pub id: RunId,
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    outcome: Option<Result<(), Failure>>,
+    notes: Vec<String>,
+    callbacks: Vec<Callback>,
+}
+
+impl Shared {
+    pub fn new(id: RunId) -> Arc<Self> {
+        Arc::new(Self { id, state: Mutex::default(), bell: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run has ended; a failure that came first stays.
+    pub fn end(&self, outcome: Result<(), Failure>) {
+        let mut state = self.state();
+        if matches!(state.outcome, Some(Err(_))) {
+            return;
+        }
+        state.outcome = Some(outcome);
+        let callbacks = std::mem::take(&mut state.callbacks);
+        drop(state);
+        self.bell.notify_all();
+        for callback in callbacks {
+            callback();
+        }
+    }
+
+    /// A good end is taken back: something must be made again.
+    fn reopen(&self) {
+        let mut state = self.state();
+        if matches!(state.outcome, Some(Ok(()))) {
+            state.outcome = None;
+        }
+    }
+
+    /// Ends it as cancelled; false if it had ended.
+    pub fn cancel(&self) -> bool {
+        let ended = self.outcome().is_some();
+        if !ended {
+            self.end(Err(Failure::new(Code::Cancelled, "the computation was cancelled")));
+        }
+        !ended
+    }
+
+    pub fn note(&self, text: String) {
+        let mut state = self.state();
+        if !state.notes.contains(&text) {
+            state.notes.push(text);
+        }
+    }
+
+    fn outcome(&self) -> Option<Result<(), Failure>> {
+        self.state().outcome.clone()
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        let mut state = self.state();
+        loop {
+            match &state.outcome {
+                Some(outcome) => return outcome.clone(),
+                None => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn pause(&self) {
+        let state = self.state();
+        if state.outcome.is_none() {
+            drop(self.bell.wait_timeout(state, HELP_PAUSE));
+        }
+    }
+}
+
+/// The handle.
+pub(crate) struct LocalRun {
+    pub engine: Arc<Engine>,
+    pub shared: Arc<Shared>,
+    pub wanted: Vec<Key>,
+    /// The engine was made for this run, because it was submitted inside a task.
+    pub nested: bool,
+}
+
+impl LocalRun {
+    fn wait_ended(&self) -> Result<(), Failure> {
+        let Some(place) = Place::current() else { return self.shared.wait() };
+        loop {
+            if let Some(outcome) = self.shared.outcome() {
+                return outcome;
+            }
+            if !self.nested {
+                return Err(serve::would_block());
+            }
+            if place.cancelled() {
+                self.cancel();
+            } else if !serve::help(&self.engine) {
+                self.shared.pause();
+            }
+        }
+    }
+}
+
+impl Running for LocalRun {
+    fn wait(&self) -> Result<Vec<Chunk>, Failure> {
+        self.wait_stored()?;
+        (0..self.wanted.len()).map(|index| self.result(index)).collect()
+    }
+
+    fn wait_stored(&self) -> Result<(), Failure> {
+        self.wait_ended()
+    }
+
+    fn on_end(&self, callback: Callback) {
+        let mut state = self.shared.state();
+        if state.outcome.is_none() {
+            state.callbacks.push(callback);
+        } else {
+            drop(state);
+            callback();
+        }
+    }
+
+    fn result(&self, index: usize) -> Result<Chunk, Failure> {
+        let key = *self.wanted.get(index).ok_or_else(|| Failure::internal(format!("there is no result {index}")))?;
+        for _ in 1..TRIES {
+            self.wait_ended()?;
+            match self.engine.store.get(key, &self.engine.registry) {
+                Ok(chunk) => return Ok(chunk),
+                Err(_) => {
+                    // Its file is gone or damaged: the machines are told, and make it again.
+                    self.shared.reopen();
+                    self.engine.post(Event::Worker(WorkerEvent::LoadFailed { key }), Who::Other);
+                }
+            }
+        }
+        self.wait_ended()?;
+        self.engine.store.get(key, &self.engine.registry)
+    }
+
+    fn progress(&self) -> Progress {
+        let run = self.engine.inspect(|core| core.scheduler.progress(self.shared.id));
+        let usage = self.engine.store.usage();
+        let layers = run.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
+        Progress { layers, memory: usage.memory, spilled: usage.spilled, running: run.running }
+    }
+
+    fn cancel(&self) {
+        if self.shared.cancel() {
+            self.engine.post(Event::Scheduler(SchedulerEvent::Cancel(self.shared.id)), Who::Other);
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.shared.state().notes.clone()
+    }
+}
+
+impl Drop for LocalRun {
+    fn drop(&mut self) {
+        self.engine.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.shared.id);
+        self.engine.post(Event::Scheduler(SchedulerEvent::Release(self.shared.id)), Who::Other);
+    }
+}

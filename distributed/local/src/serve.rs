@@ -1,0 +1,151 @@
+//! A loop that executes tasks in a thread of the pool, or in a thread that waits for a run inside a task.
+//!
+//! It refuses to know the machines: it takes an assignment, gathers its inputs from the store, runs the kernel, keeps the
+//! chunk, and says so. Invariant: each assignment that it takes is answered exactly once, whatever its operators do.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use partita_core::protocol::{Assignment, WorkerEvent};
+use partita_graph::{Chunk, Code, Failure, Outcome, run_task};
+
+use crate::engine::{Engine, Event, Who};
+
+thread_local! {
+    /// The loop in which this thread is, innermost.
+    static HERE: RefCell<Option<Place>> = const { RefCell::new(None) };
+}
+
+/// A slot of an engine.
+#[derive(Clone)]
+pub(crate) struct Place {
+    engine: Arc<Engine>,
+    slot: usize,
+}
+
+impl Place {
+    /// The loop in which the calling thread is.
+    pub fn current() -> Option<Place> {
+        HERE.with_borrow(Clone::clone)
+    }
+
+    /// Whether the task that runs here is no longer wanted.
+    pub fn cancelled(&self) -> bool {
+        self.engine.slots.cancelled(self.slot).load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Restores the outer loop when an inner one ends.
+struct Entered(Option<Place>);
+
+impl Entered {
+    fn new(place: Place) -> Self {
+        Self(HERE.with_borrow_mut(|here| here.replace(place)))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        HERE.set(self.0.take());
+    }
+}
+
+/// What a loop job of the pool does.
+pub(crate) fn pool_loop(engine: Arc<Engine>) {
+    // A pool that steals work may start this job inside a task that waits for its own nested work. That task must not
+    // wait for everything else, so such a loop runs one task and asks for another loop.
+    let nested = Place::current().is_some();
+    let slot = engine.slots.enter();
+    if serve(&engine, slot, false, nested) {
+        return;
+    }
+    for _ in 0..engine.slots.leave(slot, false) {
+        engine.start_loop();
+    }
+}
+
+/// Runs ready tasks in the calling thread, as long as there are some. False: another thread helps already, or none is ready.
+pub(crate) fn help(engine: &Arc<Engine>) -> bool {
+    match engine.slots.enlist() {
+        Some(slot) => serve(engine, slot, true, false),
+        None => false,
+    }
+}
+
+/// True when the slot was given back because nothing is to be executed.
+fn serve(engine: &Arc<Engine>, slot: usize, helper: bool, once: bool) -> bool {
+    let _entered = Entered::new(Place { engine: engine.clone(), slot });
+    while let Some((assignment, loops)) = engine.slots.take(slot, helper, engine.busy()) {
+        for _ in 0..loops {
+            engine.start_loop();
+        }
+        let started = Instant::now();
+        let answer = execute(engine, slot, &assignment);
+        let nanos = started.elapsed().as_nanos() as u64;
+        engine.slots.done(slot, nanos);
+        drop(assignment);
+        engine.post(answer_event(answer, nanos), Who::Loop);
+        engine.measure(Who::Loop);
+        if once {
+            return false;
+        }
+    }
+    true
+}
+
+fn answer_event(mut answer: WorkerEvent, nanos: u64) -> Event {
+    if let WorkerEvent::Ran { micros, .. } = &mut answer {
+        *micros = nanos / 1000;
+    }
+    Event::Worker(answer)
+}
+
+fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> WorkerEvent {
+    let Assignment { key, attempt, layer, .. } = assignment;
+    let (key, attempt) = (*key, *attempt);
+    let mut inputs = Vec::with_capacity(assignment.inputs.len());
+    for edge in &assignment.inputs {
+        match engine.store.gather(edge, &engine.registry) {
+            Ok(chunks) => inputs.push(chunks),
+            Err((input, failure)) => {
+                engine.post(Event::Worker(WorkerEvent::LoadFailed { key: input }), Who::Other);
+                return WorkerEvent::RunFailed { key, attempt, failure };
+            }
+        }
+    }
+    let mut outcome: Option<Outcome> = None;
+    let alone = engine.slots.crowded();
+    engine.pool.run_task(alone, &mut || {
+        outcome = Some(run_task(layer, key, attempt, &inputs, engine.slots.cancelled(slot), &engine.registry));
+    });
+    drop(inputs);
+    let Some(Outcome { result, notes }) = outcome else {
+        let failure = Failure::internal("the thread pool did not run a task that it was given");
+        return WorkerEvent::RunFailed { key, attempt, failure };
+    };
+    match result {
+        Ok(chunk) => {
+            let nbytes = chunk.nbytes();
+            let spillable = engine.options.memory_limit > 0 && spillable(engine, &chunk);
+            drop(engine.store.put(key, layer.len, chunk, nbytes));
+            WorkerEvent::Ran { key, attempt, nbytes, spillable, micros: 0, notes }
+        }
+        Err(failure) => WorkerEvent::RunFailed { key, attempt, failure },
+    }
+}
+
+/// Whether what is written could be read again.
+fn spillable(engine: &Engine, chunk: &Chunk) -> bool {
+    match chunk.0.parts() {
+        Some(parts) => parts.first().is_none_or(|part| engine.registry.decodes(part.0.kind())),
+        None => engine.registry.decodes(chunk.0.kind()),
+    }
+}
+
+/// Why a run cannot be waited for.
+pub(crate) fn would_block() -> Failure {
+    Failure::new(Code::BlockingInAsync, "a task waits for a run that was started outside of it")
+        .detail("why", "the task occupies a thread that the run may need, so both could wait for ever")
+        .help("start the computation inside the task, or pass its result to the task as an input")
+}

@@ -3,6 +3,7 @@
 //! It refuses to know executors and formats: a code, words for a person, places, a fix.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
 use serde::{Deserialize, Serialize};
@@ -166,8 +167,14 @@ pub struct TaskPlace {
 ///     "error[E0107]: column `dep_dely` does not exist\n  did you mean: `dep_delay`"
 /// );
 /// ```
+///
+/// It is one pointer, so that functions that hardly ever fail do not pay for it; its facts are reached as its own fields.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub struct Failure(Box<Facts>);
+
+/// What is known of a [`Failure`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
     /// The kind.
     pub code: Code,
     /// What happened, in the user's words.
@@ -188,10 +195,25 @@ pub struct Failure {
     pub advice: Option<Vec<u8>>,
 }
 
+impl Deref for Failure {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Facts {
+        &mut self.0
+    }
+}
+
 impl Failure {
     /// A failure of this kind.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), details: Vec::new(), help: None, origin: None, data: None, task: None, cause: None, advice: None }
+        let what = what.into();
+        Self(Box::new(Facts { code, what, details: Vec::new(), help: None, origin: None, data: None, task: None, cause: None, advice: None }))
     }
 
     /// A fault of our own.

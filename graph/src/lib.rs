@@ -34,7 +34,7 @@ mod registry;
 mod wiring;
 
 pub use chunk::{Buffer, Chunk, Encoded, Parts, Plain, Value};
-pub use error::{Code, DataPlace, Failure, Origin, TaskPlace};
+pub use error::{Code, DataPlace, Facts, Failure, Origin, TaskPlace};
 pub use executor::{Executor, Progress, Run, Running, Serial, pick};
 pub use graph::Graph;
 pub use kernel::{Kernel, Outcome, Source, Step, run_task};

@@ -1,0 +1,116 @@
+//! Derives every fact again from its sources and panics when one is wrong. Never called in production; the simulator calls
+//! it after each event. It changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::Scheduler;
+use super::record::{State, TaskId, visit};
+use crate::protocol::WorkerId;
+
+impl Scheduler {
+    /// Asserts that all counters agree with what they count. O(tasks and edges).
+    pub fn check(&self) {
+        let mut wanted: Vec<Vec<u32>> = self.slots.iter().map(|slot| slot.as_ref().map_or(Vec::new(), |s| vec![0; s.records.len()])).collect();
+        let mut barriers = vec![0; self.slots.len()];
+        let mut assigned: BTreeMap<WorkerId, u32> = BTreeMap::new();
+        for (at, slot) in self.slots.iter().enumerate() {
+            for index in 0..slot.as_ref().map_or(0, |slot| slot.layer.len) {
+                let task = TaskId { slot: at as u32, index };
+                self.check_task(task);
+                self.count_interest(task, &mut wanted, &mut barriers);
+                if let State::Assigned { worker } = self.record(task).state {
+                    *assigned.entry(worker).or_default() += 1;
+                }
+            }
+        }
+        self.check_runs(&mut wanted);
+        for (at, slot) in self.slots.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            assert_eq!(slot.barrier_wanted, barriers[at], "readers over barriers of {}", slot.layer.name);
+            assert_eq!(slot.unstored as usize, slot.records.iter().filter(|r| !r.state.is_stored()).count(), "unstored of {}", slot.layer.name);
+            for (index, record) in slot.records.iter().enumerate() {
+                let key = slot.key(index as u32);
+                assert_eq!(record.wanted, wanted[at][index], "interest in {} {key}", slot.layer.name);
+                let is_wanted = record.wanted > 0 || slot.barrier_wanted > 0;
+                assert_eq!(is_wanted, record.state != State::Idle, "{} {key} is {:?}", slot.layer.name, record.state);
+            }
+        }
+        for (id, worker) in &self.workers {
+            assert_eq!(worker.assigned, assigned.remove(id).unwrap_or(0), "tasks of worker {}", id.0);
+        }
+        assert!(assigned.is_empty(), "tasks are assigned to workers that are gone");
+        self.check_leftovers();
+    }
+
+    fn check_task(&self, task: TaskId) {
+        let record = self.record(task);
+        let name = || format!("{} {}", self.slot(task.slot).layer.name, self.key_of(task));
+        match record.state {
+            State::Idle => {}
+            State::Waiting { missing } => {
+                assert!(missing > 0, "{} waits for nothing", name());
+                assert_eq!(missing, self.count_missing(task), "missing inputs of {}", name());
+            }
+            State::Ready => {
+                assert_eq!(self.count_missing(task), 0, "{} is ready but its inputs are not", name());
+                let priority = self.slot(task.slot).priority(task.index);
+                let placed = self.roots.contains(task) || self.workers.values().any(|w| w.backlog.contains(&(priority, task)));
+                assert!(placed, "{} is ready but in no queue", name());
+            }
+            State::Assigned { worker } => assert!(self.workers.contains_key(&worker), "{} is with a worker that is gone", name()),
+            State::Stored { .. } => {
+                let holders = self.holders_of(task);
+                assert!(holders.iter().all(|holder| self.workers.contains_key(holder)), "{} is held by a worker that is gone", name());
+            }
+            State::Failed => panic!("{} stayed in the failed state", name()),
+        }
+    }
+
+    fn count_interest(&self, task: TaskId, wanted: &mut [Vec<u32>], barriers: &mut [u32]) {
+        if !self.record(task).state.is_active() {
+            return;
+        }
+        let slot = self.slot(task.slot);
+        for (edge, to) in slot.layer.edges.iter().zip(&slot.edges) {
+            if edge.wiring.is_barrier() {
+                barriers[to.producer as usize] += 1;
+            } else {
+                let inputs = edge.wiring.inputs(task.index, self.slot(to.producer).layer.len);
+                visit(&inputs, |index| wanted[to.producer as usize][index as usize] += 1);
+            }
+        }
+    }
+
+    fn check_runs(&self, wanted: &mut [Vec<u32>]) {
+        for (id, run) in &self.runs {
+            let mut unstored = 0;
+            for (&slot, bits) in &run.results {
+                assert!(self.slot(slot).wanting.contains(id), "run {} wants of {}", id.0, self.slot(slot).layer.name);
+                for index in bits.iter() {
+                    wanted[slot as usize][index as usize] += 1;
+                    unstored += u64::from(!self.record(TaskId { slot, index }).state.is_stored());
+                }
+            }
+            assert_eq!(run.unstored, unstored, "results that run {} waits for", id.0);
+            assert_eq!(run.done, run.cause.is_none() && unstored == 0, "whether run {} is done", id.0);
+            assert!(run.layers.iter().all(|slot| self.slot(*slot).runs.contains(id)), "run {} refers to its layers", id.0);
+        }
+    }
+
+    /// Side tables hold nothing whose reason is gone.
+    fn check_leftovers(&self) {
+        for (task, more) in &self.replicas {
+            assert!(self.record(*task).state.is_stored() && !more.is_empty(), "replicas of {:?}", task);
+        }
+        for (key, (_, runs)) in &self.failures {
+            let failed = self.runs.values().filter(|run| run.cause == Some(*key)).count();
+            assert_eq!(*runs as usize, failed, "runs that failed for {key}");
+        }
+        for slot in self.slots.iter().flatten() {
+            assert!(slot.runs.iter().all(|run| self.runs.contains_key(run)), "{} is kept for a run", slot.layer.name);
+            assert!(!slot.runs.is_empty(), "{} is kept for no run", slot.layer.name);
+        }
+        assert_eq!(self.index.len(), self.slots.iter().flatten().count(), "layers by id");
+        assert!(self.frees.is_empty() && self.fresh.is_empty(), "an event was handled to its end");
+    }
+}

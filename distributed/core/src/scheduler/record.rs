@@ -1,0 +1,266 @@
+//! What the scheduler writes down for each layer and task. Records are dense and small: a layer of a million tasks is one
+//! vector. Nothing here decides anything.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use partita_graph::{Indices, Key, Layer, Table, Wiring};
+
+use super::Scheduler;
+use crate::protocol::{Attempt, RunId, WorkerId};
+
+/// A task as the scheduler names it: the slot of its layer, and its place there.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct TaskId {
+    pub slot: u32,
+    pub index: u32,
+}
+
+/// What a task is. Whether it is wanted stands beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Never wanted, or released.
+    Idle,
+    /// Some inputs are not stored. An input that is read twice counts twice; a barrier edge counts once.
+    Waiting { missing: u32 },
+    /// All inputs are stored.
+    Ready,
+    /// A worker has it.
+    Assigned { worker: WorkerId },
+    /// The chunk is kept, here and at the replicas.
+    Stored { holder: WorkerId },
+    /// It ended with a failure; only within the handling of one event.
+    Failed,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TaskRecord {
+    pub state: State,
+    /// Runs that want the chunk, and active readers over edges that are no barriers.
+    pub wanted: u32,
+    /// The try that counts.
+    pub attempt: Attempt,
+    /// Size of the chunk when it was last stored, in bytes.
+    pub nbytes: u64,
+    /// Workers that died under it.
+    pub blame: u8,
+    /// Whether the worker said that it executes this try.
+    pub started: bool,
+}
+
+/// One edge of a layer, resolved.
+pub(super) struct EdgeSlot {
+    pub producer: u32,
+    /// For each chunk of the producer its readers, one entry for each reading, when the wiring has no closed inverse.
+    pub inverse: Option<Table>,
+}
+
+/// One layer.
+pub(super) struct Slot {
+    pub layer: Arc<Layer>,
+    pub records: Vec<TaskRecord>,
+    pub edges: Vec<EdgeSlot>,
+    /// Which edges read this layer: slot and number of the edge.
+    pub readers: Vec<(u32, u16)>,
+    /// Runs whose graph contains the layer.
+    pub runs: BTreeSet<RunId>,
+    /// Runs that want chunks of it as results.
+    pub wanting: BTreeSet<RunId>,
+    /// Records that are not Stored: barrier edges look only at this.
+    pub unstored: u32,
+    /// Active readers over barrier edges: each of them wants every chunk.
+    pub barrier_wanted: u32,
+    /// The run's turn and the layer's place in its graph, as the outer bits of priorities.
+    pub turn: u64,
+    pub depth: u64,
+    pub sizes: Sizes,
+}
+
+/// Learned sizes of a layer's chunks, in bytes, and times.
+#[derive(Default)]
+pub(super) struct Sizes {
+    pub count: u64,
+    pub total: u64,
+    pub largest: u64,
+    pub micros: u64,
+}
+
+impl State {
+    /// Wanted but not there yet: its inputs are wanted for its sake.
+    pub fn is_active(self) -> bool {
+        matches!(self, State::Waiting { .. } | State::Ready | State::Assigned { .. } | State::Failed)
+    }
+
+    pub fn is_stored(self) -> bool {
+        matches!(self, State::Stored { .. })
+    }
+}
+
+impl Slot {
+    /// Lower runs first. Within a run tasks go by their relative place in their layers, and at one place the layer
+    /// nearest to the results goes first, so that chains and groups are finished before new ones are begun.
+    pub fn priority(&self, index: u32) -> u64 {
+        let fraction = (u64::from(index) << 28) / u64::from(self.layer.len.max(1));
+        (self.turn & 0xf_ffff) << 44 | fraction << 16 | (0xffff - self.depth.min(0xffff))
+    }
+
+    /// Expected bytes of a chunk that is not there yet, once some were.
+    pub fn expected(&self) -> Option<u64> {
+        (self.sizes.count > 0).then_some(self.sizes.largest)
+    }
+
+    pub fn key(&self, index: u32) -> Key {
+        Key::new(self.layer.id, index)
+    }
+}
+
+impl Sizes {
+    pub fn learn(&mut self, nbytes: u64, micros: u64) {
+        self.count += 1;
+        self.total += nbytes;
+        self.largest = self.largest.max(nbytes);
+        self.micros += micros;
+    }
+}
+
+/// Calls `each` for each index, without a box for the usual case.
+pub(super) fn visit(indices: &Indices<'_>, mut each: impl FnMut(u32)) {
+    match indices {
+        Indices::Range(range) => range.clone().for_each(each),
+        Indices::List(list) => list.iter().for_each(|at| each(*at)),
+        Indices::Owned(list) => list.iter().for_each(|at| each(*at)),
+    }
+}
+
+/// The readers of each chunk, with an entry for each reading: a task that reads a chunk twice stands there twice.
+pub(super) fn readings(wiring: &Wiring, len: u32, producer_len: u32) -> Option<Table> {
+    if wiring.is_barrier() || wiring.consumers(0, len).is_some() {
+        return None;
+    }
+    let mut lists = vec![Vec::new(); producer_len as usize];
+    for task in 0..len {
+        visit(&wiring.inputs(task, producer_len), |at| lists[at as usize].push(task));
+    }
+    let mut offsets = vec![0];
+    let mut indices = Vec::new();
+    for list in &lists {
+        indices.extend_from_slice(list);
+        offsets.push(indices.len() as u32);
+    }
+    Some(Table { offsets: offsets.into(), indices: indices.into() })
+}
+
+impl Scheduler {
+    pub(super) fn slot(&self, at: u32) -> &Slot {
+        self.slots[at as usize].as_ref().expect("a slot in use")
+    }
+
+    pub(super) fn slot_mut(&mut self, at: u32) -> &mut Slot {
+        self.slots[at as usize].as_mut().expect("a slot in use")
+    }
+
+    pub(super) fn record(&self, task: TaskId) -> &TaskRecord {
+        &self.slot(task.slot).records[task.index as usize]
+    }
+
+    pub(super) fn record_mut(&mut self, task: TaskId) -> &mut TaskRecord {
+        &mut self.slot_mut(task.slot).records[task.index as usize]
+    }
+
+    pub(super) fn key_of(&self, task: TaskId) -> Key {
+        self.slot(task.slot).key(task.index)
+    }
+
+    /// The task of a key, when some run refers to its layer.
+    pub(super) fn find(&self, key: Key) -> Option<TaskId> {
+        let slot = *self.index.get(&key.layer)?;
+        (key.index < self.slot(slot).layer.len).then_some(TaskId { slot, index: key.index })
+    }
+
+    /// Whether the task is ready to be given out; false for entries of queues that are out of date.
+    pub(super) fn is_ready(&self, task: TaskId) -> bool {
+        let slot = self.slots.get(task.slot as usize).and_then(Option::as_ref);
+        slot.and_then(|slot| slot.records.get(task.index as usize)).is_some_and(|record| record.state == State::Ready)
+    }
+
+    pub(super) fn holders_of(&self, task: TaskId) -> Vec<WorkerId> {
+        let State::Stored { holder } = self.record(task).state else { return Vec::new() };
+        let mut holders = vec![holder];
+        if let Some(more) = self.replicas.get(&task) {
+            holders.extend_from_slice(more);
+        }
+        holders
+    }
+
+    /// Calls `each` for each reading of this chunk by a task of a layer that is wired to it without a barrier.
+    pub(super) fn for_readers(&mut self, task: TaskId, mut each: impl FnMut(&mut Self, TaskId)) {
+        for reader in 0..self.slot(task.slot).readers.len() {
+            let (slot, edge) = self.slot(task.slot).readers[reader];
+            let consumer = self.slot(slot);
+            let wiring = &consumer.layer.edges[edge as usize].wiring;
+            if wiring.is_barrier() {
+                continue;
+            }
+            if let Some(range) = wiring.consumers(task.index, consumer.layer.len) {
+                range.for_each(|index| each(self, TaskId { slot, index }));
+                continue;
+            }
+            let table = consumer.edges[edge as usize].inverse.clone().expect("made at submit");
+            let range = table.offsets[task.index as usize] as usize..table.offsets[task.index as usize + 1] as usize;
+            table.indices[range].iter().for_each(|index| each(self, TaskId { slot, index: *index }));
+        }
+    }
+
+    /// Calls `each` for each task that reads this layer over a barrier, once for each such edge.
+    pub(super) fn for_barrier_readers(&mut self, slot: u32, mut each: impl FnMut(&mut Self, TaskId)) {
+        for reader in 0..self.slot(slot).readers.len() {
+            let (at, edge) = self.slot(slot).readers[reader];
+            let layer = &self.slot(at).layer;
+            let len = layer.len;
+            if layer.edges[edge as usize].wiring.is_barrier() {
+                (0..len).for_each(|index| each(self, TaskId { slot: at, index }));
+            }
+        }
+    }
+}
+
+/// A set of small numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+    count: u32,
+}
+
+impl Bits {
+    pub fn with_len(len: u32) -> Self {
+        Self { words: vec![0; len.div_ceil(64) as usize], count: 0 }
+    }
+
+    /// Adds; false when it was there.
+    pub fn insert(&mut self, at: u32) -> bool {
+        let (word, bit) = (&mut self.words[at as usize / 64], 1 << (at % 64));
+        let new = *word & bit == 0;
+        *word |= bit;
+        self.count += u32::from(new);
+        new
+    }
+
+    pub fn contains(&self, at: u32) -> bool {
+        self.words.get(at as usize / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.words.iter().enumerate().flat_map(|(at, word)| {
+            let mut rest = *word;
+            std::iter::from_fn(move || {
+                let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+                rest &= rest - 1;
+                Some(at as u32 * 64 + bit)
+            })
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! A graph arrives: its layers get slots, and what its results need is set in motion.
+//!
+//! Work that is there already is shared: a layer is known by its id, a stored chunk is used again, a failure that is still
+//! remembered is answered at once. Only what is needed for wanted keys is activated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use partita_graph::{Graph, Key, Layer};
+
+use super::record::{Bits, EdgeSlot, Sizes, Slot, State, TaskId, TaskRecord, readings, visit};
+use super::{RunRecord, Scheduler};
+use crate::protocol::{RunId, SchedulerAction};
+
+impl Scheduler {
+    pub(super) fn submit(&mut self, run: RunId, graph: Arc<Graph>) {
+        assert!(!self.runs.contains_key(&run), "a run's number is used once");
+        let turn = self.submitted;
+        self.submitted += 1;
+        let layers: Vec<u32> = graph.layers.iter().enumerate().map(|(depth, layer)| self.slot_for(layer, turn, depth as u64)).collect();
+        for &slot in &layers {
+            self.slot_mut(slot).runs.insert(run);
+        }
+        let mut results: BTreeMap<u32, Bits> = BTreeMap::new();
+        for key in &graph.wanted {
+            let task = self.find(*key).expect("shells submit valid graphs");
+            let len = self.slot(task.slot).layer.len;
+            results.entry(task.slot).or_insert_with(|| Bits::with_len(len)).insert(task.index);
+        }
+        let (needed, failed) = self.needed(&results);
+        let record = RunRecord { layers, results, needed, unstored: 0, done: false, notes: BTreeSet::new(), cause: None };
+        self.runs.insert(run, record);
+        self.want_results(run);
+        match failed {
+            Some(key) => self.fail_run(run, key),
+            None => self.announce_if_done(run),
+        }
+    }
+
+    /// The slot of a layer, made if the layer is new. Producers have theirs already.
+    fn slot_for(&mut self, layer: &Arc<Layer>, turn: u64, depth: u64) -> u32 {
+        if let Some(slot) = self.index.get(&layer.id) {
+            return *slot;
+        }
+        let at = match self.slots.iter().position(Option::is_none) {
+            Some(free) => free as u32,
+            None => {
+                self.slots.push(None);
+                self.slots.len() as u32 - 1
+            }
+        };
+        let mut edges = Vec::with_capacity(layer.edges.len());
+        for (number, edge) in layer.edges.iter().enumerate() {
+            let producer = *self.index.get(&edge.layer).expect("shells submit valid graphs");
+            let inverse = readings(&edge.wiring, layer.len, self.slot(producer).layer.len);
+            edges.push(EdgeSlot { producer, inverse });
+            self.slot_mut(producer).readers.push((at, number as u16));
+        }
+        let attempt = self.attempts.get(&layer.id).copied().unwrap_or(1);
+        let record = TaskRecord { state: State::Idle, wanted: 0, attempt, nbytes: 0, blame: 0, started: false };
+        let slot = Slot {
+            records: vec![record; layer.len as usize],
+            edges,
+            readers: Vec::new(),
+            runs: BTreeSet::new(),
+            wanting: BTreeSet::new(),
+            unstored: layer.len,
+            barrier_wanted: 0,
+            turn,
+            depth,
+            sizes: Sizes::default(),
+            layer: layer.clone(),
+        };
+        self.slots[at as usize] = Some(slot);
+        self.index.insert(layer.id, at);
+        at
+    }
+
+    /// The tasks that these results need and that are not stored, with the stored ones at their rim; and a key among them
+    /// whose failure is remembered.
+    fn needed(&self, results: &BTreeMap<u32, Bits>) -> (BTreeMap<u32, Bits>, Option<Key>) {
+        let mut needed: BTreeMap<u32, Bits> = BTreeMap::new();
+        let mut stack: Vec<TaskId> = Vec::new();
+        let mut failed = None;
+        let mut whole: BTreeSet<u32> = BTreeSet::new();
+        for (&slot, bits) in results {
+            needed.insert(slot, bits.clone());
+            stack.extend(bits.iter().map(|index| TaskId { slot, index }));
+        }
+        while let Some(task) = stack.pop() {
+            let slot = self.slot(task.slot);
+            if self.record(task).state.is_stored() {
+                continue;
+            }
+            if !self.failures.is_empty() && self.failures.contains_key(&slot.key(task.index)) {
+                failed.get_or_insert(slot.key(task.index));
+            }
+            for (edge, to) in slot.layer.edges.iter().zip(&slot.edges) {
+                if edge.wiring.is_barrier() && !whole.insert(to.producer) {
+                    continue;
+                }
+                let len = self.slot(to.producer).layer.len;
+                let bits = needed.entry(to.producer).or_insert_with(|| Bits::with_len(len));
+                visit(&edge.wiring.inputs(task.index, len), |index| {
+                    if bits.insert(index) {
+                        stack.push(TaskId { slot: to.producer, index });
+                    }
+                });
+            }
+        }
+        (needed, failed)
+    }
+
+    /// Counts the run's interest in its results and activates what they need.
+    fn want_results(&mut self, run: RunId) {
+        let results = std::mem::take(&mut self.runs.get_mut(&run).expect("just made").results);
+        let mut idle = Vec::new();
+        let mut unstored = 0;
+        for (&slot, bits) in &results {
+            self.slot_mut(slot).wanting.insert(run);
+            for index in bits.iter() {
+                let task = TaskId { slot, index };
+                let record = self.record_mut(task);
+                record.wanted += 1;
+                unstored += u64::from(!record.state.is_stored());
+                if record.state == State::Idle {
+                    idle.push(task);
+                }
+            }
+        }
+        let record = self.runs.get_mut(&run).expect("just made");
+        (record.results, record.unstored) = (results, unstored);
+        self.activate(idle);
+    }
+
+    /// Puts wanted idle tasks to work, and with them the idle tasks that they need.
+    pub(super) fn activate(&mut self, mut stack: Vec<TaskId>) {
+        while let Some(task) = stack.pop() {
+            if self.record(task).state != State::Idle {
+                continue;
+            }
+            let missing = self.want_inputs(task, &mut stack);
+            self.set_waiting(task, missing);
+        }
+    }
+
+    /// Adds the task's interest to its inputs; idle ones go on the stack. Returns how many are not stored.
+    fn want_inputs(&mut self, task: TaskId, stack: &mut Vec<TaskId>) -> u32 {
+        let layer = self.slot(task.slot).layer.clone();
+        let mut missing = 0;
+        for (number, edge) in layer.edges.iter().enumerate() {
+            let at = self.slot(task.slot).edges[number].producer;
+            let producer = self.slot_mut(at);
+            if edge.wiring.is_barrier() {
+                producer.barrier_wanted += 1;
+                missing += u32::from(producer.unstored > 0);
+                if producer.barrier_wanted == 1 {
+                    let idle = producer.records.iter().enumerate().filter(|(_, record)| record.state == State::Idle);
+                    stack.extend(idle.map(|(index, _)| TaskId { slot: at, index: index as u32 }));
+                }
+                continue;
+            }
+            visit(&edge.wiring.inputs(task.index, producer.layer.len), |index| {
+                let record = &mut producer.records[index as usize];
+                record.wanted += 1;
+                missing += u32::from(!record.state.is_stored());
+                if record.state == State::Idle {
+                    stack.push(TaskId { slot: at, index });
+                }
+            });
+        }
+        missing
+    }
+
+    /// Waiting, or ready when nothing is missing.
+    pub(super) fn set_waiting(&mut self, task: TaskId, missing: u32) {
+        self.record_mut(task).state = if missing > 0 { State::Waiting { missing } } else { State::Ready };
+        if missing == 0 {
+            self.fresh.push(task);
+        }
+    }
+
+    pub(super) fn announce_if_done(&mut self, run: RunId) {
+        let record = self.runs.get_mut(&run).expect("a run");
+        if record.unstored == 0 && !record.done {
+            record.done = true;
+            self.out.push(SchedulerAction::RunDone(run));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Ready tasks get threads, in order of priority, and memory before that; running tasks end. An operator that runs is never
+//! taken its inputs away.
+
+use std::sync::Arc;
+
+use partita_graph::{Failure, Key};
+
+use super::memory::{Place, Room};
+use super::{Phase, Task, Worker};
+use crate::protocol::{Attempt, ToScheduler, WorkerAction, WorkerId};
+
+impl Worker {
+    /// Starts what can be started. The first ready task is not overtaken while it waits for memory, or large tasks would
+    /// never run.
+    pub(super) fn start(&mut self) {
+        while self.running < self.config.threads && !(self.memory.paused && self.running > 0) {
+            // A chunk of the same key that is on its way out must be gone first.
+            let next = self.ready.iter().find(|(_, key)| !self.is_leaving(*key)).map(|(_, key)| *key);
+            let Some(key) = next else { return };
+            if self.chunks.contains_key(&key) {
+                self.answer_with_copy(key);
+                continue;
+            }
+            if let Some(input) = self.vanished_input(key) {
+                self.give_back(key, input, Vec::new());
+                continue;
+            }
+            if self.memory_is_limited() {
+                if self.admit(key) == Room::Wait {
+                    return;
+                }
+            } else {
+                self.take_thread(key, 0);
+                self.execute(key);
+            }
+        }
+    }
+
+    /// A copy came from a peer while the task waited: there is nothing to run.
+    fn answer_with_copy(&mut self, key: Key) {
+        let attempt = self.remove_task(key).assignment.attempt;
+        let held = self.chunks.get_mut(&key).expect("looked up by the caller");
+        held.attempt = attempt;
+        let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new() };
+        self.out.push(WorkerAction::Send(done));
+    }
+
+    /// An input that was here when the task came and is not any more.
+    fn vanished_input(&self, key: Key) -> Option<Key> {
+        let task = &self.tasks[&key];
+        if task.seen == self.event {
+            return None;
+        }
+        task.chunks().find(|key| !self.is_held(*key))
+    }
+
+    fn take_thread(&mut self, key: Key, reserved: u64) {
+        let task = self.tasks.get_mut(&key).expect("a ready task");
+        self.ready.remove(&(task.assignment.priority, key));
+        task.reserved = reserved;
+        self.memory.reserved += reserved;
+        self.running += 1;
+    }
+
+    /// Gives the task memory and a thread, or says that it must wait.
+    fn admit(&mut self, key: Key) -> Room {
+        let task = &self.tasks[&key];
+        let expected = task.assignment.expected;
+        let chunks: Vec<Key> = task.chunks().collect();
+        let mut needed = expected;
+        for chunk in &chunks {
+            self.pin(*chunk);
+            let held = &self.chunks[chunk];
+            if matches!(held.place, Place::Disk | Place::Spilling) {
+                needed += held.size;
+            }
+        }
+        let idle = self.running == 0 && self.gather.fetching == 0;
+        if self.make_room(needed, idle) == Room::Wait {
+            chunks.iter().for_each(|chunk| self.unpin(*chunk));
+            return Room::Wait;
+        }
+        self.take_thread(key, expected);
+        let mut missing = 0;
+        for chunk in chunks {
+            missing += u32::from(self.bring_back(chunk, key));
+        }
+        if missing == 0 {
+            self.execute(key);
+        } else {
+            self.tasks.get_mut(&key).expect("a ready task").phase = Phase::Loading { missing };
+        }
+        Room::Granted
+    }
+
+    pub(super) fn execute(&mut self, key: Key) {
+        let task = self.tasks.get_mut(&key).expect("a task with a thread");
+        task.phase = Phase::Executing;
+        let assignment = Arc::clone(&task.assignment);
+        if assignment.attempt > 1 {
+            self.out.push(WorkerAction::Send(ToScheduler::Started { key, attempt: assignment.attempt }));
+        }
+        self.out.push(WorkerAction::Execute(assignment));
+    }
+
+    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, nbytes: u64, spillable: bool, micros: u64, notes: Vec<String>) {
+        let Some(task) = self.end_executing(key, attempt) else { return };
+        if task.abandoned {
+            if !self.chunks.contains_key(&key) {
+                self.out.push(WorkerAction::Drop(key));
+            }
+        } else {
+            match self.chunks.get_mut(&key) {
+                // A copy came from a peer meanwhile: the same chunk, counted already.
+                Some(held) => (held.attempt, held.doomed) = (attempt, false),
+                None => self.hold(key, nbytes, spillable, attempt),
+            }
+            self.out.push(WorkerAction::Send(ToScheduler::Finished { key, attempt, nbytes, micros, notes }));
+            self.made_here(key);
+        }
+        self.after(task);
+    }
+
+    /// Tasks that wait for this chunk from a peer need not any more, unless it is on its way.
+    fn made_here(&mut self, key: Key) {
+        let piece = (key, None);
+        if self.gather.needs.get(&piece).is_some_and(|need| need.in_flight.is_none()) {
+            let need = self.gather.needs.remove(&piece).expect("looked up above");
+            self.gather.queue.remove(&(need.priority, piece));
+            self.one_less_missing(need.waiters);
+        }
+    }
+
+    pub(super) fn run_failed(&mut self, key: Key, attempt: Attempt, failure: Failure) {
+        let Some(task) = self.end_executing(key, attempt) else { return };
+        if !task.abandoned {
+            self.out.push(WorkerAction::Send(ToScheduler::Failed { key, attempt, failure }));
+        }
+        self.after(task);
+    }
+
+    /// The task, if it is this try of it that executes. An answer that comes twice finds nothing.
+    fn end_executing(&mut self, key: Key, attempt: Attempt) -> Option<Task> {
+        let task = self.tasks.get(&key)?;
+        if task.phase != Phase::Executing || task.assignment.attempt != attempt {
+            return None;
+        }
+        Some(self.remove_task(key))
+    }
+
+    fn after(&mut self, task: Task) {
+        if let Some(next) = task.next {
+            self.assigned(next);
+        }
+        self.relieve();
+    }
+
+    /// Takes the task out, with all that it occupies.
+    pub(super) fn remove_task(&mut self, key: Key) -> Task {
+        let task = self.tasks.remove(&key).expect("a task");
+        match task.phase {
+            Phase::Gathering { .. } => {}
+            Phase::Ready => {
+                self.ready.remove(&(task.assignment.priority, key));
+            }
+            Phase::Loading { .. } | Phase::Executing => {
+                self.running -= 1;
+                self.memory.reserved -= task.reserved;
+                if self.memory_is_limited() {
+                    self.memory.stop_waiting(key);
+                    task.chunks().for_each(|chunk| self.unpin(chunk));
+                }
+            }
+        }
+        self.let_go_of_pieces(key, &task.pieces);
+        task
+    }
+
+    /// The task cannot go on for want of an input. It may have gone already, if it waited for the input twice.
+    pub(super) fn give_back(&mut self, key: Key, input: Key, asked: Vec<WorkerId>) {
+        if self.tasks.contains_key(&key) {
+            let task = self.remove_task(key);
+            let missing = ToScheduler::MissingInput { key, attempt: task.assignment.attempt, input, asked };
+            self.out.push(WorkerAction::Send(missing));
+        }
+    }
+}

@@ -22,7 +22,10 @@ pub struct Place {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Nothing is there.
-    NoSuchFile,
+    NoSuchFile {
+        /// The most similar name in the same folder, if one is near.
+        similar: Option<String>,
+    },
     /// A directory where a file was expected.
     IsDirectory,
     /// A pattern without a match.
@@ -76,6 +79,8 @@ pub enum ErrorKind {
     },
     /// A block was cut inside a quoted field: plan again with exact cuts.
     WrongCut,
+    /// The caller's `cancelled` said so.
+    Cancelled,
     /// Compressed data is damaged.
     Corrupt {
         /// The decompressor's words.

@@ -1,4 +1,34 @@
 //! CSV: what a file looks like, where it is cut, and how its bytes become columns.
 
+mod builder;
+mod cells;
+mod codes;
+mod columns;
+mod cut;
+mod decode;
+mod decoded;
+mod exact;
+mod infer;
+mod nulls;
+mod number;
+mod options;
+mod records;
+mod reference;
+mod scan;
+mod sniff;
 mod spec;
+mod structure;
+mod table;
+mod text;
+mod troubles;
+mod walk;
+pub use cut::{Block, blocks, default_blocksize};
+pub use decode::{Consumed, Decoder};
+pub use decoded::{Codes, Decoded, DecodedColumn};
+pub use exact::exact_blocks;
+pub use options::{ByteSize, CsvOptions};
+pub use reference::decode_reference;
+pub use scan::scan;
 pub use spec::{Dialect, Encoding, Field, ReadSpec};
+pub use table::{ColumnInfo, FileInfo, Table, open};
+pub use walk::locate_row;

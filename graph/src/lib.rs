@@ -24,6 +24,7 @@
 mod chunk;
 mod error;
 mod executor;
+mod explain;
 mod graph;
 mod kernel;
 mod key;

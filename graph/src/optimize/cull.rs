@@ -1,4 +1,6 @@
 //! Drops the layers that nothing wanted reads.
+//!
+//! It refuses to cut single tasks: executors run only the tasks that a wanted one needs, so nothing would be won.
 
 use std::collections::BTreeSet;
 

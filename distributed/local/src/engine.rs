@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Instant;
 
 use partita_core::protocol::{Assignment, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerAction, WorkerEvent, WorkerId};
@@ -59,6 +59,7 @@ struct After {
     garbage: Vec<Garbage>,
     ends: Vec<(RunId, Result<(), Failure>)>,
     notes: Vec<(Option<RunId>, String)>,
+    interrupted: Vec<usize>,
     loops: usize,
     errand_threads: usize,
 }
@@ -75,6 +76,8 @@ pub(crate) struct Engine {
     pub errands: Errands,
     pub folder: Arc<SpillFolder>,
     pub runs: Mutex<BTreeMap<RunId, Arc<Shared>>>,
+    /// Engines of graphs that were submitted inside tasks, by the slot of the task.
+    inner: Mutex<Vec<(usize, Weak<Engine>)>>,
     pub pool: Arc<dyn Pool>,
     pub registry: Arc<Registry>,
     pub options: Options,
@@ -113,6 +116,7 @@ impl Engine {
             errands: Errands::default(),
             folder,
             runs: Mutex::default(),
+            inner: Mutex::default(),
             pool,
             registry,
             options,
@@ -122,10 +126,41 @@ impl Engine {
         })
     }
 
-    /// An engine of its own for a graph that is submitted from inside a task: the task occupies a slot of this one while
-    /// it waits, so with few threads this one might never come to the graph.
-    pub fn nested(self: &Arc<Self>) -> Arc<Self> {
+    /// An engine of its own for a graph that is submitted inside a task: the task occupies a slot while it waits, so with
+    /// few threads this one might never come to the graph.
+    pub fn nested(&self) -> Arc<Self> {
         Self::new(self.options.clone(), self.pool.clone(), self.registry.clone(), self.folder.clone(), None)
+    }
+
+    /// The task in this slot has submitted a graph to the other engine.
+    pub fn adopt(&self, slot: usize, other: &Arc<Self>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.retain(|(_, engine)| engine.strong_count() > 0);
+        inner.push((slot, Arc::downgrade(other)));
+    }
+
+    /// Cancels all runs that have not ended.
+    pub fn cancel_all(self: &Arc<Self>) {
+        for shared in self.live_runs() {
+            self.cancel(&shared);
+        }
+    }
+
+    /// Cancels a run unless it has ended.
+    pub fn cancel(self: &Arc<Self>, shared: &Shared) {
+        if shared.cancel() {
+            self.post(Event::Scheduler(SchedulerEvent::Cancel(shared.id)), Who::Other);
+        }
+    }
+
+    /// The task in this slot is not wanted any more, so neither are the graphs that it submitted.
+    fn cancel_inner(&self, slot: usize) {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let below: Vec<_> = inner.iter().filter(|(of, _)| *of == slot).filter_map(|(_, engine)| engine.upgrade()).collect();
+        drop(inner);
+        for engine in below {
+            engine.cancel_all();
+        }
     }
 
     pub fn now(&self) -> Tick {
@@ -189,6 +224,9 @@ impl Engine {
         }
         for _ in 0..after.errand_threads {
             disk::start(self.clone());
+        }
+        for slot in after.interrupted.drain(..) {
+            self.cancel_inner(slot);
         }
         after.garbage.clear();
         for (run, text) in after.notes.drain(..) {
@@ -297,7 +335,7 @@ impl Engine {
             WorkerAction::Interrupt(key, attempt) => {
                 // The try may have been asked for in this same batch.
                 core.after.loops += self.slots.push(&mut core.execute, false);
-                self.slots.interrupt(key, attempt);
+                core.after.interrupted.extend(self.slots.interrupt(key, attempt));
             }
             WorkerAction::Fetch { key, .. } => panic!("the only worker was told to fetch {key} from another"),
             WorkerAction::Spill(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Spill(key))),

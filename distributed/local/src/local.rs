@@ -81,11 +81,7 @@ impl Local {
 
     /// Cancels all runs that have not ended.
     pub fn cancel_all(&self) {
-        for shared in self.engine.live_runs() {
-            if shared.cancel() {
-                self.engine.post(Event::Scheduler(SchedulerEvent::Cancel(shared.id)), Who::Other);
-            }
-        }
+        self.engine.cancel_all();
     }
 }
 
@@ -109,8 +105,9 @@ impl Executor for Local {
     fn submit(&self, graph: Graph) -> Result<Run, Failure> {
         graph.validate()?;
         let graph = resolved(graph, &self.engine.registry)?;
-        let nested = Place::current().is_some();
-        let engine = if nested { self.engine.nested() } else { self.engine.clone() };
+        let place = Place::current();
+        let nested = place.is_some();
+        let engine = place.map_or_else(|| self.engine.clone(), |place| place.nested(&self.engine));
         let shared = Shared::new(engine.new_run());
         let wanted = graph.wanted.clone();
         engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(shared.id, shared.clone());

@@ -21,7 +21,7 @@ pub trait Pool: Send + Sync + 'static {
 
     /// Called around each task, on a thread of the pool. `alone` says that enough other tasks are ready to fill the
     /// cores, so the task should not use nested parallelism. Must call `task` exactly once.
-    fn run_task(&self, alone: bool, task: &mut dyn FnMut()) {
+    fn run_task(&self, alone: bool, task: &mut (dyn FnMut() + Send)) {
         let _ = alone;
         task();
     }

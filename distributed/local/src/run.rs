@@ -177,9 +177,7 @@ impl Running for LocalRun {
     }
 
     fn cancel(&self) {
-        if self.shared.cancel() {
-            self.engine.post(Event::Scheduler(SchedulerEvent::Cancel(self.shared.id)), Who::Other);
-        }
+        self.engine.cancel(&self.shared);
     }
 
     fn notes(&self) -> Vec<String> {

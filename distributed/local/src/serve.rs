@@ -30,6 +30,13 @@ impl Place {
         HERE.with_borrow(Clone::clone)
     }
 
+    /// An engine like `like` for a graph that the task here submits; it is cancelled with the task.
+    pub fn nested(&self, like: &Engine) -> Arc<Engine> {
+        let made = like.nested();
+        self.engine.adopt(self.slot, &made);
+        made
+    }
+
     /// Whether the task that runs here is no longer wanted.
     pub fn cancelled(&self) -> bool {
         self.engine.slots.cancelled(self.slot).load(std::sync::atomic::Ordering::Relaxed)

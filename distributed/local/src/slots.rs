@@ -130,14 +130,16 @@ impl Slots {
         desk.start(need)
     }
 
-    /// Tells the operator of this try that nobody wants its result.
-    pub fn interrupt(&self, key: Key, attempt: Attempt) {
+    /// Tells the operator of this try that nobody wants its result; its slot, if it runs already.
+    pub fn interrupt(&self, key: Key, attempt: Attempt) -> Option<usize> {
         let mut desk = self.desk();
-        match desk.running.iter().position(|running| *running == Some((key, attempt))) {
+        let slot = desk.running.iter().position(|running| *running == Some((key, attempt)));
+        match slot {
             Some(slot) => self.cancelled[slot].store(true, Relaxed),
             None if desk.queue.iter().any(|task| task.key == key && task.attempt == attempt) => desk.interrupted.push((key, attempt)),
             None => {}
         }
+        slot
     }
 
     /// A started loop begins: its slot.

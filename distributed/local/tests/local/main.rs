@@ -1,0 +1,6 @@
+//! The local executor from outside: its results, its handles, its disk.
+
+mod equal;
+mod graphs;
+mod runs;
+mod spill;

@@ -30,7 +30,7 @@ use gather::{Gather, Part};
 use memory::{Held, Memory};
 use partita_graph::Key;
 
-use crate::protocol::{Assignment, Tick, ToWorker, WorkerAction, WorkerEvent};
+use crate::protocol::{Assignment, Input, Tick, ToWorker, WorkerAction, WorkerEvent};
 
 /// Settings of a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,8 +115,12 @@ impl Task {
     /// The whole chunks that it reads here, or reads parts of, one for each reading. The parts that it fetched are not
     /// among them.
     fn chunks(&self) -> impl Iterator<Item = Key> + '_ {
+        self.reads().map(|input| input.key)
+    }
+
+    fn reads(&self) -> impl Iterator<Item = &Input> + '_ {
         let fetched = |part: Option<u32>, key: Key| part.is_some() && self.pieces.binary_search(&(key, part)).is_ok();
-        self.assignment.inputs.iter().flatten().filter(move |input| !fetched(input.part, input.key)).map(|input| input.key)
+        self.assignment.inputs.iter().flatten().filter(move |input| !fetched(input.part, input.key))
     }
 }
 

@@ -66,23 +66,25 @@ impl Worker {
     fn admit(&mut self, key: Key) -> Room {
         let task = &self.tasks[&key];
         let expected = task.assignment.expected;
-        let chunks: Vec<Key> = task.chunks().collect();
+        // Of a chunk whose part is read only that part need come to memory, if the shell maps files.
+        let parts = u64::from(task.assignment.layer.len.max(1));
+        let reads: Vec<(Key, u64)> = task.reads().map(|input| (input.key, if input.part.is_some() { parts } else { 1 })).collect();
         let mut needed = expected;
-        for chunk in &chunks {
+        for (chunk, share) in &reads {
             self.pin(*chunk);
             let held = &self.chunks[chunk];
             if matches!(held.place, Place::Disk | Place::Spilling) {
-                needed += held.size;
+                needed += held.size / share;
             }
         }
         let idle = self.running == 0 && self.gather.fetching == 0;
         if self.make_room(needed, idle) == Room::Wait {
-            chunks.iter().for_each(|chunk| self.unpin(*chunk));
+            reads.iter().for_each(|(chunk, _)| self.unpin(*chunk));
             return Room::Wait;
         }
         self.take_thread(key, expected);
         let mut missing = 0;
-        for chunk in chunks {
+        for (chunk, _) in reads {
             missing += u32::from(self.bring_back(chunk, key));
         }
         if missing == 0 {

@@ -1,0 +1,149 @@
+//! A faulty cluster as an [`Executor`]: tests of collections run on it and must get the same bits as from the oracle.
+//! A submitted graph runs to its end in virtual time before `submit` returns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fastrand::Rng;
+use partita_core::protocol::RunId;
+use partita_graph::{Chunk, Code, Executor, Failure, Graph, Progress, Registry, Run, Running};
+
+use crate::cluster::Cluster;
+use crate::faults::Faults;
+use crate::happening::Happening;
+
+/// Virtual time until the faults stop.
+const FAULTY_MICROS: u64 = 100_000;
+/// More events than any graph of a test needs: 2,000 for each task.
+const EVENTS_A_TASK: u64 = 2_000;
+/// Graphs of at most so many tasks have the machines checked after each event.
+const CHECKED_TASKS: u64 = 300;
+
+/// Runs graphs on simulated workers. The seed decides everything.
+#[derive(Clone)]
+pub struct SimExecutor {
+    seed: u64,
+    workers: u32,
+    threads: u32,
+    memory_limit: u64,
+    faults: Faults,
+    registry: Registry,
+}
+
+impl SimExecutor {
+    /// One to four workers and random faults, without a memory limit, drawn from the seed.
+    pub fn new(seed: u64, registry: Registry) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let faults = Faults { memory: 0.0, ..Faults::random(&mut rng) };
+        Self { seed, workers: rng.u32(1..=4), threads: rng.u32(1..=3), memory_limit: 0, faults, registry }
+    }
+
+    /// With so many workers of so many threads at the start.
+    pub fn workers(mut self, workers: u32, threads: u32) -> Self {
+        (self.workers, self.threads) = (workers, threads.max(1));
+        self
+    }
+
+    /// With these faults.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// With so many bytes of memory for each worker; 0 for no limit, the default.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    fn cluster(&self, tasks: u64) -> Cluster {
+        let rng = Rng::with_seed(self.seed ^ 0x5eed);
+        let cluster = Cluster::new(rng, self.faults.clone(), self.threads, self.memory_limit, self.registry.clone());
+        if tasks > CHECKED_TASKS { cluster.unchecked() } else { cluster }
+    }
+
+    fn run(&self, graph: &Arc<Graph>) -> Result<Ended, String> {
+        let run = RunId(1);
+        let tasks = graph.tasks();
+        let mut cluster = self.cluster(tasks);
+        for number in 0..self.workers {
+            cluster.after(0, Happening::Join { repeat: number == 0 });
+        }
+        cluster.after(1, Happening::Submit(run, graph.clone()));
+        if self.faults.death_every > 0 {
+            cluster.after(self.faults.death_every, Happening::Death);
+        }
+        cluster.after(FAULTY_MICROS, Happening::FaultsStop);
+        while cluster.runs.get(&run).is_none_or(|state| state.outcome.is_none()) {
+            if cluster.counts.events > EVENTS_A_TASK * (tasks + 100) || !cluster.step()? {
+                let missing = graph.wanted.iter().find(|key| cluster.scheduler.holders(**key).is_empty());
+                let why = missing.map(|key| cluster.scheduler.explain(*key).to_string()).unwrap_or_default();
+                return Err(format!("the run does not end: {why}"));
+            }
+        }
+        let seen = cluster.scheduler.progress(run);
+        let layers = seen.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
+        let progress = Progress { layers, ..Progress::default() };
+        let state = cluster.runs.remove(&run).expect("looked up above");
+        let result = state.outcome.expect("the loop ended");
+        cluster.leave(run, false)?;
+        Ok(Ended { result, notes: state.notes, progress, cancelled: AtomicBool::new(false) })
+    }
+}
+
+impl Executor for SimExecutor {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        graph.validate()?;
+        let graph = Arc::new(partita_graph::optimize::cull(&graph));
+        match self.run(&graph) {
+            Ok(ended) => Ok(Arc::new(ended)),
+            Err(why) => Err(Failure::internal(format!("simulated cluster, seed {}: {why}", self.seed))),
+        }
+    }
+
+    fn threads(&self) -> usize {
+        (self.workers * self.threads) as usize
+    }
+}
+
+/// A run that ended before its handle was given out.
+struct Ended {
+    result: Result<Vec<Chunk>, Failure>,
+    notes: Vec<String>,
+    progress: Progress,
+    cancelled: AtomicBool,
+}
+
+impl Running for Ended {
+    fn wait(&self) -> Result<Vec<Chunk>, Failure> {
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(Failure::new(Code::Cancelled, "the computation was cancelled")),
+            false => self.result.clone(),
+        }
+    }
+
+    fn wait_stored(&self) -> Result<(), Failure> {
+        self.wait().map(drop)
+    }
+
+    fn on_end(&self, callback: Box<dyn FnOnce() + Send>) {
+        callback();
+    }
+
+    fn result(&self, index: usize) -> Result<Chunk, Failure> {
+        let chunks = self.wait()?;
+        chunks.get(index).cloned().ok_or_else(|| Failure::internal(format!("there is no result {index}")))
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}

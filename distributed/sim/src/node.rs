@@ -1,0 +1,100 @@
+//! A simulated host: a worker machine, and the store, disk and threads that its shell would have. It checks that the machine
+//! asks only for what can be done: it never runs a task whose inputs are not in memory, nor drops what is being written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use partita_core::protocol::{Assignment, Attempt, Input, Tick};
+use partita_core::worker::Worker;
+use partita_graph::{Chunk, Key};
+
+pub(crate) struct Node {
+    pub worker: Worker,
+    /// Chunks in memory.
+    pub memory: BTreeMap<Key, Chunk>,
+    /// Chunks on disk; what was read back stays there too.
+    pub disk: BTreeMap<Key, Chunk>,
+    /// Chunks in memory that are mapped from disk and cost nothing.
+    pub mapped: BTreeSet<Key>,
+    pub parts: BTreeMap<(Key, u32), Chunk>,
+    /// Running operators and their flags.
+    pub running: BTreeMap<(Key, Attempt), Arc<AtomicBool>>,
+    /// Chunks that are being written or read.
+    pub busy: BTreeSet<Key>,
+    /// How many times slower than others.
+    pub slow: u64,
+    /// When the last message to it and from it arrives: links keep the order.
+    pub inbound: Tick,
+    pub outbound: Tick,
+}
+
+impl Node {
+    pub fn new(worker: Worker, slow: u64) -> Self {
+        Self {
+            worker,
+            memory: BTreeMap::new(),
+            disk: BTreeMap::new(),
+            mapped: BTreeSet::new(),
+            parts: BTreeMap::new(),
+            running: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            slow,
+            inbound: 0,
+            outbound: 0,
+        }
+    }
+
+    /// A chunk for a peer, for a result: from memory or from disk.
+    pub fn get(&self, key: Key, part: Option<u32>) -> Option<Chunk> {
+        let chunk = self.memory.get(&key).or_else(|| self.disk.get(&key))?;
+        match part {
+            None => Some(chunk.clone()),
+            Some(part) => chunk.part(part),
+        }
+    }
+
+    /// The inputs of a task, all in memory, or which is not.
+    pub fn inputs(&self, assignment: &Assignment) -> Result<Vec<Vec<Chunk>>, String> {
+        let one = |input: &Input| {
+            if let Some(chunk) = input.part.and_then(|part| self.parts.get(&(input.key, part))) {
+                return Ok(chunk.clone());
+            }
+            let chunk = self.memory.get(&input.key).ok_or_else(|| format!("{:?} starts without its input {:?}", assignment.key, input.key))?;
+            match input.part {
+                None => Ok(chunk.clone()),
+                Some(part) => chunk.part(part).ok_or_else(|| format!("{:?} has no part {part}", input.key)),
+            }
+        };
+        assignment.inputs.iter().map(|list| list.iter().map(one).collect()).collect()
+    }
+
+    pub fn drop_chunk(&mut self, key: Key) -> Result<(), String> {
+        if self.busy.contains(&key) {
+            return Err(format!("{key:?} is dropped while it is written or read"));
+        }
+        self.memory.remove(&key);
+        self.disk.remove(&key);
+        self.mapped.remove(&key);
+        Ok(())
+    }
+
+    /// Bytes that chunks and parts take in memory.
+    pub fn bytes(&self) -> u64 {
+        let whole = self.memory.iter().filter(|(key, _)| !self.mapped.contains(key)).map(|(_, chunk)| chunk.nbytes());
+        whole.chain(self.parts.values().map(Chunk::nbytes)).sum()
+    }
+
+    /// What is left, if anything is.
+    pub fn leftovers(&self) -> Option<String> {
+        let seen = self.worker.snapshot();
+        let empty = partita_core::worker::Snapshot { paused: seen.paused, ..Default::default() };
+        if seen != empty {
+            return Some(format!("{seen:?}"));
+        }
+        let names: Vec<String> = self.memory.keys().chain(self.disk.keys()).map(|key| format!("{key:?}")).collect();
+        let parts = self.parts.keys().map(|(key, part)| format!("{key:?}/{part}"));
+        let names: Vec<String> = names.into_iter().chain(parts).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+}

@@ -1,0 +1,82 @@
+//! The whole cluster under faults, one story for each seed.
+//!
+//! `PARTITA_SIM_SEED=123` runs one seed and tells its story when it fails; `PARTITA_SIM_SEEDS=10000` sets how many are tried.
+
+use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Plain, Registry, Serial, Wiring};
+use partita_sim::{Faults, SimExecutor, run_seed};
+
+/// Seeds that are tried when nothing else is asked for.
+const SEEDS: u64 = 200;
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, it is {text:?}")))
+}
+
+#[test]
+fn every_seed_gives_the_results_of_the_oracle() {
+    if let Some(seed) = number("PARTITA_SIM_SEED") {
+        let report = run_seed(seed).unwrap_or_else(|failure| panic!("{failure}"));
+        println!("seed {seed}: {report:?}");
+        return;
+    }
+    let (mut events, mut deaths, mut spills) = (0, 0, 0);
+    for seed in 0..number("PARTITA_SIM_SEEDS").unwrap_or(SEEDS) {
+        let report = run_seed(seed).unwrap_or_else(|failure| panic!("{failure}"));
+        events += report.events;
+        deaths += report.deaths;
+        spills += report.spills;
+    }
+    println!("{events} events, {deaths} deaths, {spills} spills");
+    assert!(deaths > 0 && spills > 0, "the seeds must meet deaths and spills");
+}
+
+#[test]
+fn a_seed_is_a_story() {
+    assert_eq!(run_seed(7).unwrap(), run_seed(7).unwrap());
+}
+
+fn sums(len: u32) -> Graph {
+    let number = OpRef::closure("number", 1, |ctx, _| Ok(Chunk::new(Plain(i64::from(ctx.key.index)))));
+    let sum = OpRef::closure("sum", 2, |_, inputs| {
+        let numbers = inputs.iter().filter_map(|chunk| chunk.get::<Plain<i64>>());
+        Ok(Chunk::new(Plain(numbers.map(|n| n.0).sum::<i64>())))
+    });
+    let mut graph = Graph::default();
+    let numbers = graph.add(Layer::single("numbers", len, number, vec![]));
+    let groups = graph.add(Layer::single("groups", len.div_ceil(8), sum.clone(), vec![Edge { layer: numbers, wiring: Wiring::Group(8) }]));
+    let total = graph.add(Layer::single("total", 1, sum, vec![Edge { layer: groups, wiring: Wiring::Every }]));
+    graph.want_all(total);
+    graph
+}
+
+fn first(executor: &dyn Executor, graph: Graph) -> i64 {
+    let chunks = executor.submit(graph).and_then(|run| run.wait()).unwrap();
+    chunks[0].get::<Plain<i64>>().unwrap().0
+}
+
+#[test]
+fn the_executor_gives_the_results_of_the_oracle() {
+    let expected = first(&Serial::default(), sums(100));
+    assert_eq!(expected, 4950);
+    for seed in 0..20 {
+        assert_eq!(first(&SimExecutor::new(seed, Registry::default()), sums(100)), expected, "seed {seed}");
+    }
+    let quiet = SimExecutor::new(1, Registry::default()).faults(Faults::none()).workers(3, 2);
+    assert_eq!(quiet.threads(), 6);
+    assert_eq!(first(&quiet, sums(3000)), 4_498_500);
+}
+
+#[test]
+fn the_executor_reports_failures_and_progress() {
+    let broken = OpRef::closure("broken", 3, |_, _| Err(Failure::new(Code::UserFunction, "it is broken")));
+    let mut graph = Graph::default();
+    let layer = graph.add(Layer::single("broken", 2, broken, vec![]));
+    graph.want_all(layer);
+    let executor = SimExecutor::new(5, Registry::default());
+    let failure = executor.submit(graph).unwrap().wait().unwrap_err();
+    assert_eq!((failure.code, failure.what.as_str()), (Code::UserFunction, "it is broken"));
+
+    let progress = executor.submit(sums(20)).unwrap().progress();
+    assert_eq!(progress.layers, [("numbers".to_string(), 20, 20), ("groups".to_string(), 3, 3), ("total".to_string(), 1, 1)]);
+}

@@ -110,10 +110,10 @@ mod tests {
         assert_eq!(nominal(&file(100, 0), 40), [40, 80]);
         assert_eq!(nominal(&file(99, 0), 40), [40]);
         assert_eq!(nominal(&file(100, 10), 45), [55]);
-        assert_eq!(nominal(&file(100, 0), 1000), []);
+        assert!(nominal(&file(100, 0), 1000).is_empty());
         assert_eq!(nominal(&file(3, 0), 1), [1, 2]);
-        assert_eq!(nominal(&file(0, 0), 1), []);
-        assert_eq!(nominal(&FileInfo { compression: Compression::Gzip, ..file(100, 0) }, 10), []);
+        assert!(nominal(&file(0, 0), 1).is_empty());
+        assert!(nominal(&FileInfo { compression: Compression::Gzip, ..file(100, 0) }, 10).is_empty());
     }
 
     #[test]

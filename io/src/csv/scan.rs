@@ -143,11 +143,11 @@ impl Run<'_> {
     /// The window starts at the first record that is not the block's; the next block must start there too.
     fn verify(&self, window: &Window) -> Result<()> {
         let is_last = self.block.end >= self.file.size || self.file.compression != Compression::None;
-        let boundary = window.offset();
-        let next = if self.block.exact { Some(self.block.end) } else { self.next.found };
-        if is_last || next.unwrap_or(self.file.size) == boundary {
+        let next = if self.block.exact { self.block.end } else { self.next.found.unwrap_or(self.file.size) };
+        if is_last || next == window.offset() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::WrongCut, &self.file.path))
+        let changed = || ErrorKind::Unreadable { answer: "it changed since its blocks were planned".to_owned() };
+        Err(Error::new(if self.block.exact { changed() } else { ErrorKind::WrongCut }, &self.file.path))
     }
 }

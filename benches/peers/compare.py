@@ -155,7 +155,8 @@ def main() -> None:
     machine = f"{processor()}, {len(allowed)} of {os.cpu_count()} processors, {platform.system()} {platform.release()}"
     size = os.path.getsize(args.file)
     print(f"{args.query} on {os.path.basename(args.file)} ({size / 1e6:.0f} MB), {args.runs} interleaved runs, page cache warm, {groups} groups,")
-    print(f"results equal to 1e-9. {machine}. Load before: {load:.1f}.\n")
+    print(f"results equal to 1e-9. {machine}. Load before: {load:.1f}.")
+    print("Seconds are those of the second query of a process; partita, a program for one query, is measured on its first.\n")
     print("| engine | version | median s | min s | ratio | first query s | peak RSS MB |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for line in lines:

@@ -95,14 +95,16 @@ fn any_dialect() -> impl Strategy<Value = Dialect> {
     let comment = prop::sample::select(vec![None, None, Some("#".to_owned()), Some("//".to_owned()), Some("\"x".to_owned())]);
     let nulls = prop::sample::select(vec![vec![], vec![], vec!["NA".to_owned()], vec!["-1".to_owned(), "é".to_owned()]]);
     let marks = prop::sample::select(vec![(b',', Some(b'"')), (b';', Some(b'\'')), (b'\t', None), (b'|', Some(b'"'))]);
-    (marks, comment, nulls, any::<bool>(), any::<bool>()).prop_map(|((separator, quote), comment, null_values, lossy, empty_is_null)| Dialect {
-        separator,
-        quote,
-        comment,
-        has_header: false,
-        encoding: if lossy { Encoding::Lossy } else { Encoding::Utf8 },
-        null_values,
-        empty_is_null,
+    (marks, comment, nulls, any::<bool>(), any::<bool>()).prop_map(|((separator, quote), comment, null_values, lossy, empty_is_null)| {
+        Dialect {
+            separator,
+            quote,
+            comment,
+            has_header: false,
+            encoding: if lossy { Encoding::Lossy } else { Encoding::Utf8 },
+            null_values,
+            empty_is_null,
+        }
     })
 }
 
@@ -165,7 +167,8 @@ fn records(spec: &ReadSpec, choices: &[u32]) -> Vec<u8> {
                     if position > 0 {
                         bytes.push(spec.dialect.separator);
                     }
-                    let dtype = spec.fields.iter().find(|field| field.position == position).map_or(DataType::String, |field| field.dtype.clone());
+                    let dtype =
+                        spec.fields.iter().find(|field| field.position == position).map_or(DataType::String, |field| field.dtype.clone());
                     bytes.extend(cell(&dtype, choice, spec.dialect.separator, spec.dialect.quote));
                 }
                 if cells.len() == spec.width {
@@ -242,7 +245,8 @@ fn corpus() {
     for file in files {
         let bytes = std::fs::read(&file).unwrap();
         let width = bytes.split(|&byte| byte == b'\n').next().unwrap().split(|&byte| byte == b',').count();
-        for (dtype, as_codes) in [(DataType::String, false), (DataType::String, true), (DataType::Int64, false), (DataType::Float64, false)] {
+        for (dtype, as_codes) in [(DataType::String, false), (DataType::String, true), (DataType::Int64, false), (DataType::Float64, false)]
+        {
             for (quote, comment) in [(Some(b'"'), None), (None, None), (Some(b'"'), Some("#".to_owned()))] {
                 let dialect = Dialect { quote, comment, ..Dialect::default() };
                 let fields = (0..width).map(|at| Field { as_codes, declared: false, ..field(&format!("c{at}"), at, dtype.clone()) });

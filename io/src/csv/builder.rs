@@ -75,6 +75,11 @@ impl Builder {
         each!(self, inner => inner.decode(window, column, on_trouble));
     }
 
+    /// Makes room for so many rows more.
+    pub fn reserve(&mut self, rows: usize) {
+        each!(self, inner => inner.reserve(rows));
+    }
+
     /// Bytes held, roughly.
     pub fn nbytes(&self) -> usize {
         each!(self, inner => inner.nbytes())

@@ -119,6 +119,10 @@ impl Coder {
         texts
     }
 
+    pub fn reserve(&mut self, rows: usize) {
+        self.codes.reserve(rows);
+    }
+
     pub fn nbytes(&self) -> usize {
         size_of_val(&*self.codes) + self.bytes
     }
@@ -208,7 +212,8 @@ mod tests {
     #[test]
     fn a_table_of_many_keys() {
         let mut table = Table::new(4);
-        let keys: Vec<u128> = (0..5000u32).map(|n| short_key(format!("id{n:0width$}", width = n as usize % 9).as_bytes()).unwrap()).collect();
+        let keys: Vec<u128> =
+            (0..5000u32).map(|n| short_key(format!("id{n:0width$}", width = n as usize % 9).as_bytes()).unwrap()).collect();
         for (code, &key) in keys.iter().enumerate() {
             if table.find(key).is_none() {
                 table.insert(key, code as u32);

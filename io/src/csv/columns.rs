@@ -71,7 +71,7 @@ impl<'a> Window<'a> {
     /// Start and end of each cell of a column, quotes included.
     #[inline(always)]
     pub fn spans(&self, column: usize) -> impl Iterator<Item = (usize, usize)> {
-        let (marks, stride) = (&self.records.marks[column..], self.records.stride);
+        let (marks, stride) = (&self.records.marks[self.records.slots[column]..], self.records.stride);
         let (bytes, is_last) = (self.bytes, column + 1 == self.width);
         (0..self.records.rows).map(move |row| {
             let start = marks[row * stride] as usize;
@@ -161,6 +161,10 @@ impl<T: Number> Numbers<T> {
         self.nulls.push(row as u32);
     }
 
+    pub fn reserve(&mut self, rows: usize) {
+        self.values.reserve(rows);
+    }
+
     pub fn nbytes(&self) -> usize {
         size_of_val(&*self.values) + size_of_val(&*self.nulls)
     }
@@ -195,6 +199,10 @@ impl Booleans {
         }
     }
 
+    pub fn reserve(&mut self, rows: usize) {
+        self.values.reserve(rows);
+    }
+
     pub fn nbytes(&self) -> usize {
         self.values.len() / 8 + size_of_val(&*self.nulls)
     }
@@ -203,9 +211,5 @@ impl Booleans {
 /// `true` and `false`, in any case.
 pub(super) fn truth(text: &[u8]) -> Option<bool> {
     let text = trim(text);
-    if text.eq_ignore_ascii_case(b"true") {
-        Some(true)
-    } else {
-        text.eq_ignore_ascii_case(b"false").then_some(false)
-    }
+    if text.eq_ignore_ascii_case(b"true") { Some(true) } else { text.eq_ignore_ascii_case(b"false").then_some(false) }
 }

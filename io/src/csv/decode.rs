@@ -33,6 +33,8 @@ pub struct Decoder {
     records: Records,
     builders: Vec<Builder>,
     rows: usize,
+    /// For so many bytes there is room in the builders.
+    reserved: usize,
     troubles: Troubles,
 }
 
@@ -41,10 +43,11 @@ impl Decoder {
     pub fn new(spec: Arc<ReadSpec>) -> Self {
         Self {
             rules: Rules::new(&spec.dialect),
-            scanner: Scanner::new(&spec.dialect, spec.width),
+            scanner: Scanner::new(&spec),
             records: Records::default(),
             builders: spec.fields.iter().map(|field| Builder::new(field, false)).collect(),
             rows: 0,
+            reserved: 0,
             troubles: Troubles::new(spec.fields.len()),
             spec,
         }
@@ -67,6 +70,7 @@ impl Decoder {
             let is_last = (last && end == bytes.len()) || size > LONGEST_RECORD;
             let step = self.scanner.scan(&bytes[at..end], limit - at, is_last, &mut self.records);
             if self.records.rows > 0 {
+                self.reserve(step.consumed, bytes.len().min(limit) - at);
                 self.decode(&bytes[at..], step.consumed, offset + at as u64);
             }
             if let Some(flaw) = step.flaw {
@@ -84,6 +88,16 @@ impl Decoder {
         }
         self.troubles.soft(&self.spec)?;
         Ok(Consumed { bytes: at, done: at >= limit || (last && at == bytes.len()) })
+    }
+
+    /// Makes room for the rows of `all` bytes, if they are like those of the first `used`: growing step by step would copy every
+    /// column several times.
+    fn reserve(&mut self, used: usize, all: usize) {
+        if all > self.reserved {
+            let rows = (self.records.rows as u128 * all as u128 / used as u128) as usize;
+            self.builders.iter_mut().for_each(|builder| builder.reserve(rows + rows / 64 + 1));
+        }
+        self.reserved = all.saturating_sub(used);
     }
 
     /// Decodes `self.records`; `bytes` starts with them and `offset` is its place in the file.
@@ -119,6 +133,7 @@ impl Decoder {
     /// `Parse` or `WrongInference` for a cell that cannot be cast to a type that is not parsed directly.
     pub fn take(&mut self) -> Result<Decoded> {
         let rows = std::mem::take(&mut self.rows);
+        self.reserved = 0;
         let mut columns = Vec::with_capacity(self.builders.len());
         for (index, (field, builder)) in self.spec.fields.iter().zip(&mut self.builders).enumerate() {
             let gave_up_codes = matches!(builder, Builder::Texts(_));

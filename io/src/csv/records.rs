@@ -4,17 +4,19 @@
 //! without oddities go through [`super::structure`] at once; those with a comment, a blank line, a record of the wrong width or a
 //! quote inside an unquoted field are walked field by field, and both ways mean the same.
 
-use super::{Dialect, structure::Eyes};
+use super::structure::{Eyes, Pattern};
+use super::{Dialect, ReadSpec};
 use memchr::{memchr, memchr2, memmem::Finder};
 
 /// The complete records of a window.
 #[derive(Default)]
 pub(super) struct Records {
-    /// For each record its fields' starts, and at the end of its last field the place after the newline: field `c` of record
-    /// `r` is from `marks[r * stride + c]` to before `marks[r * stride + c + 1] - 1`.
+    /// Places after separators and newlines, and 0 at the front: a field is from one mark to one byte before the next.
     pub marks: Vec<u32>,
-    /// From one record's first mark to the next one's: `width` when records follow each other closely, else one more.
+    /// From one record's marks to the next one's.
     pub stride: usize,
+    /// Among a record's marks, where that at a field's start is, by the field's position; only for wanted fields.
+    pub slots: Vec<usize>,
     /// How many.
     pub rows: usize,
     /// Whether any field may be quoted.
@@ -46,6 +48,10 @@ pub(super) struct Scanner {
     quote: Option<u8>,
     comment: Option<Finder<'static>>,
     width: usize,
+    pattern: Pattern,
+    /// How many marks the pattern keeps of a record, and [`Records::slots`] for them.
+    kept: usize,
+    slots: Vec<usize>,
 }
 
 /// One record, walked.
@@ -58,14 +64,30 @@ enum Walk {
 }
 
 impl Scanner {
-    pub fn new(dialect: &Dialect, width: usize) -> Self {
+    /// For the wanted fields of a spec.
+    pub fn new(spec: &ReadSpec) -> Self {
+        Self::of(&spec.dialect, spec.width.max(1), spec.fields.iter().map(|field| field.position))
+    }
+
+    fn of(dialect: &Dialect, width: usize, wanted: impl Iterator<Item = usize>) -> Self {
+        // A field needs the mark at its end and the one before; the newline's mark says where the next record starts.
+        let mut kept = vec![false; width];
+        kept[width - 1] = true;
+        for position in wanted {
+            kept[position] = true;
+            kept[position.saturating_sub(1)] |= position > 0;
+        }
+        let rank = |position: usize| kept[..position].iter().filter(|kept| **kept).count();
         let comment = dialect.comment.as_deref().filter(|prefix| !prefix.is_empty());
         Self {
             eyes: Eyes::best(),
             separator: dialect.separator,
             quote: dialect.quote,
             comment: comment.map(|prefix| Finder::new(prefix).into_owned()),
-            width: width.max(1),
+            width,
+            pattern: Pattern::new(&kept),
+            kept: rank(width),
+            slots: (0..width).map(rank).collect(),
         }
     }
 
@@ -91,34 +113,25 @@ impl Scanner {
         let marks = &mut records.marks;
         marks.clear();
         marks.push(0);
-        let scan = self.eyes.scan(bytes, self.separator, self.quote, marks);
+        let scan = self.eyes.scan(bytes, (self.separator, self.quote), &self.pattern, marks);
         if scan.odd || (last && scan.newlines == 0) {
             return None;
         }
-        (records.stride, records.rows, records.quoted) = (self.width, 0, scan.quoted);
-        if scan.newlines == 0 {
-            return Some(Step::default());
-        }
-        // What follows the last newline is left for the next window.
-        while marks.len() > 1 && bytes[marks[marks.len() - 1] as usize - 1] != b'\n' {
-            marks.pop();
-        }
+        (records.stride, records.quoted) = (self.kept, scan.quoted);
+        records.slots.clone_from(&self.slots);
         let mut rows = scan.newlines;
-        let ends_at_newline = |&mark: &u32| bytes[mark as usize - 1] == b'\n';
-        // As many newlines as records, and one at the end of each: so none is inside, and each has the same width.
-        if marks.len() - 1 != rows * self.width || !marks[self.width..].iter().step_by(self.width).all(ends_at_newline) {
-            return None;
-        }
-        while rows > 0 && marks[(rows - 1) * self.width] as usize >= limit {
+        while rows > 0 && marks[(rows - 1) * self.kept] as usize >= limit {
             rows -= 1;
         }
         records.rows = rows;
-        Some(Step { consumed: marks[rows * self.width] as usize, flaw: None })
+        Some(Step { consumed: marks[rows * self.kept] as usize, flaw: None })
     }
 
     /// The general way.
     fn walk(&self, bytes: &[u8], limit: usize, last: bool, records: &mut Records) -> Step {
         records.marks.clear();
+        records.slots.clear();
+        records.slots.extend(0..self.width);
         (records.stride, records.rows, records.quoted) = (self.width + 1, 0, true);
         let mut at = 0;
         while at < bytes.len() && at < limit {
@@ -224,32 +237,34 @@ mod tests {
 
     type Spans = Vec<Vec<(u32, u32)>>;
 
-    fn spans(records: &Records, width: usize) -> Spans {
-        let field = |row: usize, column| {
-            let at = row * records.stride + column;
+    fn spans(records: &Records, wanted: &[usize]) -> Spans {
+        let field = |row: usize, column: &usize| {
+            let at = row * records.stride + records.slots[*column];
             (records.marks[at], records.marks[at + 1] - 1)
         };
-        (0..records.rows).map(|row| (0..width).map(|column| field(row, column)).collect()).collect()
+        (0..records.rows).map(|row| wanted.iter().map(|column| field(row, column)).collect()).collect()
     }
 
     proptest! {
         #[test]
         fn at_once_means_what_the_walk_means(
-            bytes in prop::collection::vec(prop::sample::select(b"ab,,\n\n\"\"\r".to_vec()), 0..200),
-            width in 1usize..4,
+            cells in prop::collection::vec(prop_oneof![9 => "a{0,5}|\"[a,\n]{0,5}(\"\")?\"", 1 => "[a,\n\"\r]{0,3}"], 0..60),
+            width in 1usize..6,
+            wanted in prop::collection::vec(any::<bool>(), 6),
             limit in 0usize..220,
             last: bool,
         ) {
-            let scanner = Scanner::new(&Dialect::default(), width);
+            let bytes = cells.chunks(width).map(|record| record.join(",")).collect::<Vec<_>>().join("\n").into_bytes();
+            let wanted: Vec<_> = (0..width).filter(|&column| wanted[column]).collect();
+            let scanner = || Scanner::of(&Dialect::default(), width, wanted.iter().copied());
             let (mut quick, mut slow) = (Records::default(), Records::default());
-            if let Some(step) = scanner.at_once(&bytes, limit, last, &mut quick) {
+            if let Some(step) = scanner().at_once(&bytes, limit, last, &mut quick) {
                 // With `last`, the walk goes on to a record that no newline ends; the quick way leaves it for another turn.
-                prop_assert_eq!(step, scanner.walk(&bytes[..step.consumed], limit, false, &mut slow));
-                prop_assert_eq!(spans(&quick, width), spans(&slow, width));
+                prop_assert_eq!(step, scanner().walk(&bytes[..step.consumed], limit, false, &mut slow));
+                prop_assert_eq!(spans(&quick, &wanted), spans(&slow, &wanted));
                 let mut portable = Records::default();
-                let portably = Scanner::new(&Dialect::default(), width).portable();
-                prop_assert_eq!(Some(step), portably.at_once(&bytes, limit, last, &mut portable));
-                prop_assert_eq!(spans(&quick, width), spans(&portable, width));
+                prop_assert_eq!(Some(step), scanner().portable().at_once(&bytes, limit, last, &mut portable));
+                prop_assert_eq!(spans(&quick, &wanted), spans(&portable, &wanted));
             }
         }
     }

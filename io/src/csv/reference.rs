@@ -30,7 +30,8 @@ pub fn decode_reference(bytes: &[u8], offset: u64, limit: usize, spec: &ReadSpec
         if at >= bytes.len() || at >= limit {
             break Ok(());
         }
-        let decoded = record(&mut reader, bytes, &mut at, spec.dialect.quote).and_then(|record| one(&record, spec, &mut cells, &mut conflicts));
+        let decoded =
+            record(&mut reader, bytes, &mut at, spec.dialect.quote).and_then(|record| one(&record, spec, &mut cells, &mut conflicts));
         if let Err(mut error) = decoded {
             let byte = error.place().byte.map(|byte| byte + offset);
             error.place_mut().byte = byte;
@@ -95,7 +96,11 @@ fn record(reader: &mut Reader, bytes: &[u8], at: &mut usize, quote: Option<u8>) 
             }
             let (result, read, written) = reader.read_field(input, &mut text[size..]);
             size += written;
-            if from_file { *at += read } else { tail = &tail[read..] }
+            if from_file {
+                *at += read
+            } else {
+                tail = &tail[read..]
+            }
             match result {
                 ReadFieldResult::OutputFull => text.resize(2 * text.len(), 0),
                 ReadFieldResult::Field { record_end } => break record_end,

@@ -101,6 +101,10 @@ impl Texts {
         self.views.push(View::default());
     }
 
+    pub fn reserve(&mut self, rows: usize) {
+        self.views.reserve(rows);
+    }
+
     pub fn nbytes(&self) -> usize {
         let full: usize = self.full.iter().map(Vec::len).sum();
         size_of_val(&*self.views) + full + self.filling.len() + size_of_val(&*self.nulls)
@@ -116,9 +120,7 @@ impl Texts {
         let buffers = self.full.into_iter().map(Into::into).collect();
         // SAFETY: `push` and `push_at` take `str`s only, and write views that point at what they appended to the buffer of that
         // number; buffers are shorter than 4 GiB because a window is.
-        unsafe {
-            Utf8ViewArray::new_unchecked(ArrowDataType::Utf8View, self.views.into(), buffers, validity, Some(self.bytes), held)
-        }
+        unsafe { Utf8ViewArray::new_unchecked(ArrowDataType::Utf8View, self.views.into(), buffers, validity, Some(self.bytes), held) }
     }
 }
 
@@ -134,6 +136,11 @@ impl Dated {
     pub fn decode(&mut self, window: &Window<'_>, column: usize, on_trouble: OnTrouble<'_>) {
         self.starts.extend(window.spans(column).map(|(start, _)| window.offset + start as u64));
         self.texts.decode_as(window, column, true, on_trouble);
+    }
+
+    pub fn reserve(&mut self, rows: usize) {
+        self.texts.reserve(rows);
+        self.starts.reserve(rows);
     }
 
     pub fn nbytes(&self) -> usize {

@@ -71,6 +71,7 @@ impl Scheduler {
             attempt = attempt.max(record.attempt);
         }
         self.index.remove(&slot.layer.id);
+        self.free_slots.push(at);
         self.roots.forget(at);
         if attempt > 1 {
             self.attempts.insert(slot.layer.id, attempt);

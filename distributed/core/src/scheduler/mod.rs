@@ -66,6 +66,8 @@ pub struct Scheduler {
     config: Config,
     now: Tick,
     slots: Vec<Option<Slot>>,
+    /// Slots that are empty: looking for one would make a graph of many layers cost the square of their number.
+    free_slots: Vec<u32>,
     index: BTreeMap<LayerId, u32>,
     workers: BTreeMap<WorkerId, WorkerRecord>,
     runs: BTreeMap<RunId, RunRecord>,
@@ -121,6 +123,7 @@ impl Scheduler {
             config,
             now: 0,
             slots: Vec::new(),
+            free_slots: Vec::new(),
             index: BTreeMap::new(),
             workers: BTreeMap::new(),
             runs: BTreeMap::new(),

@@ -42,8 +42,8 @@ impl Scheduler {
         if let Some(slot) = self.index.get(&layer.id) {
             return *slot;
         }
-        let at = match self.slots.iter().position(Option::is_none) {
-            Some(free) => free as u32,
+        let at = match self.free_slots.pop() {
+            Some(free) => free,
             None => {
                 self.slots.push(None);
                 self.slots.len() as u32 - 1

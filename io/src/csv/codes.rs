@@ -31,21 +31,18 @@ impl Default for Coder {
 impl Coder {
     /// Appends a column of the window.
     pub fn decode(&mut self, window: &Window<'_>, column: usize, on_trouble: OnTrouble<'_>) {
-        let before = self.codes.len();
-        self.codes.resize(before + window.records.rows, 0);
+        let mut codes = std::mem::take(&mut self.codes);
         let try_quick = window.rules.nulls.is_empty() && !window.records.quoted;
-        for (row, (start, end)) in window.spans(column).enumerate() {
+        codes.extend(window.spans(column).map(|(start, end)| {
             let length = end - start;
             let code = if try_quick && (1..=LONGEST_KEY).contains(&length) {
                 window.bytes[start..].first_chunk::<16>().and_then(|chunk| self.table.find(key(*chunk, length)))
             } else {
                 None
             };
-            self.codes[before + row] = match code {
-                Some(code) => code,
-                None => self.slowly(window, (start, end), on_trouble),
-            };
-        }
+            code.unwrap_or_else(|| self.slowly(window, (start, end), on_trouble))
+        }));
+        self.codes = codes;
     }
 
     #[cold]

@@ -132,33 +132,19 @@ pub(super) struct Numbers<T> {
 impl<T: Number> Numbers<T> {
     /// Appends a column of the window.
     pub fn decode(&mut self, window: &Window<'_>, column: usize, on_trouble: OnTrouble<'_>) {
-        let before = self.values.len();
-        self.values.resize(before + window.records.rows, T::default());
+        let Self { values, nulls } = self;
+        let before = values.len();
         let try_quick = window.rules.nulls.is_empty();
-        for (row, (start, end)) in window.spans(column).enumerate() {
-            if try_quick && let Some(value) = T::quick(window.bytes, start, end - start) {
-                self.values[before + row] = value;
-            } else {
-                self.slowly(window, (start, end), before + row, on_trouble);
+        // Its length is known beforehand, so the loop writes without asking for room.
+        values.extend(window.spans(column).enumerate().map(|(row, (start, end))| {
+            match if try_quick { T::quick(window.bytes, start, end - start) } else { None } {
+                Some(value) => value,
+                None => slowly(window, (start, end), on_trouble).unwrap_or_else(|| {
+                    nulls.push((before + row) as u32);
+                    T::default()
+                }),
             }
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn slowly(&mut self, window: &Window<'_>, (start, end): (usize, usize), row: usize, on_trouble: OnTrouble<'_>) {
-        let mut scratch = Vec::new();
-        match window.cell(start, end, &mut scratch) {
-            Cell::Text(text, quoted) if quoted || !text.is_empty() => {
-                if let Some(value) = T::quick(text, 0, text.len()).or_else(|| T::thorough(text)) {
-                    self.values[row] = value;
-                    return;
-                }
-                on_trouble(start, text, Trouble::Misfit);
-            }
-            _ => {}
-        }
-        self.nulls.push(row as u32);
+        }));
     }
 
     pub fn reserve(&mut self, rows: usize) {
@@ -168,6 +154,22 @@ impl<T: Number> Numbers<T> {
     pub fn nbytes(&self) -> usize {
         size_of_val(&*self.values) + size_of_val(&*self.nulls)
     }
+}
+
+/// Any cell of a column of numbers; `None` for null.
+#[cold]
+#[inline(never)]
+fn slowly<T: Number>(window: &Window<'_>, (start, end): (usize, usize), on_trouble: OnTrouble<'_>) -> Option<T> {
+    let mut scratch = Vec::new();
+    let Cell::Text(text, quoted) = window.cell(start, end, &mut scratch) else { return None };
+    if text.is_empty() && !quoted {
+        return None;
+    }
+    let value = T::quick(text, 0, text.len()).or_else(|| T::thorough(text));
+    if value.is_none() {
+        on_trouble(start, text, Trouble::Misfit);
+    }
+    value
 }
 
 /// A column of truth values.

@@ -113,7 +113,9 @@ macro_rules! floats {
                     return None;
                 }
                 // Both are exact as floats, so the division is the only rounding: the nearest float to the decimal.
-                let value = magnitude as $type / POWERS[places] as $type;
+                // As i64, because processors convert only signed integers in one step.
+                const EXACT: [$type; 9] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+                let value = magnitude as i64 as $type / EXACT[places];
                 Some(if minus == 1 { -value } else { value })
             }
 

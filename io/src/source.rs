@@ -24,8 +24,6 @@ const PART: u64 = 4 << 20;
 const SMALL_PART: u64 = 256 << 10;
 /// Requests under way at a time for one block.
 const AHEAD: usize = 4;
-/// A block's last record ends a little after the block; this much is asked for at once.
-const OVERRUN: u64 = 64 << 10;
 /// Packed bytes are handed to the unpacker in pieces of this size.
 const PACKED: usize = 256 << 10;
 
@@ -194,7 +192,7 @@ struct Parts {
 
 impl Parts {
     fn new(remote: &Remote, size: u64, wanted: Range<u64>) -> Self {
-        let likely = wanted.end.saturating_add(OVERRUN).min(size);
+        let likely = wanted.end.min(size);
         let (store, path) = (remote.store.clone(), remote.path());
         Self { store, path, size, likely, next: wanted.start, asked: VecDeque::new(), current: Bytes::new(), current_start: 0 }
     }

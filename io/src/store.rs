@@ -105,8 +105,9 @@ fn web(name: &str) -> Result<Remote> {
 }
 
 fn shared(url: &str, name: &str) -> Result<Arc<dyn ObjectStore>> {
-    static STORES: Mutex<BTreeMap<(String, Option<String>), Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
     // The endpoint is part of the identity because test servers come and go on changing ports.
+    type Identity = (String, Option<String>);
+    static STORES: Mutex<BTreeMap<Identity, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
     let identity = (url.to_owned(), std::env::var("AWS_ENDPOINT").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).ok());
     let mut stores = STORES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(store) = stores.get(&identity) {

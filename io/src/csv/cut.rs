@@ -92,9 +92,13 @@ pub fn default_blocksize(total_bytes: u64, threads: usize, memory_limit: u64) ->
     balanced.min(bearable).clamp(1 << 20, 64 << 20).next_multiple_of(64 << 10)
 }
 
-/// The bytes that a block surely covers, for asking a store ahead.
+/// A block's last record ends a little after the block.
+const OVERRUN: u64 = 64 << 10;
+
+/// The bytes that reading a block likely takes, for asking a store ahead.
 pub(super) fn likely(block: &Block) -> Range<u64> {
-    if block.first || block.exact { block.start..block.end } else { block.start.saturating_sub(1)..block.end }
+    let start = if block.first || block.exact { block.start } else { block.start - 1 };
+    start..if block.exact { block.end } else { block.end.saturating_add(OVERRUN) }
 }
 
 #[cfg(test)]

@@ -187,15 +187,18 @@ struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    fn read(file: &'a Found, length: u64) -> Result<Self> {
-        let magic = Self::bytes(file, Compression::None, MAGIC as u64)?;
-        if let Some(what) = foreign(&magic) {
+    fn read(file: &'a Found, place: u64) -> Result<Self> {
+        // A file that three samples would cover is read whole at once.
+        let mut length = if file.facts.size <= 3 * place { file.facts.size } else { place.max(MAGIC as u64) };
+        let mut bytes = Self::bytes(file, Compression::None, length)?;
+        if let Some(what) = foreign(&bytes) {
             return Err(unreadable(&file.name, what));
         }
-        let compression = Compression::of(&magic);
-        // A file that three samples would cover is read whole at once.
-        let length = if compression == Compression::None && file.facts.size <= 3 * length { file.facts.size } else { length };
-        let bytes = Self::bytes(file, compression, length)?;
+        let compression = Compression::of(&bytes);
+        if compression != Compression::None {
+            length = place;
+            bytes = Self::bytes(file, compression, length)?;
+        }
         let mut start = Self { file, compression, bytes, ended: false };
         start.set_ended(length);
         Ok(start)

@@ -213,7 +213,17 @@ impl Failure {
     /// A failure of this kind.
     pub fn new(code: Code, what: impl Into<String>) -> Self {
         let what = what.into();
-        Self(Box::new(Facts { code, what, details: Vec::new(), help: None, origin: None, data: None, task: None, cause: None, advice: None }))
+        Self(Box::new(Facts {
+            code,
+            what,
+            details: Vec::new(),
+            help: None,
+            origin: None,
+            data: None,
+            task: None,
+            cause: None,
+            advice: None,
+        }))
     }
 
     /// A fault of our own.

@@ -108,8 +108,7 @@ impl<'a> Explanation<'a> {
         let mut numbers: BTreeMap<LayerId, usize> = BTreeMap::new();
         let roots = self.roots.iter().rev();
         // A stack of its own, so that a very long chain does not use up the thread's.
-        let mut stack: Vec<Visit> =
-            roots.map(|&layer| Visit { layer, head: String::new(), below: String::new(), edge: None }).collect();
+        let mut stack: Vec<Visit> = roots.map(|&layer| Visit { layer, head: String::new(), below: String::new(), edge: None }).collect();
         while let Some(visit) = stack.pop() {
             let reads = visit.edge.map_or_else(String::new, |edge| reads(&edge.wiring) + " ");
             if let Some(number) = numbers.get(&visit.layer) {

@@ -45,6 +45,28 @@ impl Graph {
         self.layers.iter().map(|layer| u64::from(layer.len)).sum()
     }
 
+    /// The tasks that a wanted one needs, wanted ones included, each with the number of times that it is read or wanted.
+    /// The graph must be valid.
+    pub(crate) fn needed(&self) -> BTreeMap<Key, u64> {
+        let lens: BTreeMap<LayerId, u32> = self.layers.iter().map(|layer| (layer.id, layer.len)).collect();
+        let mut uses: BTreeMap<Key, u64> = BTreeMap::new();
+        for key in &self.wanted {
+            *uses.entry(*key).or_default() += 1;
+        }
+        for layer in self.layers.iter().rev() {
+            let all = Key::new(layer.id, 0)..Key::new(layer.id, layer.len);
+            let tasks: Vec<u32> = uses.range(all).map(|(key, _)| key.index).collect();
+            for edge in &layer.edges {
+                for &task in &tasks {
+                    for index in edge.wiring.inputs(task, lens[&edge.layer]).iter() {
+                        *uses.entry(Key::new(edge.layer, index)).or_default() += 1;
+                    }
+                }
+            }
+        }
+        uses
+    }
+
     /// Whether producers come first, wiring fits and wanted keys exist. A graph that fails this is refused at submit.
     pub fn validate(&self) -> Result<(), Failure> {
         let mut lens: BTreeMap<LayerId, u32> = BTreeMap::new();
@@ -55,7 +77,10 @@ impl Graph {
                 };
                 if !edge.wiring.fits(layer.len, producer_len) {
                     let rule = edge.wiring.name();
-                    return Err(Failure::internal(format!("layer `{}`: `{rule}` does not fit {producer_len} chunks and {} tasks", layer.name, layer.len)));
+                    return Err(Failure::internal(format!(
+                        "layer `{}`: `{rule}` does not fit {producer_len} chunks and {} tasks",
+                        layer.name, layer.len
+                    )));
                 }
             }
             if layer.args.iter().any(|column| column.len() != layer.len as usize) {

@@ -77,7 +77,13 @@ pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], ca
 }
 
 fn run_steps(
-    layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, notes: &Mutex<Vec<String>>, registry: &Registry,
+    layer: &Layer,
+    key: Key,
+    attempt: u32,
+    inputs: &[Vec<Chunk>],
+    cancelled: &AtomicBool,
+    notes: &Mutex<Vec<String>>,
+    registry: &Registry,
 ) -> Result<Chunk, Failure> {
     let steps = &layer.kernel.steps;
     let mut results: Vec<Option<Chunk>> = Vec::with_capacity(steps.len());

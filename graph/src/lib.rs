@@ -32,6 +32,7 @@ mod layer;
 mod operator;
 pub mod optimize;
 mod registry;
+mod visualize;
 mod wiring;
 
 pub use chunk::{Buffer, Chunk, Encoded, Parts, Plain, Value};

@@ -75,9 +75,10 @@ impl Registry {
 
     /// The operator that a payload describes.
     pub fn decode_operator(&self, payload: &Payload) -> Result<Arc<dyn Operator>, Failure> {
-        let decode = self.operators.get(&*payload.name).ok_or_else(|| {
-            Failure::new(Code::UnknownOperator, format!("operator `{}` is not registered in this program", payload.name))
-        })?;
+        let decode = self
+            .operators
+            .get(&*payload.name)
+            .ok_or_else(|| Failure::new(Code::UnknownOperator, format!("operator `{}` is not registered in this program", payload.name)))?;
         decode(&payload.body)
     }
 

@@ -121,9 +121,7 @@ impl Draft {
 
     /// The last producer that may be folded into this draft. The last, because folding puts the producer's steps in
     /// front, and so the first producer's steps come to run first.
-    fn foldable(
-        &self, at: usize, readers: &[BTreeSet<usize>], stays: impl Fn(usize) -> bool, drafts: &[Option<Draft>],
-    ) -> Option<usize> {
+    fn foldable(&self, at: usize, readers: &[BTreeSet<usize>], stays: impl Fn(usize) -> bool, drafts: &[Option<Draft>]) -> Option<usize> {
         let alone = self.edges.windows(2).all(|pair| pair[0].producer == pair[1].producer);
         if !alone && self.len < WIDE {
             return None;

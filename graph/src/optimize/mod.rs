@@ -25,8 +25,7 @@ pub struct Pass {
 }
 
 /// All passes, in the order in which they run.
-pub const PASSES: &[Pass] =
-    &[Pass { name: "cull", run: cull }, Pass { name: "fuse", run: fuse }, Pass { name: "order", run: order }];
+pub const PASSES: &[Pass] = &[Pass { name: "cull", run: cull }, Pass { name: "fuse", run: fuse }, Pass { name: "order", run: order }];
 
 /// Runs all passes.
 ///

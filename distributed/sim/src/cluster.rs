@@ -413,7 +413,8 @@ impl Cluster {
         let overhead = self.faults.overhead;
         let Some(node) = self.nodes.get(&worker) else { return Ok(()) };
         let rss = (node.bytes() as f64 * overhead) as u64;
-        if self.runs.values().any(|state| !state.left && state.outcome.is_none()) || !self.runs.is_empty() && node.worker.snapshot().paused {
+        if self.runs.values().any(|state| !state.left && state.outcome.is_none()) || !self.runs.is_empty() && node.worker.snapshot().paused
+        {
             self.after(700, Happening::Measure(worker));
         }
         self.tell_worker(worker, WorkerEvent::Measured { rss })

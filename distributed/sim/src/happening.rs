@@ -15,7 +15,12 @@ pub(crate) enum Happening {
     /// An operator ended.
     Ended(WorkerId, Key, Attempt, Box<Outcome>, u64),
     /// A request for a chunk reached the peer.
-    Asked { by: WorkerId, from: WorkerId, key: Key, part: Option<u32> },
+    Asked {
+        by: WorkerId,
+        from: WorkerId,
+        key: Key,
+        part: Option<u32>,
+    },
     /// A chunk arrived.
     Arrived(WorkerId, Key, Option<u32>, Chunk),
     Written(WorkerId, Key),
@@ -27,7 +32,9 @@ pub(crate) enum Happening {
     /// A worker, any, goes away.
     Death,
     Noticed(WorkerId, Gone),
-    Join { repeat: bool },
+    Join {
+        repeat: bool,
+    },
     FaultsStop,
 }
 

@@ -60,7 +60,8 @@ impl Node {
             if let Some(chunk) = input.part.and_then(|part| self.parts.get(&(input.key, part))) {
                 return Ok(chunk.clone());
             }
-            let chunk = self.memory.get(&input.key).ok_or_else(|| format!("{:?} starts without its input {:?}", assignment.key, input.key))?;
+            let chunk =
+                self.memory.get(&input.key).ok_or_else(|| format!("{:?} starts without its input {:?}", assignment.key, input.key))?;
             match input.part {
                 None => Ok(chunk.clone()),
                 Some(part) => chunk.part(part).ok_or_else(|| format!("{:?} has no part {part}", input.key)),

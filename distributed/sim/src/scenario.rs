@@ -177,7 +177,8 @@ impl Story {
     fn stuck(&self) -> String {
         let mut text = String::from("the faults have stopped but these results do not come:");
         for (run, state) in self.cluster.runs.iter().filter(|(_, state)| !state.left && state.outcome.is_none()) {
-            let missing: Vec<&Key> = state.graph.wanted.iter().filter(|key| self.cluster.scheduler.holders(**key).is_empty()).take(3).collect();
+            let missing: Vec<&Key> =
+                state.graph.wanted.iter().filter(|key| self.cluster.scheduler.holders(**key).is_empty()).take(3).collect();
             for key in &missing {
                 text += &format!("\n  run {}: {}", run.0, self.cluster.scheduler.explain(**key));
             }

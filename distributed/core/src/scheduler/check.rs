@@ -10,7 +10,8 @@ use crate::protocol::WorkerId;
 impl Scheduler {
     /// Asserts that all counters agree with what they count. O(tasks and edges).
     pub fn check(&self) {
-        let mut wanted: Vec<Vec<u32>> = self.slots.iter().map(|slot| slot.as_ref().map_or(Vec::new(), |s| vec![0; s.records.len()])).collect();
+        let mut wanted: Vec<Vec<u32>> =
+            self.slots.iter().map(|slot| slot.as_ref().map_or(Vec::new(), |s| vec![0; s.records.len()])).collect();
         let mut barriers = vec![0; self.slots.len()];
         let mut assigned: BTreeMap<WorkerId, u32> = BTreeMap::new();
         for (at, slot) in self.slots.iter().enumerate() {
@@ -27,7 +28,12 @@ impl Scheduler {
         for (at, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
             assert_eq!(slot.barrier_wanted, barriers[at], "readers over barriers of {}", slot.layer.name);
-            assert_eq!(slot.unstored as usize, slot.records.iter().filter(|r| !r.state.is_stored()).count(), "unstored of {}", slot.layer.name);
+            assert_eq!(
+                slot.unstored as usize,
+                slot.records.iter().filter(|r| !r.state.is_stored()).count(),
+                "unstored of {}",
+                slot.layer.name
+            );
             for (index, record) in slot.records.iter().enumerate() {
                 let key = slot.key(index as u32);
                 assert_eq!(record.wanted, wanted[at][index], "interest in {} {key}", slot.layer.name);

@@ -22,24 +22,24 @@
 //! assert_eq!(scheduler.snapshot().workers.len(), 1);
 //! ```
 
-mod record;
-mod submit;
-mod place;
-mod finish;
-mod retain;
 mod cancel;
-mod loss;
-mod story;
-mod explain;
-mod snapshot;
 mod check;
+mod explain;
+mod finish;
+mod loss;
+mod place;
+mod record;
+mod retain;
+mod snapshot;
+mod story;
+mod submit;
 
-use std::collections::{BTreeMap, BTreeSet};
 pub use explain::{Explanation, Reason};
 use partita_graph::{Failure, Key, LayerId};
 use place::RootQueue;
 use record::{Bits, Slot, TaskId};
 pub use snapshot::{LayerProgress, LayerView, RunProgress, RunView, Snapshot, WorkerView};
+use std::collections::{BTreeMap, BTreeSet};
 use story::Stories;
 pub use story::{Happening, StoryEvent};
 

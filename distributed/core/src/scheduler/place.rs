@@ -1,7 +1,8 @@
 //! Where ready tasks go. Tasks without inputs wait in one queue and are given out only as fast as workers finish, so that
-//! nothing is loaded before it can be used; other tasks go where most of their inputs are. This file changes no state but
-//! Ready to Assigned.
+//! nothing is loaded before it can be used; other tasks go where they would end first, which is where most of their inputs
+//! are unless that worker is busy. This file changes no state but Ready to Assigned.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +10,11 @@ use super::record::{State, TaskId, visit};
 use super::story::Happening;
 use super::{Scheduler, WorkerRecord};
 use crate::protocol::{Assignment, Input, SchedulerAction, ToWorker, WorkerId};
+
+/// How long a task runs while none of its layer has ended, in microseconds.
+const UNKNOWN_MICROS: u64 = 10_000;
+/// How fast inputs come from a peer, in bytes a microsecond (100 is 100 MB/s).
+const BYTES_A_MICRO: u64 = 100;
 
 /// Ready tasks that any worker may take, by priority. Neighbours in a layer are one entry, so a million queued tasks of one
 /// layer cost no more than one. Entries may be out of date; whoever takes one looks at its state.
@@ -106,30 +112,42 @@ impl Scheduler {
         }
     }
 
-    /// Who holds most bytes of the inputs; among equals the least loaded, then the lowest number.
+    /// Where the task would probably end first: the time to move the inputs that are not there, and the time until its
+    /// turn. Among equals who holds most bytes, then the lowest number.
     fn best_worker(&self, task: TaskId) -> Option<WorkerId> {
         if self.workers.len() <= 1 {
             return self.workers.keys().next().copied();
         }
+        let held = self.held_bytes(task);
+        let slot = self.slot(task.slot);
+        let micros = slot.sizes.micros.checked_div(slot.sizes.count).unwrap_or(UNKNOWN_MICROS);
+        let most = held.values().copied().max().unwrap_or(0);
+        let rank = |(id, record): &(&WorkerId, &WorkerRecord)| {
+            let here = held.get(id).copied().unwrap_or(0);
+            let queued = u64::from(record.assigned) + record.backlog.len() as u64;
+            let wait = queued * micros / u64::from(record.threads);
+            (record.paused, (most - here) / BYTES_A_MICRO + wait, Reverse(here), **id)
+        };
+        self.workers.iter().min_by_key(rank).map(|(id, _)| *id)
+    }
+
+    /// Bytes of the task's inputs that each worker has. Of a chunk of which a part is read only that part counts.
+    fn held_bytes(&self, task: TaskId) -> BTreeMap<WorkerId, u64> {
         let mut bytes: BTreeMap<WorkerId, u64> = BTreeMap::new();
         let slot = self.slot(task.slot);
         for (edge, to) in slot.layer.edges.iter().zip(&slot.edges) {
             let producer = self.slot(to.producer);
+            let share = if edge.wiring.part(task.index).is_some() { u64::from(slot.layer.len.max(1)) } else { 1 };
             visit(&edge.wiring.inputs(task.index, producer.layer.len), |index| {
                 let record = &producer.records[index as usize];
                 if let State::Stored { holder } = record.state {
-                    *bytes.entry(holder).or_default() += record.nbytes;
+                    *bytes.entry(holder).or_default() += record.nbytes / share;
                     let more = self.replicas.get(&TaskId { slot: to.producer, index });
-                    more.into_iter().flatten().for_each(|worker| *bytes.entry(*worker).or_default() += record.nbytes);
+                    more.into_iter().flatten().for_each(|worker| *bytes.entry(*worker).or_default() += record.nbytes / share);
                 }
             });
         }
-        let waiting = |record: &WorkerRecord| record.load() + ((record.backlog.len() as u64) << 16) / u64::from(record.threads);
-        let rank = |(id, record): &(&WorkerId, &WorkerRecord)| {
-            let held = bytes.get(id).copied().unwrap_or(0);
-            (record.paused, std::cmp::Reverse(held), waiting(record), **id)
-        };
-        self.workers.iter().min_by_key(rank).map(|(id, _)| *id)
+        bytes
     }
 
     /// Fills the workers, the least loaded first.

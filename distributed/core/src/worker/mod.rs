@@ -17,11 +17,11 @@
 //! assert_eq!(worker.snapshot().managed, 0);
 //! ```
 
+mod check;
 mod gather;
-mod start;
 mod memory;
 mod retain;
-mod check;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,0 +1,125 @@
+//! What one task costs inside the two machines: each message is handed over at once, and operators take no time.
+//! `cargo run --release -p partita-core --example machines`
+#![expect(clippy::disallowed_types, reason = "it is a shell, and a shell has the clock")]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use partita_core::protocol::{RunId, SchedulerAction, SchedulerEvent, WorkerAction, WorkerEvent, WorkerId};
+use partita_core::{scheduler, worker};
+use partita_graph::{Chunk, Edge, Graph, Layer, OpRef, Plain, Wiring};
+
+fn layer(name: &str, token: u64, len: u32, edges: Vec<Edge>) -> Layer {
+    Layer::single(name, len, OpRef::closure("nothing", token, |_, _| Ok(Chunk::new(Plain(0)))), edges)
+}
+
+fn independent(n: u32) -> Graph {
+    let mut graph = Graph::default();
+    let tasks = graph.add(layer("tasks", 1, n, vec![]));
+    graph.want_all(tasks);
+    graph
+}
+
+fn merge(n: u32) -> Graph {
+    let mut graph = Graph::default();
+    let tasks = graph.add(layer("tasks", 1, n, vec![]));
+    let merge = graph.add(layer("merge", 2, 1, vec![Edge { layer: tasks, wiring: Wiring::Every }]));
+    graph.want_all(merge);
+    graph
+}
+
+fn tree(n: u32) -> Graph {
+    let mut graph = Graph::default();
+    let mut last = graph.add(layer("leaves", 1, n, vec![]));
+    let (mut len, mut level) = (n, 2);
+    while len > 1 {
+        len = len.div_ceil(8);
+        last = graph.add(layer("level", level, len, vec![Edge { layer: last, wiring: Wiring::Group(8) }]));
+        level += 1;
+    }
+    graph.want_all(last);
+    graph
+}
+
+fn chains(n: u32) -> Graph {
+    let mut graph = Graph::default();
+    let mut last = graph.add(layer("read", 1, n / 4, vec![]));
+    for level in 2..=4 {
+        last = graph.add(layer("map", level, n / 4, vec![Edge { layer: last, wiring: Wiring::Each }]));
+    }
+    graph.want_all(last);
+    graph
+}
+
+fn shuffle(n: u32) -> Graph {
+    let side = f64::from(n).sqrt() as u32;
+    let mut graph = Graph::default();
+    let split = graph.add(layer("split", 1, side, vec![]));
+    let concat = graph.add(layer("concat", 2, side, vec![Edge { layer: split, wiring: Wiring::Part }]));
+    graph.want_all(concat);
+    graph
+}
+
+/// Runs the graph on one worker of `threads` threads; returns the tasks that ran.
+fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
+    let mut scheduler = scheduler::Scheduler::new(scheduler::Config::default());
+    let mut machine = worker::Worker::new(worker::Config::new(threads, memory_limit));
+    let (mut said, mut asked) = (Vec::new(), Vec::new());
+    let mut running = VecDeque::new();
+    let mut ran = 0;
+    let id = WorkerId(1);
+    scheduler.handle(0, SchedulerEvent::Joined { worker: id, threads }, &mut said);
+    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), graph: Arc::new(graph) }, &mut said);
+    loop {
+        for action in said.drain(..) {
+            match action {
+                SchedulerAction::Send(_, message) => machine.handle(0, WorkerEvent::Heard(message), &mut asked),
+                SchedulerAction::RunDone(_) => return ran,
+                other => panic!("{other:?}"),
+            }
+        }
+        for action in asked.drain(..) {
+            match action {
+                WorkerAction::Execute(assignment) => running.push_back(assignment),
+                WorkerAction::Send(message) => scheduler.handle(0, SchedulerEvent::Said(id, message), &mut said),
+                _ => {}
+            }
+        }
+        if said.is_empty() {
+            let task = running.pop_front().expect("something runs");
+            ran += 1;
+            let done = WorkerEvent::Ran { key: task.key, attempt: task.attempt, nbytes: 8, spillable: true, micros: 1, notes: Vec::new() };
+            machine.handle(0, done, &mut asked);
+        }
+    }
+}
+
+/// Nanoseconds that this process was on a processor: other work on the machine does not count.
+fn on_processor() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").expect("this example needs Linux");
+    text.split(' ').next().and_then(|first| first.parse().ok()).expect("the kernel writes numbers")
+}
+
+fn main() {
+    let only = std::env::args().nth(1);
+    for (name, make) in [
+        ("independent", independent as fn(u32) -> Graph),
+        ("merge", merge),
+        ("tree", tree),
+        ("chains of 4", chains),
+        ("shuffle (ns a pair)", shuffle),
+    ] {
+        if only.as_deref().is_some_and(|only| !name.starts_with(only)) {
+            continue;
+        }
+        for n in [10_000, 100_000, 1_000_000] {
+            for limit in [0, 1 << 40] {
+                let graph = make(n);
+                let begin = on_processor();
+                let ran = run(graph, 4, limit);
+                let ns = (on_processor() - begin) as f64 / f64::from(n);
+                println!("{name:>20} {n:>9}: {ran:>8} tasks, {ns:6.0} ns each{}", if limit > 0 { ", memory accounted" } else { "" });
+            }
+        }
+    }
+}

@@ -34,7 +34,7 @@ fn escaped(text: &str) -> String {
     for c in text.chars() {
         match c {
             c if c.is_control() => out.push(' '),
-            c if c.is_alphanumeric() || !c.is_ascii() || " .,:=+-/()?%$".contains(c) => out.push(c),
+            c if c.is_alphanumeric() || !c.is_ascii() || " _.,:=+-/()?%$".contains(c) => out.push(c),
             c => _ = write!(out, "#{};", c as u32),
         }
     }

@@ -1,1 +1,64 @@
-fn main(){}
+//! The `partita` program. Data and results go to standard output, everything else to standard error.
+//!
+//! Exit codes: 0 done, 1 the computation failed, 2 the command line or an option cannot be used, 130 interrupted.
+
+mod demo;
+mod exit;
+mod explain;
+mod groupby;
+mod look;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Freed memory goes back quickly and small allocations of many threads do not wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 the computation failed, 2 the command line or an option cannot be used, 130 interrupted.\n\
+    Progress goes to standard error; PARTITA_PROGRESS=auto|plain|json|off chooses its form.";
+
+#[derive(Parser)]
+#[command(name = "partita", version = VERSION, about = "Data frames in partitions, on all your cores", after_help = EXIT_CODES)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Name, version, and what it was built as.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1)");
+
+#[derive(Subcommand)]
+enum Command {
+    /// Aggregate CSV files by keys: partita groupby 'data/*.csv' --by origin --mean dep_delay
+    #[command(alias = "group-by")]
+    Groupby(groupby::Groupby),
+    /// Print the first rows of CSV files
+    Head(look::Head),
+    /// Print the columns and types of CSV files
+    Schema(look::Schema),
+    /// Write TPC-H lineitem as CSV into a temporary folder, run the main job on it, show result, plan and time
+    Demo(demo::Demo),
+    /// Explain an error code, for example E0107
+    Explain(explain::Explain),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+fn main() -> std::process::ExitCode {
+    let program = Program::parse();
+    exit::run(match program.command {
+        Command::Groupby(groupby) => groupby.run(),
+        Command::Head(head) => head.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Explain(explain) => explain.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Program::command(), "partita", &mut std::io::stdout());
+            Ok(())
+        }
+    })
+}

@@ -1,1 +1,33 @@
+//! What Dask is for Python, for Rust: lazy data frames on one chunked, fused task graph that runs on your cores.
+//!
+//! ```no_run
+//! use partita::prelude::*;
+//!
+//! let means = DFrame::read_csv("data/*.csv")?.groupby(["k"]).mean().compute()?;
+//! println!("{means}");
+//! # Ok::<(), partita::Error>(())
+//! ```
+//!
+//! A [`DFrame`] is an expression over partitions; nothing runs until [`DFrame::compute`], `persist`, `head` or `len`.
+//! [`Client`] controls where and with how much memory. Expressions are polars' own, re-exported in the [`prelude`].
+#![warn(missing_docs)]
 
+mod client;
+mod frame;
+mod operators;
+
+pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
+pub use frame::ops::read_csv::IntoPaths;
+pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};
+pub use operators::OPERATORS;
+pub use partita_graph as graph;
+pub use partita_graph::{Code, Failure as Error};
+pub use partita_io::csv::{CsvOptions, Encoding};
+pub use polars;
+
+/// Everything that a program usually needs: `use partita::prelude::*;`.
+pub mod prelude {
+    pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy};
+    pub use polars::df;
+    pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
+}

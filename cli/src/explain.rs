@@ -1,0 +1,31 @@
+//! `partita explain E0107`: the page of an error code.
+
+use clap::Args;
+use partita::{Code, Error};
+
+use crate::exit::Stop;
+
+/// Explains an error code; without one, lists all.
+#[derive(Args)]
+pub struct Explain {
+    /// For example E0107
+    code: Option<String>,
+}
+
+impl Explain {
+    /// Prints the page.
+    pub fn run(self) -> Result<(), Stop> {
+        let Some(text) = self.code else {
+            Code::ALL.iter().for_each(|code| println!("{code}  {}", code.title()));
+            return Ok(());
+        };
+        let wanted = text.trim_start_matches(['E', 'e']).parse::<u16>().ok();
+        match Code::ALL.iter().find(|code| Some(**code as u16) == wanted) {
+            Some(code) => {
+                println!("{code}: {}\n\n{}", code.title(), code.page());
+                Ok(())
+            }
+            None => Err(Error::new(Code::InvalidOption, format!("`{text}` is no error code")).help("list them: partita explain").into()),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Runs a frame on an executor: plan, submit, wait, and plan again when a task found a guess of the reader wrong.
+
+use std::time::Instant;
+
+use partita_graph::{Code, Executor, Failure, Graph, Run};
+use polars::prelude::DataFrame;
+
+use super::progress::Watch;
+use crate::frame::DFrame;
+use crate::frame::expr::polars_failure;
+use crate::frame::lower::plan;
+use crate::frame::replan::{Advice, Change};
+use crate::frame::value::frame_of;
+
+/// A frame can be planned again for each of its columns on each rung of the ladder; more than this is a fault.
+const MOST_PLANS: usize = 1000;
+
+/// What a computation gave.
+#[derive(Clone, Debug)]
+pub struct Computed {
+    /// The rows.
+    pub frame: DataFrame,
+    /// Remarks for the user, each once: columns that were widened, columns that an aggregate left out.
+    pub notes: Vec<String>,
+    /// How long it took from planning to the last row, in seconds.
+    pub seconds: f64,
+}
+
+/// A run that ended well, the graph that ran, and the frame as it was planned in the end.
+struct Ended {
+    run: Run,
+    graph: Graph,
+    frame: DFrame,
+    notes: Vec<String>,
+}
+
+/// One attempt: submitted, not yet waited for.
+struct Attempt {
+    run: Run,
+    graph: Graph,
+}
+
+/// The attempts at one frame.
+struct Attempts {
+    frame: DFrame,
+    notes: Vec<String>,
+    plans: usize,
+}
+
+impl Attempts {
+    fn new(frame: &DFrame) -> Self {
+        Self { frame: frame.clone(), notes: Vec::new(), plans: 0 }
+    }
+
+    fn submit(&mut self, executor: &dyn Executor) -> Result<Attempt, Failure> {
+        self.plans += 1;
+        let plan = plan(&self.frame)?;
+        for note in plan.notes {
+            self.note(note);
+        }
+        let run = executor.submit(plan.graph.clone())?;
+        Ok(Attempt { run, graph: plan.graph })
+    }
+
+    /// The end of an attempt: `None` means that another one is worth it.
+    fn end(&mut self, attempt: Attempt, outcome: Result<(), Failure>) -> Option<Result<Ended, Failure>> {
+        for note in attempt.run.notes() {
+            self.note(note);
+        }
+        let failure = match outcome {
+            Ok(()) => {
+                let Attempt { run, graph } = attempt;
+                return Some(Ok(Ended { run, graph, frame: self.frame.clone(), notes: std::mem::take(&mut self.notes) }));
+            }
+            Err(failure) => failure,
+        };
+        let replanned = Advice::of(&failure).filter(|_| self.plans < MOST_PLANS).and_then(|advice| {
+            let frame = self.frame.replan(&advice)?;
+            Some((frame, advice))
+        });
+        match replanned {
+            None => Some(Err(failure)),
+            Some((frame, advice)) => {
+                self.frame = frame;
+                self.note(match advice.change {
+                    Change::Widen(_) => format!("widened {} (declare the type with .dtype(…) to save the second pass)", failure.what),
+                    Change::ExactCuts => format!("{}; the files were cut again, exactly", failure.what),
+                });
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            super::progress::tell(&note);
+            self.notes.push(note);
+        }
+    }
+}
+
+/// Runs until all partitions are stored.
+fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failure> {
+    let mut attempts = Attempts::new(frame);
+    loop {
+        let attempt = attempts.submit(executor)?;
+        let watch = Watch::start(&attempt.run);
+        let outcome = attempt.run.wait_stored();
+        drop(watch);
+        if let Some(end) = attempts.end(attempt, outcome) {
+            return end;
+        }
+    }
+}
+
+/// All rows, blocking.
+pub(crate) fn compute(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
+    let start = Instant::now();
+    rows(until_stored(executor, frame)?, start)
+}
+
+/// All rows, not blocking while tasks run.
+pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
+    let start = Instant::now();
+    let mut attempts = Attempts::new(frame);
+    loop {
+        let attempt = attempts.submit(executor)?;
+        let watch = Watch::start(&attempt.run);
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        attempt.run.on_end(Box::new(move || {
+            // Nobody listens any more when the future was dropped.
+            let _ = sender.send(());
+        }));
+        let told = receiver.await;
+        drop(watch);
+        let outcome = match told {
+            // The run has ended, so this does not block.
+            Ok(()) => attempt.run.wait_stored(),
+            Err(_) => Err(Failure::new(Code::Cancelled, "the engine was shut down before the run ended")),
+        };
+        if let Some(end) = attempts.end(attempt, outcome) {
+            return rows(end?, start);
+        }
+    }
+}
+
+/// Partitions that stay where they are.
+pub(crate) fn persist(executor: &dyn Executor, frame: &DFrame) -> Result<(Run, Graph, DFrame), Failure> {
+    let ended = until_stored(executor, frame)?;
+    Ok((ended.run, ended.graph, ended.frame))
+}
+
+fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {
+    let mut all: Option<DataFrame> = None;
+    for index in 0..ended.graph.wanted.len() {
+        // One at a time: partitions on disk come back one by one.
+        let part = frame_of(&ended.run.result(index)?)?;
+        match &mut all {
+            None => all = Some(part),
+            Some(all) => drop(all.vstack_mut(&part).map_err(|e| polars_failure(e, None))?),
+        }
+    }
+    let frame = match all {
+        Some(frame) => frame,
+        None => DataFrame::empty_with_schema(ended.frame.resolved()?),
+    };
+    Ok(Computed { frame, notes: ended.notes, seconds: start.elapsed().as_secs_f64() })
+}

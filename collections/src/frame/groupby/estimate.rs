@@ -1,0 +1,29 @@
+//! How many groups there will be, from the sample that the reader took when it was opened.
+
+use polars::prelude::*;
+
+use crate::frame::DFrame;
+use crate::frame::expr::{columns_of_all, on_polars_thread};
+
+/// The number of groups that keys over this frame will have, or `None` when nothing is known.
+///
+/// The estimator is GEE of Charikar, Chaudhuri, Motwani and Narasayya, "Towards estimation error guarantees for distinct
+/// values" (PODS 2000): values seen once count for the square root of the inverse sampling rate, all others for themselves.
+pub(super) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
+    let mut below = input;
+    let needed = columns_of_all(keys);
+    let reader = loop {
+        if let Some(reader) = below.node().step.reader() {
+            break reader;
+        }
+        below = below.node().inputs.first()?;
+    };
+    let sample = reader.table.sample_frame();
+    if sample.height() == 0 || needed.iter().any(|name| sample.column(name).is_err()) {
+        return None;
+    }
+    let counts = on_polars_thread(|| sample.clone().lazy().group_by(keys).agg([len().alias("rows")]).collect()).ok()?;
+    let once = counts.column("rows").ok()?.as_materialized_series().equal(1u32).ok()?.sum().unwrap_or(0) as f64;
+    let inverse_rate = (reader.table.estimated_rows as f64 / sample.height() as f64).max(1.0);
+    Some((once * inverse_rate.sqrt() + (counts.height() as f64 - once)) as u64)
+}

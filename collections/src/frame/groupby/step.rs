@@ -1,0 +1,166 @@
+//! The group-by as a step: its schema rule, and its layers.
+
+use std::sync::Arc;
+
+use partita_graph::{Failure, Layer, OpRef, Wiring};
+use polars::prelude::*;
+use polars_plan::utils::expr_output_name;
+
+use super::combine::{Combine, Exact, Finish};
+use super::estimate;
+use super::partial::Partial;
+use super::split::Split;
+use super::states::{Decomposed, decompose};
+use crate::frame::expr::{Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, schema_after, show};
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::{Admission, Node, Step, ops};
+
+/// Partials that are combined at a time: few enough to keep memory flat, enough to keep the tree shallow.
+const FAN_IN: u32 = 16;
+/// Groups that one combining task takes in; more are split over several tasks.
+const GROUPS_PER_PART: u64 = 200_000;
+/// More parts than this cost more in small pieces than they gain.
+const MOST_PARTS: u64 = 256;
+
+/// Keys and aggregates over an input. Without keys it reduces the whole frame to one row.
+#[derive(Clone)]
+pub(crate) struct GroupByStep {
+    pub keys: Vec<Expr>,
+    pub aggs: Vec<Expr>,
+    pub split_out: Option<usize>,
+    /// What the user should know of the aggregate.
+    pub note: Option<String>,
+}
+
+impl Step for GroupByStep {
+    fn line(&self) -> String {
+        match self.keys.is_empty() {
+            true => format!("agg {}", show(&self.aggs)),
+            false => format!("group_by {} agg {}", show(&self.keys), show(&self.aggs)),
+        }
+    }
+
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        check_columns(&self.keys, &inputs[0])?;
+        check_columns(&self.aggs, &inputs[0])?;
+        check_row_by_row(&self.keys, &inputs[0], ".group_by(…)")?;
+        match self.keys.is_empty() {
+            true => schema_after(&inputs[0], |frame| frame.select(self.aggs.clone())),
+            false => schema_after(&inputs[0], |frame| frame.group_by(self.keys.clone()).agg(self.aggs.clone())),
+        }
+    }
+
+    fn needs(&self, _: &Names, _: &Schema) -> Names {
+        columns_of_all(self.keys.iter().chain(&self.aggs))
+    }
+
+    fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
+        let kept: Vec<Expr> = self.aggs.iter().filter(|e| expr_output_name(e).is_ok_and(|name| wanted.contains(&name))).cloned().collect();
+        let fewer = kept.len() < self.aggs.len() && !(kept.is_empty() && self.keys.is_empty());
+        fewer.then(|| Arc::new(Self { aggs: kept, ..self.clone() }) as Arc<dyn Step>)
+    }
+
+    fn admit(&self, predicate: &Expr) -> Admission {
+        let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
+        match !keys.is_empty() && columns_of(predicate).is_subset(&keys) && !columns_of(predicate).is_empty() {
+            true => Admission::Through(predicate.clone()),
+            false => Admission::Stop,
+        }
+    }
+
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        lowering.notes.extend(self.note.clone());
+        let input_schema = node.inputs[0].resolved()?;
+        let parts = self.parts(node, inputs[0].partitions);
+        match decompose(&self.aggs, input_schema) {
+            Some(decomposed) => self.lower_states(decomposed, parts, inputs[0], node, lowering),
+            None => Ok(self.lower_exact(parts, inputs[0], node, lowering)),
+        }
+    }
+}
+
+impl GroupByStep {
+    fn key_names(&self) -> Vec<String> {
+        self.keys.iter().map(|key| expr_output_name(key).unwrap_or_default().to_string()).collect()
+    }
+
+    /// How many partitions the result comes in.
+    fn parts(&self, node: &Node, partitions: u32) -> u32 {
+        let parts = match self.split_out {
+            Some(parts) => parts as u64,
+            None if self.keys.is_empty() || partitions == 1 => 1,
+            None => estimate::groups(&node.inputs[0], &self.keys).unwrap_or(0).div_ceil(GROUPS_PER_PART).min(u64::from(partitions)),
+        };
+        parts.clamp(1, MOST_PARTS) as u32
+    }
+
+    fn lower_states(
+        &self,
+        decomposed: Decomposed,
+        parts: u32,
+        input: Lowered,
+        node: &Node,
+        lowering: &mut Lowering,
+    ) -> Result<Lowered, Failure> {
+        let Decomposed { states, finish } = decomposed;
+        let shown = states.iter().map(|state| state.show()).collect::<Vec<_>>().join(", ");
+        let by = if self.keys.is_empty() { String::new() } else { format!(" by {}", show(&self.keys)) };
+        let schema = node.schema.as_ref().map_err(Clone::clone)?;
+        let results = finish.into_iter().zip(&self.aggs).map(|(expr, agg)| {
+            let name = expr_output_name(agg).unwrap_or_default();
+            let dtype = schema.get(&name).cloned().unwrap_or(DataType::Null);
+            expr.cast(dtype).alias(name)
+        });
+        let results: Vec<Expr> = results.collect();
+
+        let partial = Partial { keys: self.keys.clone(), states: states.clone() };
+        let op = expr_op(partial, format!("partial {shown}{by}"), ops::token());
+        let source = self.coded_input(input, node, lowering);
+        let mut level = lowering.add(Layer::single("partial", source.partitions, op, vec![source.edge(Wiring::Each)]), node);
+
+        let combine = Combine { keys: self.key_names(), states };
+        let finish = expr_op(Finish { combine: combine.clone(), results }, format!("finish {}{by}", show(&self.aggs)), ops::token());
+        if parts > 1 {
+            let level = self.split(level, parts, node, lowering);
+            return Ok(lowering.add(Layer::single("finish", parts, finish, vec![level.edge(Wiring::Part)]), node));
+        }
+        while level.partitions > FAN_IN {
+            let op = expr_op(combine.clone(), format!("combine {shown}{by}"), ops::token());
+            let tasks = level.partitions.div_ceil(FAN_IN);
+            level = lowering.add(Layer::single("combine", tasks, op, vec![level.edge(Wiring::Group(FAN_IN))]), node);
+        }
+        Ok(lowering.add(Layer::single("finish", 1, finish, vec![level.edge(Wiring::Every)]), node))
+    }
+
+    /// The reader directly below hands its key columns out as codes, when this group-by has it for itself.
+    fn coded_input(&self, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
+        let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
+        let below = node.inputs[0].node();
+        match below.step.reader() {
+            Some(reader) if input.partitions == reader.npartitions() && !keys.is_empty() => {
+                let layer = reader.with_codes(&keys).layer();
+                if layer.len == 0 { input } else { lowering.add(layer, below) }
+            }
+            _ => input,
+        }
+    }
+
+    fn split(&self, level: Lowered, parts: u32, node: &Node, lowering: &mut Lowering) -> Lowered {
+        let keys = self.key_names().iter().map(|name| col(name.as_str())).collect();
+        let op = OpRef::new(Split { keys, parts }, format!("split by {} into {parts}", show(&self.keys)));
+        lowering.add(Layer::single("split", level.partitions, op, vec![level.edge(Wiring::Each)]), node)
+    }
+
+    /// Brings all rows of a group together first.
+    fn lower_exact(&self, parts: u32, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
+        let exact = Exact { keys: self.keys.clone(), aggs: self.aggs.clone() };
+        let op = expr_op(exact, self.line(), ops::token());
+        let parts = if self.keys.is_empty() { 1 } else { parts.max(input.partitions.min(16)) };
+        if parts == 1 {
+            return lowering.add(Layer::single("exact", 1, op, vec![input.edge(Wiring::Every)]), node);
+        }
+        let split = expr_op(Split { keys: self.keys.clone(), parts }, format!("split by {}", show(&self.keys)), ops::token());
+        let split = lowering.add(Layer::single("split", input.partitions, split, vec![input.edge(Wiring::Each)]), node);
+        lowering.add(Layer::single("exact", parts, op, vec![split.edge(Wiring::Part)]), node)
+    }
+}

@@ -1,0 +1,71 @@
+//! From the expression to layers. Lowering is a pure function of the rewritten expression: the same frame gives the same graph.
+
+use std::collections::BTreeMap;
+
+use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
+
+use super::rewrite::rewrite;
+use super::{DFrame, Node};
+
+/// A lowered frame: the layer whose chunks are its partitions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lowered {
+    pub layer: LayerId,
+    pub partitions: u32,
+}
+
+impl Lowered {
+    pub fn edge(self, wiring: Wiring) -> Edge {
+        Edge { layer: self.layer, wiring }
+    }
+}
+
+/// The graph under construction.
+#[derive(Default)]
+pub(crate) struct Lowering {
+    pub graph: Graph,
+    done: BTreeMap<usize, Lowered>,
+    /// Remarks for the user about the plan.
+    pub notes: Vec<String>,
+}
+
+impl Lowering {
+    /// Adds a layer that belongs to `node`.
+    pub fn add(&mut self, layer: Layer, node: &Node) -> Lowered {
+        let partitions = layer.len;
+        let layer = self.graph.add(layer.origin(Some(node.origin.clone())));
+        Lowered { layer, partitions }
+    }
+
+    /// Lowers a frame once, however often it occurs.
+    pub fn frame(&mut self, frame: &DFrame) -> Result<Lowered, Failure> {
+        if let Some(lowered) = self.done.get(&frame.address()) {
+            return Ok(*lowered);
+        }
+        frame.resolved()?;
+        let inputs = frame.node().inputs.iter().map(|input| self.frame(input)).collect::<Result<Vec<_>, _>>()?;
+        let lowered = frame.node().step.lower(&inputs, frame.node(), self)?;
+        self.done.insert(frame.address(), lowered);
+        Ok(lowered)
+    }
+}
+
+/// A frame ready to run.
+pub(crate) struct Plan {
+    /// The rewritten expression. It must outlive the lowering, which knows frames by address.
+    pub rewritten: DFrame,
+    /// Optimized; all partitions are wanted.
+    pub graph: Graph,
+    /// Remarks for the user about the plan.
+    pub notes: Vec<String>,
+}
+
+/// Checks, rewrites, lowers and optimizes.
+pub(crate) fn plan(frame: &DFrame) -> Result<Plan, Failure> {
+    frame.resolved()?;
+    let rewritten = rewrite(frame)?;
+    let mut lowering = Lowering::default();
+    let root = lowering.frame(&rewritten)?;
+    lowering.graph.want_all(root.layer);
+    Ok(Plan { rewritten, graph: optimize::optimize(&lowering.graph), notes: lowering.notes })
+}

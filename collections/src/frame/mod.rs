@@ -1,0 +1,151 @@
+//! `DFrame`: a lazy table in partitions. A frame is an expression: a step and the frames that it reads.
+//!
+//! Nothing runs until `compute`, `persist`, `head` or `len`. The schema is known at every step; a step that does not fit
+//! keeps its failure, with the user's line, and every later call hands that failure on.
+
+pub(crate) mod expr;
+pub(crate) mod groupby;
+pub(crate) mod lower;
+pub(crate) mod ops;
+pub(crate) mod replan;
+pub(crate) mod rewrite;
+pub(crate) mod schema;
+pub(crate) mod value;
+
+use std::sync::Arc;
+
+use partita_graph::{Failure, Origin};
+use polars::prelude::{Expr, Schema, SchemaRef};
+
+use expr::{Names, located};
+use lower::{Lowered, Lowering};
+use replan::Change;
+
+pub use expr::{IntoExpr, IntoExprs};
+pub use groupby::GroupBy;
+
+/// A lazy data frame in partitions, each a polars `DataFrame`.
+///
+/// Cloning is cheap: clones share the expression.
+///
+/// ```
+/// use partita::prelude::*;
+///
+/// let table = df!("k" => ["a", "b", "a"], "x" => [1.0, 2.0, 3.0])?;
+/// let means = DFrame::from_polars(table, 2).groupby(["k"]).mean().compute()?;
+/// assert_eq!(means, df!("k" => ["a", "b"], "x" => [2.0, 2.0])?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DFrame {
+    node: Arc<Node>,
+}
+
+pub(crate) struct Node {
+    pub step: Arc<dyn Step>,
+    pub inputs: Vec<DFrame>,
+    pub schema: Result<SchemaRef, Failure>,
+    pub origin: Origin,
+}
+
+/// One kind of step: what an operation's file implements. Everything that the planner knows of an operation is here.
+pub(crate) trait Step: Send + Sync {
+    /// One line for plans.
+    fn line(&self) -> String;
+    /// The schema of the result, or why the step does not fit.
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure>;
+    /// The columns of the input without which the wanted columns of the result cannot be made.
+    fn needs(&self, wanted: &Names, input: &Schema) -> Names;
+    /// The same step doing less, when only these columns of the result are wanted.
+    fn narrow(&self, _wanted: &Names) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// The predicate, if the step is a filter.
+    fn predicate(&self) -> Option<&Expr> {
+        None
+    }
+    /// What becomes of a predicate that stands above this step.
+    fn admit(&self, _predicate: &Expr) -> Admission {
+        Admission::Stop
+    }
+    /// The step planned otherwise after a run found that a guess of its was wrong.
+    fn replan(&self, _source: u64, _change: &Change) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// Layers for the graph.
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure>;
+    /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.
+    fn reader(&self) -> Option<&ops::read_csv::ReadCsv> {
+        None
+    }
+}
+
+/// A step's answer to a predicate that would like to pass below it.
+pub(crate) enum Admission {
+    /// It must stay above.
+    Stop,
+    /// It may pass, in this form.
+    Through(Expr),
+    /// The step takes it in: this is the step with it.
+    Absorb(Arc<dyn Step>),
+}
+
+impl DFrame {
+    /// A step over inputs, at the caller's line.
+    #[track_caller]
+    pub(crate) fn then(step: impl Step + 'static, inputs: Vec<DFrame>, method: &str) -> DFrame {
+        Self::build(Arc::new(step), inputs, Origin::here(method))
+    }
+
+    /// A step over inputs; the schema rule runs here.
+    pub(crate) fn build(step: Arc<dyn Step>, inputs: Vec<DFrame>, origin: Origin) -> DFrame {
+        let schemas: Result<Vec<SchemaRef>, Failure> = inputs.iter().map(|input| input.node.schema.clone()).collect();
+        let schema = schemas.and_then(|schemas| located(step.schema(&schemas), &origin));
+        DFrame { node: Arc::new(Node { step, inputs, schema, origin }) }
+    }
+
+    /// The same step over other inputs.
+    pub(crate) fn rebuilt(&self, step: Arc<dyn Step>, inputs: Vec<DFrame>) -> DFrame {
+        Self::build(step, inputs, self.node.origin.clone())
+    }
+
+    /// A frame that only carries a failure.
+    #[track_caller]
+    pub(crate) fn failed(failure: Failure, method: &str) -> DFrame {
+        Self::then(Broken(failure), Vec::new(), method)
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.node) as usize
+    }
+
+    /// The schema, or the failure of the first step that does not fit.
+    pub(crate) fn resolved(&self) -> Result<&SchemaRef, Failure> {
+        self.node.schema.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// A step that could not be made, for example an option that cannot be used. It exists so that chains stay chains.
+struct Broken(Failure);
+
+impl Step for Broken {
+    fn line(&self) -> String {
+        "broken".into()
+    }
+
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Err(self.0.clone())
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn lower(&self, _: &[Lowered], _: &Node, _: &mut Lowering) -> Result<Lowered, Failure> {
+        Err(self.0.clone())
+    }
+}

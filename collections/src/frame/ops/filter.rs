@@ -1,0 +1,93 @@
+//! `filter`: keeps the rows for which an expression is true.
+
+use partita_graph::{Chunk, Failure, Layer, NamedOperator, Operator, TaskContext, Wiring};
+use polars::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::expr::{Names, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::value::{chunk_of, frame_of};
+use crate::frame::{Admission, DFrame, Node, Step, ops};
+
+impl DFrame {
+    /// The rows for which `predicate` is true; null counts as false.
+    ///
+    /// A filter directly or indirectly above a reader is taken into the reader where it can be.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let flights = DFrame::from_polars(df!("delay" => [5, 40, 25])?, 2);
+    /// assert_eq!(flights.filter(col("delay").gt(lit(20))).compute()?, df!("delay" => [40, 25])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: a column that does not exist, a predicate that is not boolean or looks at other rows.
+    #[doc(alias = "query")]
+    #[doc(alias = "where")]
+    #[track_caller]
+    pub fn filter(&self, predicate: Expr) -> DFrame {
+        match self.expanded(vec![predicate]) {
+            Ok(parts) => {
+                let predicate = parts.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true));
+                DFrame::then(Filter { predicate }, vec![self.clone()], ".filter(…)")
+            }
+            Err(failure) => DFrame::failed(failure, ".filter(…)"),
+        }
+    }
+}
+
+/// Keeps rows.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Filter {
+    pub predicate: Expr,
+}
+
+impl Step for Filter {
+    fn line(&self) -> String {
+        format!("filter {}", show_one(&self.predicate))
+    }
+
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        check_columns(std::slice::from_ref(&self.predicate), &inputs[0])?;
+        check_row_by_row(std::slice::from_ref(&self.predicate), &inputs[0], ".filter(…)")?;
+        let dtype = schema_after(&inputs[0], |frame| frame.select([self.predicate.clone().alias("predicate")]))?;
+        match dtype.get("predicate") {
+            Some(DataType::Boolean) => Ok(inputs[0].clone()),
+            other => {
+                let found = other.map_or_else(|| "nothing".into(), |dtype| dtype.to_string());
+                let what = format!("a filter needs true or false, and `{}` is of type {found}", show_one(&self.predicate));
+                Err(Failure::new(partita_graph::Code::TypeMismatch, what)
+                    .help("compare: col(\"x\").gt(lit(0)), col(\"x\").eq(lit(\"JFK\"))"))
+            }
+        }
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.union(&columns_of(&self.predicate)).cloned().collect()
+    }
+
+    fn predicate(&self) -> Option<&Expr> {
+        Some(&self.predicate)
+    }
+
+    fn admit(&self, predicate: &Expr) -> Admission {
+        Admission::Through(predicate.clone())
+    }
+
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let op = expr_op(self.clone(), self.line(), ops::token());
+        Ok(lowering.add(Layer::single("filter", inputs[0].partitions, op, vec![inputs[0].edge(Wiring::Each)]), node))
+    }
+}
+
+impl Operator for Filter {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let frame = frame_of(&inputs[0])?.lazy().filter(self.predicate.clone()).collect();
+        frame.map(chunk_of).map_err(|e| polars_failure(e, None))
+    }
+}
+
+impl NamedOperator for Filter {
+    const NAME: &'static str = "filter";
+}

@@ -1,0 +1,80 @@
+//! `from_polars`: a frame that is in memory already.
+
+use partita_graph::{Arg, Chunk, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
+use polars::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::expr::Names;
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::value::chunk_of;
+use crate::frame::{DFrame, Node, Step, ops};
+
+impl DFrame {
+    /// A polars frame in `npartitions` partitions of about equal numbers of rows (at least one; never more than rows).
+    ///
+    /// Nothing is copied. On a cluster the partitions travel to the workers once.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let frame = DFrame::from_polars(df!("x" => [1, 2, 3])?, 2);
+    /// assert_eq!(frame.npartitions()?, 2);
+    /// assert_eq!(frame.compute()?, df!("x" => [1, 2, 3])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn from_polars(frame: DataFrame, npartitions: usize) -> DFrame {
+        let rows = frame.height();
+        let n = npartitions.clamp(1, rows.max(1));
+        let cut = |i: usize| rows * i / n;
+        let parts = (0..n).map(|i| (ops::token(), frame.slice(cut(i) as i64, cut(i + 1) - cut(i)))).collect();
+        DFrame::then(FromPolars { schema: frame.schema().clone(), parts }, Vec::new(), "from_polars(…)")
+    }
+}
+
+/// Partitions that the user handed over, each with a token that stands for its content.
+#[derive(Clone)]
+struct FromPolars {
+    schema: SchemaRef,
+    parts: Vec<(u64, DataFrame)>,
+}
+
+impl Step for FromPolars {
+    fn line(&self) -> String {
+        format!("from_polars {} rows", self.parts.iter().map(|(_, part)| part.height()).sum::<usize>())
+    }
+
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Ok(self.schema.clone())
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        Ok(lowering.add(layer(&self.parts), node))
+    }
+}
+
+/// A layer whose chunks are these frames.
+pub(crate) fn layer(parts: &[(u64, DataFrame)]) -> Layer {
+    let args = parts.iter().map(|(token, part)| Arg::Chunk { token: *token, chunk: chunk_of(part.clone()) });
+    Layer::with_args("from_polars", OpRef::new(Given, "from_polars"), args.collect(), Vec::new())
+}
+
+/// Hands out the chunk that is its argument.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Given;
+
+impl Operator for Given {
+    fn run(&self, ctx: &TaskContext<'_>, _: &[Chunk]) -> Result<Chunk, Failure> {
+        match ctx.arg()? {
+            Arg::Chunk { chunk, .. } => Ok(chunk.clone()),
+            Arg::Bytes(_) => Err(Failure::internal("from_polars: bytes where a chunk was expected")),
+        }
+    }
+}
+
+impl NamedOperator for Given {
+    const NAME: &'static str = "given";
+}

@@ -1,0 +1,41 @@
+//! `head`: the first rows, now.
+
+use partita_graph::Failure;
+use polars::prelude::DataFrame;
+
+use crate::frame::DFrame;
+
+impl DFrame {
+    /// The first `n` rows. Computes the first partition, and more only when it has too few rows.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let frame = DFrame::from_polars(df!("x" => [1, 2, 3, 4])?, 4);
+    /// assert_eq!(frame.head(2)?, df!("x" => [1, 2])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DFrame::compute`].
+    pub fn head(&self, n: usize) -> Result<DataFrame, Failure> {
+        let all = self.npartitions()?;
+        let mut first: Option<DataFrame> = None;
+        let (mut from, mut take) = (0, 1);
+        while from < all {
+            let until = (from + take).min(all);
+            let rows = self.partitions(from..until).compute()?;
+            first = Some(match first {
+                None => rows,
+                Some(above) => above.vstack(&rows).map_err(|e| crate::frame::expr::polars_failure(e, None))?,
+            });
+            if first.as_ref().is_some_and(|rows| rows.height() >= n) {
+                break;
+            }
+            (from, take) = (until, take * 4);
+        }
+        match first {
+            Some(rows) => Ok(rows.head(Some(n))),
+            None => Ok(DataFrame::empty_with_schema(self.resolved()?)),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `len`: the number of rows, now.
+
+use partita_graph::Failure;
+use polars::prelude::{DataType, len};
+
+use crate::frame::DFrame;
+
+impl DFrame {
+    /// The number of rows of all partitions. Reads as few columns as it can.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// assert_eq!(DFrame::from_polars(df!("x" => [1, 2, 3])?, 2).len()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DFrame::compute`].
+    #[allow(clippy::len_without_is_empty)] // Emptiness is not known without the work, and is `len()? == 0`.
+    #[track_caller]
+    pub fn len(&self) -> Result<u64, Failure> {
+        let counted = self.agg([len().cast(DataType::UInt64).alias("len")]).compute()?;
+        let column = counted.column("len").ok().and_then(|column| column.u64().ok()?.get(0));
+        column.ok_or_else(|| Failure::internal("len: no number came back"))
+    }
+}

@@ -1,0 +1,30 @@
+//! Operations on frames, one a file: user doc, the method, the schema rule, the lowering, the operator.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(crate) mod cast;
+pub(crate) mod check;
+pub(crate) mod compute;
+pub(crate) mod concat;
+pub(crate) mod display;
+pub(crate) mod drop;
+pub(crate) mod explain;
+pub(crate) mod filter;
+pub(crate) mod from_polars;
+pub(crate) mod head;
+pub(crate) mod len;
+pub(crate) mod map_partitions;
+pub(crate) mod partitions;
+pub(crate) mod persist;
+pub(crate) mod read_csv;
+pub(crate) mod reduce;
+pub(crate) mod rename;
+pub(crate) mod repartition;
+pub(crate) mod select;
+pub(crate) mod with_columns;
+
+/// A number that no other piece of user data in this process has: the identity of closures and frames in memory.
+pub(crate) fn token() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,76 @@
+//! `partitions`: some partitions of a frame, by number.
+
+use std::sync::Arc;
+
+use partita_graph::{Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, Table, TaskContext, Wiring};
+use polars::prelude::{Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+use crate::frame::expr::Names;
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::{DFrame, Node, Step};
+
+impl DFrame {
+    /// The partitions of these numbers, from 0, in this order. Only they are computed.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let frame = DFrame::from_polars(df!("x" => [1, 2, 3, 4])?, 4);
+    /// assert_eq!(frame.partitions([3, 0]).compute()?, df!("x" => [4, 1])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: a number that is too large.
+    #[doc(alias = "get_partition")]
+    #[track_caller]
+    pub fn partitions(&self, indices: impl IntoIterator<Item = usize>) -> DFrame {
+        let indices: Vec<u32> = indices.into_iter().map(|index| index as u32).collect();
+        match self.npartitions() {
+            Ok(n) if indices.iter().any(|index| *index as usize >= n) => {
+                let what = format!("the frame has {n} partitions, numbered from 0; asked for {indices:?}");
+                DFrame::failed(Failure::new(partita_graph::Code::InvalidOption, what), ".partitions(…)")
+            }
+            _ => DFrame::then(Partitions { indices }, vec![self.clone()], ".partitions(…)"),
+        }
+    }
+}
+
+struct Partitions {
+    indices: Vec<u32>,
+}
+
+impl Step for Partitions {
+    fn line(&self) -> String {
+        format!("partitions {:?}", self.indices)
+    }
+
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Ok(inputs[0].clone())
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let offsets: Arc<[u32]> = (0..=self.indices.len() as u32).collect();
+        let wiring = Wiring::Table(Table { offsets, indices: self.indices.clone().into() });
+        let edges = vec![Edge { layer: inputs[0].layer, wiring }];
+        Ok(lowering.add(Layer::single("partitions", self.indices.len() as u32, OpRef::new(Pass, self.line()), edges), node))
+    }
+}
+
+/// Hands its only input on.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Pass;
+
+impl Operator for Pass {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        inputs.first().cloned().ok_or_else(|| Failure::internal("pass: no input"))
+    }
+}
+
+impl NamedOperator for Pass {
+    const NAME: &'static str = "pass";
+}

@@ -1,0 +1,82 @@
+//! `persist`: runs a frame and keeps its partitions where they were made.
+
+use std::sync::Arc;
+
+use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Run};
+use polars::prelude::{Schema, SchemaRef};
+
+use crate::client::{Client, run};
+use crate::frame::expr::Names;
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::{DFrame, Node, Step};
+
+impl DFrame {
+    /// Runs the frame and keeps its partitions in the memory (or spill) of the workers, for as long as the returned frame or a
+    /// frame made of it lives. Later computations start from them.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let frame = DFrame::from_polars(df!("x" => [1, 2, 3])?, 3);
+    /// let doubled = frame.select([col("x") * lit(2)]).persist()?;
+    /// assert_eq!(doubled.sum().compute()?, df!("x" => [12])?);
+    /// assert_eq!(doubled.max().compute()?, df!("x" => [6])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DFrame::compute`].
+    #[track_caller]
+    pub fn persist(&self) -> Result<DFrame, Failure> {
+        self.persist_on(&Client::current()?)
+    }
+
+    /// The same on any executor.
+    ///
+    /// # Errors
+    /// As [`DFrame::compute`].
+    #[track_caller]
+    pub fn persist_on(&self, executor: &dyn Executor) -> Result<DFrame, Failure> {
+        let origin = partita_graph::Origin::here(".persist()");
+        let (run, graph, frame) = run::persist(executor, self)?;
+        let schema = frame.schema()?;
+        Ok(DFrame::build(Arc::new(Persisted::new(schema, graph, run)), Vec::new(), origin))
+    }
+}
+
+/// Partitions that exist already, and the layers that would make them again if they were lost.
+struct Persisted {
+    schema: SchemaRef,
+    layers: Vec<Arc<Layer>>,
+    root: Option<LayerId>,
+    partitions: u32,
+    /// Keeps the partitions alive.
+    _run: Run,
+}
+
+impl Persisted {
+    fn new(schema: SchemaRef, graph: Graph, run: Run) -> Self {
+        let root = graph.wanted.first().map(|key| key.layer);
+        let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
+        Self { schema, layers: graph.layers.iter().map(fixed).collect(), root, partitions: graph.wanted.len() as u32, _run: run }
+    }
+}
+
+impl Step for Persisted {
+    fn line(&self) -> String {
+        format!("persisted {} partitions", self.partitions)
+    }
+
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Ok(self.schema.clone())
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn lower(&self, _: &[Lowered], _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        self.layers.iter().for_each(|layer| lowering.graph.add_shared(layer.clone()));
+        let layer = self.root.ok_or_else(|| Failure::internal("a persisted frame without partitions"))?;
+        Ok(Lowered { layer, partitions: self.partitions })
+    }
+}

@@ -1,0 +1,242 @@
+//! `read_csv`: CSV files as a frame. What is looked at before anything runs, and what the reader takes in from the steps above it.
+
+mod failure;
+mod operator;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use partita_graph::{Arg, Failure, Layer};
+use partita_io::csv::{self, Block, ColumnInfo, CsvOptions, Field, ReadSpec, Table};
+use polars::prelude::*;
+
+use crate::frame::expr::{Names, columns_of, expr_op, show_one};
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::replan::Change;
+use crate::frame::{Admission, DFrame, Node, Step, ops};
+
+pub(crate) use failure::io_failure;
+pub(crate) use operator::CsvBlock;
+
+/// One pattern or path, or several: `"data/*.csv"`, `["a.csv", "b.csv"]`, a `PathBuf`.
+pub trait IntoPaths {
+    /// The patterns, in order.
+    fn into_paths(self) -> Vec<String>;
+}
+
+impl<S: AsRef<std::ffi::OsStr> + ?Sized> IntoPaths for &S {
+    fn into_paths(self) -> Vec<String> {
+        vec![self.as_ref().to_string_lossy().into_owned()]
+    }
+}
+
+impl IntoPaths for String {
+    fn into_paths(self) -> Vec<String> {
+        vec![self]
+    }
+}
+
+impl IntoPaths for std::path::PathBuf {
+    fn into_paths(self) -> Vec<String> {
+        vec![self.to_string_lossy().into_owned()]
+    }
+}
+
+impl<S: AsRef<std::ffi::OsStr>, const N: usize> IntoPaths for [S; N] {
+    fn into_paths(self) -> Vec<String> {
+        self.iter().map(|path| path.as_ref().to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl<S: AsRef<std::ffi::OsStr>> IntoPaths for Vec<S> {
+    fn into_paths(self) -> Vec<String> {
+        self.iter().map(|path| path.as_ref().to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl DFrame {
+    /// CSV files as a lazy frame: a path, a pattern or a list of them; local or `s3:// gs:// az:// http(s):// memory://`.
+    ///
+    /// Reads a bounded sample (64 KiB at the head, middle and tail of every file) to learn separator, header and column types,
+    /// and cuts the files into blocks, each a partition. Empty cells are null. A type that was guessed wrong is widened
+    /// (integer, float, text) while running, and the run says so.
+    ///
+    /// ```no_run
+    /// use partita::prelude::*;
+    /// let means = DFrame::read_csv("data/*.csv")?.groupby(["k"]).mean().compute()?;
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Here, before any task is sent: no such file, a directory, a pattern without a match, unreadable or empty input, files whose
+    /// headers differ. While it runs: ragged rows, text that is not UTF-8.
+    #[doc(alias = "scan_csv")]
+    #[track_caller]
+    pub fn read_csv(paths: impl IntoPaths) -> Result<DFrame, Failure> {
+        Self::read_csv_with(paths, CsvOptions::new())
+    }
+
+    /// The same with options: separator, quotes, header, null values, dtypes, columns, block size, comments, encoding.
+    ///
+    /// ```no_run
+    /// use partita::prelude::*;
+    /// let options = CsvOptions::new().blocksize("64MB").dtype("tailnum", DataType::String).null_values(["NA"]);
+    /// let flights = DFrame::read_csv_with("flights/*.csv", options)?;
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DFrame::read_csv`]; an option that cannot be used or names no column; while it runs, a cell that is not what a
+    /// declared dtype says, with file, row, byte, column and cell.
+    #[track_caller]
+    pub fn read_csv_with(paths: impl IntoPaths, options: CsvOptions) -> Result<DFrame, Failure> {
+        let origin = partita_graph::Origin::here("read_csv(…)");
+        let reader = ReadCsv::open(&paths.into_paths(), &options).map_err(|failure| failure.origin(Some(&origin)))?;
+        Ok(DFrame::build(Arc::new(reader), Vec::new(), origin))
+    }
+}
+
+/// The reader as a step.
+#[derive(Clone)]
+pub(crate) struct ReadCsv {
+    /// Names this reader in advice from its tasks.
+    source: u64,
+    pub table: Arc<Table>,
+    blocks: Arc<[Block]>,
+    blocksize: u64,
+    /// The columns of the result, in file order.
+    columns: Vec<ColumnInfo>,
+    predicate: Option<Expr>,
+    /// Text columns that are handed out as codes.
+    codes: Names,
+}
+
+impl ReadCsv {
+    fn open(patterns: &[String], options: &CsvOptions) -> Result<Self, Failure> {
+        static SOURCES: AtomicU64 = AtomicU64::new(1);
+        let table = csv::open(patterns, options).map_err(|e| io_failure(e, None, None))?;
+        let bytes = table.files.iter().map(|file| file.size).sum();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let blocksize = options.chosen_blocksize().map_err(|e| io_failure(e, None, None))?;
+        let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, crate::client::memory_of_machine()));
+        let blocks = csv::blocks(&table, blocksize).map_err(|e| io_failure(e, Some(&table), None))?;
+        let columns = table.columns.clone();
+        let source = SOURCES.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { source, table: Arc::new(table), blocks: blocks.into(), blocksize, columns, predicate: None, codes: Names::new() })
+    }
+
+    /// The same reader handing out these text columns as codes; a predicate wants text, so it stays as it is with one.
+    pub fn with_codes(&self, names: &Names) -> Self {
+        let text = |name: &PlSmallStr| self.columns.iter().any(|c| c.name == name.as_str() && c.dtype == DataType::String);
+        match self.predicate {
+            Some(_) => self.clone(),
+            None => Self { codes: names.iter().filter(|name| text(name)).cloned().collect(), ..self.clone() },
+        }
+    }
+
+    /// Blocks, each a partition; one empty partition when there are none.
+    pub fn npartitions(&self) -> u32 {
+        self.blocks.len().max(1) as u32
+    }
+
+    /// What a decoder must produce: the result's columns and those of the predicate.
+    fn spec(&self) -> ReadSpec {
+        let tested = self.predicate.as_ref().map(columns_of).unwrap_or_default();
+        let wanted =
+            |column: &&ColumnInfo| tested.contains(column.name.as_str()) || self.columns.iter().any(|kept| kept.name == column.name);
+        let field = |column: &ColumnInfo| Field {
+            name: column.name.clone(),
+            position: column.position,
+            dtype: column.dtype.clone(),
+            declared: column.declared,
+            as_codes: self.codes.contains(column.name.as_str()),
+        };
+        let fields = self.table.columns.iter().filter(wanted).map(field).collect();
+        ReadSpec { dialect: self.table.dialect.clone(), width: self.table.width, fields }
+    }
+
+    /// The layer that reads.
+    pub fn layer(&self) -> Layer {
+        let output = self.columns.iter().map(|column| column.name.clone()).collect();
+        let operator =
+            CsvBlock::new(self.source, self.table.files.clone(), self.spec(), self.predicate.clone(), output, self.table.columns.clone());
+        let op = expr_op(operator, self.line(), ops::token());
+        let args = self.blocks.iter().map(Arg::encode).collect();
+        Layer::with_args("read_csv", op, args, Vec::new())
+    }
+}
+
+impl Step for ReadCsv {
+    fn line(&self) -> String {
+        let files = match self.table.files.len() {
+            1 => self.table.files[0].path.clone(),
+            n => format!("{n} files"),
+        };
+        let columns = format!("{} of {} columns", self.spec().fields.len(), self.table.columns.len());
+        let filter = self.predicate.as_ref().map_or(String::new(), |p| format!(", where {}", show_one(p)));
+        format!("read_csv {files}, {columns}{filter}")
+    }
+
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        let fields = self.columns.iter().map(|column| (column.name.as_str().into(), column.dtype.clone()));
+        Ok(Arc::new(fields.collect()))
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
+        let mut columns: Vec<ColumnInfo> = self.columns.iter().filter(|c| wanted.contains(c.name.as_str())).cloned().collect();
+        if columns.is_empty() {
+            // Rows are counted by a column; numbers are the cheapest.
+            let number = self.columns.iter().find(|column| column.dtype.is_primitive_numeric());
+            columns.extend(number.or(self.columns.first()).cloned());
+        }
+        (columns.len() < self.columns.len()).then(|| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
+    }
+
+    fn admit(&self, predicate: &Expr) -> Admission {
+        let both = match &self.predicate {
+            Some(first) => first.clone().and(predicate.clone()),
+            None => predicate.clone(),
+        };
+        Admission::Absorb(Arc::new(Self { predicate: Some(both), codes: Names::new(), ..self.clone() }))
+    }
+
+    fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
+        if source != self.source {
+            return None;
+        }
+        let mut changed = self.clone();
+        match change {
+            Change::Widen(types) => {
+                let mut table = (*self.table).clone();
+                for column in table.columns.iter_mut().chain(&mut changed.columns) {
+                    if let Some((_, dtype)) = types.iter().find(|(name, _)| *name == column.name) {
+                        column.dtype = dtype.clone();
+                    }
+                }
+                changed.table = Arc::new(table);
+            }
+            Change::ExactCuts => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                changed.blocks = csv::exact_blocks(&self.table, self.blocksize, threads).ok()?.into();
+            }
+        }
+        Some(Arc::new(changed))
+    }
+
+    fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        if self.blocks.is_empty() {
+            let schema = self.schema(&[])?;
+            let empty = DataFrame::empty_with_schema(&schema);
+            return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
+        }
+        Ok(lowering.add(self.layer(), node))
+    }
+
+    fn reader(&self) -> Option<&ReadCsv> {
+        Some(self)
+    }
+}

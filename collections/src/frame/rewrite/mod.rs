@@ -1,0 +1,29 @@
+//! Rewrites of the expression: each gives a frame with the same result that reads or moves less.
+//!
+//! The order matters: predicates go down first, because a predicate inside a reader needs no column above it.
+
+mod predicate;
+mod projection;
+
+use partita_graph::Failure;
+
+use super::DFrame;
+
+/// A rewrite: its name in plans, and the function.
+pub(crate) struct Rewrite {
+    pub name: &'static str,
+    pub run: fn(&DFrame) -> Result<DFrame, Failure>,
+}
+
+/// All rewrites, in the order in which they run.
+pub(crate) const REWRITES: &[Rewrite] =
+    &[Rewrite { name: "predicate pushdown", run: predicate::push }, Rewrite { name: "projection pushdown", run: projection::push }];
+
+/// Applies all of them.
+pub(crate) fn rewrite(frame: &DFrame) -> Result<DFrame, Failure> {
+    REWRITES.iter().try_fold(frame.clone(), |frame, rewrite| {
+        let rewritten = (rewrite.run)(&frame)?;
+        debug_assert_eq!(frame.resolved().ok(), rewritten.resolved().ok(), "{} changed the schema", rewrite.name);
+        Ok(rewritten)
+    })
+}

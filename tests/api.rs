@@ -1,0 +1,24 @@
+//! Operations on frames, as data: a table, an operation, what must come out. Each case runs for 1, 2 and 5 partitions on every
+//! executor: the serial oracle, the local engine on 1 and 4 threads, and the simulator with faults under several seeds.
+
+#[path = "api/check.rs"]
+mod check;
+
+#[path = "api/bad_input.rs"]
+mod bad_input;
+#[path = "api/client.rs"]
+mod client;
+#[path = "api/csv.rs"]
+mod csv;
+#[path = "api/flights.rs"]
+mod flights;
+#[path = "api/groupby.rs"]
+mod groupby;
+#[path = "api/memory.rs"]
+mod memory;
+#[path = "api/plans.rs"]
+mod plans;
+#[path = "api/properties.rs"]
+mod properties;
+#[path = "api/rows.rs"]
+mod rows;

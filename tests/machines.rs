@@ -2,6 +2,7 @@
 //! answered to each event. `UPDATE_EXPECT=1 cargo test -p partita-core --test machines` writes the answers anew.
 //!
 //! A script begins with `scheduler` or with `worker <threads> <memory limit>`; `layer` lines describe the graph.
+#![expect(clippy::disallowed_methods, reason = "a test reads its transcripts and writes them anew")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,6 +1,5 @@
 //! What one task costs inside the two machines: each message is handed over at once, and operators take no time.
 //! `cargo run --release -p partita-core --example machines`
-#![expect(clippy::disallowed_types, reason = "it is a shell, and a shell has the clock")]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -90,12 +90,8 @@ impl Node {
     pub fn leftovers(&self) -> Option<String> {
         let seen = self.worker.snapshot();
         let empty = partita_core::worker::Snapshot { paused: seen.paused, ..Default::default() };
-        if seen != empty {
-            return Some(format!("{seen:?}"));
-        }
-        let names: Vec<String> = self.memory.keys().chain(self.disk.keys()).map(|key| format!("{key:?}")).collect();
-        let parts = self.parts.keys().map(|(key, part)| format!("{key:?}/{part}"));
-        let names: Vec<String> = names.into_iter().chain(parts).collect();
-        (!names.is_empty()).then(|| names.join(", "))
+        let mut names: Vec<String> = self.memory.keys().chain(self.disk.keys()).map(|key| format!("{key:?}")).collect();
+        names.extend(self.parts.keys().map(|(key, part)| format!("{key:?}/{part}")));
+        (seen != empty || !names.is_empty()).then(|| format!("{}; {seen:?}", names.join(", ")))
     }
 }

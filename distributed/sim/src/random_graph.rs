@@ -142,7 +142,7 @@ fn first_wiring(rng: &mut Rng, producer: &Made, width: u32) -> (Edge, u32) {
 }
 
 fn random_block(rng: &mut Rng, producer_len: u32) -> (Wiring, u32) {
-    let divisors: Vec<u32> = (1..=producer_len).filter(|d| producer_len % d == 0).collect();
+    let divisors: Vec<u32> = (1..=producer_len).filter(|d| producer_len.is_multiple_of(*d)).collect();
     let rows = divisors[rng.usize(0..divisors.len())];
     let columns = producer_len / rows;
     let (consumer, axes): (Vec<u32>, Vec<Option<u32>>) = match rng.u32(0..4) {

@@ -118,12 +118,22 @@ impl Story {
             let delay = if number == 0 { 0 } else { rng.u64(0..3_000) };
             cluster.after(delay, Happening::Join { repeat: number == 0 });
         }
+        let mut leaving = Vec::new();
         for (number, graph) in graphs.iter().enumerate() {
             let run = RunId(number as u64 + 1);
             let begin = rng.u64(0..20_000);
             cluster.after(begin, Happening::Submit(run, graph.clone()));
-            if rng.f64() < 0.25 {
-                cluster.after(begin + rng.u64(1..30_000), Happening::Leave(run, rng.bool()));
+            if rng.f64() < 0.3 {
+                leaving.push((begin + rng.u64(1..30_000), run, graph.clone()));
+            }
+        }
+        for (at, run, graph) in leaving {
+            cluster.after(at, Happening::Leave(run, rng.bool()));
+            // Who has just lost interest may gain it again while the last messages of the first run are on their way.
+            if rng.bool() {
+                let again = RunId(graphs.len() as u64 + 1);
+                cluster.after(at + rng.u64(1..3_000), Happening::Submit(again, graph.clone()));
+                graphs.push(graph);
             }
         }
         if faults.death_every > 0 {

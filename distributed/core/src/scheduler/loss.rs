@@ -183,22 +183,28 @@ impl Scheduler {
                     self.replicas.entry(task).or_default().push(worker);
                 }
             }
-            // It was asked to make the chunk and will say that it has it.
-            Some((_, State::Assigned { worker: at })) if at == worker => {}
             None | Some((_, State::Idle)) => self.frees.entry(worker).or_default().push(key),
-            Some((task, state)) => {
-                if let State::Assigned { worker: at } = state {
-                    let attempt = self.record(task).attempt;
-                    self.out.push(SchedulerAction::Send(at, ToWorker::Abandon(key, attempt)));
-                    self.workers.get_mut(&at).expect("assigned to a known worker").assigned -= 1;
-                }
-                let record = self.record_mut(task);
-                record.attempt += 1;
-                record.started = false;
-                let nbytes = record.nbytes;
-                self.stories.tell(self.now, key, Happening::Finished { worker, nbytes });
-                self.store(task, worker, nbytes);
+            Some((task, _)) => self.adopt(worker, task),
+        }
+    }
+
+    /// The copy counts as the result of a task that was to run again.
+    fn adopt(&mut self, worker: WorkerId, task: TaskId) {
+        let key = self.key_of(task);
+        let record = self.record_mut(task);
+        let (state, attempt, nbytes) = (record.state, record.attempt, record.nbytes);
+        record.started = false;
+        if let State::Assigned { worker: at } = state {
+            self.workers.get_mut(&at).expect("assigned to a known worker").assigned -= 1;
+        }
+        // A worker that was itself asked to make the chunk will still say that it has it: its answer then changes nothing.
+        if state != (State::Assigned { worker }) {
+            self.record_mut(task).attempt += 1;
+            if let State::Assigned { worker: at } = state {
+                self.out.push(SchedulerAction::Send(at, ToWorker::Abandon(key, attempt)));
             }
         }
+        self.stories.tell(self.now, key, Happening::Finished { worker, nbytes });
+        self.store(task, worker, nbytes);
     }
 }

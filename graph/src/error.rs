@@ -276,41 +276,60 @@ impl Failure {
     }
 }
 
+impl fmt::Display for DataPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.file.is_empty() { "the data" } else { &self.file })?;
+        if let Some(row) = self.row {
+            write!(f, ", row {row}")?;
+        }
+        if let Some(byte) = self.byte {
+            write!(f, ", byte {byte}")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, ", column `{column}`")?;
+        }
+        match &self.cell {
+            Some(cell) => write!(f, ": {cell:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for TaskPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.task)?;
+        if self.attempt > 1 {
+            write!(f, " (attempt {})", self.attempt)?;
+        }
+        match &self.worker {
+            Some(worker) => write!(f, " on {worker}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Text of several lines stays together: what follows the first line stands further in than any label.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n    ")
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code, self.what)?;
+        write!(f, "error[{}]: {}", self.code, indented(&self.what))?;
         if let Some(origin) = &self.origin {
             write!(f, "\n  at {origin}")?;
         }
         if let Some(data) = &self.data {
-            write!(f, "\n  in {}", data.file)?;
-            if let Some(row) = data.row {
-                write!(f, ", row {row}")?;
-            }
-            if let Some(byte) = data.byte {
-                write!(f, ", byte {byte}")?;
-            }
-            if let Some(column) = &data.column {
-                write!(f, ", column `{column}`")?;
-            }
-            if let Some(cell) = &data.cell {
-                write!(f, ": {cell:?}")?;
-            }
+            write!(f, "\n  in {data}")?;
         }
         for (label, text) in &self.details {
-            write!(f, "\n  {label}: {text}")?;
+            write!(f, "\n  {label}: {}", indented(text))?;
         }
         if let Some(task) = &self.task {
-            write!(f, "\n  task: {}", task.task)?;
-            if task.attempt > 1 {
-                write!(f, " (attempt {})", task.attempt)?;
-            }
-            if let Some(worker) = &task.worker {
-                write!(f, " on {worker}")?;
-            }
+            write!(f, "\n  task: {task}")?;
         }
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", indented(help))?;
         }
         if let Some(cause) = &self.cause {
             write!(f, "\n  cause: {}", cause.to_string().replace('\n', "\n  "))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::kernel::run_task;
-use crate::{Chunk, Code, Failure, Graph, Key, Registry};
+use crate::{Chunk, Code, Failure, Graph, Key, Layer, LayerId, Registry};
 
 /// How far a run is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub trait Executor: Send + Sync {
     fn threads(&self) -> usize;
 }
 
-/// Runs each task once, in order, in the calling thread.
+/// Runs each task that is needed, once, in order, in the calling thread.
 #[derive(Default)]
 pub struct Serial {
     registry: Registry,
@@ -69,18 +69,17 @@ impl Serial {
 
     fn run_noting(&self, graph: &Graph, cancelled: &AtomicBool, notes: &mut Vec<String>) -> Result<Vec<Chunk>, Failure> {
         graph.validate()?;
-        let graph = crate::optimize::cull(graph);
+        // How often each chunk will still be read. Tasks that are not in it are not run, as no executor runs them.
+        let mut uses = graph.needed();
+        let lens: BTreeMap<LayerId, u32> = graph.layers.iter().map(|layer| (layer.id, layer.len)).collect();
         let mut made: BTreeMap<Key, Chunk> = BTreeMap::new();
         for layer in &graph.layers {
             for index in 0..layer.len {
                 let key = Key::new(layer.id, index);
-                let mut inputs = Vec::with_capacity(layer.edges.len());
-                for edge in &layer.edges {
-                    let producer_len = graph.get(edge.layer).map_or(0, |producer| producer.len);
-                    let chunks = edge.wiring.inputs(index, producer_len);
-                    let chunks = chunks.iter().map(|at| pick(&made[&Key::new(edge.layer, at)], edge.wiring.part(index)));
-                    inputs.push(chunks.collect::<Result<Vec<_>, _>>()?);
+                if !uses.contains_key(&key) {
+                    continue;
                 }
+                let inputs = gather(layer, index, &lens, &mut made, &mut uses)?;
                 let outcome = run_task(layer, key, 1, &inputs, cancelled, &self.registry);
                 for note in outcome.notes {
                     if !notes.contains(&note) {
@@ -92,6 +91,32 @@ impl Serial {
         }
         Ok(graph.wanted.iter().map(|key| made[key].clone()).collect())
     }
+}
+
+/// The chunks of each edge. One that is read for the last time is let go with the task, so that a long graph does not
+/// keep all that it ever made.
+fn gather(
+    layer: &Layer,
+    index: u32,
+    lens: &BTreeMap<LayerId, u32>,
+    made: &mut BTreeMap<Key, Chunk>,
+    uses: &mut BTreeMap<Key, u64>,
+) -> Result<Vec<Vec<Chunk>>, Failure> {
+    let mut inputs = Vec::with_capacity(layer.edges.len());
+    for edge in &layer.edges {
+        let mut chunks = Vec::new();
+        for at in edge.wiring.inputs(index, lens[&edge.layer]).iter() {
+            let key = Key::new(edge.layer, at);
+            chunks.push(pick(&made[&key], edge.wiring.part(index))?);
+            let left = uses.get_mut(&key).expect("it is read, so it was counted");
+            *left -= 1;
+            if *left == 0 {
+                made.remove(&key);
+            }
+        }
+        inputs.push(chunks);
+    }
+    Ok(inputs)
 }
 
 /// A whole chunk, or the part of it that a shuffle's consumer reads.

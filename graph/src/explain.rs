@@ -61,6 +61,9 @@ pub(crate) fn step_lines(layer: &Layer) -> Vec<String> {
     lines.flat_map(|step| step.op.label.lines().map(str::to_string).collect::<Vec<_>>()).collect()
 }
 
+/// Deeper levels are left out: they would stand beyond any screen's edge.
+const MAX_DEPTH: usize = 100;
+
 struct Explanation<'a> {
     layers: BTreeMap<LayerId, &'a Arc<Layer>>,
     /// How many tasks of a layer are wanted.
@@ -78,6 +81,7 @@ struct Visit<'a> {
     /// Before all lines below it, for example `│  │  `.
     below: String,
     edge: Option<&'a Edge>,
+    depth: usize,
 }
 
 impl<'a> Explanation<'a> {
@@ -108,7 +112,8 @@ impl<'a> Explanation<'a> {
         let mut numbers: BTreeMap<LayerId, usize> = BTreeMap::new();
         let roots = self.roots.iter().rev();
         // A stack of its own, so that a very long chain does not use up the thread's.
-        let mut stack: Vec<Visit> = roots.map(|&layer| Visit { layer, head: String::new(), below: String::new(), edge: None }).collect();
+        let mut stack: Vec<Visit> =
+            roots.map(|&layer| Visit { layer, head: String::new(), below: String::new(), edge: None, depth: 0 }).collect();
         while let Some(visit) = stack.pop() {
             let reads = visit.edge.map_or_else(String::new, |edge| reads(&edge.wiring) + " ");
             if let Some(number) = numbers.get(&visit.layer) {
@@ -137,6 +142,10 @@ impl<'a> Explanation<'a> {
         let kept = if layer.fixed { "  kept from an earlier run" } else { "" };
         writeln!(text, "{head}{}  {count}{kept}", layer.name).expect("a string takes all");
         let edges: &[Edge] = if layer.fixed { &[] } else { &layer.edges };
+        if visit.depth == MAX_DEPTH && !edges.is_empty() {
+            writeln!(text, "{}└─ … and what that reads", visit.below).expect("a string takes all");
+            return;
+        }
         let bar = if edges.is_empty() { "   " } else { "│  " };
         for line in step_lines(layer) {
             writeln!(text, "{}{bar}{line}", visit.below).expect("a string takes all");
@@ -144,7 +153,13 @@ impl<'a> Explanation<'a> {
         for (at, edge) in edges.iter().enumerate().rev() {
             let (corner, bar) = if at + 1 == edges.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             let below = &visit.below;
-            stack.push(Visit { layer: edge.layer, head: format!("{below}{corner}"), below: format!("{below}{bar}"), edge: Some(edge) });
+            stack.push(Visit {
+                layer: edge.layer,
+                head: format!("{below}{corner}"),
+                below: format!("{below}{bar}"),
+                edge: Some(edge),
+                depth: visit.depth + 1,
+            });
         }
     }
 }

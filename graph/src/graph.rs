@@ -29,7 +29,7 @@ impl Graph {
         }
     }
 
-    /// Wants all chunks of a layer.
+    /// Wants all chunks of a layer that was added.
     pub fn want_all(&mut self, id: LayerId) {
         let len = self.get(id).map_or(0, |layer| layer.len);
         self.wanted.extend((0..len).map(|index| Key::new(id, index)));
@@ -67,7 +67,7 @@ impl Graph {
         uses
     }
 
-    /// Whether producers come first, wiring fits and wanted keys exist. A graph that fails this is refused at submit.
+    /// Whether producers come first, each once, kernels can run, wiring fits and wanted keys exist. A graph that fails this is refused at submit.
     pub fn validate(&self) -> Result<(), Failure> {
         let mut lens: BTreeMap<LayerId, u32> = BTreeMap::new();
         for layer in &self.layers {
@@ -86,7 +86,12 @@ impl Graph {
             if layer.args.iter().any(|column| column.len() != layer.len as usize) {
                 return Err(Failure::internal(format!("layer `{}` has another number of arguments than of tasks", layer.name)));
             }
-            lens.insert(layer.id, layer.len);
+            if let Some(fault) = layer.kernel.fault(layer.edges.len(), layer.args.len()) {
+                return Err(Failure::internal(format!("the kernel of layer `{}` cannot run: {fault}", layer.name)));
+            }
+            if lens.insert(layer.id, layer.len).is_some() {
+                return Err(Failure::internal(format!("layer `{}` is in the graph twice", layer.name)));
+            }
         }
         match self.wanted.iter().find(|key| lens.get(&key.layer).is_none_or(|len| key.index >= *len)) {
             Some(key) => Err(Failure::internal(format!("{key} is wanted but not in the graph"))),

@@ -1,8 +1,8 @@
 //! What all tasks of a layer do: a straight-line program of operators. Fusion is concatenation and renumbering.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use crate::{Arg, Chunk, Code, Failure, Key, Layer, OpRef, Operator, Registry, TaskContext, TaskPlace};
 
@@ -46,6 +46,25 @@ impl Kernel {
         kernel
     }
 
+    /// What is wrong with the program, if anything: it has steps, and they read edges, earlier steps and columns of
+    /// arguments that exist.
+    pub(crate) fn fault(&self, edges: usize, columns: usize) -> Option<String> {
+        if self.steps.is_empty() {
+            return Some("it has no steps".into());
+        }
+        self.steps.iter().enumerate().find_map(|(at, step)| {
+            let missing = step.inputs.iter().find(|source| match source {
+                Source::Edge(edge) => usize::from(*edge) >= edges,
+                Source::Step(step) => usize::from(*step) >= at,
+            });
+            match (missing, step.arg) {
+                (Some(source), _) => Some(format!("step {at} reads {source:?}, which does not come before it")),
+                (None, Some(column)) if usize::from(column) >= columns => Some(format!("step {at} has no column {column} of arguments")),
+                _ => None,
+            }
+        })
+    }
+
     /// False when some step is a closure.
     pub fn portable(&self) -> bool {
         self.steps.iter().all(|step| step.op.portable)
@@ -71,9 +90,11 @@ pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], ca
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
         Err(Failure::new(Code::Panicked, format!("a task panicked: {text}")))
     });
+    // A panic while the remarks were locked poisons the lock, but not the remarks.
+    let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = || TaskPlace { task: format!("{} {key}", layer.name), attempt, worker: None };
     let result = result.map_err(|failure| failure.task(place()).origin(layer.origin.as_ref()));
-    Outcome { result, notes: notes.into_inner().unwrap_or_default() }
+    Outcome { result, notes }
 }
 
 fn run_steps(
@@ -102,8 +123,15 @@ fn run_steps(
         for source in &step.inputs {
             match source {
                 Source::Edge(e) => gathered.extend(inputs[*e as usize].iter().cloned()),
-                Source::Step(s) if last_use[*s as usize] == at => gathered.extend(results[*s as usize].take()),
                 Source::Step(s) => gathered.extend(results[*s as usize].clone()),
+            }
+        }
+        // Only now: a step may read one result several times.
+        for source in &step.inputs {
+            if let Source::Step(s) = source
+                && last_use[*s as usize] == at
+            {
+                results[*s as usize] = None;
             }
         }
         let arg: Option<&Arg> = step.arg.map(|column| &layer.args[column as usize][key.index as usize]);
@@ -117,7 +145,10 @@ fn run_steps(
                 &*decoded
             }
         };
-        results.push(Some(operator.run(&ctx, &gathered)?));
+        let result = operator.run(&ctx, &gathered)?;
+        // A result that no step reads is let go at once, unless it is the kernel's own.
+        let read = last_use[at] != usize::MAX || at + 1 == steps.len();
+        results.push(read.then_some(result));
     }
     results.pop().flatten().ok_or_else(|| Failure::internal("a kernel without steps"))
 }

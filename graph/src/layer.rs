@@ -44,14 +44,22 @@ impl Layer {
     }
 
     /// A layer of one operator without arguments.
+    ///
+    /// # Panics
+    ///
+    /// With more than 65,535 edges; work on more layers than that goes through a tree.
     pub fn single(name: impl Into<Arc<str>>, len: u32, op: OpRef, edges: Vec<Edge>) -> Self {
-        let kernel = Kernel::single(op, edges.len() as u16);
+        let kernel = Kernel::single(op, count(&edges));
         Self::new(name, len, kernel, Vec::new(), edges)
     }
 
     /// A layer of one operator with an argument for each task.
+    ///
+    /// # Panics
+    ///
+    /// With more than 65,535 edges.
     pub fn with_args(name: impl Into<Arc<str>>, op: OpRef, args: Vec<Arg>, edges: Vec<Edge>) -> Self {
-        let kernel = Kernel::with_arg(op, edges.len() as u16);
+        let kernel = Kernel::with_arg(op, count(&edges));
         Self::new(name, args.len() as u32, kernel, vec![args.into()], edges)
     }
 
@@ -62,36 +70,49 @@ impl Layer {
     }
 }
 
+fn count(edges: &[Edge]) -> u16 {
+    u16::try_from(edges.len()).expect("a layer reads at most 65,535 layers")
+}
+
+/// Everything of variable length is preceded by its length, so that no two layers are hashed as the same bytes.
 fn identity(len: u32, kernel: &Kernel, args: &[Arc<[Arg]>], edges: &[Edge]) -> LayerId {
     let mut hash = Xxh3::new();
+    let sized = |hash: &mut Xxh3, bytes: &[u8]| {
+        hash.update(&(bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
     hash.update(&len.to_le_bytes());
+    hash.update(&(kernel.steps.len() as u64).to_le_bytes());
     for step in &kernel.steps {
-        hash.update(step.op.payload.name.as_bytes());
-        hash.update(&(step.op.payload.body.len() as u64).to_le_bytes());
-        hash.update(&step.op.payload.body);
+        sized(&mut hash, step.op.payload.name.as_bytes());
+        sized(&mut hash, &step.op.payload.body);
+        hash.update(&(step.inputs.len() as u64).to_le_bytes());
         for source in &step.inputs {
             let (tag, number) = match source {
-                Source::Edge(e) => (0u8, *e),
-                Source::Step(s) => (1u8, *s),
+                Source::Edge(edge) => (0, edge),
+                Source::Step(step) => (1, step),
             };
-            hash.update(&[tag, number as u8, (number >> 8) as u8]);
+            hash.update(&[tag]);
+            hash.update(&number.to_le_bytes());
         }
-        hash.update(&[255, step.arg.map_or(255, |a| a as u8)]);
+        hash.update(&step.arg.map_or(u32::MAX, u32::from).to_le_bytes());
     }
-    for column in args {
-        for arg in &**column {
-            match arg {
-                Arg::Bytes(bytes) => {
-                    hash.update(&(bytes.len() as u64).to_le_bytes());
-                    hash.update(bytes);
-                }
-                Arg::Chunk { token, .. } => hash.update(&token.to_le_bytes()),
+    hash.update(&(args.len() as u64).to_le_bytes());
+    for arg in args.iter().flat_map(|column| &**column) {
+        match arg {
+            Arg::Bytes(bytes) => {
+                hash.update(&[0]);
+                sized(&mut hash, bytes);
+            }
+            Arg::Chunk { token, .. } => {
+                hash.update(&[1]);
+                hash.update(&token.to_le_bytes());
             }
         }
     }
     for edge in edges {
         hash.update(&edge.layer.0.to_le_bytes());
-        hash.update(&postcard::to_stdvec(&edge.wiring).expect("wiring is plain data"));
+        sized(&mut hash, &postcard::to_stdvec(&edge.wiring).expect("wiring is plain data"));
     }
     LayerId(hash.digest())
 }

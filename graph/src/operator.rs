@@ -41,7 +41,7 @@ impl Arg {
 
 /// What an operator may know of the task that runs it.
 pub struct TaskContext<'a> {
-    /// The task.
+    /// The task. Operators may use its index; the layer is another one after fusion, so results must not depend on it.
     pub key: Key,
     /// Which try, from 1.
     pub attempt: u32,

@@ -1,5 +1,6 @@
 //! Names to code: which operators and which kinds of value this program can decode.
 
+use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,13 +15,19 @@ pub struct OperatorEntry {
     /// The operator's name.
     pub name: &'static str,
     decode: DecodeOperator,
+    /// Which type it is: the same function may have several addresses, so those cannot be compared.
+    identity: fn() -> (TypeId, &'static str),
 }
 
 impl OperatorEntry {
     /// The line for `O`.
     pub const fn of<O: NamedOperator>() -> Self {
-        Self { name: O::NAME, decode: decode_operator::<O> }
+        Self { name: O::NAME, decode: decode_operator::<O>, identity: identity::<O> }
     }
+}
+
+fn identity<O: NamedOperator>() -> (TypeId, &'static str) {
+    (TypeId::of::<O>(), type_name::<O>())
 }
 
 fn decode_operator<O: NamedOperator>(body: &[u8]) -> Result<Arc<dyn Operator>, Failure> {
@@ -33,7 +40,7 @@ fn decode_operator<O: NamedOperator>(body: &[u8]) -> Result<Arc<dyn Operator>, F
 /// What this program can decode. Shells hold one; machines never see it.
 #[derive(Clone)]
 pub struct Registry {
-    operators: BTreeMap<&'static str, DecodeOperator>,
+    operators: BTreeMap<&'static str, OperatorEntry>,
     values: BTreeMap<&'static str, DecodeValue>,
 }
 
@@ -57,9 +64,16 @@ fn first_buffer(encoded: &Encoded) -> Result<&[u8], Failure> {
 
 impl Registry {
     /// Adds the lines of a table. A name that is there already must be the same operator.
+    ///
+    /// # Panics
+    ///
+    /// When two operators have one name: payloads of one would be decoded as the other.
     pub fn add_operators(&mut self, entries: &[OperatorEntry]) {
         for entry in entries {
-            self.operators.insert(entry.name, entry.decode);
+            if let Some(known) = self.operators.insert(entry.name, *entry) {
+                let (known, new) = ((known.identity)(), (entry.identity)());
+                assert!(known.0 == new.0, "two operators are called `{}`: {} and {}", entry.name, known.1, new.1);
+            }
         }
     }
 
@@ -75,11 +89,11 @@ impl Registry {
 
     /// The operator that a payload describes.
     pub fn decode_operator(&self, payload: &Payload) -> Result<Arc<dyn Operator>, Failure> {
-        let decode = self
+        let entry = self
             .operators
             .get(&*payload.name)
             .ok_or_else(|| Failure::new(Code::UnknownOperator, format!("operator `{}` is not registered in this program", payload.name)))?;
-        decode(&payload.body)
+        (entry.decode)(&payload.body)
     }
 
     /// The operator of a step: the object at hand, or else decoded.

@@ -91,7 +91,10 @@ impl Wiring {
     pub fn inputs(&self, task: u32, producer_len: u32) -> Indices<'_> {
         match self {
             Wiring::Each => Indices::Range(task..task + 1),
-            Wiring::Group(n) => Indices::Range((task * n).min(producer_len)..((task + 1) * n).min(producer_len)),
+            Wiring::Group(n) => {
+                let start = task.saturating_mul(*n).min(producer_len);
+                Indices::Range(start..start.saturating_add(*n).min(producer_len))
+            }
             Wiring::Every | Wiring::Part => Indices::Range(0..producer_len),
             Wiring::Block(map) => Indices::Owned(map.inputs(task)),
             Wiring::Table(table) => {
@@ -131,17 +134,17 @@ impl Wiring {
             Wiring::Every | Wiring::Part => true,
             Wiring::Block(map) => {
                 map.axes.len() == map.producer.len()
-                    && map.producer.iter().product::<u32>() == producer_len
-                    && map.consumer.iter().product::<u32>() == len
+                    && blocks(&map.producer) == Some(producer_len)
+                    && blocks(&map.consumer) == Some(len)
                     && map.axes.iter().zip(&*map.producer).all(|(axis, blocks)| {
                         axis.is_none_or(|a| map.consumer.get(a as usize).is_some_and(|c| c == blocks || *blocks == 1))
                     })
             }
             Wiring::Table(table) => {
-                table.offsets.len() == len as usize + 1
+                table.offsets.len() as u64 == u64::from(len) + 1
                     && table.offsets.windows(2).all(|w| w[0] <= w[1])
                     && table.offsets.first() == Some(&0)
-                    && table.offsets.last() == Some(&(table.indices.len() as u32))
+                    && table.offsets.last().is_some_and(|last| *last as usize == table.indices.len())
                     && table.indices.iter().all(|i| *i < producer_len)
             }
         }
@@ -158,7 +161,19 @@ impl Wiring {
         }
     }
 
-    /// The inverse written out: for each producer chunk the tasks that read it, each once.
+    /// The inverse written out: for each producer chunk the tasks that read it, each once and in order.
+    ///
+    /// # Panics
+    ///
+    /// When there are more than `u32::MAX` pairs. Ask [`Wiring::consumers`] first: the rules by which everything is
+    /// read by everything have a closed form.
+    ///
+    /// ```
+    /// use partita_graph::{Table, Wiring};
+    /// let table = Table { offsets: [0, 2, 3].into(), indices: [1, 0, 1].into() };
+    /// let inverse = Wiring::Table(table).invert(2, 3);
+    /// assert_eq!((&*inverse.offsets, &*inverse.indices), (&[0, 1, 3, 3][..], &[0, 0, 1][..]));
+    /// ```
     pub fn invert(&self, len: u32, producer_len: u32) -> Table {
         let mut lists = vec![Vec::new(); producer_len as usize];
         for task in 0..len {
@@ -171,13 +186,25 @@ impl Wiring {
         }
         let mut offsets = vec![0];
         for list in &lists {
-            offsets.push(offsets.last().expect("it starts with one") + list.len() as u32);
+            let last: u32 = *offsets.last().expect("it starts with one");
+            let end = u32::try_from(list.len()).ok().and_then(|len| last.checked_add(len));
+            offsets.push(end.expect("an inverse of at most u32::MAX pairs"));
         }
         Table { offsets: offsets.into(), indices: lists.concat().into() }
     }
 }
 
+/// Blocks of a grid, unless they are more than can be counted.
+fn blocks(grid: &[u32]) -> Option<u32> {
+    // A grid with an empty axis is empty, however long the others are.
+    if grid.contains(&0) {
+        return Some(0);
+    }
+    grid.iter().try_fold(1u32, |product, blocks| product.checked_mul(*blocks))
+}
+
 impl AxisMap {
+    /// The producer's blocks that block `task` of the consumer reads, in row-major order.
     fn inputs(&self, task: u32) -> Vec<u32> {
         let mut position = vec![0; self.consumer.len()];
         let mut rest = task;

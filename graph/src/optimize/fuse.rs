@@ -119,16 +119,16 @@ impl Draft {
         }
     }
 
-    /// The last producer that may be folded into this draft. The last, because folding puts the producer's steps in
-    /// front, and so the first producer's steps come to run first.
+    /// The last layer that may be folded into this draft. The last, because folding puts its steps in front, and so steps
+    /// keep the order of their layers.
     fn foldable(&self, at: usize, readers: &[BTreeSet<usize>], stays: impl Fn(usize) -> bool, drafts: &[Option<Draft>]) -> Option<usize> {
         let alone = self.edges.windows(2).all(|pair| pair[0].producer == pair[1].producer);
         if !alone && self.len < WIDE {
             return None;
         }
-        self.edges.iter().rev().map(|edge| edge.producer).find(|&producer| {
+        let otherwise: BTreeSet<usize> = self.edges.iter().filter(|edge| edge.wiring != Wiring::Each).map(|edge| edge.producer).collect();
+        let foldable = |producer: usize| {
             let only_reader = readers[producer].len() == 1 && readers[producer].contains(&at);
-            let each = || self.edges.iter().all(|edge| edge.producer != producer || edge.wiring == Wiring::Each);
             let fits = |draft: &Draft| {
                 !draft.steps.is_empty()
                     && draft.len == self.len
@@ -136,8 +136,9 @@ impl Draft {
                     && draft.edges.len() + self.edges.len() <= LIMIT
                     && draft.args.len() + self.args.len() <= LIMIT
             };
-            only_reader && !stays(producer) && each() && drafts[producer].as_ref().is_some_and(fits)
-        })
+            only_reader && !stays(producer) && !otherwise.contains(&producer) && drafts[producer].as_ref().is_some_and(fits)
+        };
+        self.edges.iter().map(|edge| edge.producer).filter(|&producer| foldable(producer)).max()
     }
 
     /// This draft's steps, then the reader's. `position` is where the reader's edges find this draft.

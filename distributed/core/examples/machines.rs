@@ -59,6 +59,20 @@ fn shuffle(n: u32) -> Graph {
     graph
 }
 
+/// A chain of layers of one task each, as delayed calls make them.
+fn delayed(n: u32) -> Graph {
+    let mut graph = Graph::default();
+    let mut last: Option<Arc<Layer>> = None;
+    for at in 0..n {
+        let edges = last.iter().map(|layer| Edge { layer: layer.id, wiring: Wiring::Each }).collect();
+        let next = Arc::new(layer("call", u64::from(at), 1, edges));
+        graph.layers.push(next.clone());
+        last = Some(next);
+    }
+    graph.wanted.extend(last.map(|layer| partita_graph::Key::new(layer.id, 0)));
+    graph
+}
+
 /// Runs the graph on one worker of `threads` threads; returns the tasks that ran.
 fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
     let mut scheduler = scheduler::Scheduler::new(scheduler::Config::default());
@@ -107,6 +121,7 @@ fn main() {
         ("tree", tree),
         ("chains of 4", chains),
         ("shuffle (ns a pair)", shuffle),
+        ("delayed calls", delayed),
     ] {
         if only.as_deref().is_some_and(|only| !name.starts_with(only)) {
             continue;

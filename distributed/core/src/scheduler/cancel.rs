@@ -63,7 +63,10 @@ impl Scheduler {
         let slot = self.slots[at as usize].take().expect("a slot in use");
         assert!(slot.readers.is_empty(), "a layer of a graph is kept as long as its readers");
         for edge in &slot.edges {
-            self.slot_mut(edge.producer).readers.retain(|(reader, _)| *reader != at);
+            // The layers of a run go in the reverse order of their coming: the reader is the last of its producer's.
+            let readers = &mut self.slot_mut(edge.producer).readers;
+            let place = readers.iter().rposition(|(reader, _)| *reader == at).expect("entered at submit, once for each edge");
+            readers.remove(place);
         }
         let mut attempt = 1;
         for record in &slot.records {
@@ -72,7 +75,6 @@ impl Scheduler {
         }
         self.index.remove(&slot.layer.id);
         self.free_slots.push(at);
-        self.roots.forget(at);
         if attempt > 1 {
             self.attempts.insert(slot.layer.id, attempt);
         }

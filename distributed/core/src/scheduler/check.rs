@@ -117,6 +117,7 @@ impl Scheduler {
             assert!(!slot.runs.is_empty(), "{} is kept for no run", slot.layer.name);
         }
         assert_eq!(self.index.len(), self.slots.iter().flatten().count(), "layers by id");
+        assert_eq!(self.free_slots.len() + self.index.len(), self.slots.len(), "slots that are not in use");
         assert!(self.frees.is_empty() && self.fresh.is_empty(), "an event was handled to its end");
     }
 }

@@ -39,11 +39,6 @@ impl RootQueue {
         self.ranges.is_empty()
     }
 
-    /// Drops the entries of a slot that is given up.
-    pub fn forget(&mut self, slot: u32) {
-        self.ranges.retain(|(_, first), _| first.slot != slot);
-    }
-
     pub fn contains(&self, task: TaskId) -> bool {
         self.ranges.iter().any(|((_, first), end)| first.slot == task.slot && (first.index..*end).contains(&task.index))
     }
@@ -192,9 +187,11 @@ impl Scheduler {
             return self.assign(task, worker);
         }
         if root && let Some((first, end)) = self.roots.take() {
-            if first.index + 1 < end {
+            // The layer may have gone, or another has its slot: what is left of the range is then out of date too.
+            let len = self.slots[first.slot as usize].as_ref().map_or(0, |slot| slot.layer.len);
+            if first.index + 1 < end.min(len) {
                 let next = TaskId { slot: first.slot, index: first.index + 1 };
-                self.queue_range(Some((next, end)));
+                self.queue_range(Some((next, end.min(len))));
             }
             self.assign(first, worker);
         }

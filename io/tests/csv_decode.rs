@@ -126,7 +126,7 @@ fn cell(dtype: &DataType, choice: u32, separator: u8, quote: Option<u8>) -> Vec<
     let number = choice / 16;
     let (odd, quote) = (choice % 64, quote.unwrap_or(b'"') as char);
     // Most cells of a column that is not text fit it, or nearly all inputs would be errors.
-    let misfit = dtype != &DataType::String && ![0, 3, 5].contains(&odd) && number % 50 != 0;
+    let misfit = dtype != &DataType::String && ![0, 3, 5].contains(&odd) && !number.is_multiple_of(50);
     let odd = if misfit { 16 } else { odd };
     let text = match odd {
         0 => String::new(),
@@ -330,6 +330,27 @@ fn errors_name_their_place() {
 
     let error = decoded("x,2024-02-29\nx,2024-02-30\n", &one(DataType::Date)).unwrap_err();
     assert_eq!((error.kind(), error.place().byte), (&ErrorKind::Parse { dtype: "date".into() }, Some(15)));
+}
+
+#[test]
+fn the_first_misfit_in_the_file_is_named() {
+    let fields = vec![field("a", 0, DataType::Int64), field("b", 1, DataType::Int64)];
+    let spec = ReadSpec { dialect: Dialect::default(), width: 2, fields };
+    let error = decoded("1,2\n3,second\nthird,4\n", &spec).unwrap_err();
+    assert_eq!((error.place().byte, error.place().column.as_deref()), (Some(6), Some("b")));
+    // What comes before a ragged row is still looked at.
+    let error = decoded("1,2\n3,second\n4\n", &spec).unwrap_err();
+    assert_eq!(error.place().byte, Some(6));
+}
+
+#[test]
+fn comments_in_any_place() {
+    let spec = ReadSpec { dialect: Dialect { comment: Some("//".into()), ..Dialect::default() }, ..one(DataType::Int64) };
+    let text = b"// \"one\nx,1\n//,,,\n\"//\",2\n/x,3\n// last";
+    for size in 1..text.len() {
+        let found = in_pieces(text, 0, usize::MAX, &spec, &vec![size; text.len()], false).unwrap();
+        assert_eq!(found.columns()[0], column([1i64, 2, 3]), "{size}");
+    }
 }
 
 #[test]

@@ -180,9 +180,6 @@ impl Scanner {
                     None => Walk::Open,
                 };
             }
-            if !last && prefix.starts_with(rest) {
-                return Walk::Open;
-            }
         }
         match rest {
             [b'\n', ..] if self.width > 1 => Walk::To(at + 1),

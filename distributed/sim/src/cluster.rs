@@ -52,6 +52,8 @@ pub(crate) struct Cluster {
     pub memory_limit: u64,
     pub threads: u32,
     pub trace: Option<Vec<String>>,
+    /// Nothing is taken away in this story: no worker goes, every fetch and every read succeeds.
+    pub lossless: bool,
     registry: Registry,
     queue: BTreeMap<(Tick, u64), Happening>,
     sequence: u64,
@@ -73,6 +75,7 @@ impl Cluster {
             memory_limit,
             threads,
             trace: None,
+            lossless: false,
             registry,
             queue: BTreeMap::new(),
             sequence: 0,
@@ -279,6 +282,9 @@ impl Cluster {
         let delay = self.up_to(self.faults.delay);
         let node = self.nodes.get_mut(&worker).expect("it just spoke");
         match action {
+            WorkerAction::Send(ToScheduler::MissingInput { key, input, .. }) if self.lossless => {
+                return Err(format!("{key:?} misses its input {input:?} though no fault takes anything away"));
+            }
             WorkerAction::Send(message) => {
                 self.counts.losses += u64::from(matches!(message, ToScheduler::Lost(_) | ToScheduler::MissingInput { .. }));
                 self.send_to_scheduler(worker, message);

@@ -83,6 +83,11 @@ impl Faults {
         faults
     }
 
+    /// No fault takes a chunk or a worker away.
+    pub(crate) fn lossless(&self) -> bool {
+        self.death_every == 0 && self.fetch_fails == 0.0 && self.load_fails == 0.0
+    }
+
     /// What remains when the faults stop: the cluster's shape, and nothing that goes wrong.
     pub fn stopped(&self) -> Self {
         Self { delay: self.delay.min(200), maps: self.maps, memory: self.memory, rejoin_within: 1_000, ..Self::none() }

@@ -110,6 +110,7 @@ impl Story {
             cluster.trace = Some(vec![format!("{faults:?} threads {threads} limit {limit}")]);
         }
         cluster.poison = random.poison.clone();
+        cluster.lossless = faults.lossless() && random.poison.is_empty();
         let mut graphs = vec![Arc::new(random.graph.clone())];
         for _ in 0..rng.u32(0..3) {
             graphs.push(Arc::new(Graph { layers: random.graph.layers.clone(), wanted: random_wanted(&mut rng, &random.graph) }));

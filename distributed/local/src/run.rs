@@ -12,9 +12,10 @@ use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
 
 use crate::engine::{Engine, Event, Who};
 use crate::serve::{self, Place};
+use crate::spill::SpillFile;
 
-/// Between two looks of a waiting task at whether it can help.
-const HELP_PAUSE: Duration = Duration::from_micros(200);
+/// Between two looks at something that does not ring the bell.
+const PAUSE: Duration = Duration::from_micros(200);
 /// How often a result that cannot be read back from disk is made again.
 const TRIES: usize = 3;
 
@@ -99,7 +100,7 @@ impl Shared {
     fn pause(&self) {
         let state = self.state();
         if state.outcome.is_none() {
-            drop(self.bell.wait_timeout(state, HELP_PAUSE));
+            drop(self.bell.wait_timeout(state, PAUSE));
         }
     }
 }
@@ -132,6 +133,18 @@ impl LocalRun {
     }
 }
 
+impl LocalRun {
+    /// A result's file is gone or damaged: the machines are told and make the chunk again. They are told until they have
+    /// heard it, because they do not listen while they think that the chunk is still being written.
+    fn make_again(&self, key: Key, file: &Arc<SpillFile>) {
+        self.shared.reopen();
+        while self.engine.store.file(key).is_some_and(|now| Arc::ptr_eq(&now, file)) {
+            self.engine.post(Event::Worker(WorkerEvent::LoadFailed { key }), Who::Other);
+            self.shared.pause();
+        }
+    }
+}
+
 impl Running for LocalRun {
     fn wait(&self) -> Result<Vec<Chunk>, Failure> {
         self.wait_stored()?;
@@ -154,19 +167,19 @@ impl Running for LocalRun {
 
     fn result(&self, index: usize) -> Result<Chunk, Failure> {
         let key = *self.wanted.get(index).ok_or_else(|| Failure::internal(format!("there is no result {index}")))?;
-        for _ in 1..TRIES {
+        let mut tries = 1;
+        loop {
             self.wait_ended()?;
+            let file = self.engine.store.file(key);
             match self.engine.store.get(key, &self.engine.registry) {
                 Ok(chunk) => return Ok(chunk),
-                Err(_) => {
-                    // Its file is gone or damaged: the machines are told, and make it again.
-                    self.shared.reopen();
-                    self.engine.post(Event::Worker(WorkerEvent::LoadFailed { key }), Who::Other);
-                }
+                Err(failure) if tries == TRIES => return Err(failure),
+                Err(_) => tries += 1,
+            }
+            if let Some(file) = file {
+                self.make_again(key, &file);
             }
         }
-        self.wait_ended()?;
-        self.engine.store.get(key, &self.engine.registry)
     }
 
     fn progress(&self) -> Progress {

@@ -10,6 +10,8 @@ use partita_local::{Local, Options};
 
 use crate::graphs::{digest, digests, empty, local, mixer, until};
 
+/// One block.
+const SIZE: usize = 1 << 19;
 const MIB: usize = 1 << 20;
 
 fn under(folder: &Path, limit: usize, check: bool) -> Local {
@@ -31,19 +33,19 @@ fn blocks(graph: &mut Graph, count: u32, size: usize) -> partita_graph::LayerId 
 fn results_that_do_not_fit_are_kept_on_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     // The process itself takes some memory too, and the limit is one for all of it.
-    let limit = 128 * MIB;
+    let limit = 64 * MIB;
     let local = under(folder.path(), limit, true);
     let mut graph = Graph::default();
-    let kept = blocks(&mut graph, 300, MIB);
+    let kept = blocks(&mut graph, 300, SIZE);
     graph.want_all(kept);
     let run = local.submit(graph).expect("sound");
     run.wait_stored().expect("fine");
     let usage = local.usage();
     assert!(usage.peak <= limit as u64, "{usage:?}");
-    assert!(usage.spilled_total >= 100 * MIB as u64, "{usage:?}");
+    assert!(usage.spilled_total >= 75 * MIB as u64, "{usage:?}");
     assert_eq!(usage.spilled_total, local.spilled_bytes_total());
     for index in [0, 150, 299, 7] {
-        assert_eq!(digest(&run.result(index).expect("read back")), digest(&block(index as u32, MIB)));
+        assert_eq!(digest(&run.result(index).expect("read back")), digest(&block(index as u32, SIZE)));
     }
     assert!(local.usage().peak <= limit as u64);
     drop(run);
@@ -57,9 +59,9 @@ fn results_that_do_not_fit_are_kept_on_disk() {
 #[test]
 fn chunks_that_were_spilled_are_read_by_later_tasks() {
     let folder = tempfile::tempdir().expect("a folder");
-    let local = under(folder.path(), 128 * MIB, true);
+    let local = under(folder.path(), 64 * MIB, true);
     let mut graph = Graph::default();
-    let made = blocks(&mut graph, 240, MIB);
+    let made = blocks(&mut graph, 240, SIZE);
     // Nothing of the second layer can run before all of the first is there.
     let gate = graph.add(Layer::single(
         "gate",
@@ -81,7 +83,7 @@ fn chunks_that_were_spilled_are_read_by_later_tasks() {
     let run = local.submit(graph.clone()).expect("sound");
     run.wait_stored().expect("fine");
     assert!(local.usage().spilled_total > 0);
-    assert!(local.usage().peak <= 128 * MIB as u64, "{:?}", local.usage());
+    assert!(local.usage().peak <= 64 * MIB as u64, "{:?}", local.usage());
     let serial = partita_graph::Serial::default().run(&graph).0.expect("fine");
     for (index, chunk) in serial.iter().enumerate().skip(240) {
         assert_eq!(digest(&run.result(index).expect("fine")), digest(chunk));
@@ -96,11 +98,11 @@ fn last_of(len: u32) -> partita_graph::Table {
 #[test]
 fn a_shuffle_larger_than_memory_reads_single_parts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let limit = 128 * MIB;
+    let limit = 64 * MIB;
     let local = under(folder.path(), limit, true);
     let (from, to) = (100u32, 25u32);
     let split = OpRef::closure("split", 1, move |ctx, _| {
-        Ok(Chunk::new(Parts((0..to).map(|part| block(ctx.key.index * 1000 + part, 2 * MIB / to as usize)).collect())))
+        Ok(Chunk::new(Parts((0..to).map(|part| block(ctx.key.index * 1000 + part, MIB / to as usize)).collect())))
     });
     let mut graph = Graph::default();
     let split = graph.add(Layer::single("split", from, split, vec![]));
@@ -121,11 +123,11 @@ fn a_folder_that_cannot_be_written_costs_memory_and_a_remark_but_no_result() {
     fs::write(&blocked, "").expect("written");
     let local = under(&blocked.join("below"), 64 * MIB, true);
     let mut graph = Graph::default();
-    let kept = blocks(&mut graph, 120, MIB);
+    let kept = blocks(&mut graph, 120, SIZE);
     graph.want_all(kept);
     let run = local.submit(graph).expect("sound");
     let results = run.wait().expect("the limit gives way");
-    assert_eq!(digest(&results[119]), digest(&block(119, MIB)));
+    assert_eq!(digest(&results[119]), digest(&block(119, SIZE)));
     assert_eq!(local.spilled_bytes_total(), 0);
     assert!(run.notes().iter().any(|note| note.contains("cannot be spilled")), "{:?}", run.notes());
 }
@@ -147,7 +149,7 @@ fn a_spilled_result_whose_file_is_gone_is_made_again() {
     let count = made.clone();
     let op = OpRef::closure("counted", 1, move |ctx, _| {
         count.fetch_add(1, SeqCst);
-        Ok(block(ctx.key.index, MIB))
+        Ok(block(ctx.key.index, SIZE))
     });
     let mut graph = Graph::default();
     let kept = graph.add(Layer::single("kept", 150, op, vec![]));
@@ -158,15 +160,15 @@ fn a_spilled_result_whose_file_is_gone_is_made_again() {
     let mut files = 0;
     for entry in fs::read_dir(folder.path()).expect("a folder").flatten() {
         for file in fs::read_dir(entry.path()).expect("a folder").flatten() {
-            if file.file_name() != "lock" {
+            // One that is being written gets its final name under our hands.
+            if file.file_name() != "lock" && fs::remove_file(file.path()).is_ok() {
                 files += 1;
-                fs::remove_file(file.path()).expect("removed");
             }
         }
     }
     assert!(files > 20);
     for index in 0..150 {
-        assert_eq!(digest(&run.result(index).expect("made again")), digest(&block(index as u32, MIB)), "{index}");
+        assert_eq!(digest(&run.result(index).expect("made again")), digest(&block(index as u32, SIZE)), "{index}");
     }
     assert!(made.load(SeqCst) > 150);
 }

@@ -257,6 +257,8 @@ impl Worker {
                 held.place = Place::Disk;
             }
             Place::Disk => {}
+            // Mapped from its file, so without it there is nothing.
+            Place::Memory if held.resident == 0 && held.disk > 0 => {}
             Place::Memory | Place::Spilling => return,
         }
         let doomed = std::mem::replace(&mut held.doomed, true);

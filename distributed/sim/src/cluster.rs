@@ -292,11 +292,11 @@ impl Cluster {
             WorkerAction::Execute(assignment) => self.execute(worker, &assignment)?,
             WorkerAction::Interrupt(key, attempt) => {
                 let flag = node.running.get(&(key, attempt)).ok_or_else(|| format!("{key:?} is interrupted but does not run"))?;
-                flag.store(true, Ordering::Relaxed);
+                flag.0.store(true, Ordering::Relaxed);
             }
             WorkerAction::Fetch { from, key, part } => self.after(delay, Happening::Asked { by: worker, from, key, part }),
             WorkerAction::Spill(key) => {
-                if !node.memory.contains_key(&key) || !node.busy.insert(key) {
+                if !node.memory.contains_key(&key) || node.is_read(key) || !node.busy.insert(key) {
                     return Err(format!("{key:?} cannot be spilled"));
                 }
                 self.counts.spills += 1;
@@ -324,7 +324,8 @@ impl Cluster {
         let inputs = node.inputs(assignment)?;
         let flag = Arc::new(AtomicBool::new(false));
         let Assignment { key, attempt, .. } = *assignment;
-        if node.running.insert((key, attempt), flag).is_some() {
+        let reads = node.read_by(assignment);
+        if node.running.insert((key, attempt), (flag, reads)).is_some() {
             return Err(format!("{key:?} try {attempt} runs twice"));
         }
         if node.running.len() > self.threads as usize {
@@ -339,7 +340,7 @@ impl Cluster {
     fn ended(&mut self, worker: WorkerId, key: Key, attempt: Attempt, outcome: Outcome, micros: u64) -> Result<(), String> {
         let half = self.rng.bool();
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
-        let flag = node.running.remove(&(key, attempt)).ok_or_else(|| format!("{key:?} ends but does not run"))?;
+        let (flag, _) = node.running.remove(&(key, attempt)).ok_or_else(|| format!("{key:?} ends but does not run"))?;
         if self.poison.contains(&key) {
             self.remove(worker, Gone::Died);
             return Ok(());

@@ -30,7 +30,8 @@ pub struct Faults {
     pub load_fails: f64,
     /// Loaded chunks are mapped and cost no memory.
     pub maps: bool,
-    /// The limit of memory as a multiple of the smallest that lets every task run beside its neighbours; 0 for no limit.
+    /// The limit of memory as a multiple of the smallest under which every task can run without going above it; 0 for no
+    /// limit.
     pub memory: f64,
     /// Measurements of memory show up to this multiple of what is tracked.
     pub overhead: f64,
@@ -76,7 +77,13 @@ impl Faults {
         faults.doubled = if doubled { rng.f64() * 0.5 } else { 0.0 };
         faults.fetch_fails = if fetch { rng.f64() * 0.4 } else { 0.0 };
         faults.slow = if slow { rng.u64(2..30) } else { 1 };
-        faults.memory = if memory { 1.0 + rng.f64() * 2.0 } else { 0.0 };
+        // Below 1 even single tasks may not fit: much is spilled, and nothing may come to a halt.
+        let (tight, memory_share) = (rng.f64() < 0.6, rng.f64());
+        faults.memory = match (memory, tight) {
+            (false, _) => 0.0,
+            (true, true) => 0.05 + memory_share * 0.6,
+            (true, false) => 1.0 + memory_share * 2.0,
+        };
         faults.spill_fails = if spill { rng.f64() * 0.6 } else { 0.0 };
         faults.load_fails = if load { rng.f64() * 0.3 } else { 0.0 };
         faults.overhead = if overhead { 1.0 + rng.f64() } else { 1.0 };

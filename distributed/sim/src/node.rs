@@ -18,8 +18,8 @@ pub(crate) struct Node {
     /// Chunks in memory that are mapped from disk and cost nothing.
     pub mapped: BTreeSet<Key>,
     pub parts: BTreeMap<(Key, u32), Chunk>,
-    /// Running operators and their flags.
-    pub running: BTreeMap<(Key, Attempt), Arc<AtomicBool>>,
+    /// Running operators: the flag that stops each, and the chunks that it reads.
+    pub running: BTreeMap<(Key, Attempt), (Arc<AtomicBool>, Vec<Key>)>,
     /// Chunks that are being written or read.
     pub busy: BTreeSet<Key>,
     /// How many times slower than others.
@@ -68,6 +68,16 @@ impl Node {
             }
         };
         assignment.inputs.iter().map(|list| list.iter().map(one).collect()).collect()
+    }
+
+    /// The whole chunks of this node that a task reads, or reads parts of.
+    pub fn read_by(&self, assignment: &Assignment) -> Vec<Key> {
+        let fetched = |input: &&Input| input.part.is_some_and(|part| self.parts.contains_key(&(input.key, part)));
+        assignment.inputs.iter().flatten().filter(|input| !fetched(input)).map(|input| input.key).collect()
+    }
+
+    pub fn is_read(&self, key: Key) -> bool {
+        self.running.values().any(|(_, reads)| reads.contains(&key))
     }
 
     pub fn drop_chunk(&mut self, key: Key) -> Result<(), String> {

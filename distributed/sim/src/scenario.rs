@@ -141,7 +141,7 @@ impl Story {
             cluster.after(rng.u64(0..faults.death_every), Happening::Death);
         }
         cluster.after(rng.u64(1_000..FAULTY_MICROS), Happening::FaultsStop);
-        let bounded = limit > 0 && faults.spill_fails == 0.0;
+        let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0;
         Self { random, cluster, graphs, bounded }
     }
 

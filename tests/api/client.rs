@@ -70,7 +70,7 @@ fn a_computation_inside_a_partition() {
 
 #[test]
 fn cancelling_stops_soon_and_leaves_the_client_usable() {
-    let client = Client::builder().threads(2).build().unwrap();
+    let client = Client::builder().threads(2).set_as_default(false).build().unwrap();
     let input = DFrame::from_polars(df!("x" => (0..200i64).collect::<Vec<_>>()).unwrap(), 200);
     let slow = input.map_partitions_with(input.schema().unwrap(), |p| {
         std::thread::sleep(Duration::from_millis(50));

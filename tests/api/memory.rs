@@ -5,7 +5,7 @@ use partita::prelude::*;
 /// 12 partitions of 8 MB each, persisted and then reduced, under 32 MiB.
 #[test]
 fn persisted_partitions_of_three_times_the_limit() {
-    let client = Client::builder().threads(2).memory_limit("32MiB").build().unwrap();
+    let client = Client::builder().threads(2).memory_limit("32MiB").set_as_default(false).build().unwrap();
     let seeds = DFrame::from_polars(df!("seed" => (0..12i64).collect::<Vec<_>>()).unwrap(), 12);
     let schema = df!("x" => [0i64]).unwrap().schema().clone();
     let big = seeds.map_partitions_with(schema, |p| {

@@ -91,7 +91,7 @@ fn a_persisted_frame_is_not_made_again() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
-    let client = Client::builder().threads(2).build().unwrap();
+    let client = Client::builder().threads(2).set_as_default(false).build().unwrap();
     let schema = table(ABC).schema().clone();
     let frame = DFrame::from_polars(table(ABC), 3).map_partitions_with(schema, move |p| {
         counted.fetch_add(1, Ordering::SeqCst);

@@ -120,6 +120,7 @@ pub struct ClientBuilder {
     memory_limit: Option<Result<u64, String>>,
     local_directory: Option<PathBuf>,
     check: bool,
+    apart: bool,
 }
 
 impl ClientBuilder {
@@ -142,18 +143,28 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether the new client becomes the current one. Default: yes.
+    pub fn set_as_default(mut self, set: bool) -> Self {
+        self.apart = !set;
+        self
+    }
+
     /// Whether the scheduler re-derives all its facts after every event: slow, for tests.
     pub fn check_invariants(mut self, check: bool) -> Self {
         self.check = check;
         self
     }
 
-    /// Starts the engine and makes it the current client.
+    /// Starts the engine and makes it the current client, unless told otherwise.
     ///
     /// # Errors
     /// A limit that is no size, a folder that cannot be written.
     pub fn build(self) -> Result<Client, Failure> {
+        let apart = self.apart;
         let client = self.start()?;
+        if apart {
+            return Ok(client);
+        }
         CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(Arc::downgrade(&client.inner));
         Ok(client)
     }

@@ -268,9 +268,14 @@ impl Cluster {
     fn tell_worker(&mut self, worker: WorkerId, event: WorkerEvent) -> Result<(), String> {
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         let mut out = Vec::new();
+        // A task that waited for a chunk from disk got its memory earlier.
+        let may_begin_late = matches!(event, WorkerEvent::Loaded { .. } | WorkerEvent::SpillFailed { .. });
         node.worker.handle(self.now, event, &mut out);
         if self.checked {
             node.worker.check();
+        }
+        if !may_begin_late && out.iter().any(|action| matches!(action, WorkerAction::Execute(_))) {
+            node.memory_was_granted(self.memory_limit)?;
         }
         for action in out {
             self.perform(worker, action)?;

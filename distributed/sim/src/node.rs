@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use partita_core::protocol::{Assignment, Attempt, Input, Tick};
-use partita_core::worker::Worker;
+use partita_core::worker::{self, Worker};
 use partita_graph::{Chunk, Key};
 
 pub(crate) struct Node {
@@ -68,6 +68,14 @@ impl Node {
             }
         };
         assignment.inputs.iter().map(|list| list.iter().map(one).collect()).collect()
+    }
+
+    /// A task has just started: everything promised fits below the target, unless the task is alone.
+    pub fn memory_was_granted(&self, limit: u64) -> Result<(), String> {
+        let seen = self.worker.snapshot();
+        let most = (limit as f64 * worker::Config::new(1, limit).target) as u64;
+        let fits = limit == 0 || seen.managed + seen.reserved <= most || seen.running + seen.fetching <= 1;
+        if fits { Ok(()) } else { Err(format!("a task starts above the target of {most} bytes: {seen:?}")) }
     }
 
     /// The whole chunks of this node that a task reads, or reads parts of.

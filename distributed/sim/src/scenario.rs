@@ -128,13 +128,19 @@ impl Story {
                 leaving.push((begin + rng.u64(1..30_000), run, graph.clone()));
             }
         }
-        for (at, run, graph) in leaving {
+        for (mut at, mut run, graph) in leaving {
             cluster.after(at, Happening::Leave(run, rng.bool()));
-            // Who has just lost interest may gain it again while the last messages of the first run are on their way.
-            if rng.bool() {
-                let again = RunId(graphs.len() as u64 + 1);
-                cluster.after(at + rng.u64(1..3_000), Happening::Submit(again, graph.clone()));
-                graphs.push(graph);
+            // Who has just lost interest may gain it again, and lose it again, while old messages are on their way.
+            for _ in 0..rng.u32(0..4) {
+                at += rng.u64(1..500);
+                run = RunId(graphs.len() as u64 + 1);
+                cluster.after(at, Happening::Submit(run, graph.clone()));
+                graphs.push(graph.clone());
+                at += rng.u64(1..8_000);
+                if rng.bool() {
+                    break;
+                }
+                cluster.after(at, Happening::Leave(run, rng.bool()));
             }
         }
         if faults.death_every > 0 {

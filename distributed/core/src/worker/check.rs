@@ -71,7 +71,7 @@ impl Worker {
         assert_eq!(memory.resident, parts + sum(|held| held.resident), "resident bytes");
         assert_eq!(memory.spilled, sum(|held| held.disk), "bytes on disk");
         assert_eq!(memory.spilling, sum(|held| if held.place == Place::Spilling { held.resident } else { 0 }), "bytes being spilled");
-        let loads = sum(|held| if held.place == Place::Loading { held.size } else { 0 });
+        let loads = sum(|held| if held.place == Place::Loading { held.promised } else { 0 });
         let fetches: u64 = self.gather.needs.values().filter(|need| need.in_flight.is_some()).map(|need| need.nbytes).sum();
         let tasks: u64 = self.tasks.values().map(|task| task.reserved).sum();
         assert_eq!(memory.reserved, loads + fetches + tasks, "promised bytes");

@@ -29,6 +29,8 @@ pub(super) struct Held {
     /// Bytes on disk now.
     pub disk: u64,
     pub place: Place,
+    /// Bytes that are promised to it while it is on its way back: what its readers will need of it.
+    pub promised: u64,
     /// Running tasks that read it, one for each reading.
     pub pins: u32,
     pub spillable: bool,
@@ -91,7 +93,7 @@ impl Worker {
     pub(super) fn hold(&mut self, key: Key, size: u64, spillable: bool, attempt: Attempt) {
         let stamp = self.memory.clock;
         let place = Place::Memory;
-        let held = Held { size, resident: size, disk: 0, place, pins: 0, spillable, doomed: false, attempt, stamp };
+        let held = Held { size, resident: size, disk: 0, place, promised: 0, pins: 0, spillable, doomed: false, attempt, stamp };
         self.chunks.insert(key, held);
         self.memory.resident += size;
         self.touch(key);
@@ -192,7 +194,7 @@ impl Worker {
     pub(super) fn spill_failed(&mut self, key: Key) {
         let Some(held) = self.chunks.get_mut(&key).filter(|held| held.place == Place::Spilling) else { return };
         self.memory.spilling -= held.resident;
-        (held.place, held.spillable) = (Place::Memory, false);
+        (held.place, held.spillable, held.promised) = (Place::Memory, false, 0);
         if !self.memory.warned {
             self.memory.warned = true;
             self.out.push(WorkerAction::Warn("a chunk could not be written to the folder for spilled data; it stays in memory".into()));
@@ -201,12 +203,15 @@ impl Worker {
         self.drop_if_doomed(key);
     }
 
-    /// Sees to it that the chunk comes to memory for `task`. False when it is there.
-    pub(super) fn bring_back(&mut self, key: Key, task: Key) -> bool {
-        let Some(held) = self.chunks.get(&key) else { return false };
+    /// Sees to it that the chunk comes to memory for `task`, which reads one of so many shares of it. False when it is there.
+    pub(super) fn bring_back(&mut self, key: Key, share: u64, task: Key) -> bool {
+        let held = self.chunks.get_mut(&key).expect("pinned by the caller");
         let place = held.place;
-        if place == Place::Memory {
-            return false;
+        match place {
+            Place::Memory => return false,
+            // The promise stands already.
+            Place::Loading => {}
+            Place::Disk | Place::Spilling => held.promised = held.promised.max(held.size / share),
         }
         self.memory.waiting.entry(key).or_default().push(task);
         // A chunk on its way out is loaded when it has arrived there.
@@ -220,14 +225,14 @@ impl Worker {
         let held = self.chunks.get_mut(&key).expect("waited for and pinned");
         held.place = Place::Loading;
         self.memory.loading += 1;
-        self.memory.reserved += held.size;
+        self.memory.reserved += held.promised;
         self.out.push(WorkerAction::Load(key));
     }
 
     pub(super) fn loaded(&mut self, key: Key, nbytes: u64) {
         let Some(held) = self.chunks.get_mut(&key).filter(|held| held.place == Place::Loading) else { return };
         self.memory.loading -= 1;
-        self.memory.reserved -= held.size;
+        self.memory.reserved -= std::mem::take(&mut held.promised);
         self.memory.resident += nbytes;
         (held.resident, held.place) = (nbytes, Place::Memory);
         self.touch(key);
@@ -253,7 +258,7 @@ impl Worker {
         match held.place {
             Place::Loading => {
                 self.memory.loading -= 1;
-                self.memory.reserved -= held.size;
+                self.memory.reserved -= std::mem::take(&mut held.promised);
                 held.place = Place::Disk;
             }
             Place::Disk => {}

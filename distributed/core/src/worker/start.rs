@@ -84,8 +84,8 @@ impl Worker {
         }
         self.take_thread(key, expected);
         let mut missing = 0;
-        for (chunk, _) in reads {
-            missing += u32::from(self.bring_back(chunk, key));
+        for (chunk, share) in reads {
+            missing += u32::from(self.bring_back(chunk, share, key));
         }
         if missing == 0 {
             self.execute(key);

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use partita_core::protocol::{
     Assignment, Attempt, Gone, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, ToWorker, WorkerAction, WorkerEvent, WorkerId,
 };
-use partita_core::scheduler::{self, Scheduler};
+use partita_core::scheduler::{self, Reason, Scheduler};
 use partita_core::worker::{self, Worker};
 use partita_graph::{Chunk, Failure, Graph, Key, Outcome, Registry, run_task};
 
@@ -118,7 +118,10 @@ impl Cluster {
     fn happen(&mut self, happening: Happening) -> Result<(), String> {
         match happening {
             Happening::ToWorker(worker, message) => self.tell_worker(worker, WorkerEvent::Heard(message)),
-            Happening::ToScheduler(worker, message) => self.tell_scheduler(SchedulerEvent::Said(worker, message)),
+            Happening::ToScheduler(worker, message) => {
+                self.nothing_is_missing(worker, &message)?;
+                self.tell_scheduler(SchedulerEvent::Said(worker, message))
+            }
             Happening::Answer(worker, event) => self.tell_worker(worker, event),
             Happening::Ended(worker, key, attempt, outcome, micros) => self.ended(worker, key, attempt, *outcome, micros),
             Happening::Asked { by, from, key, part } => {
@@ -142,6 +145,18 @@ impl Cluster {
                 self.faults = self.faults.stopped();
                 if self.nodes.is_empty() { self.join(false) } else { Ok(()) }
             }
+        }
+    }
+
+    /// Where no fault takes anything away, a try that is still wanted finds its inputs. (A worker that has not heard yet that a
+    /// try is abandoned may find them gone.)
+    fn nothing_is_missing(&self, from: WorkerId, message: &ToScheduler) -> Result<(), String> {
+        let ToScheduler::MissingInput { key, attempt: of, input, .. } = message else { return Ok(()) };
+        match self.scheduler.explain(*key).reason {
+            Reason::Assigned { worker, attempt, .. } if self.lossless && worker == from && attempt == *of => {
+                Err(format!("{key:?} misses its input {input:?} though no fault takes anything away"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -287,9 +302,6 @@ impl Cluster {
         let delay = self.up_to(self.faults.delay);
         let node = self.nodes.get_mut(&worker).expect("it just spoke");
         match action {
-            WorkerAction::Send(ToScheduler::MissingInput { key, input, .. }) if self.lossless => {
-                return Err(format!("{key:?} misses its input {input:?} though no fault takes anything away"));
-            }
             WorkerAction::Send(message) => {
                 self.counts.losses += u64::from(matches!(message, ToScheduler::Lost(_) | ToScheduler::MissingInput { .. }));
                 self.send_to_scheduler(worker, message);

@@ -25,6 +25,13 @@ struct Program {
     command: Command,
 }
 
+/// The allocator asks for huge pages for each thread's first few kilobytes, and the system clears each of them: a fifth of the time
+/// of the main job. Where the system does not know the switch, nothing is lost.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 /// Name, version, and what it was built as.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1)");
 
@@ -49,6 +56,7 @@ enum Command {
 }
 
 fn main() -> std::process::ExitCode {
+    small_pages();
     let program = Program::parse();
     exit::run(match program.command {
         Command::Groupby(groupby) => groupby.run(),

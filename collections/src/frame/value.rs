@@ -1,9 +1,9 @@
-//! What a frame's tasks hand to each other: a partition, and a partition whose text keys are still codes.
+//! What a frame's tasks hand to each other: a partition, and a partition that is read while it is used.
 
 use partita_graph::{Chunk, Encoded, Failure, Registry, Value};
-use partita_io::csv::Codes;
+use partita_io::csv::DecodedColumn;
 use partita_io::ipc;
-use polars::prelude::{Column, DataFrame};
+use polars::prelude::DataFrame;
 
 use super::expr::polars_failure;
 
@@ -25,51 +25,69 @@ impl Value for Partition {
     }
 }
 
-/// A partition straight from a reader, some text columns of which are codes into their distinct values.
-///
-/// It lives between two steps of one kernel. Whoever wants the frame pays for the text then: [`frame_of`].
+/// Rows straight from a reader, some text columns of which are codes into their distinct values.
 pub struct Coded {
     /// Rows.
     pub rows: usize,
     /// In schema order.
-    pub columns: Vec<CodedColumn>,
-}
-
-/// A column of a [`Coded`] partition.
-pub enum CodedColumn {
-    /// As polars has it.
-    Plain(Column),
-    /// Codes and distinct values.
-    Codes(Codes),
+    pub columns: Vec<DecodedColumn>,
 }
 
 impl Coded {
     /// The frame, with text made from the codes.
-    pub fn to_frame(&self) -> Result<DataFrame, Failure> {
-        let columns = self.columns.iter().map(|column| match column {
-            CodedColumn::Plain(column) => column.clone(),
-            CodedColumn::Codes(codes) => codes.clone().into_column(),
-        });
-        DataFrame::new(self.rows, columns.collect()).map_err(|e| polars_failure(e, None))
+    pub fn into_frame(self) -> Result<DataFrame, Failure> {
+        let columns = self.columns.into_iter().map(DecodedColumn::into_column).collect();
+        DataFrame::new(self.rows, columns).map_err(|e| polars_failure(e, None))
     }
 }
 
-impl Value for Coded {
+/// Takes the rows of a stream, batch after batch.
+pub type Sink<'a> = &'a mut dyn FnMut(Coded) -> Result<(), Failure>;
+
+/// Something that gives its rows in batches small enough for the cache.
+pub trait Batches: Send + Sync {
+    /// Calls `sink` with about `bytes` decoded bytes at a time, in row order.
+    fn each(&self, bytes: usize, cancelled: &dyn Fn() -> bool, sink: Sink<'_>) -> Result<(), Failure>;
+}
+
+/// A partition that is read while it is used. It lives between two steps of one kernel, so that a group-by never has more
+/// rows in memory than fit the cache; whoever wants the whole frame pays for it then: [`frame_of`].
+pub struct Stream(pub Box<dyn Batches>);
+
+impl Stream {
+    fn frame(&self) -> Result<DataFrame, Failure> {
+        let mut frames = Vec::new();
+        self.0.each(usize::MAX, &|| false, &mut |batch| {
+            frames.push(batch.into_frame()?);
+            Ok(())
+        })?;
+        joined(frames)
+    }
+}
+
+impl Value for Stream {
     fn kind(&self) -> &'static str {
         "frame"
     }
 
     fn nbytes(&self) -> u64 {
-        let column = |column: &CodedColumn| match column {
-            CodedColumn::Plain(column) => column.as_materialized_series().estimated_size() as u64,
-            CodedColumn::Codes(codes) => codes.codes.len() as u64 * 4,
-        };
-        self.columns.iter().map(column).sum()
+        0
     }
 
     fn encode(&self) -> Result<Encoded, Failure> {
-        Partition(self.to_frame()?).encode()
+        Partition(self.frame()?).encode()
     }
+}
+
+/// Frames one below the other, in one piece of memory.
+pub fn joined(frames: Vec<DataFrame>) -> Result<DataFrame, Failure> {
+    let mut frames = frames.into_iter();
+    let mut all = frames.next().ok_or_else(|| Failure::internal("no frame to join"))?;
+    for frame in frames {
+        all.vstack_mut(&frame).map_err(|e| polars_failure(e, None))?;
+    }
+    all.rechunk_mut();
+    Ok(all)
 }
 
 /// The frame in a chunk.
@@ -77,8 +95,8 @@ pub fn frame_of(chunk: &Chunk) -> Result<DataFrame, Failure> {
     if let Some(partition) = chunk.get::<Partition>() {
         return Ok(partition.0.clone());
     }
-    match chunk.get::<Coded>() {
-        Some(coded) => coded.to_frame(),
+    match chunk.get::<Stream>() {
+        Some(stream) => stream.frame(),
         None => Err(Failure::internal(format!("a frame was expected, and {chunk:?} came"))),
     }
 }

@@ -3,12 +3,12 @@
 //! Takes plain number columns and the kinds below; everything else goes the general way ([`super::partial`]), which is also
 //! what tests compare this with. Rows are added in row order, so results do not depend on anything but the partition.
 
-use partita_io::csv::Codes;
+use partita_io::csv::{Codes, DecodedColumn};
 use polars::prelude::*;
 
 use super::states::{Kind, State, column};
 use crate::frame::expr::as_column;
-use crate::frame::value::{Coded, CodedColumn};
+use crate::frame::value::Coded;
 
 /// More combinations of codes than this would cost more to clear than to hash.
 const MOST_GROUPS: usize = 1 << 16;
@@ -48,7 +48,7 @@ pub(super) fn aggregate(coded: &Coded, keys: &[Expr], states: &[State]) -> Optio
 fn codes_of<'a>(coded: &'a Coded, key: &Expr) -> Option<&'a Codes> {
     let name = as_column(key)?;
     coded.columns.iter().find_map(|column| match column {
-        CodedColumn::Codes(codes) if codes.name == name.as_str() => Some(codes),
+        DecodedColumn::Codes(codes) if codes.name == name.as_str() => Some(codes),
         _ => None,
     })
 }
@@ -69,7 +69,7 @@ fn input_of<'a>(coded: &'a Coded, state: &State) -> Option<Input<'a>> {
     }
     let name = as_column(&state.input)?;
     let series = coded.columns.iter().find_map(|column| match column {
-        CodedColumn::Plain(column) if column.name() == name => Some(column.as_materialized_series()),
+        DecodedColumn::Plain(column) if column.name() == name => Some(column.as_materialized_series()),
         _ => None,
     })?;
     series.try_f64().map(Input::Float).or_else(|| series.try_i64().map(Input::Int))

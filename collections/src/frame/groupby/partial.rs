@@ -1,5 +1,7 @@
 //! The operator that aggregates the rows of one partition to states, one row a group.
 
+use std::sync::atomic::Ordering;
+
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::codes;
 use super::states::State;
 use crate::frame::expr::polars_failure;
-use crate::frame::value::{Coded, chunk_of, frame_of};
+use crate::frame::value::{Stream, chunk_of, frame_of, joined};
 
 /// Rows to states. Without keys: all rows are one group, and a partition without rows gives no row.
 #[derive(Clone, Serialize, Deserialize)]
@@ -16,16 +18,40 @@ pub(crate) struct Partial {
     pub states: Vec<State>,
 }
 
-impl Operator for Partial {
-    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        if let Some(coded) = inputs[0].get::<Coded>()
-            && let Some(frame) = codes::aggregate(coded, &self.keys, &self.states)
-        {
-            return frame.map(chunk_of).map_err(|e| polars_failure(e, None));
-        }
-        let frame = frame_of(&inputs[0])?;
+/// Rows are decoded and aggregated in batches of about this many bytes, which stay in the cache of a core.
+const BATCH: usize = 1 << 20;
+
+impl Partial {
+    fn general(&self, frame: DataFrame) -> Result<DataFrame, Failure> {
         let exprs: Vec<Expr> = self.states.iter().enumerate().flat_map(|(i, state)| state.partial(i)).collect();
-        grouped(frame, &self.keys, exprs).map(chunk_of)
+        grouped(frame, &self.keys, exprs)
+    }
+
+    /// Batches that have codes are aggregated one by one; what combines partitions combines batches too. The others wait for
+    /// each other, because their keys are many and repeat over the whole partition.
+    fn streamed(&self, stream: &Stream, ctx: &TaskContext<'_>) -> Result<DataFrame, Failure> {
+        let mut states = Vec::new();
+        let mut rest = Vec::new();
+        stream.0.each(BATCH, &|| ctx.cancelled.load(Ordering::Relaxed), &mut |batch| {
+            match codes::aggregate(&batch, &self.keys, &self.states) {
+                Some(frame) => states.push(frame.map_err(|e| polars_failure(e, None))?),
+                None => rest.push(batch.into_frame()?),
+            }
+            Ok(())
+        })?;
+        if !rest.is_empty() {
+            states.push(self.general(joined(rest)?)?);
+        }
+        joined(states)
+    }
+}
+
+impl Operator for Partial {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        match inputs[0].get::<Stream>() {
+            Some(stream) => self.streamed(stream, ctx).map(chunk_of),
+            None => self.general(frame_of(&inputs[0])?).map(chunk_of),
+        }
     }
 }
 

@@ -180,11 +180,10 @@ fn lift(expr: Expr, schema: &Schema, states: &mut Vec<State>, sound: &mut bool) 
     }
     let mut state = |kind: Kind| {
         let wanted = State { kind, input: input.clone() };
-        let at = states.iter().position(|s| *s == wanted).unwrap_or_else(|| {
+        states.iter().position(|s| *s == wanted).unwrap_or_else(|| {
             states.push(wanted);
             states.len() - 1
-        });
-        at
+        })
     };
     match kinds {
         Found::One(kind) => col(column(state(kind))),

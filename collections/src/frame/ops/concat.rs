@@ -4,8 +4,7 @@ use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::polars_failure;
-use crate::frame::value::{chunk_of, frame_of};
+use crate::frame::value::{chunk_of, frame_of, joined};
 
 /// All inputs as one partition.
 #[derive(Serialize, Deserialize)]
@@ -23,11 +22,5 @@ impl NamedOperator for Concat {
 
 /// The frames of several chunks, one below the other, in one piece of memory.
 pub(crate) fn stack(chunks: &[Chunk]) -> Result<DataFrame, Failure> {
-    let mut frames = chunks.iter().map(frame_of);
-    let mut all = frames.next().transpose()?.ok_or_else(|| Failure::internal("concat: no input"))?;
-    for frame in frames {
-        all.vstack_mut(&frame?).map_err(|e| polars_failure(e, None))?;
-    }
-    all.rechunk_mut();
-    Ok(all)
+    joined(chunks.iter().map(frame_of).collect::<Result<_, _>>()?)
 }

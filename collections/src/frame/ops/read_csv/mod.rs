@@ -17,6 +17,7 @@ use crate::frame::{Admission, DFrame, Node, Step, ops};
 
 pub(crate) use failure::io_failure;
 pub(crate) use operator::CsvBlock;
+use operator::Reader;
 
 /// One pattern or path, or several: `"data/*.csv"`, `["a.csv", "b.csv"]`, a `PathBuf`.
 pub trait IntoPaths {
@@ -157,9 +158,13 @@ impl ReadCsv {
 
     /// The layer that reads.
     pub fn layer(&self) -> Layer {
-        let output = self.columns.iter().map(|column| column.name.clone()).collect();
-        let operator =
-            CsvBlock::new(self.source, self.table.files.clone(), self.spec(), self.predicate.clone(), output, self.table.columns.clone());
+        let operator = CsvBlock::new(Reader {
+            source: self.source,
+            files: self.table.files.clone(),
+            spec: Arc::new(self.spec()),
+            predicate: self.predicate.clone(),
+            output: self.columns.clone(),
+        });
         let op = expr_op(operator, self.line(), ops::token());
         let args = self.blocks.iter().map(Arg::encode).collect();
         Layer::with_args("read_csv", op, args, Vec::new())

@@ -11,6 +11,9 @@ use super::{ReadSpec, builder::Builder, troubles::Troubles};
 use crate::error::Result;
 use std::sync::Arc;
 
+/// Rows that room is made for after a batch; whole blocks come once, so they reserve nothing of note.
+const MOST_RESERVED: usize = 1 << 16;
+
 /// Bytes that are looked at together. Their marks and cells fit into the second-level cache.
 const WINDOW: usize = 32 << 10;
 /// A record must end within this many bytes.
@@ -144,6 +147,8 @@ impl Decoder {
         }
         self.troubles.hard(&self.spec)?;
         self.troubles.soft(&self.spec)?;
+        // Batches are alike, and growing step by step would copy each of them.
+        self.builders.iter_mut().for_each(|builder| builder.reserve(rows.min(MOST_RESERVED)));
         Ok(Decoded { rows, columns })
     }
 }

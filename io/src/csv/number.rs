@@ -69,6 +69,12 @@ fn quick_decimal(bytes: &[u8], start: usize, length: usize) -> Option<(u64, usiz
     if point == 0 || point > 7 || places == 0 || places > 8 {
         return None;
     }
+    if length <= 9 {
+        // Up to 8 digits: those before the point from here, those after it from one byte on, are one word.
+        let below = (1 << (8 * point)) - 1;
+        let joined = (first & below) | (word(bytes, start + 1)? & !below);
+        return Some((digits(joined, length - 1)?, places));
+    }
     let whole = digits(first, point)?;
     let fraction = digits(word(bytes, start + point + 1)?, places)?;
     Some((whole * POWERS[places] + fraction, places))

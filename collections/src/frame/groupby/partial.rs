@@ -19,7 +19,7 @@ pub(crate) struct Partial {
 }
 
 /// Rows are decoded and aggregated in batches of about this many bytes, which stay in the cache of a core.
-const BATCH: usize = 1 << 20;
+const BATCH: usize = 1 << 19;
 
 impl Partial {
     fn general(&self, frame: DataFrame) -> Result<DataFrame, Failure> {

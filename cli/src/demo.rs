@@ -11,7 +11,7 @@ use partita::{Code, Error};
 use tpchgen::csv::LineItemCsv;
 use tpchgen::generators::LineItemGenerator;
 
-use crate::exit::{Stop, cancel_on_interrupt};
+use crate::exit::{Stop, cancel_on_interrupt, check_interrupted};
 use crate::groupby::peak_rss;
 
 /// Runs the main job on generated data.
@@ -53,6 +53,7 @@ impl Demo {
             col("l_extendedprice").mean(),
             len().alias("rows"),
         ]);
+        check_interrupted()?;
         let computed = client.run(&means)?;
         let seconds = start.elapsed().as_secs_f64();
 
@@ -77,8 +78,7 @@ fn write_lineitem(folder: &Path, scale: f64) -> Result<u64, Stop> {
     if !(scale > 0.0 && scale <= 1000.0) {
         return Err(Error::new(Code::InvalidOption, format!("--scale {scale} is not between 0 and 1000")).into());
     }
-    let writers: Vec<_> =
-        (1..=PARTS).map(|part| write_part(folder, scale, part)).map(|write| std::thread::spawn(write)).collect();
+    let writers: Vec<_> = (1..=PARTS).map(|part| write_part(folder, scale, part)).map(|write| std::thread::spawn(write)).collect();
     let mut bytes = 0;
     for writer in writers {
         bytes += writer.join().map_err(|_| Error::internal("a writer of the demo data panicked"))??;

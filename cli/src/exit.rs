@@ -45,9 +45,18 @@ pub fn run(outcome: Result<(), Stop>) -> ExitCode {
     }
 }
 
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Fails when Ctrl-C was pressed before there was anything to cancel.
+pub fn check_interrupted() -> Result<(), Error> {
+    match ASKED.load(Ordering::SeqCst) {
+        true => Err(Error::new(Code::Cancelled, "interrupted before the computation started")),
+        false => Ok(()),
+    }
+}
+
 /// The first Ctrl-C cancels the computation cleanly, a second one ends the program at once.
 pub fn cancel_on_interrupt(client: &Client) {
-    static ASKED: AtomicBool = AtomicBool::new(false);
     let client = client.clone();
     let handler = move || {
         if ASKED.swap(true, Ordering::SeqCst) {

@@ -6,7 +6,7 @@ use clap::Args;
 use partita::prelude::*;
 use partita::{Code, Error};
 
-use crate::exit::{Stop, cancel_on_interrupt};
+use crate::exit::{Stop, cancel_on_interrupt, check_interrupted};
 use crate::look::{json_rows, print_frame};
 
 /// Aggregates CSV files by keys.
@@ -16,22 +16,22 @@ pub struct Groupby {
     #[arg(required = true)]
     files: Vec<String>,
     /// Key columns
-    #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
+    #[arg(long, required = true, value_delimiter = ',')]
     by: Vec<String>,
     /// Columns to average
-    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',')]
     mean: Vec<String>,
     /// Columns to add up
-    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',')]
     sum: Vec<String>,
     /// Columns whose least value is wanted
-    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',')]
     min: Vec<String>,
     /// Columns whose greatest value is wanted
-    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',')]
     max: Vec<String>,
-    /// Columns whose values are counted; without columns, rows are counted
-    #[arg(long, num_args = 0.., value_delimiter = ',')]
+    /// Columns whose values are counted: --count=a,b; alone, it counts rows
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "", value_delimiter = ',')]
     count: Option<Vec<String>>,
     /// Bytes of a partition, for example 16MB
     #[arg(long)]
@@ -72,6 +72,7 @@ impl Groupby {
             writeln!(std::io::stdout(), "{}", grouped.check()?.explain())?;
             return Ok(());
         }
+        check_interrupted()?;
         let computed = client.run(&grouped)?;
         let seconds = start.elapsed().as_secs_f64();
         if !self.json {
@@ -88,12 +89,13 @@ impl Groupby {
     /// A column named in two aggregates gets the aggregate's name behind its own.
     fn aggregates(&self) -> Result<Vec<Expr>, Error> {
         type Aggregate = fn(Expr) -> Expr;
+        let counted: Vec<String> = self.count.iter().flatten().filter(|column| !column.is_empty()).cloned().collect();
         let kinds: [(&str, &[String], Aggregate); 5] = [
             ("mean", &self.mean, Expr::mean),
             ("sum", &self.sum, Expr::sum),
             ("min", &self.min, Expr::min),
             ("max", &self.max, Expr::max),
-            ("count", self.count.as_deref().unwrap_or_default(), Expr::count),
+            ("count", &counted, Expr::count),
         ];
         let times = |column: &String| kinds.iter().flat_map(|(_, columns, _)| *columns).filter(|other| *other == column).count();
         let mut exprs = Vec::new();
@@ -103,7 +105,7 @@ impl Groupby {
                 exprs.push(if times(column) > 1 { expr.alias(format!("{column}_{name}")) } else { expr });
             }
         }
-        if self.count.as_ref().is_some_and(Vec::is_empty) {
+        if self.count.is_some() && counted.is_empty() {
             exprs.push(len().alias("count"));
         }
         match exprs.is_empty() {

@@ -3,6 +3,8 @@
 use std::io::Write;
 
 use clap::Args;
+use comfy_table::{Table, presets};
+use partita::polars::prelude::{AnyValue, Column, PolarsResult};
 use partita::prelude::*;
 
 use crate::exit::Stop;
@@ -61,7 +63,7 @@ impl Schema {
 pub fn print_frame(frame: &DataFrame, json: bool) -> Result<(), Stop> {
     let mut out = std::io::stdout().lock();
     match json {
-        false => writeln!(out, "{frame}")?,
+        false => writeln!(out, "{}", table(frame))?,
         true => {
             for row in json_rows(frame) {
                 writeln!(out, "{row}")?;
@@ -71,17 +73,32 @@ pub fn print_frame(frame: &DataFrame, json: bool) -> Result<(), Stop> {
     Ok(())
 }
 
+/// All rows and all columns: whoever asks for fifty rows gets fifty.
+fn table(frame: &DataFrame) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_FULL_CONDENSED);
+    table.set_header(frame.schema().iter().map(|(name, dtype)| format!("{name}\n{dtype}")));
+    for at in 0..frame.height() {
+        let cell = |column: &Column| match column.get(at) {
+            Ok(AnyValue::String(text)) => text.to_string(),
+            Ok(value) => value.to_string(),
+            Err(error) => error.to_string(),
+        };
+        table.add_row(frame.columns().iter().map(cell));
+    }
+    table
+}
+
 /// Each row as a JSON object.
 pub fn json_rows(frame: &DataFrame) -> Vec<serde_json::Value> {
     let row = |at: usize| {
-        let cell = |column: &partita::polars::prelude::Column| (column.name().to_string(), json_value(column.get(at)));
+        let cell = |column: &Column| (column.name().to_string(), json_value(column.get(at)));
         serde_json::Value::Object(frame.columns().iter().map(cell).collect())
     };
     (0..frame.height()).map(row).collect()
 }
 
-fn json_value(value: partita::polars::prelude::PolarsResult<partita::polars::prelude::AnyValue<'_>>) -> serde_json::Value {
-    use partita::polars::prelude::AnyValue;
+fn json_value(value: PolarsResult<AnyValue<'_>>) -> serde_json::Value {
     match value {
         Ok(AnyValue::Null) | Err(_) => serde_json::Value::Null,
         Ok(AnyValue::Boolean(value)) => value.into(),

@@ -8,6 +8,8 @@ mod explain;
 mod groupby;
 mod look;
 
+use std::io::Write;
+
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -65,8 +67,9 @@ fn main() -> std::process::ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Explain(explain) => explain.run(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Program::command(), "partita", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Program::command(), "partita", &mut script);
+            std::io::stdout().write_all(&script).map_err(exit::Stop::from)
         }
     })
 }

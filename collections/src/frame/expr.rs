@@ -7,7 +7,7 @@ use partita_graph::{Code, Failure, OpRef, Origin};
 use polars::prelude::*;
 use polars_plan::plans::{ExprToIRContext, is_elementwise_rec, prepare_projection, to_expr_ir};
 use polars_plan::prelude::OptFlags;
-use polars_plan::utils::expr_to_leaf_column_names_iter;
+use polars_plan::utils::{expr_output_name, expr_to_leaf_column_names_iter};
 
 /// Something that stands for one column or expression: a name is a column.
 pub trait IntoExpr {
@@ -151,7 +151,21 @@ fn edit_distance(a: &str, b: &str) -> usize {
 pub(crate) fn expand(exprs: Vec<Expr>, schema: &Schema) -> Result<Vec<Expr>, Failure> {
     check_columns(&exprs, schema)?;
     let (expanded, _) = prepare_projection(exprs, schema, &mut OptFlags::default()).map_err(|e| polars_failure(e, Some(schema)))?;
-    Ok(expanded)
+    let named = expanded.into_iter().map(|expr| named(expr, schema)).collect::<PolarsResult<_>>();
+    named.map_err(|e| polars_failure(e, Some(schema)))
+}
+
+/// The expression under an explicit name where polars would find the name only later (`.name().keep()`).
+fn named(expr: Expr, schema: &Schema) -> PolarsResult<Expr> {
+    if expr_output_name(&expr).is_ok() {
+        return Ok(expr);
+    }
+    let name = expr.to_field(schema)?.name().clone();
+    let plain = expr.map_expr(|expr| match expr {
+        Expr::KeepName(inner) => (*inner).clone(),
+        other => other,
+    });
+    Ok(plain.alias(name))
 }
 
 /// The schema after a lazy step over a frame of this schema.
@@ -188,6 +202,16 @@ pub(crate) fn is_row_by_row(expr: &Expr, schema: &Schema) -> bool {
         // What polars cannot convert is refused by the schema rule with polars' own reason.
         Err(_) => true,
     }
+}
+
+/// Whether evaluating the expression can fail on some value: then it must not see rows that an earlier filter takes away.
+pub(crate) fn can_fail(expr: &Expr) -> bool {
+    expr.into_iter().any(|e| match e {
+        Expr::Cast { options, .. } => options.is_strict(),
+        Expr::Function { function, .. } => !matches!(function, polars_plan::dsl::FunctionExpr::Boolean(_)),
+        Expr::AnonymousFunction { .. } => true,
+        _ => false,
+    })
 }
 
 /// Column = column: an expression that only picks.
@@ -227,9 +251,11 @@ fn first_line(text: &str) -> String {
 
 /// An operator that holds expressions: portable unless one of them is a closure of the user's.
 pub(crate) fn expr_op<O: partita_graph::NamedOperator>(operator: O, label: String, token: u64) -> OpRef {
-    match postcard::to_stdvec(&operator) {
-        Ok(_) => OpRef::new(operator, label),
-        Err(_) => {
+    // Polars panics on expressions that it never meant to send; they are closures for us.
+    let portable = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| postcard::to_stdvec(&operator).is_ok()));
+    match portable {
+        Ok(true) => OpRef::new(operator, label),
+        _ => {
             let mut op = OpRef::closure(O::NAME, token, move |ctx, inputs| operator.run(ctx, inputs));
             op.label = label.into();
             op

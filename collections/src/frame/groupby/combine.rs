@@ -19,20 +19,23 @@ pub(crate) struct Combine {
 }
 
 impl Combine {
-    fn combined(&self, inputs: &[Chunk]) -> Result<LazyFrame, Failure> {
-        let all = stack(inputs)?.lazy();
+    fn combined(&self, states: DataFrame) -> LazyFrame {
         let exprs: Vec<Expr> = self.states.iter().enumerate().flat_map(|(i, state)| state.combine(i)).collect();
         let keys: Vec<Expr> = self.keys.iter().map(|key| col(key.as_str())).collect();
-        Ok(match keys.is_empty() {
-            true => all.select(exprs),
-            false => all.group_by_stable(keys).agg(exprs),
-        })
+        match keys.is_empty() {
+            true => states.lazy().select(exprs),
+            false => states.lazy().group_by_stable(keys).agg(exprs),
+        }
     }
 }
 
 impl Operator for Combine {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        self.combined(inputs)?.collect().map(chunk_of).map_err(|e| polars_failure(e, None))
+        let states = stack(inputs)?;
+        // No states stay no states: a row made of nothing would count as a first value.
+        let rows = if self.keys.is_empty() { states.height().min(1) } else { usize::MAX };
+        let combined = self.combined(states).collect().map_err(|e| polars_failure(e, None))?;
+        Ok(chunk_of(combined.head(Some(rows))))
     }
 }
 
@@ -52,7 +55,7 @@ impl Operator for Finish {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let keys = self.combine.keys.iter().map(|key| col(key.as_str()));
         let columns: Vec<Expr> = keys.chain(self.results.iter().cloned()).collect();
-        let frame = self.combine.combined(inputs)?.select(columns).collect();
+        let frame = self.combine.combined(stack(inputs)?).select(columns).collect();
         frame.map(chunk_of).map_err(|e| polars_failure(e, None))
     }
 }

@@ -15,7 +15,7 @@ mod step;
 use partita_graph::{Code, Failure};
 use polars::prelude::*;
 
-use super::expr::{Names, as_column, check_columns};
+use super::expr::{Names, as_column, check_columns, show_one};
 use super::{DFrame, IntoExprs};
 pub(crate) use step::GroupByStep;
 
@@ -146,8 +146,8 @@ impl GroupBy {
         let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
         let candidates: Vec<PlSmallStr> = match &self.selected {
             None => schema.iter_names().filter(|column| !keys.contains(*column)).cloned().collect(),
-            Some(columns) => match check_columns(columns, schema) {
-                Ok(()) => columns.iter().filter_map(as_column).cloned().collect(),
+            Some(columns) => match self.frame.expanded(columns.clone()).and_then(|columns| plain_names(&columns)) {
+                Ok(names) => names,
                 Err(failure) => return DFrame::failed(failure, &method),
             },
         };
@@ -168,6 +168,10 @@ impl GroupBy {
 
     #[track_caller]
     fn aggregated(&self, aggs: Vec<Expr>, method: &str, note: Option<String>) -> DFrame {
+        if self.split_out == Some(0) {
+            let failure = Failure::new(Code::InvalidOption, "a result has at least one partition, not 0");
+            return DFrame::failed(failure, ".split_out(…)");
+        }
         let keys = self.frame.expanded(self.keys.clone());
         let aggs = match &keys {
             Ok(keys) => self.expanded_aggs(aggs, keys),
@@ -198,6 +202,16 @@ impl GroupBy {
         }
         Ok(expanded)
     }
+}
+
+fn plain_names(columns: &[Expr]) -> Result<Vec<PlSmallStr>, Failure> {
+    let name = |column: &Expr| {
+        as_column(column).cloned().ok_or_else(|| {
+            Failure::new(Code::InvalidOption, format!("`{}` is no column", show_one(column)))
+                .help("compute it first: .with_columns([…]), or aggregate it: .agg([…])")
+        })
+    };
+    columns.iter().map(name).collect()
 }
 
 /// The step that reduces a whole frame.

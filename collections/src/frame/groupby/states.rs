@@ -11,7 +11,7 @@ use polars::prelude::*;
 use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{columns_of, is_row_by_row};
+use crate::frame::expr::{columns_of, is_row_by_row, schema_after};
 
 /// What a partition computes of an expression.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -147,7 +147,10 @@ pub(crate) fn decompose(aggs: &[Expr], schema: &Schema) -> Option<Decomposed> {
         }
         finish.push(lifted);
     }
-    Some(Decomposed { states, finish })
+    // What stands above the states must look at one group at a time: a shift of sums would cross groups.
+    let partials: Vec<Expr> = states.iter().enumerate().flat_map(|(index, state)| state.partial(index)).collect();
+    let of_states = schema_after(schema, |frame| frame.select(partials)).ok()?;
+    finish.iter().all(|expr| is_row_by_row(expr, &of_states)).then_some(Decomposed { states, finish })
 }
 
 /// Whether what is left above the states looks at one row of states at a time.
@@ -174,7 +177,10 @@ fn is_flat(expr: &Expr) -> bool {
 /// Replaces one aggregate (bottom-up) by its states.
 fn lift(expr: Expr, schema: &Schema, states: &mut Vec<State>, sound: &mut bool) -> Expr {
     let Some((kinds, input)) = kinds_of(&expr) else { return expr };
-    if !is_row_by_row(&input, schema) || columns_of(&input).iter().any(|name| name.starts_with(PREFIX)) || !suits(&expr, &input, schema) {
+    // A literal has one value however many rows there are, so its states would count partitions.
+    let literal = expr != Expr::Len && columns_of(&input).is_empty();
+    let nested = columns_of(&input).iter().any(|name| name.starts_with(PREFIX));
+    if literal || nested || !is_row_by_row(&input, schema) || !suits(&expr, &input, schema) {
         *sound = false;
         return expr;
     }
@@ -230,7 +236,7 @@ fn kinds_of(expr: &Expr) -> Option<(Found, Expr)> {
             AggExpr::Last(e) => one(Kind::Last, e),
             AggExpr::FirstNonNull(e) => one(Kind::FirstValue, e),
             AggExpr::LastNonNull(e) => one(Kind::LastValue, e),
-            AggExpr::Count { include_nulls: true, .. } => Some((Found::One(Kind::Len), lit(true))),
+            AggExpr::Count { input, include_nulls: true } => one(Kind::Len, input),
             AggExpr::Count { input, include_nulls: false } => one(Kind::Count, input),
             AggExpr::Var(e, ddof) => Some((Found::Var(*ddof, false), (**e).clone())),
             AggExpr::Std(e, ddof) => Some((Found::Var(*ddof, true), (**e).clone())),

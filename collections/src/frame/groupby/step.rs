@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Failure, Layer, OpRef, Wiring};
+use partita_graph::{Code, Failure, Layer, OpRef, Wiring};
 use polars::prelude::*;
 use polars_plan::utils::expr_output_name;
 
@@ -44,6 +44,10 @@ impl Step for GroupByStep {
         check_columns(&self.keys, &inputs[0])?;
         check_columns(&self.aggs, &inputs[0])?;
         check_row_by_row(&self.keys, &inputs[0], ".group_by(…)")?;
+        if self.keys.iter().any(|key| columns_of(key).is_empty()) {
+            return Err(Failure::new(Code::Unsupported, "a key that reads no column has no groups").help("over all rows: .agg([…])"));
+        }
+        check_numbers(&self.aggs, &inputs[0])?;
         match self.keys.is_empty() {
             true => schema_after(&inputs[0], |frame| frame.select(self.aggs.clone())),
             false => schema_after(&inputs[0], |frame| frame.group_by(self.keys.clone()).agg(self.aggs.clone())),
@@ -79,6 +83,22 @@ impl Step for GroupByStep {
     }
 }
 
+/// Refuses means and moments of text, which polars would answer with null.
+fn check_numbers(aggs: &[Expr], schema: &Schema) -> Result<(), Failure> {
+    for expr in aggs.iter().flat_map(|agg| agg.into_iter()) {
+        let Expr::Agg(AggExpr::Mean(input) | AggExpr::Median(input) | AggExpr::Var(input, _) | AggExpr::Std(input, _)) = expr else {
+            continue;
+        };
+        let text = input.to_field(schema).is_ok_and(|field| matches!(field.dtype(), DataType::String | DataType::Binary));
+        if text {
+            let what = format!("`{}` is not defined for text", show(std::slice::from_ref(expr)));
+            return Err(Failure::new(Code::TypeMismatch, what)
+                .help("cast the column: .cast([(\"x\", DataType::Float64)]); or let its odd text stand for null: .null_values([…])"));
+        }
+    }
+    Ok(())
+}
+
 impl GroupByStep {
     fn key_names(&self) -> Vec<String> {
         self.keys.iter().map(|key| expr_output_name(key).unwrap_or_default().to_string()).collect()
@@ -87,7 +107,7 @@ impl GroupByStep {
     /// How many partitions the result comes in.
     fn parts(&self, node: &Node, partitions: u32) -> u32 {
         let parts = match self.split_out {
-            Some(parts) => parts as u64,
+            Some(parts) => return parts.max(1) as u32,
             None if self.keys.is_empty() || partitions == 1 => 1,
             None => estimate::groups(&node.inputs[0], &self.keys).unwrap_or(0).div_ceil(GROUPS_PER_PART).min(u64::from(partitions)),
         };
@@ -155,7 +175,11 @@ impl GroupByStep {
     fn lower_exact(&self, parts: u32, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
         let exact = Exact { keys: self.keys.clone(), aggs: self.aggs.clone() };
         let op = expr_op(exact, self.line(), ops::token());
-        let parts = if self.keys.is_empty() { 1 } else { parts.max(input.partitions.min(16)) };
+        let parts = match (self.keys.is_empty(), self.split_out) {
+            (true, _) => 1,
+            (false, Some(_)) => parts,
+            (false, None) => parts.max(input.partitions.min(FAN_IN)),
+        };
         if parts == 1 {
             return lowering.add(Layer::single("exact", 1, op, vec![input.edge(Wiring::Every)]), node);
         }

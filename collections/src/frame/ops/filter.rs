@@ -4,7 +4,7 @@ use partita_graph::{Chunk, Failure, Layer, NamedOperator, Operator, TaskContext,
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{Names, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
+use crate::frame::expr::{Names, can_fail, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::value::{chunk_of, frame_of};
 use crate::frame::{Admission, DFrame, Node, Step, ops};
@@ -72,6 +72,9 @@ impl Step for Filter {
     }
 
     fn admit(&self, predicate: &Expr) -> Admission {
+        if can_fail(predicate) {
+            return Admission::Stop;
+        }
         Admission::Through(predicate.clone())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partita_graph::{Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, Table, TaskContext, Wiring};
-use polars::prelude::{Schema, SchemaRef};
+use polars::prelude::{DataFrame, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::Names;
@@ -54,6 +54,16 @@ impl Step for Partitions {
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        if self.indices.is_empty() {
+            let schema = node.schema.clone()?;
+            let none = (crate::frame::ops::token(), DataFrame::empty_with_schema(&schema));
+            return Ok(lowering.add(crate::frame::ops::from_polars::layer(&[none]), node));
+        }
+        if let Some(beyond) = self.indices.iter().find(|index| **index >= inputs[0].partitions) {
+            // Cutting files again may give fewer partitions than there were when the numbers were chosen.
+            let what = format!("the frame has {} partitions now, numbered from 0; partition {beyond} was asked for", inputs[0].partitions);
+            return Err(Failure::new(partita_graph::Code::InvalidOption, what));
+        }
         let offsets: Arc<[u32]> = (0..=self.indices.len() as u32).collect();
         let wiring = Wiring::Table(Table { offsets, indices: self.indices.clone().into() });
         let edges = vec![Edge { layer: inputs[0].layer, wiring }];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Chunk, Failure, Layer, NamedOperator, Operator, TaskContext, Wiring};
+use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, Operator, TaskContext, Wiring};
 use polars::prelude::*;
 use polars_plan::utils::expr_output_name;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,10 @@ impl Step for Select {
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
         crate::frame::expr::check_columns(&self.exprs, &inputs[0])?;
         check_row_by_row(&self.exprs, &inputs[0], ".select(…)")?;
+        if !self.exprs.is_empty() && self.exprs.iter().all(|expr| columns_of(expr).is_empty()) {
+            let what = "a selection in which nothing reads a column has no number of rows";
+            return Err(Failure::new(Code::Unsupported, what).help("keep the rows: .with_columns([…])"));
+        }
         schema_after(&inputs[0], |frame| frame.select(self.exprs.clone()))
     }
 
@@ -78,8 +82,11 @@ impl Step for Select {
 
     fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
         let kept = self.exprs.iter().zip(self.names()).filter(|(_, name)| wanted.contains(name)).map(|(e, _)| e.clone());
-        let kept: Vec<Expr> = kept.collect();
-        // A frame without columns would lose its rows.
+        let mut kept: Vec<Expr> = kept.collect();
+        // Without a column a selection would lose its rows.
+        if kept.iter().all(|expr| columns_of(expr).is_empty()) {
+            kept.extend(self.exprs.iter().find(|expr| !columns_of(expr).is_empty()).cloned());
+        }
         (!kept.is_empty() && kept.len() < self.exprs.len()).then(|| Arc::new(Select { exprs: kept }) as Arc<dyn Step>)
     }
 

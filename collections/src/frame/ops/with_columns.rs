@@ -64,9 +64,9 @@ impl Step for WithColumns {
         schema_after(&inputs[0], |frame| frame.with_columns(self.exprs.clone()))
     }
 
-    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
-        let made = self.made();
-        let passed: Names = wanted.difference(&made).cloned().collect();
+    fn needs(&self, wanted: &Names, input: &Schema) -> Names {
+        // A column that is replaced keeps its place only if it is there to be replaced.
+        let passed: Names = wanted.iter().filter(|name| input.contains(name)).cloned().collect();
         passed.union(&columns_of_all(&self.exprs)).cloned().collect()
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use partita_graph::Failure;
 use polars::prelude::{Expr, Operator};
 
+use crate::frame::expr::can_fail;
 use crate::frame::ops::filter::Filter;
 use crate::frame::{Admission, DFrame};
 
@@ -16,7 +17,9 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
     let mut input = frame.node().inputs[0].clone();
     let mut kept: Option<Expr> = None;
     for part in conjuncts(predicate) {
-        match sink(&input, &part) {
+        // A part that can fail stays behind those that were written before it.
+        let sunk = if kept.is_some() && can_fail(&part) { None } else { sink(&input, &part) };
+        match sunk {
             Some(below) => input = below,
             None => kept = Some(kept.map_or(part.clone(), |kept| kept.and(part))),
         }

@@ -10,7 +10,7 @@ use partita_graph::{Arg, Failure, Layer};
 use partita_io::csv::{self, Block, ColumnInfo, CsvOptions, Field, ReadSpec, Table};
 use polars::prelude::*;
 
-use crate::frame::expr::{Names, columns_of, expr_op, show_one};
+use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
@@ -202,6 +202,9 @@ impl Step for ReadCsv {
     }
 
     fn admit(&self, predicate: &Expr) -> Admission {
+        if self.predicate.is_some() && can_fail(predicate) {
+            return Admission::Stop;
+        }
         let both = match &self.predicate {
             Some(first) => first.clone().and(predicate.clone()),
             None => predicate.clone(),
@@ -217,13 +220,19 @@ impl Step for ReadCsv {
         match change {
             Change::Widen(types) => {
                 let mut table = (*self.table).clone();
+                let mut moved = false;
                 for column in table.columns.iter_mut().chain(&mut changed.columns) {
                     if let Some((_, dtype)) = types.iter().find(|(name, _)| *name == column.name) {
+                        moved |= column.dtype != *dtype;
                         column.dtype = dtype.clone();
                     }
                 }
+                if !moved {
+                    return None;
+                }
                 changed.table = Arc::new(table);
             }
+            Change::ExactCuts if self.blocks.iter().all(|block| block.exact) => return None,
             Change::ExactCuts => {
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
                 changed.blocks = csv::exact_blocks(&self.table, self.blocksize, threads).ok()?.into();

@@ -1,0 +1,115 @@
+//! The main job over block sizes from 64 KiB to 256 MiB: where the cost of a task shows, and where lost parallelism does.
+//!
+//! Reads `$PARTITA_BENCH_DATA/G1_1e7_1e2_0_0.csv` (made by `benches/peers/generate.py`) when it is there, else writes a table of the same
+//! form with 2 million rows. `PARTITA_CHART=docs/chunk_size.svg cargo bench --bench chunk_size` draws the chart anew.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use partita::prelude::*;
+
+const SIZES: [u64; 13] = [
+    64 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20, 32 << 20, 64 << 20, 128 << 20, 256 << 20,
+];
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = data(folder.path());
+    let bytes = std::fs::metadata(&file).expect("the data is there").len();
+    let client = Client::builder().threads(2).build().expect("a local engine starts");
+    let job = |size: u64| {
+        let options = CsvOptions::new().blocksize(size);
+        let frame = DFrame::read_csv_with(&file, options).expect("the data opens").groupby(["id1"]).select(["v3"]).mean();
+        assert_eq!(client.compute(&frame).expect("the job runs").height(), 100);
+    };
+    job(1 << 20);
+
+    let mut criterion = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(500)).configure_from_args();
+    let mut group = criterion.benchmark_group("chunk_size");
+    group.throughput(Throughput::Bytes(bytes));
+    for size in SIZES.into_iter().filter(|size| *size < bytes) {
+        group.bench_with_input(BenchmarkId::from_parameter(size), &size, |b, size| b.iter(|| job(*size)));
+    }
+    group.finish();
+
+    if let Some(path) = std::env::var_os("PARTITA_CHART") {
+        let points: Vec<(u64, f64)> = SIZES.into_iter().filter(|size| *size < bytes).map(|size| (size, median(&job, size, bytes))).collect();
+        std::fs::write(&path, chart(&points)).expect("the chart can be written");
+        criterion.final_summary();
+    }
+}
+
+/// GB/s, the median of five runs.
+fn median(job: &impl Fn(u64), size: u64, bytes: u64) -> f64 {
+    let mut seconds: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            job(size);
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    bytes as f64 / 1e9 / seconds[2]
+}
+
+fn data(folder: &Path) -> PathBuf {
+    if let Some(given) = std::env::var_os("PARTITA_BENCH_DATA") {
+        let file = Path::new(&given).join("G1_1e7_1e2_0_0.csv");
+        if file.exists() {
+            return file;
+        }
+    }
+    let path = folder.join("G1_2e6.csv");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("the folder can be written"));
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = |below: u64| {
+        // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators" (2016).
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) % below
+    };
+    writeln!(file, "id1,id2,id3,id4,id5,id6,v1,v2,v3").expect("the folder can be written");
+    for _ in 0..2_000_000 {
+        let (id1, id2, id3) = (random(100) + 1, random(100) + 1, random(20_000) + 1);
+        let (id4, id5, id6) = (random(100) + 1, random(100) + 1, random(20_000) + 1);
+        let (v1, v2, v3) = (random(5) + 1, random(15) + 1, random(100_000_000));
+        writeln!(file, "id{id1:03},id{id2:03},id{id3:010},{id4},{id5},{id6},{v1},{v2},{}.{:06}", v3 / 1_000_000, v3 % 1_000_000)
+            .expect("the folder can be written");
+    }
+    path
+}
+
+/// Throughput over block size as an SVG that needs nothing else.
+fn chart(points: &[(u64, f64)]) -> String {
+    let (width, height, left, bottom) = (720.0, 360.0, 60.0, 50.0);
+    let top = points.iter().map(|point| point.1).fold(0.0, f64::max) * 1.15;
+    let first = (points[0].0 as f64).log2();
+    let span = (points[points.len() - 1].0 as f64).log2() - first;
+    let x = |size: u64| left + ((size as f64).log2() - first) / span * (width - left - 30.0);
+    let y = |speed: f64| height - bottom - speed / top * (height - bottom - 40.0);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n\
+         <text x=\"{left}\" y=\"22\" font-size=\"14\">mean of v3 by id1 from CSV, 2 threads: GB/s over block size</text>\n"
+    );
+    let line: Vec<String> = points.iter().map(|(size, speed)| format!("{:.1},{:.1}", x(*size), y(*speed))).collect();
+    for tick in 0..=4 {
+        let speed = top * f64::from(tick) / 4.0;
+        let at = y(speed);
+        writeln!(svg, "<line x1=\"{left}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/>", width - 30.0).expect("text");
+        writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{speed:.1}</text>", left - 8.0, at + 4.0).expect("text");
+    }
+    writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"#0072b2\" stroke-width=\"2\"/>", line.join(" ")).expect("text");
+    for (size, speed) in points {
+        let label = if *size < 1 << 20 { format!("{}K", size >> 10) } else { format!("{}M", size >> 20) };
+        writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"#0072b2\"/>", x(*size), y(*speed)).expect("text");
+        writeln!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", x(*size), height - bottom + 18.0).expect("text");
+    }
+    writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">block size in bytes (K = KiB, M = MiB)</text>", width / 2.0, height - 10.0)
+        .expect("text");
+    svg + "</svg>\n"
+}

@@ -12,10 +12,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let means = flights.groupby(["origin"]).mean().compute()?;
     println!("{means}");
 
-    let late = flights
-        .filter(col("dep_delay").gt(lit(0)))
-        .group_by(["origin"])
-        .agg([len().alias("late"), col("dep_delay").max().alias("worst")]);
+    let late =
+        flights.filter(col("dep_delay").gt(lit(0))).group_by(["origin"]).agg([len().alias("late"), col("dep_delay").max().alias("worst")]);
     println!("{}", late.compute()?);
 
     assert_eq!(means, df!("origin" => ["EWR", "JFK", "LGA"], "dep_delay" => [-1.0, 5.0, -1.0])?);

@@ -78,7 +78,7 @@ fn write_lineitem(folder: &Path, scale: f64) -> Result<u64, Stop> {
     if !(scale > 0.0 && scale <= 1000.0) {
         return Err(Error::new(Code::InvalidOption, format!("--scale {scale} is not between 0 and 1000")).into());
     }
-    let writers: Vec<_> = (1..=PARTS).map(|part| write_part(folder, scale, part)).map(|write| std::thread::spawn(write)).collect();
+    let writers: Vec<_> = (1..=PARTS).map(|part| write_part(folder, scale, part)).map(std::thread::spawn).collect();
     let mut bytes = 0;
     for writer in writers {
         bytes += writer.join().map_err(|_| Error::internal("a writer of the demo data panicked"))??;

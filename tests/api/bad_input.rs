@@ -87,6 +87,10 @@ fn steps_that_do_not_fit() {
     failure(&frame.filter(col("x").gt(col("x").mean())), Code::Unsupported);
     failure(&frame.select(["t"]).mean(), Code::TypeMismatch);
     failure(&frame.rename([("x", "t")]), Code::DuplicateColumn);
+    failure(&frame.select([lit(1)]), Code::Unsupported);
+    failure(&frame.group_by("x").agg([col("t").mean()]), Code::TypeMismatch);
+    failure(&frame.group_by("x").select([col("x") + lit(1)]).sum(), Code::InvalidOption);
+    failure(&frame.group_by("t").split_out(0).sum(), Code::InvalidOption);
     failure(&frame.repartition(0), Code::InvalidOption);
     failure(&frame.partitions([2]), Code::InvalidOption);
 }

@@ -15,7 +15,9 @@ const SEEDS: [u64; 3] = [1, 20, 300];
 fn locals() -> &'static [(&'static str, Client); 2] {
     static LOCALS: OnceLock<[(&str, Client); 2]> = OnceLock::new();
     LOCALS.get_or_init(|| {
-        let local = |threads| Client::builder().threads(threads).check_invariants(true).set_as_default(false).build().expect("a local engine starts");
+        let local = |threads| {
+            Client::builder().threads(threads).check_invariants(true).set_as_default(false).build().expect("a local engine starts")
+        };
         [("Local(1)", local(1)), ("Local(4)", local(4))]
     })
 }

@@ -107,11 +107,8 @@ fn several_files_and_patterns() {
 #[test]
 fn a_wrong_guess_widens_and_says_so() {
     let rows = |last: &str| format!("a,b\n{}{last}\n", "1,2\n".repeat(50_000));
-    let cases = [
-        ("1.5,2", DataType::Float64, "float"),
-        ("text,2", DataType::String, "text"),
-        ("9223372036854775808,2", DataType::Float64, "`a`"),
-    ];
+    let cases =
+        [("1.5,2", DataType::Float64, "float"), ("text,2", DataType::String, "text"), ("9223372036854775808,2", DataType::Float64, "`a`")];
     for (last, dtype, word) in cases {
         // The tail is sampled too, so the odd row must be away from head, middle and tail.
         let content = rows(last) + &"3,4\n".repeat(50_000);

@@ -70,6 +70,26 @@ fn keys() {
     );
 }
 
+/// Cases in which taking an aggregate apart would give another result for another partitioning.
+#[test]
+fn aggregates_that_only_look_simple() {
+    check(KX, |t| t.group_by("k").agg([col("x").filter(col("x").gt(lit(2))).len().cast(DataType::Int64)]), "k,x\na,2\nb,1\n,2");
+    check(KX, |t| t.agg([col("k").drop_nulls().len().cast(DataType::Int64).alias("n")]), "n\n5");
+    check(KX, |t| t.agg([lit(1i64).sum().alias("one"), col("x").max()]), "one,x\n1,7");
+    check(KX, |t| t.agg([col("x").sum().name().keep()]), "x\n28");
+    check(KX, |t| t.group_by("k").agg([col("x").median()]).filter(col("x").gt(lit(3.2))), "k,x\nb,3.5\n,5.5");
+}
+
+/// A whole level of the tree of combinations may have no rows.
+#[test]
+fn first_and_last_of_partitions_without_rows() {
+    let input = df!("x" => (0..40i64).collect::<Vec<_>>()).unwrap();
+    let late = DFrame::from_polars(input.clone(), 40).filter(col("x").gt(lit(38)));
+    assert_eq!(late.first().compute().unwrap(), df!("x" => [39i64]).unwrap());
+    let early = DFrame::from_polars(input, 40).filter(col("x").lt(lit(1)));
+    assert_eq!(early.last().compute().unwrap(), df!("x" => [0i64]).unwrap());
+}
+
 /// Many groups, split over several partitions, against polars on the whole.
 #[test]
 fn many_groups_are_split() {

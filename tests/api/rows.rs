@@ -1,6 +1,6 @@
 //! Operations that work row by row, and those that move partitions about.
 
-use super::check::{check, check_in_order, executors, table};
+use super::check::{check, check_frame, check_in_order, executors, table};
 use partita::prelude::*;
 
 const ABC: &str = "a,b,c
@@ -31,13 +31,30 @@ fn rows() {
     check_in_order(ABC, |t| t.select([all().as_expr()]).select(["a"]).filter(col("a").eq(lit(1))), "a\n1");
 }
 
+/// Rewrites must not change what comes out.
+#[test]
+fn rewrites_keep_rows_and_columns() {
+    check_in_order(
+        ABC,
+        |t| t.with_columns([(col("c") * lit(2.0)).alias("a")]).select(["a", "b"]).filter(col("b").eq(lit("y"))),
+        "a,b\n,y\n7.0,y",
+    );
+    check_in_order(ABC, |t| t.drop(["b"]).with_columns([(col("a") * lit(2)).name().keep()]).select(["a"]), "a\n2\n4\n6\n8\n10\n12");
+    check(ABC, |t| t.select([col("a"), lit(1i64).alias("one")]).agg([col("one").sum()]), "one\n6");
+    let text = df!("s" => ["1", "n/a", "30"]).unwrap();
+    let numbers = |t: &DFrame| t.filter(col("s").neq(lit("n/a"))).filter(col("s").strict_cast(DataType::Int64).gt(lit(5)));
+    check_frame(&text, numbers, &df!("s" => ["30"]).unwrap(), true);
+    let none = DFrame::from_polars(text, 2).partitions([]);
+    assert_eq!((none.len().unwrap(), none.persist().unwrap().compute().unwrap().height()), (0, 0));
+}
+
 #[test]
 fn partitions() {
     for n in [1, 2, 3, 4, 6, 7, 11] {
         check_in_order(ABC, |t| t.select(["a"]).repartition(n), "a\n1\n2\n3\n4\n5\n6");
         check_in_order(ABC, |t| t.repartition(n).filter(col("a").gt(lit(5))).select(["a"]), "a\n6");
     }
-    check_in_order(ABC, |t| t.map_partitions(|p| Ok(p.select(["a"])?)), "a\n1\n2\n3\n4\n5\n6");
+    check_in_order(ABC, |t| t.map_partitions(|p| p.select(["a"])), "a\n1\n2\n3\n4\n5\n6");
     let frame = DFrame::from_polars(table(ABC), 3);
     assert_eq!(frame.npartitions().unwrap(), 3);
     assert_eq!(frame.repartition(7).npartitions().unwrap(), 7);

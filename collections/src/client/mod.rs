@@ -1,5 +1,6 @@
 //! The client: what runs frames. Without one, the first computation starts the local engine on all cores.
 
+mod allocator;
 mod pool;
 mod progress;
 pub(crate) mod run;
@@ -172,7 +173,10 @@ impl ClientBuilder {
     fn start(self) -> Result<Client, Failure> {
         let memory_limit = match self.memory_limit {
             None => memory_of_machine(),
-            Some(Ok(bytes)) => bytes,
+            Some(Ok(bytes)) => {
+                allocator::give_back_large_blocks();
+                bytes
+            }
             Some(Err(text)) => {
                 let what = format!("memory_limit: {text:?} is no size");
                 return Err(Failure::new(Code::InvalidOption, what).help("write .memory_limit(\"4GiB\"), \"500MB\" or a number of bytes"));

@@ -35,7 +35,8 @@ impl DFrame {
     /// let frame = DFrame::from_polars(df!("x" => [1, 2])?, 2);
     /// assert_eq!(frame.sum().compute_async().await?, df!("x" => [3])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # })
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

@@ -25,10 +25,11 @@ fn digits(word: u64, length: usize) -> Option<u64> {
     // What stands left of the digits after the shift is zero, like leading zeros.
     let values = (word ^ 0x3030_3030_3030_3030) << (64 - 8 * length);
     let not_digits = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+    // Bytes that are no digits may overflow on the way; their sum is thrown away below.
     // Neighbours join: 8 digits, 4 pairs, 2 fours, one number.
-    let pairs = (values.wrapping_mul(10) + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
-    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
-    let value = (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF;
+    let pairs = values.wrapping_mul(10).wrapping_add(values >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
+    let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xFFFF_FFFF;
     (not_digits == 0).then_some(value)
 }
 

@@ -22,3 +22,5 @@ mod plans;
 mod properties;
 #[path = "api/rows.rs"]
 mod rows;
+#[path = "api/tpch.rs"]
+mod tpch;

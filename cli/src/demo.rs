@@ -11,7 +11,7 @@ use partita::{Code, Error};
 use tpchgen::csv::LineItemCsv;
 use tpchgen::generators::LineItemGenerator;
 
-use crate::exit::{Stop, cancel_on_interrupt, check_interrupted};
+use crate::exit::{Stop, check_interrupted};
 use crate::groupby::peak_rss;
 
 /// Runs the main job on generated data.
@@ -44,7 +44,7 @@ impl Demo {
         );
 
         let client = Client::local()?;
-        cancel_on_interrupt(&client);
+        client.cancel_on_ctrl_c()?;
         let start = Instant::now();
         let pattern = folder.join("lineitem-*.csv");
         let lineitem = DFrame::read_csv(&pattern)?;

@@ -1,7 +1,6 @@
-//! How the program ends, and what an interrupt does.
+//! How the program ends.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use partita::{Client, Code, Error};
 
@@ -45,27 +44,10 @@ pub fn run(outcome: Result<(), Stop>) -> ExitCode {
     }
 }
 
-static ASKED: AtomicBool = AtomicBool::new(false);
-
 /// Fails when Ctrl-C was pressed before there was anything to cancel.
 pub fn check_interrupted() -> Result<(), Error> {
-    match ASKED.load(Ordering::SeqCst) {
+    match Client::interrupted() {
         true => Err(Error::new(Code::Cancelled, "interrupted before the computation started")),
         false => Ok(()),
-    }
-}
-
-/// The first Ctrl-C cancels the computation cleanly, a second one ends the program at once.
-pub fn cancel_on_interrupt(client: &Client) {
-    let client = client.clone();
-    let handler = move || {
-        if ASKED.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-        eprintln!("interrupted: stopping the computation; once more to quit at once");
-        client.cancel_all();
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("note: Ctrl-C will end the program at once ({error})");
     }
 }

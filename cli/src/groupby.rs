@@ -6,7 +6,7 @@ use clap::Args;
 use partita::prelude::*;
 use partita::{Code, Error};
 
-use crate::exit::{Stop, cancel_on_interrupt, check_interrupted};
+use crate::exit::{Stop, check_interrupted};
 use crate::look::{json_rows, print_frame};
 
 /// Aggregates CSV files by keys.
@@ -61,7 +61,7 @@ impl Groupby {
             builder = builder.memory_limit(limit.as_str());
         }
         let client = builder.build()?;
-        cancel_on_interrupt(&client);
+        client.cancel_on_ctrl_c()?;
         let start = std::time::Instant::now();
         let mut options = CsvOptions::new();
         if let Some(blocksize) = &self.blocksize {

@@ -145,7 +145,7 @@ fn run_steps(
                 &*decoded
             }
         };
-        let result = operator.run(&ctx, &gathered)?;
+        let result = operator.run(&ctx, &gathered).map_err(|failure| failure.origin(step.op.origin.as_deref()))?;
         // A result that no step reads is let go at once, unless it is the kernel's own.
         let read = last_use[at] != usize::MAX || at + 1 == steps.len();
         results.push(read.then_some(result));

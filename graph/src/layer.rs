@@ -65,6 +65,13 @@ impl Layer {
 
     /// The same layer with the user's line.
     pub fn origin(mut self, origin: Option<Origin>) -> Self {
+        // Each step keeps the line for itself: a fused kernel has steps of several lines.
+        let shared = origin.clone().map(Arc::new);
+        for step in &mut Arc::make_mut(&mut self.kernel).steps {
+            if step.op.origin.is_none() {
+                step.op.origin.clone_from(&shared);
+            }
+        }
         self.origin = origin;
         self
     }

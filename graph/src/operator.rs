@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Chunk, Code, Failure, Key};
+use crate::{Chunk, Code, Failure, Key, Origin};
 
 /// A small piece of data that belongs to one task of a layer: a byte range, an offset, a chunk of the user's own.
 #[derive(Clone, Debug)]
@@ -102,6 +102,8 @@ pub struct OpRef {
     pub portable: bool,
     /// One line for plans, for example `filter dep_delay > 15`.
     pub label: Arc<str>,
+    /// The user's line that asked for it; kept when layers are fused, and no part of any identity.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl OpRef {
@@ -109,7 +111,7 @@ impl OpRef {
     pub fn new<O: NamedOperator>(operator: O, label: impl Into<Arc<str>>) -> Self {
         let body = postcard::to_stdvec(&operator).expect("an operator is plain data");
         let payload = Payload { name: O::NAME.into(), body: body.into() };
-        Self { payload, operator: Some(Arc::new(operator)), portable: true, label: label.into() }
+        Self { payload, operator: Some(Arc::new(operator)), portable: true, label: label.into(), origin: None }
     }
 
     /// A closure. `token` stands for its identity: two closures with one token are the same work.
@@ -118,7 +120,7 @@ impl OpRef {
         F: Fn(&TaskContext<'_>, &[Chunk]) -> Result<Chunk, Failure> + Send + Sync + 'static,
     {
         let payload = Payload { name: name.into(), body: token.to_le_bytes().to_vec().into() };
-        Self { payload, operator: Some(Arc::new(Closure(function))), portable: false, label: name.into() }
+        Self { payload, operator: Some(Arc::new(Closure(function))), portable: false, label: name.into(), origin: None }
     }
 }
 

@@ -123,6 +123,17 @@ fn ragged_rows_and_broken_text() {
     assert_eq!(lossy.column("b").unwrap().str().unwrap().get(1), Some("caf\u{fffd}"));
 }
 
+/// Fused steps share a task, and still each failure names its own line.
+#[test]
+fn a_failure_in_a_fused_step_names_the_line_of_that_step() {
+    let (_folder, path) = file("fused.csv", "k,v\na,1\nb,2\n");
+    let frame = DFrame::read_csv(&path).unwrap();
+    let line = line!() + 1;
+    let broken = frame.with_column((col("v") + lit(1)).alias("w")).cast([("k", DataType::Int64)]).select(["k", "w"]);
+    let text = failure(&broken, Code::TypeMismatch);
+    assert!(text.contains(&format!("bad_input.rs:{line}:")) && text.contains("in .cast(…)"), "{text}");
+}
+
 #[test]
 fn a_user_function_that_fails_or_panics() {
     let frame = DFrame::from_polars(df!("x" => [1, 2]).unwrap(), 2);

@@ -1,6 +1,7 @@
 //! The client: what runs frames. Without one, the first computation starts the local engine on all cores.
 
 mod allocator;
+mod interrupt;
 mod pool;
 mod progress;
 pub(crate) mod run;

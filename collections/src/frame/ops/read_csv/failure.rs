@@ -86,15 +86,12 @@ fn describe_input(kind: &ErrorKind, file: &str) -> Failure {
             let failure = Failure::new(Code::NoSuchFile, format!("`{file}` does not exist"));
             match similar {
                 Some(name) => failure.detail("did you mean", format!("`{name}`?")),
-                None => {
-                    failure.detail("working directory", std::env::current_dir().map_or_else(|e| e.to_string(), |d| d.display().to_string()))
-                }
+                None => from_here(failure, file),
             }
         }
         ErrorKind::IsDirectory => Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not a file"))
             .help(format!("name the files in it: {:?}", format!("{}/*.csv", file.trim_end_matches('/')))),
-        ErrorKind::NoMatch => Failure::new(Code::NoMatch, format!("no file matches `{file}`"))
-            .detail("working directory", std::env::current_dir().map_or_else(|e| e.to_string(), |d| d.display().to_string())),
+        ErrorKind::NoMatch => from_here(Failure::new(Code::NoMatch, format!("no file matches `{file}`")), file),
         ErrorKind::Unreadable { answer } => Failure::new(Code::Unreadable, format!("`{file}` cannot be read")).detail("storage", answer),
         ErrorKind::EmptyInput => Failure::new(Code::EmptyInput, format!("`{file}` holds no header and no data")),
         ErrorKind::DuplicateColumn => Failure::new(Code::DuplicateColumn, format!("the header of `{file}` names a column twice"))
@@ -109,6 +106,14 @@ fn describe_input(kind: &ErrorKind, file: &str) -> Failure {
             Failure::new(Code::Corrupt, format!("`{file}` could not be decompressed")).detail("decompressor", answer)
         }
         other => Failure::internal(format!("{other:?} in {file}")),
+    }
+}
+
+/// Where relative paths start.
+fn from_here(failure: Failure, file: &str) -> Failure {
+    match std::env::current_dir() {
+        Ok(folder) if !file.contains("://") && !file.starts_with('/') => failure.detail("working directory", folder.display().to_string()),
+        _ => failure,
     }
 }
 

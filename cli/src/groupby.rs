@@ -78,8 +78,10 @@ impl Groupby {
         if !self.json {
             return print_frame(&computed.frame, false);
         }
+        // Before the rows become JSON, which takes more than the rows.
+        let peak = peak_rss();
         let report = serde_json::json!({
-            "rows": json_rows(&computed.frame), "seconds": seconds, "peak_rss_bytes": peak_rss(), "notes": computed.notes,
+            "rows": json_rows(&computed.frame), "seconds": seconds, "peak_rss_bytes": peak, "notes": computed.notes,
             "spilled_bytes": client.spilled_bytes(),
         });
         writeln!(std::io::stdout(), "{report}")?;

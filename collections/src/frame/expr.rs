@@ -273,7 +273,15 @@ pub(crate) fn show(exprs: &[Expr]) -> String {
     exprs.iter().map(show_one).collect::<Vec<_>>().join(", ")
 }
 
-/// One expression as plans show it: without polars' brackets around columns.
+/// One expression as plans show it: a column by its bare name, text in single quotes.
 pub(crate) fn show_one(expr: &Expr) -> String {
-    format!("{expr:?}").replace("col(\"", "").replace("\")", "").replace('"', "'")
+    let text = format!("{expr:?}");
+    let mut pieces = text.split("col(\"");
+    let mut shown = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let (name, rest) = piece.split_once("\")").unwrap_or((piece, ""));
+        shown.push_str(name);
+        shown.push_str(rest);
+    }
+    shown.replace('"', "'")
 }

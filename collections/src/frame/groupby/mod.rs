@@ -67,15 +67,18 @@ macro_rules! shortcuts {
     };
 }
 
-fn is_number(dtype: &DataType) -> bool {
+/// Types that are added up.
+pub(crate) fn is_number(dtype: &DataType) -> bool {
     dtype.is_primitive_numeric() || *dtype == DataType::Boolean
 }
 
-fn is_boolean(dtype: &DataType) -> bool {
+/// Truth values.
+pub(crate) fn is_boolean(dtype: &DataType) -> bool {
     *dtype == DataType::Boolean
 }
 
-fn is_any(_: &DataType) -> bool {
+/// All types.
+pub(crate) fn is_any(_: &DataType) -> bool {
     true
 }
 

@@ -4,7 +4,7 @@ use polars::prelude::*;
 use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 
 use crate::frame::expr::check_columns;
-use crate::frame::groupby::step_without_keys;
+use crate::frame::groupby::{is_any, is_boolean, is_number, step_without_keys};
 use crate::frame::{DFrame, IntoExprs};
 
 macro_rules! reductions {
@@ -17,18 +17,6 @@ macro_rules! reductions {
             })*
         }
     };
-}
-
-fn is_number(dtype: &DataType) -> bool {
-    dtype.is_primitive_numeric() || *dtype == DataType::Boolean
-}
-
-fn is_boolean(dtype: &DataType) -> bool {
-    *dtype == DataType::Boolean
-}
-
-fn is_any(_: &DataType) -> bool {
-    true
 }
 
 reductions! {

@@ -131,7 +131,7 @@ impl Executor for Serial {
     fn submit(&self, graph: Graph) -> Result<Run, Failure> {
         graph.validate()?;
         let (result, notes) = self.run(&graph);
-        Ok(Arc::new(Ended { result, notes, cancelled: AtomicBool::new(false) }))
+        Ok(Arc::new(Ended::new(result, notes, Progress::default())))
     }
 
     fn threads(&self) -> usize {
@@ -139,11 +139,19 @@ impl Executor for Serial {
     }
 }
 
-/// A run that ended before its handle was given out.
-struct Ended {
+/// A run that ended before its handle was given out: for executors that do all the work in `submit`.
+pub struct Ended {
     result: Result<Vec<Chunk>, Failure>,
     notes: Vec<String>,
+    progress: Progress,
     cancelled: AtomicBool,
+}
+
+impl Ended {
+    /// A run with this outcome, these remarks, and how far it came.
+    pub fn new(result: Result<Vec<Chunk>, Failure>, notes: Vec<String>, progress: Progress) -> Self {
+        Self { result, notes, progress, cancelled: AtomicBool::new(false) }
+    }
 }
 
 impl Running for Ended {
@@ -168,7 +176,7 @@ impl Running for Ended {
     }
 
     fn progress(&self) -> Progress {
-        Progress::default()
+        self.progress.clone()
     }
 
     fn cancel(&self) {

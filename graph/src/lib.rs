@@ -37,7 +37,7 @@ mod wiring;
 
 pub use chunk::{Buffer, Chunk, Encoded, Parts, Plain, Value};
 pub use error::{Code, DataPlace, Facts, Failure, Origin, TaskPlace};
-pub use executor::{Executor, Progress, Run, Running, Serial, pick};
+pub use executor::{Ended, Executor, Progress, Run, Running, Serial, pick};
 pub use graph::Graph;
 pub use kernel::{Kernel, Outcome, Source, Step, run_task};
 pub use key::{Key, LayerId};

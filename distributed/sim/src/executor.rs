@@ -2,11 +2,10 @@
 //! A submitted graph runs to its end in virtual time before `submit` returns.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastrand::Rng;
 use partita_core::protocol::RunId;
-use partita_graph::{Chunk, Code, Executor, Failure, Graph, Progress, Registry, Run, Running};
+use partita_graph::{Ended, Executor, Failure, Graph, Progress, Registry, Run};
 
 use crate::cluster::Cluster;
 use crate::faults::Faults;
@@ -87,7 +86,7 @@ impl SimExecutor {
         let state = cluster.runs.remove(&run).expect("looked up above");
         let result = state.outcome.expect("the loop ended");
         cluster.leave(run, false)?;
-        Ok(Ended { result, notes: state.notes, progress, cancelled: AtomicBool::new(false) })
+        Ok(Ended::new(result, state.notes, progress))
     }
 }
 
@@ -103,47 +102,5 @@ impl Executor for SimExecutor {
 
     fn threads(&self) -> usize {
         (self.workers * self.threads) as usize
-    }
-}
-
-/// A run that ended before its handle was given out.
-struct Ended {
-    result: Result<Vec<Chunk>, Failure>,
-    notes: Vec<String>,
-    progress: Progress,
-    cancelled: AtomicBool,
-}
-
-impl Running for Ended {
-    fn wait(&self) -> Result<Vec<Chunk>, Failure> {
-        match self.cancelled.load(Ordering::Relaxed) {
-            true => Err(Failure::new(Code::Cancelled, "the computation was cancelled")),
-            false => self.result.clone(),
-        }
-    }
-
-    fn wait_stored(&self) -> Result<(), Failure> {
-        self.wait().map(drop)
-    }
-
-    fn on_end(&self, callback: Box<dyn FnOnce() + Send>) {
-        callback();
-    }
-
-    fn result(&self, index: usize) -> Result<Chunk, Failure> {
-        let chunks = self.wait()?;
-        chunks.get(index).cloned().ok_or_else(|| Failure::internal(format!("there is no result {index}")))
-    }
-
-    fn progress(&self) -> Progress {
-        self.progress.clone()
-    }
-
-    fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
     }
 }

@@ -111,9 +111,9 @@ fn bytes(text: &str) -> u64 {
 
 fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
     match words {
-        ["join", worker, threads] => SchedulerEvent::Joined { worker: worker_id(worker), threads: threads.parse().unwrap() },
+        ["join", worker, threads] => SchedulerEvent::Joined { worker: worker_id(worker), about: About::plain(worker, threads.parse().unwrap()) },
         ["gone", worker, reason] => {
-            let reason = if *reason == "died" { Gone::Died } else { Gone::Retired };
+            let reason = if *reason == "died" { Gone::died() } else { Gone::Retired };
             SchedulerEvent::WorkerGone { worker: worker_id(worker), reason }
         }
         ["submit", run, wanted @ ..] => SchedulerEvent::Submit { run: run_id(run), graph: Arc::new(names.graph(wanted)) },
@@ -208,7 +208,10 @@ fn show_worker_action(names: &Names, action: &WorkerAction) -> String {
         WorkerAction::Send(message) => format!("say {}", show_to_scheduler(names, message)),
         WorkerAction::Execute(task) => format!("execute {} try {}", names.name(task.key), task.attempt),
         WorkerAction::Interrupt(key, attempt) => format!("interrupt {} try {attempt}", names.name(*key)),
-        WorkerAction::Fetch { from, key, part } => format!("fetch {} from w{}", piece(key, part), from.0),
+        WorkerAction::Fetch { from, pieces } => {
+            let pieces: Vec<String> = pieces.iter().map(|(key, part)| piece(key, part)).collect();
+            format!("fetch {} from w{}", pieces.join(" "), from.0)
+        }
         WorkerAction::Spill(key) => format!("spill {}", names.name(*key)),
         WorkerAction::Load(key) => format!("load {}", names.name(*key)),
         WorkerAction::Drop(key) => format!("drop {}", names.name(*key)),

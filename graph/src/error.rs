@@ -81,6 +81,34 @@ codes! {
         "The graph names an operator that this program does not contain. Start the worker from the program that defines it.";
     ClosureOnCluster = 209, "a closure cannot be sent to other processes",
         "Closures run in this process only. Make it a named function with `#[task]`.";
+    TaskTimeout = 210, "a task ran longer than it may",
+        "The task has a time limit and passed it. Its operator was told to stop; its thread is free again when it does. Raise the limit, or make the tasks smaller.";
+    Unreachable = 211, "an address does not answer",
+        "Nothing accepts connections there, or a firewall is in between. Check host and port, and that `partita scheduler` runs.";
+    WrongProtocol = 212, "the other side does not speak partita's protocol",
+        "Something listens at the address, but it is no partita scheduler or worker, or one side encrypts and the other does not. The scheduler's control port is 8786 by default; 8787 is for HTTP.";
+    VersionMismatch = 213, "two programs do not fit together",
+        "The protocol has its own number, and both sides must speak the same one; a worker must also contain every operator that its scheduler gives it. Start both from the same release, or workers from the program that defines the operators.";
+    NotTrusted = 214, "a certificate or token was refused",
+        "The certificate has expired, comes from another cluster, or is for another role; or the join token is wrong or used up. Ask the scheduler for a new token, or use its scheduler file.";
+    DuplicateName = 215, "a name is taken",
+        "Names of connected workers are unique, so that restrictions and messages mean one of them. Choose another, or leave it out to have one made.";
+    PortTaken = 216, "an address cannot be listened on",
+        "Another program uses the port, or the host is not one of this machine's. Choose another port, or 0 for any that is free.";
+    TooLarge = 217, "a message is larger than is accepted",
+        "Every decoder has limits, so that no peer can make another run out of memory. The message names the limit.";
+    NotEncodable = 218, "a value cannot be sent to another process",
+        "The value has no form as bytes, so it can be neither sent nor spilled. Keep it inside one task, or give its type a codec.";
+    UnknownSetting = 219, "a setting does not exist",
+        "Settings are read from flags, the environment, the project's file and the user's file; `partita config list` shows all of them.";
+    MissingOnWorkers = 220, "a file is not on every worker",
+        "Workers read files themselves, so a path must exist wherever tasks run. Use storage that all of them see, for example s3://, or start workers on the host that has the file.";
+    Disconnected = 221, "the scheduler is gone",
+        "The connection broke and was not restored in time. Results that were on the cluster are lost with it; submit again once the scheduler runs.";
+    Insecure = 222, "an unencrypted connection was refused",
+        "Off this host, connections are encrypted and both sides prove who they are. Plain connections need `--insecure`, and off loopback a second confirmation.";
+    WorkerStart = 223, "a worker could not be started",
+        "The process ended before it had joined the scheduler. The message carries what it said last.";
     UserFunction = 301, "a user's function returned an error",
         "The function ran and returned an error; the cause is the function's own.";
     WrongInference = 302, "a column's type was guessed wrong",

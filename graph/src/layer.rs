@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Arg, Kernel, LayerId, OpRef, Origin, Source, Wiring};
+use crate::{Annotations, Arg, Kernel, LayerId, OpRef, Origin, Source, Wiring};
 
 /// One input of a layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Edge {
 /// One kernel × n tasks × wiring. The body is shared by all tasks; what differs is one small entry a task.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// Hash of everything below but the name and the origin.
+    /// Hash of the length, the kernel, the arguments and the edges.
     pub id: LayerId,
     /// For people: plans, progress, the dashboard.
     pub name: Arc<str>,
@@ -34,13 +34,15 @@ pub struct Layer {
     pub origin: Option<Origin>,
     /// Made by an earlier run and kept: the optimizer leaves the layer as it is.
     pub fixed: bool,
+    /// Wishes for where and how its tasks run.
+    pub annotations: Option<Arc<Annotations>>,
 }
 
 impl Layer {
     /// A layer, with its id computed.
     pub fn new(name: impl Into<Arc<str>>, len: u32, kernel: Kernel, args: Vec<Arc<[Arg]>>, edges: Vec<Edge>) -> Self {
         let id = identity(len, &kernel, &args, &edges);
-        Self { id, name: name.into(), len, kernel: Arc::new(kernel), args, edges, origin: None, fixed: false }
+        Self { id, name: name.into(), len, kernel: Arc::new(kernel), args, edges, origin: None, fixed: false, annotations: None }
     }
 
     /// A layer of one operator without arguments.

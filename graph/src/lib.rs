@@ -21,6 +21,7 @@
 //! ```
 #![warn(missing_docs)]
 
+mod annotations;
 mod chunk;
 mod error;
 mod executor;
@@ -35,6 +36,7 @@ mod registry;
 mod visualize;
 mod wiring;
 
+pub use annotations::{Annotations, Milli};
 pub use chunk::{Buffer, Chunk, Encoded, Parts, Plain, Value};
 pub use error::{Code, DataPlace, Facts, Failure, Origin, TaskPlace};
 pub use executor::{Ended, Executor, Progress, Run, Running, Serial, pick};

@@ -81,7 +81,7 @@ fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
     let mut running = VecDeque::new();
     let mut ran = 0;
     let id = WorkerId(1);
-    scheduler.handle(0, SchedulerEvent::Joined { worker: id, threads }, &mut said);
+    scheduler.handle(0, SchedulerEvent::Joined { worker: id, about: About::plain("w", threads) }, &mut said);
     scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), graph: Arc::new(graph) }, &mut said);
     loop {
         for action in said.drain(..) {

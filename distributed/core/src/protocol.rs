@@ -4,26 +4,58 @@
 //! are [`ToWorker`] and [`ToScheduler`]; a shell may delay, double or lose them together with the worker, but delivers the
 //! messages of one sender to one receiver in order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partita_graph::{Failure, Graph, Key, Layer};
+use partita_graph::{Failure, Graph, Key, Layer, Milli};
+use serde::{Deserialize, Serialize};
 
 /// Microseconds since the shell started. Only differences have a meaning.
 pub type Tick = u64;
 
 /// A worker as the scheduler numbers it. A number is never used for a second process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct WorkerId(pub u32);
 
 /// One submitted graph and the interest in its results.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RunId(pub u64);
+
+/// Somebody who submits graphs. A number is never used for a second client. Number 0 is the process that the machine runs
+/// in, and whatever is published: it never goes away.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct ClientId(pub u64);
+
+/// A chunk, or one part of it.
+pub type Piece = (Key, Option<u32>);
+
+/// What is known of a worker when it joins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Unique among the connected workers; restrictions name it.
+    pub name: String,
+    /// The host it runs on: restrictions may name it, and copies from the same host are preferred.
+    pub host: String,
+    /// How many tasks it runs at a time.
+    pub threads: u32,
+    /// Bytes of memory that it may use; 0 for no limit.
+    pub memory_limit: u64,
+    /// What it offers, in thousandths.
+    pub resources: BTreeMap<String, Milli>,
+}
+
+impl About {
+    /// A worker of so many threads without a limit, called `name`, on a host of the same name.
+    pub fn plain(name: &str, threads: u32) -> Self {
+        Self { name: name.into(), host: name.into(), threads, memory_limit: 0, resources: BTreeMap::new() }
+    }
+}
 
 /// Which try of a task, from 1. A message that carries an old attempt is dropped at the door.
 pub type Attempt = u32;
 
 /// One chunk that a task reads.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Input {
     /// The chunk.
     pub key: Key,
@@ -50,6 +82,17 @@ pub struct Assignment {
     pub priority: u64,
     /// Expected bytes of the result, learned from the layer's finished tasks.
     pub expected: u64,
+    /// A run waits for the chunk as a result: when it is small, its bytes travel with the answer.
+    pub inline: bool,
+    /// The try is stopped and fails after so many microseconds.
+    pub timeout: Option<u64>,
+}
+
+impl Assignment {
+    /// An assignment of a first try without wishes.
+    pub fn new(key: Key, layer: Arc<Layer>, inputs: Vec<Vec<Input>>) -> Self {
+        Self { key, attempt: 1, layer, inputs, priority: 0, expected: 0, inline: false, timeout: None }
+    }
 }
 
 /// From the scheduler to one worker.
@@ -61,6 +104,19 @@ pub enum ToWorker {
     Free(Vec<Key>),
     /// The result of this try is no longer wanted: do not start it, tell it to stop if it runs.
     Abandon(Key, Attempt),
+    /// Another worker could take this try: give it back with `Retracted` unless it has started; then say `Kept`.
+    Retract(Key, Attempt),
+    /// Fetch a copy of a chunk and keep it. Answer with `Replicated` or `AcquireFailed`.
+    Acquire {
+        /// The chunk.
+        key: Key,
+        /// Its size in bytes.
+        nbytes: u64,
+        /// Who has it.
+        holders: Vec<WorkerId>,
+    },
+    /// A peer is gone: what was asked of it will never come.
+    PeerGone(WorkerId),
 }
 
 /// From a worker to the scheduler.
@@ -78,6 +134,8 @@ pub enum ToScheduler {
         micros: u64,
         /// Remarks for the user.
         notes: Vec<String>,
+        /// The encoded value, when the assignment asked for it and it is small.
+        value: Option<Arc<[u8]>>,
     },
     /// The task ran and failed.
     Failed {
@@ -109,6 +167,17 @@ pub enum ToScheduler {
     },
     /// A chunk was fetched from a peer and is kept here too.
     Replicated(Key),
+    /// The try was not started and is forgotten here: the answer to `Retract`, or said unasked by a worker that paused.
+    Retracted(Key, Attempt),
+    /// The answer to `Retract` when the try has started, has ended or was never here.
+    Kept(Key, Attempt),
+    /// The answer to `Acquire` when no holder could be reached.
+    AcquireFailed {
+        /// The chunk.
+        key: Key,
+        /// Who was asked in vain.
+        asked: Vec<WorkerId>,
+    },
     /// A chunk that was stored here can no longer be read (its spill file is gone or damaged).
     Lost(Key),
     /// What the worker holds, for people and for placement.
@@ -119,16 +188,32 @@ pub enum ToScheduler {
         spilled: u64,
         /// True while it starts nothing because memory is full.
         paused: bool,
+        /// Resident memory of the process in bytes, 0 when it was not measured.
+        rss: u64,
     },
 }
 
 /// Why a worker is gone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Gone {
-    /// It died: tasks that were executing are suspects.
-    Died,
+    /// Its process died: tasks that were executing are suspects.
+    Died {
+        /// What was executing, when somebody saw it; otherwise it is inferred from what the worker was given.
+        executing: Option<Vec<(Key, Attempt)>>,
+        /// How it died, for people: a signal, a memory limit that was passed. May be empty.
+        why: String,
+    },
     /// It left on request: nobody is blamed.
     Retired,
+    /// It could not be reached for too long: nobody is blamed.
+    Unreachable,
+}
+
+impl Gone {
+    /// A death that nobody saw.
+    pub fn died() -> Self {
+        Self::Died { executing: None, why: String::new() }
+    }
 }
 
 /// What can happen to the scheduler.
@@ -138,9 +223,15 @@ pub enum SchedulerEvent {
     Joined {
         /// Its number, new.
         worker: WorkerId,
-        /// How many tasks it runs at a time.
-        threads: u32,
+        /// What it is and offers.
+        about: About,
     },
+    /// Messages to and from the worker are held up. It keeps what it has and goes on; nothing new is given to it.
+    LinkLost(WorkerId),
+    /// The messages flow again, none was lost.
+    LinkBack(WorkerId),
+    /// Move what only this worker has to others, give it nothing more, and say `Retired` when it may go.
+    Retire(WorkerId),
     /// A worker is gone; nothing from it will be heard any more, and what is still heard is stale.
     WorkerGone {
         /// Which.
@@ -152,6 +243,8 @@ pub enum SchedulerEvent {
     Submit {
         /// A new number, chosen by the shell.
         run: RunId,
+        /// Who wants it.
+        client: ClientId,
         /// Already validated and optimized.
         graph: Arc<Graph>,
     },
@@ -159,6 +252,23 @@ pub enum SchedulerEvent {
     Cancel(RunId),
     /// Its results are no longer wanted.
     Release(RunId),
+    /// A client cannot be heard. After the grace period its runs are released.
+    ClientLost(ClientId),
+    /// It is back; nothing was lost.
+    ClientBack(ClientId),
+    /// It said goodbye: its runs are released now.
+    ClientGone(ClientId),
+    /// All runs end as cancelled, of whatever client, and everything is forgotten but the workers.
+    Restart,
+    /// Keep at least so many copies of these chunks while they are wanted.
+    Replicate {
+        /// The chunks.
+        keys: Vec<Key>,
+        /// Copies in all.
+        copies: u32,
+    },
+    /// Move stored chunks from full workers to empty ones.
+    Rebalance,
     /// A worker says something.
     Said(WorkerId, ToScheduler),
     /// Time passed; sent about ten times a second while anything waits.
@@ -174,6 +284,21 @@ pub enum SchedulerAction {
     RunDone(RunId),
     /// The run failed; it holds no chunk any more. Its failure is remembered until it is released.
     RunFailed(RunId, Failure),
+    /// The value of a wanted key, said before the `RunDone` that counts it, when it is small.
+    Value {
+        /// Whose result it is.
+        run: RunId,
+        /// The key.
+        key: Key,
+        /// As the worker encoded it.
+        value: Arc<[u8]>,
+    },
+    /// The worker holds nothing that others do not have, and runs nothing: it may go.
+    Retired(WorkerId),
+    /// The worker cannot go, and serves again.
+    CannotRetire(WorkerId, String),
+    /// The grace period of a lost client is over, and its runs are released.
+    ClientForgotten(ClientId),
     /// A remark for the user of the run, each text once for a run.
     Note(RunId, String),
     /// The peer broke the protocol; close the connection and report it as gone.
@@ -199,6 +324,8 @@ pub enum WorkerEvent {
         micros: u64,
         /// Remarks for the user.
         notes: Vec<String>,
+        /// The encoded value, when the assignment asked for it and it is small.
+        value: Option<Arc<[u8]>>,
     },
     /// An operator failed.
     RunFailed {
@@ -226,6 +353,13 @@ pub enum WorkerEvent {
         part: Option<u32>,
         /// Who was asked.
         from: WorkerId,
+    },
+    /// A peer serves too many others at the moment: these pieces did not come, and may be asked for again a little later.
+    FetchBusy {
+        /// Who was asked.
+        from: WorkerId,
+        /// What did not come.
+        pieces: Vec<Piece>,
     },
     /// A chunk is on disk and out of memory.
     Spilled {
@@ -256,6 +390,8 @@ pub enum WorkerEvent {
         /// Resident set size in bytes.
         rss: u64,
     },
+    /// Time passed; sent about ten times a second while anything waits.
+    Tick,
 }
 
 /// What a worker wants done.
@@ -267,15 +403,16 @@ pub enum WorkerAction {
     Execute(Arc<Assignment>),
     /// Tell the running operator of this try that nobody wants its result. It still answers.
     Interrupt(Key, Attempt),
-    /// Fetch from a peer. Answer with `Fetched` or `FetchFailed`.
+    /// Fetch from a peer, all in one request. Answer each piece with `Fetched` or `FetchFailed`, or what is left with
+    /// `FetchBusy`.
     Fetch {
         /// Whom to ask.
         from: WorkerId,
-        /// The chunk.
-        key: Key,
-        /// The part.
-        part: Option<u32>,
+        /// What.
+        pieces: Vec<Piece>,
     },
+    /// A peer is gone: end what is under way with it as failed.
+    DropPeer(WorkerId),
     /// Write the chunk to disk and drop it from memory. Answer with `Spilled` or `SpillFailed`.
     Spill(Key),
     /// Bring a spilled chunk back. Answer with `Loaded` or `LoadFailed`.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Instant;
 
-use partita_core::protocol::{Assignment, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerAction, WorkerEvent, WorkerId};
+use partita_core::protocol::{About, Assignment, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerAction, WorkerEvent, WorkerId};
 use partita_core::scheduler::{self, Scheduler};
 use partita_core::worker::{self, Worker};
 use partita_graph::{Failure, Registry};
@@ -105,7 +105,7 @@ impl Engine {
             after: After::default(),
             broken: None,
         };
-        core.scheduler.handle(0, SchedulerEvent::Joined { worker: HERE, threads: threads as u32 }, &mut core.said);
+        core.scheduler.handle(0, SchedulerEvent::Joined { worker: HERE, about: About::plain("local", threads as u32) }, &mut core.said);
         Arc::new(Self {
             core: Mutex::new(core),
             busy: AtomicBool::new(false),
@@ -324,6 +324,10 @@ impl Engine {
             SchedulerAction::RunDone(run) => core.after.ends.push((run, Ok(()))),
             SchedulerAction::RunFailed(run, failure) => core.after.ends.push((run, Err(failure))),
             SchedulerAction::Note(run, text) => core.after.notes.push((Some(run), text)),
+            SchedulerAction::Value { .. }
+            | SchedulerAction::Retired(_)
+            | SchedulerAction::CannotRetire(..)
+            | SchedulerAction::ClientForgotten(_) => {}
             SchedulerAction::Disconnect(_, why) => panic!("the worker of this process broke the protocol: {why}"),
         }
     }
@@ -337,7 +341,8 @@ impl Engine {
                 core.after.loops += self.slots.push(&mut core.execute, false);
                 core.after.interrupted.extend(self.slots.interrupt(key, attempt));
             }
-            WorkerAction::Fetch { key, .. } => panic!("the only worker was told to fetch {key} from another"),
+            WorkerAction::Fetch { pieces, .. } => panic!("the only worker was told to fetch {pieces:?} from another"),
+            WorkerAction::DropPeer(_) => {}
             WorkerAction::Spill(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Spill(key))),
             WorkerAction::Load(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Load(key))),
             WorkerAction::Drop(key) => core.after.garbage.extend(self.store.remove(key)),

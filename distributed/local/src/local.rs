@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use partita_core::protocol::SchedulerEvent;
+use partita_core::protocol::{ClientId, SchedulerEvent};
 use partita_core::{scheduler, worker};
 use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run};
 
@@ -111,7 +111,7 @@ impl Executor for Local {
         let shared = Shared::new(engine.new_run());
         let wanted = graph.wanted.clone();
         engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(shared.id, shared.clone());
-        let submit = SchedulerEvent::Submit { run: shared.id, graph: Arc::new(graph) };
+        let submit = SchedulerEvent::Submit { run: shared.id, client: ClientId::default(), graph: Arc::new(graph) };
         engine.post(Event::Scheduler(submit), Who::Other);
         Ok(Arc::new(LocalRun { engine, shared, wanted, nested }))
     }

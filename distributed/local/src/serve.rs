@@ -136,7 +136,7 @@ fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> Worker
             let nbytes = chunk.nbytes();
             let spillable = engine.options.memory_limit > 0 && spillable(engine, &chunk);
             drop(engine.store.put(key, layer.len, chunk, nbytes));
-            WorkerEvent::Ran { key, attempt, nbytes, spillable, micros: 0, notes }
+            WorkerEvent::Ran { key, attempt, nbytes, spillable, micros: 0, notes, value: None }
         }
         Err(failure) => WorkerEvent::RunFailed { key, attempt, failure },
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastrand::Rng;
-use partita_core::protocol::{
+use partita_core::protocol::{About, ClientId, 
     Assignment, Attempt, Gone, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, ToWorker, WorkerAction, WorkerEvent, WorkerId,
 };
 use partita_core::scheduler::{self, Reason, Scheduler};
@@ -135,7 +135,7 @@ impl Cluster {
             Happening::Submit(run, graph) => {
                 let state = RunState { graph: graph.clone(), outcome: None, left: false, notes: Vec::new() };
                 self.runs.insert(run, state);
-                self.tell_scheduler(SchedulerEvent::Submit { run, graph })
+                self.tell_scheduler(SchedulerEvent::Submit { run, client: ClientId::default(), graph })
             }
             Happening::Leave(run, cancel) => self.leave(run, cancel),
             Happening::Death => self.death(),
@@ -180,7 +180,7 @@ impl Cluster {
             let delay = self.up_to(2 * self.faults.join_every);
             self.after(delay, Happening::Join { repeat });
         }
-        self.tell_scheduler(SchedulerEvent::Joined { worker: id, threads: self.threads })
+        self.tell_scheduler(SchedulerEvent::Joined { worker: id, about: About::plain(&format!("w{}", id.0), self.threads) })
     }
 
     fn death(&mut self) -> Result<(), String> {
@@ -193,7 +193,7 @@ impl Cluster {
         if !ids.is_empty() {
             let victim = ids[self.rng.usize(0..ids.len())];
             let retire = self.faults.retire;
-            let reason = if self.chance(retire) { Gone::Retired } else { Gone::Died };
+            let reason = if self.chance(retire) { Gone::Retired } else { Gone::died() };
             self.remove(victim, reason);
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Cluster {
         if self.nodes.remove(&victim).is_none() {
             return;
         }
-        self.counts.deaths += u64::from(reason == Gone::Died);
+        self.counts.deaths += u64::from(reason != Gone::Retired);
         self.counts.losses += 1;
         let notice = self.up_to(self.faults.notice_within);
         self.after(notice, Happening::Noticed(victim, reason));
@@ -230,6 +230,10 @@ impl Cluster {
                     let state = self.runs.get_mut(&run).ok_or_else(|| format!("a note for run {}, which is not known", run.0))?;
                     state.notes.push(note);
                 }
+                SchedulerAction::Value { .. }
+                | SchedulerAction::Retired(_)
+                | SchedulerAction::CannotRetire(..)
+                | SchedulerAction::ClientForgotten(_) => {}
                 SchedulerAction::Disconnect(worker, why) => return Err(format!("worker {} is disconnected: {why}", worker.0)),
             }
         }
@@ -311,7 +315,12 @@ impl Cluster {
                 let flag = node.running.get(&(key, attempt)).ok_or_else(|| format!("{key:?} is interrupted but does not run"))?;
                 flag.0.store(true, Ordering::Relaxed);
             }
-            WorkerAction::Fetch { from, key, part } => self.after(delay, Happening::Asked { by: worker, from, key, part }),
+            WorkerAction::Fetch { from, pieces } => {
+                for (key, part) in pieces {
+                    self.after(delay, Happening::Asked { by: worker, from, key, part });
+                }
+            }
+            WorkerAction::DropPeer(_) => {}
             WorkerAction::Spill(key) => {
                 if !node.memory.contains_key(&key) || node.is_read(key) || !node.busy.insert(key) {
                     return Err(format!("{key:?} cannot be spilled"));
@@ -359,7 +368,7 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         let (flag, _) = node.running.remove(&(key, attempt)).ok_or_else(|| format!("{key:?} ends but does not run"))?;
         if self.poison.contains(&key) {
-            self.remove(worker, Gone::Died);
+            self.remove(worker, Gone::died());
             return Ok(());
         }
         // An operator that is told to stop may stop, or may be done before it looks.
@@ -369,7 +378,7 @@ impl Cluster {
             Ok(chunk) => {
                 let nbytes = chunk.nbytes();
                 node.memory.insert(key, chunk);
-                return self.answer(worker, WorkerEvent::Ran { key, attempt, nbytes, spillable: true, micros, notes: outcome.notes });
+                return self.answer(worker, WorkerEvent::Ran { key, attempt, nbytes, spillable: true, micros, notes: outcome.notes, value: None });
             }
             Err(failure) => failure,
         };

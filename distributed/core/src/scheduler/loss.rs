@@ -35,8 +35,8 @@ impl Scheduler {
             }
         }
         let doomed: Vec<TaskId> = match reason {
-            Gone::Died => assigned.iter().copied().filter(|task| self.blame(*task)).collect(),
-            Gone::Retired => Vec::new(),
+            Gone::Died { .. } => assigned.iter().copied().filter(|task| self.blame(*task)).collect(),
+            Gone::Retired | Gone::Unreachable => Vec::new(),
         };
         for task in assigned {
             self.stories.tell(self.now, self.key_of(task), Happening::GivenBack { worker });

@@ -13,11 +13,11 @@
 //! neither run nor kept, and a scheduler without runs holds nothing. This file dispatches only.
 //!
 //! ```
-//! use partita_core::protocol::{SchedulerEvent, WorkerId};
+//! use partita_core::protocol::{About, SchedulerEvent, WorkerId};
 //! use partita_core::scheduler::{Config, Scheduler};
 //! let mut scheduler = Scheduler::new(Config::default());
 //! let mut out = Vec::new();
-//! scheduler.handle(0, SchedulerEvent::Joined { worker: WorkerId(1), threads: 2 }, &mut out);
+//! scheduler.handle(0, SchedulerEvent::Joined { worker: WorkerId(1), about: About::plain("one", 2) }, &mut out);
 //! assert!(out.is_empty());
 //! assert_eq!(scheduler.snapshot().workers.len(), 1);
 //! ```
@@ -144,13 +144,14 @@ impl Scheduler {
         self.now = now;
         std::mem::swap(&mut self.out, out);
         match event {
-            SchedulerEvent::Joined { worker, threads } => self.joined(worker, threads),
+            SchedulerEvent::Joined { worker, about } => self.joined(worker, about.threads),
             SchedulerEvent::WorkerGone { worker, reason } => self.worker_gone(worker, reason),
-            SchedulerEvent::Submit { run, graph } => self.submit(run, graph),
+            SchedulerEvent::Submit { run, graph, .. } => self.submit(run, graph),
             SchedulerEvent::Cancel(run) | SchedulerEvent::Release(run) => self.release(run),
             SchedulerEvent::Said(worker, message) if self.workers.contains_key(&worker) => self.said(worker, message),
             // A worker that is gone: whatever it says is stale. Time alone changes nothing here.
             SchedulerEvent::Said(..) | SchedulerEvent::Tick => {}
+            _ => {}
         }
         self.flush_frees();
         self.place();
@@ -159,17 +160,18 @@ impl Scheduler {
 
     fn said(&mut self, worker: WorkerId, message: ToScheduler) {
         match message {
-            ToScheduler::Finished { key, attempt, nbytes, micros, notes } => self.finished(worker, key, attempt, nbytes, micros, notes),
+            ToScheduler::Finished { key, attempt, nbytes, micros, notes, .. } => self.finished(worker, key, attempt, nbytes, micros, notes),
             ToScheduler::Failed { key, attempt, failure } => self.failed(worker, key, attempt, failure),
             ToScheduler::Started { key, attempt } => self.started(worker, key, attempt),
             ToScheduler::MissingInput { key, attempt, input, asked } => self.missing_input(worker, key, attempt, input, &asked),
             ToScheduler::Replicated(key) => self.replicated(worker, key),
             ToScheduler::Lost(key) => self.lost_at(worker, key),
-            ToScheduler::Memory { managed, spilled, paused } => {
+            ToScheduler::Memory { managed, spilled, paused, .. } => {
                 if let Some(record) = self.workers.get_mut(&worker) {
                     (record.managed, record.spilled, record.paused) = (managed, spilled, paused);
                 }
             }
+            ToScheduler::Retracted(..) | ToScheduler::Kept(..) | ToScheduler::AcquireFailed { .. } => {}
         }
     }
 }

@@ -236,7 +236,7 @@ impl Scheduler {
         let (key, attempt, layer) = (slot.key(task.index), record.attempt, Arc::clone(&slot.layer));
         // Before anything of a layer is known, its chunks are taken to be as large as its inputs.
         let expected = slot.expected().unwrap_or(largest);
-        Assignment { key, attempt, layer, inputs, priority: slot.priority(task.index), expected }
+        Assignment { key, attempt, layer, inputs, priority: slot.priority(task.index), expected, inline: !slot.wanting.is_empty(), timeout: None }
     }
 
     /// Whom this worker may ask; nobody when it has the chunk itself.

@@ -63,7 +63,7 @@ impl Worker {
             && !held.doomed
         {
             held.attempt = assignment.attempt;
-            let done = ToScheduler::Finished { key, attempt: assignment.attempt, nbytes: held.size, micros: 0, notes: Vec::new() };
+            let done = ToScheduler::Finished { key, attempt: assignment.attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
             self.out.push(WorkerAction::Send(done));
             return;
         }
@@ -149,7 +149,7 @@ impl Worker {
             need.in_flight = Some(from);
             self.gather.fetching += 1;
             self.memory.reserved += nbytes;
-            self.out.push(WorkerAction::Fetch { from, key: piece.0, part: piece.1 });
+            self.out.push(WorkerAction::Fetch { from, pieces: vec![piece] });
         }
     }
 

@@ -176,7 +176,7 @@ impl Worker {
             }
         }
         let (managed, spilled, paused) = (self.memory.resident, self.memory.spilled, self.memory.paused);
-        self.out.push(WorkerAction::Send(ToScheduler::Memory { managed, spilled, paused }));
+        self.out.push(WorkerAction::Send(ToScheduler::Memory { managed, spilled, paused, rss: 0 }));
     }
 
     pub(super) fn spilled(&mut self, key: Key, disk: u64) {

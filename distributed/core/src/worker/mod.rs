@@ -162,8 +162,9 @@ impl Worker {
             WorkerEvent::Heard(ToWorker::Assign(assignment)) => self.assigned(assignment),
             WorkerEvent::Heard(ToWorker::Free(keys)) => keys.into_iter().for_each(|key| self.free(key)),
             WorkerEvent::Heard(ToWorker::Abandon(key, attempt)) => self.abandon(key, attempt),
-            WorkerEvent::Ran { key, attempt, nbytes, spillable, micros, notes } => {
-                self.ran(key, attempt, nbytes, spillable, micros, notes);
+            WorkerEvent::Heard(ToWorker::Retract(..) | ToWorker::Acquire { .. } | ToWorker::PeerGone(_)) => {}
+            WorkerEvent::Ran { key, attempt, nbytes, spillable, micros, notes, value } => {
+                self.ran(key, attempt, nbytes, spillable, micros, notes, value);
             }
             WorkerEvent::RunFailed { key, attempt, failure } => self.run_failed(key, attempt, failure),
             WorkerEvent::Fetched { key, part, nbytes } => self.fetched(key, part, nbytes),
@@ -173,6 +174,7 @@ impl Worker {
             WorkerEvent::Loaded { key, nbytes } => self.loaded(key, nbytes),
             WorkerEvent::LoadFailed { key } => self.load_failed(key),
             WorkerEvent::Measured { rss } => self.measured(rss),
+            WorkerEvent::FetchBusy { .. } | WorkerEvent::Tick => {}
         }
         self.start();
         self.fetch();

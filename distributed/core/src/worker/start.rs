@@ -41,7 +41,7 @@ impl Worker {
         let attempt = self.remove_task(key).assignment.attempt;
         let held = self.chunks.get_mut(&key).expect("looked up by the caller");
         held.attempt = attempt;
-        let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new() };
+        let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
         self.out.push(WorkerAction::Send(done));
     }
 
@@ -105,7 +105,7 @@ impl Worker {
         self.out.push(WorkerAction::Execute(assignment));
     }
 
-    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, nbytes: u64, spillable: bool, micros: u64, notes: Vec<String>) {
+    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, nbytes: u64, spillable: bool, micros: u64, notes: Vec<String>, value: Option<Arc<[u8]>>) {
         let Some(task) = self.end_executing(key, attempt) else { return };
         if task.abandoned {
             if !self.chunks.contains_key(&key) {
@@ -117,7 +117,7 @@ impl Worker {
                 Some(held) => (held.attempt, held.doomed) = (attempt, false),
                 None => self.hold(key, nbytes, spillable, attempt),
             }
-            self.out.push(WorkerAction::Send(ToScheduler::Finished { key, attempt, nbytes, micros, notes }));
+            self.out.push(WorkerAction::Send(ToScheduler::Finished { key, attempt, nbytes, micros, notes, value }));
             self.made_here(key);
         }
         self.after(task);

@@ -1,0 +1,2 @@
+//! Shows snapshots and stories over HTTP.
+#![warn(missing_docs)]

@@ -1,0 +1,2 @@
+//! Starts workers and watches over them.
+#![warn(missing_docs)]

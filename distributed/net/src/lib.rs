@@ -1,0 +1,2 @@
+//! Sockets for a shell: the machines in separate processes.
+#![warn(missing_docs)]

@@ -1,7 +1,9 @@
 //! Transcripts of the two machines: each file of `tests/machines/` is a script of events, a line `----`, and what the machine
 //! answered to each event. `UPDATE_EXPECT=1 cargo test -p partita-core --test machines` writes the answers anew.
 //!
-//! A script begins with `scheduler` or with `worker <threads> <memory limit>`; `layer` lines describe the graph.
+//! A script begins with `scheduler` or with `worker <threads> <memory limit>`; `layer` lines describe the graph. Time goes on by
+//! a microsecond with each line, and by `wait <micros>` more. After the wiring of a layer may stand `with` and its wishes:
+//! `with priority 2 retries 1 workers a,b or others needs GPU:1 timeout 500`.
 #![expect(clippy::disallowed_methods, reason = "a test reads its transcripts and writes them anew")]
 
 use std::collections::BTreeMap;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use partita_core::protocol::*;
 use partita_core::scheduler::{self, Scheduler};
 use partita_core::worker::{self, Worker};
-use partita_graph::{Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Plain, Wiring};
+use partita_graph::{Annotations, Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Plain, Wiring};
 
 /// Layers by name, and names by layer.
 #[derive(Default)]
@@ -25,7 +27,8 @@ impl Names {
     /// `layer b 2 group 2 of a, every of c`
     fn add(&mut self, words: &[&str]) {
         let (name, len) = (words[0], words[1].parse().unwrap());
-        let text = words[2..].join(" ");
+        let wishes = words.iter().position(|word| *word == "with").unwrap_or(words.len());
+        let text = words[2..wishes].join(" ");
         let edges = text.split(", ").filter(|part| !part.is_empty()).map(|part| {
             let (wiring, of) = part.split_once(" of ").expect("<wiring> of <layer>");
             let wiring = match wiring.split_once(' ') {
@@ -38,7 +41,9 @@ impl Names {
             Edge { layer: self.layers[of].id, wiring }
         });
         let op = OpRef::closure("nothing", self.layers.len() as u64, |_, _| Ok(Chunk::new(Plain(0))));
-        let layer = Layer::single(name, len, op, edges.collect());
+        let mut layer = Layer::single(name, len, op, edges.collect());
+        let wishes = annotations(&words[wishes..]);
+        layer.annotations = (!wishes.is_empty()).then(|| Arc::new(wishes));
         self.layers.insert(name.into(), Arc::new(layer));
         self.order.push(name.into());
     }
@@ -88,6 +93,40 @@ impl Names {
     }
 }
 
+/// `with priority 2 retries 1 workers a,b or others needs GPU:1,SSD:2 timeout 500`
+fn annotations(words: &[&str]) -> Annotations {
+    let number = |label: &str| after(words, label).map(|text| text.parse::<i64>().unwrap());
+    Annotations {
+        priority: number("priority").unwrap_or(0) as i32,
+        retries: number("retries").unwrap_or(0) as u32,
+        workers: after(words, "workers").map(|list| list.split(',').map(String::from).collect()).unwrap_or_default(),
+        allow_other_workers: words.contains(&"others"),
+        resources: after(words, "needs").map(resources).unwrap_or_default(),
+        timeout: number("timeout").map(|micros| micros as u64),
+    }
+}
+
+/// `GPU:1,SSD:2`, in whole units
+fn resources(text: &str) -> BTreeMap<String, u64> {
+    let pairs = text.split(',').map(|pair| pair.split_once(':').expect("resource:units"));
+    pairs.map(|(name, units)| (name.to_string(), units.parse::<u64>().unwrap() * 1000)).collect()
+}
+
+/// `w1 2 host h memory 1000 offers GPU:1`
+fn about(words: &[&str]) -> About {
+    let name = after(words, "name").unwrap_or(words[0]);
+    About {
+        host: after(words, "host").unwrap_or(words[0]).into(),
+        memory_limit: after(words, "memory").map_or(0, bytes),
+        resources: after(words, "offers").map(resources).unwrap_or_default(),
+        ..About::plain(name, words[1].parse().unwrap())
+    }
+}
+
+fn client_id(text: &str) -> ClientId {
+    ClientId(text.trim_start_matches('c').parse().unwrap_or_else(|_| panic!("{text:?} is no client")))
+}
+
 fn worker_id(text: &str) -> WorkerId {
     WorkerId(text.trim_start_matches('w').parse().unwrap_or_else(|_| panic!("{text:?} is no worker")))
 }
@@ -109,34 +148,82 @@ fn bytes(text: &str) -> u64 {
     text.parse().unwrap_or_else(|_| panic!("{text:?} is no number of bytes"))
 }
 
+fn gone(words: &[&str], names: &Names) -> Gone {
+    match words {
+        ["died"] => Gone::died(),
+        ["retired"] => Gone::Retired,
+        ["unreachable"] => Gone::Unreachable,
+        // `gone w1 died of SIGKILL executing a#0 b#1:2`
+        ["died", "of", why, "executing", tries @ ..] => {
+            let executing = tries.iter().map(|text| match text.split_once(':') {
+                Some((key, attempt)) => (names.key(key), attempt.parse().unwrap()),
+                None => (names.key(text), 1),
+            });
+            Gone::Died { executing: Some(executing.collect()), why: why.to_string() }
+        }
+        _ => panic!("no reason to be gone: {words:?}"),
+    }
+}
+
 fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
     match words {
-        ["join", worker, threads] => SchedulerEvent::Joined { worker: worker_id(worker), about: About::plain(worker, threads.parse().unwrap()) },
-        ["gone", worker, reason] => {
-            let reason = if *reason == "died" { Gone::died() } else { Gone::Retired };
-            SchedulerEvent::WorkerGone { worker: worker_id(worker), reason }
+        ["join", worker, ..] => SchedulerEvent::Joined { worker: worker_id(worker), about: about(&words[1..]) },
+        ["gone", worker, reason @ ..] => SchedulerEvent::WorkerGone { worker: worker_id(worker), reason: gone(reason, names) },
+        ["link", "lost", worker] => SchedulerEvent::LinkLost(worker_id(worker)),
+        ["link", "back", worker] => SchedulerEvent::LinkBack(worker_id(worker)),
+        ["retire", worker] => SchedulerEvent::Retire(worker_id(worker)),
+        ["client", "lost", client] => SchedulerEvent::ClientLost(client_id(client)),
+        ["client", "back", client] => SchedulerEvent::ClientBack(client_id(client)),
+        ["client", "gone", client] => SchedulerEvent::ClientGone(client_id(client)),
+        ["restart"] => SchedulerEvent::Restart,
+        ["rebalance"] => SchedulerEvent::Rebalance,
+        ["replicate", copies, keys @ ..] => {
+            let keys = keys.iter().map(|key| names.key(key)).collect();
+            SchedulerEvent::Replicate { keys, copies: copies.parse().unwrap() }
         }
-        ["submit", run, wanted @ ..] => SchedulerEvent::Submit { run: run_id(run), graph: Arc::new(names.graph(wanted)) },
+        ["tick"] => SchedulerEvent::Tick,
+        // `submit r1 by c2 map#0`
+        ["submit", run, "by", client, wanted @ ..] => {
+            SchedulerEvent::Submit { run: run_id(run), client: client_id(client), graph: Arc::new(names.graph(wanted)) }
+        }
+        ["submit", run, wanted @ ..] => {
+            SchedulerEvent::Submit { run: run_id(run), client: ClientId::default(), graph: Arc::new(names.graph(wanted)) }
+        }
         ["cancel", run] => SchedulerEvent::Cancel(run_id(run)),
         ["release", run] => SchedulerEvent::Release(run_id(run)),
-        [worker, what, key, rest @ ..] => {
-            let (key, attempt) = (names.key(key), attempt(rest));
-            let message = match *what {
-                "finished" => ToScheduler::Finished { key, attempt, nbytes: bytes(rest[0]), micros: 5, notes: Vec::new() },
-                "started" => ToScheduler::Started { key, attempt },
-                "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
-                "misses" => {
-                    let asked = rest.iter().filter(|word| word.starts_with('w')).map(|word| worker_id(word)).collect();
-                    ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked }
-                }
-                "replicated" => ToScheduler::Replicated(key),
-                "lost" => ToScheduler::Lost(key),
-                _ => panic!("no message {what:?}"),
-            };
-            SchedulerEvent::Said(worker_id(worker), message)
-        }
+        [worker, rest @ ..] => SchedulerEvent::Said(worker_id(worker), said(names, rest)),
         _ => panic!("no event {words:?}"),
     }
+}
+
+fn said(names: &Names, words: &[&str]) -> ToScheduler {
+    if let ["memory", managed, rest @ ..] = words {
+        let (spilled, rss) = (after(rest, "disk").map_or(0, bytes), after(rest, "rss").map_or(0, bytes));
+        return ToScheduler::Memory { managed: bytes(managed), spilled, paused: rest.contains(&"paused"), rss };
+    }
+    let (what, key, rest) = (words[0], names.key(words[1]), &words[2..]);
+    let attempt = attempt(rest);
+    let asked = || rest.iter().filter(|word| word.starts_with('w')).map(|word| worker_id(word)).collect();
+    match what {
+        "finished" => {
+            let (micros, value) = (after(rest, "took").map_or(5, bytes), after(rest, "value").map(|text| text.as_bytes().into()));
+            ToScheduler::Finished { key, attempt, nbytes: bytes(rest[0]), micros, notes: Vec::new(), value }
+        }
+        "started" => ToScheduler::Started { key, attempt },
+        "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
+        "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
+        "replicated" => ToScheduler::Replicated(key),
+        "retracted" => ToScheduler::Retracted(key, attempt),
+        "kept" => ToScheduler::Kept(key, attempt),
+        "unacquired" => ToScheduler::AcquireFailed { key, asked: asked() },
+        "lost" => ToScheduler::Lost(key),
+        _ => panic!("no message {what:?}"),
+    }
+}
+
+/// `@w1@w2`
+fn at(holders: &[WorkerId]) -> String {
+    holders.iter().map(|holder| format!("@w{}", holder.0)).collect()
 }
 
 fn show_to_worker(names: &Names, message: &ToWorker) -> String {
@@ -145,13 +232,17 @@ fn show_to_worker(names: &Names, message: &ToWorker) -> String {
             let mut text = format!("assign {} try {} expects {}", names.name(a.key), a.attempt, a.expected);
             for input in a.inputs.iter().flatten() {
                 let part = input.part.map(|part| format!("/{part}")).unwrap_or_default();
-                let holders: String = input.holders.iter().map(|holder| format!("@w{}", holder.0)).collect();
-                write!(text, " {}{part}:{}{holders}", names.name(input.key), input.nbytes).unwrap();
+                write!(text, " {}{part}:{}{}", names.name(input.key), input.nbytes, at(&input.holders)).unwrap();
             }
+            text += if a.inline { " inline" } else { "" };
+            a.timeout.iter().for_each(|micros| write!(text, " within {micros}").unwrap());
             text
         }
         ToWorker::Free(keys) => format!("free {}", names.names(keys)),
         ToWorker::Abandon(key, attempt) => format!("abandon {} try {attempt}", names.name(*key)),
+        ToWorker::Retract(key, attempt) => format!("retract {} try {attempt}", names.name(*key)),
+        ToWorker::Acquire { key, nbytes, holders } => format!("acquire {}:{nbytes}{}", names.name(*key), at(holders)),
+        ToWorker::PeerGone(peer) => format!("w{} is gone", peer.0),
     }
 }
 
@@ -160,6 +251,12 @@ fn show_scheduler_action(names: &Names, action: &SchedulerAction) -> String {
         SchedulerAction::Send(worker, message) => format!("to w{}: {}", worker.0, show_to_worker(names, message)),
         SchedulerAction::RunDone(run) => format!("run r{} is done", run.0),
         SchedulerAction::RunFailed(run, failure) => format!("run r{} failed: [{}] {}", run.0, failure.code, unnamed(names, &failure.what)),
+        SchedulerAction::Value { run, key, value } => {
+            format!("value of {} for r{}: {}", names.name(*key), run.0, String::from_utf8_lossy(value))
+        }
+        SchedulerAction::Retired(worker) => format!("w{} has retired", worker.0),
+        SchedulerAction::CannotRetire(worker, why) => format!("w{} cannot retire: {}", worker.0, unnamed(names, why)),
+        SchedulerAction::ClientForgotten(client) => format!("client c{} is forgotten", client.0),
         SchedulerAction::Note(run, note) => format!("note for r{}: {note}", run.0),
         SchedulerAction::Disconnect(worker, why) => format!("disconnect w{}: {why}", worker.0),
     }
@@ -173,10 +270,17 @@ fn unnamed(names: &Names, text: &str) -> String {
 
 fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
     let heard = WorkerEvent::Heard;
-    if let ["measured", rss] = words {
-        return WorkerEvent::Measured { rss: bytes(rss) };
+    match words {
+        ["measured", rss] => return WorkerEvent::Measured { rss: bytes(rss) },
+        ["tick"] => return WorkerEvent::Tick,
+        ["gone", peer] => return heard(ToWorker::PeerGone(worker_id(peer))),
+        // `busy w2 a#0 b#1/3`
+        ["busy", from, pieces @ ..] => {
+            return WorkerEvent::FetchBusy { from: worker_id(from), pieces: pieces.iter().map(|text| names.piece(text)).collect() };
+        }
+        _ => {}
     }
-    let (key, part) = names.piece(words[1]);
+    let (key, part) = names.piece(words[1].split(':').next().unwrap());
     let attempt = attempt(words);
     match words[0] {
         "assign" => {
@@ -184,12 +288,22 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
             let layer = names.layers.values().find(|layer| layer.id == key.layer).unwrap().clone();
             let priority = after(words, "priority").map_or(u64::from(key.index), bytes);
             let expected = after(words, "expects").map_or(0, bytes);
-            heard(ToWorker::Assign(Assignment { key, attempt, layer, inputs: vec![inputs], priority, expected }))
+            let (inline, timeout) = (words.contains(&"inline"), after(words, "within").map(bytes));
+            let assignment = Assignment::new(key, layer, vec![inputs]);
+            heard(ToWorker::Assign(Assignment { attempt, priority, expected, inline, timeout, ..assignment }))
         }
         "free" => heard(ToWorker::Free(words[1..].iter().map(|word| names.key(word)).collect())),
         "abandon" => heard(ToWorker::Abandon(key, attempt)),
+        "retract" => heard(ToWorker::Retract(key, attempt)),
+        // `acquire a#0:100@w2@w3`
+        "acquire" => {
+            let Input { key, nbytes, holders, .. } = names.input(words[1]);
+            heard(ToWorker::Acquire { key, nbytes, holders })
+        }
         "ran" => {
-            WorkerEvent::Ran { key, attempt, nbytes: bytes(words[2]), spillable: !words.contains(&"unspillable"), micros: 5, notes: vec![] }
+            let value = after(words, "value").map(|text| text.as_bytes().into());
+            let spillable = !words.contains(&"unspillable");
+            WorkerEvent::Ran { key, attempt, nbytes: bytes(words[2]), spillable, micros: 5, notes: vec![], value }
         }
         "failed" => WorkerEvent::RunFailed { key, attempt, failure: Failure::new(Code::UserFunction, words[2]) },
         "fetched" => WorkerEvent::Fetched { key, part, nbytes: bytes(words[2]) },
@@ -212,6 +326,7 @@ fn show_worker_action(names: &Names, action: &WorkerAction) -> String {
             let pieces: Vec<String> = pieces.iter().map(|(key, part)| piece(key, part)).collect();
             format!("fetch {} from w{}", pieces.join(" "), from.0)
         }
+        WorkerAction::DropPeer(peer) => format!("drop w{}", peer.0),
         WorkerAction::Spill(key) => format!("spill {}", names.name(*key)),
         WorkerAction::Load(key) => format!("load {}", names.name(*key)),
         WorkerAction::Drop(key) => format!("drop {}", names.name(*key)),
@@ -222,7 +337,10 @@ fn show_worker_action(names: &Names, action: &WorkerAction) -> String {
 
 fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
     match message {
-        ToScheduler::Finished { key, attempt, nbytes, .. } => format!("finished {} try {attempt}: {nbytes} B", names.name(*key)),
+        ToScheduler::Finished { key, attempt, nbytes, value, .. } => {
+            let value = value.as_ref().map(|value| format!(", value {}", String::from_utf8_lossy(value))).unwrap_or_default();
+            format!("finished {} try {attempt}: {nbytes} B{value}", names.name(*key))
+        }
         ToScheduler::Failed { key, attempt, failure } => format!("failed {} try {attempt}: {}", names.name(*key), failure.what),
         ToScheduler::Started { key, attempt } => format!("started {} try {attempt}", names.name(*key)),
         ToScheduler::MissingInput { key, attempt, input, asked } => {
@@ -231,7 +349,10 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         }
         ToScheduler::Replicated(key) => format!("replicated {}", names.name(*key)),
         ToScheduler::Lost(key) => format!("lost {}", names.name(*key)),
-        ToScheduler::Memory { managed, spilled, paused } => format!("memory {managed} B, disk {spilled} B, paused {paused}"),
+        ToScheduler::Memory { managed, spilled, paused, .. } => format!("memory {managed} B, disk {spilled} B, paused {paused}"),
+        ToScheduler::Retracted(key, attempt) => format!("retracted {} try {attempt}", names.name(*key)),
+        ToScheduler::Kept(key, attempt) => format!("kept {} try {attempt}", names.name(*key)),
+        ToScheduler::AcquireFailed { key, asked } => format!("unacquired {}, asked:{}", names.name(*key), at(asked)),
     }
 }
 
@@ -244,32 +365,43 @@ fn play(script: &str) -> String {
     let mut lines = script.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("//"));
     let first: Vec<&str> = lines.next().expect("a script has lines").split_whitespace().collect();
     let mut machine = match first[..] {
-        ["scheduler"] => Machine::Scheduler(Box::new(Scheduler::new(scheduler::Config::default()))),
+        ["scheduler", ..] => {
+            let mut config = scheduler::Config::default();
+            config.saturation = after(&first, "saturation").map_or(config.saturation, |text| text.parse().unwrap());
+            config.allowed_failures = after(&first, "allowed").map_or(config.allowed_failures, |text| text.parse().unwrap());
+            Machine::Scheduler(Box::new(Scheduler::new(config)))
+        }
         ["worker", threads, limit] => Machine::Worker(Box::new(Worker::new(worker::Config::new(threads.parse().unwrap(), bytes(limit))))),
         _ => panic!("a script begins with `scheduler` or `worker <threads> <limit>`"),
     };
     let mut names = Names::default();
     let mut told = String::new();
-    for (now, line) in lines.enumerate() {
+    let mut now = 0;
+    for line in lines {
+        now += 1;
         let words: Vec<&str> = line.split_whitespace().collect();
         if words[0] == "layer" {
             names.add(&words[1..]);
             continue;
         }
         writeln!(told, "{line}").unwrap();
+        if words[0] == "wait" {
+            now += bytes(words[1]);
+            continue;
+        }
         let answers: Vec<String> = match &mut machine {
             Machine::Scheduler(scheduler) if words[0] == "explain" => {
                 vec![unnamed(&names, &scheduler.explain(names.key(words[1])).to_string())]
             }
             Machine::Scheduler(scheduler) => {
                 let mut out = Vec::new();
-                scheduler.handle(now as Tick, scheduler_event(&names, &words), &mut out);
+                scheduler.handle(now, scheduler_event(&names, &words), &mut out);
                 scheduler.check();
                 out.iter().map(|action| show_scheduler_action(&names, action)).collect()
             }
             Machine::Worker(worker) => {
                 let mut out = Vec::new();
-                worker.handle(now as Tick, worker_event(&names, &words), &mut out);
+                worker.handle(now, worker_event(&names, &words), &mut out);
                 worker.check();
                 out.iter().map(|action| show_worker_action(&names, action)).collect()
             }

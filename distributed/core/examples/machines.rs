@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use partita_core::protocol::{RunId, SchedulerAction, SchedulerEvent, WorkerAction, WorkerEvent, WorkerId};
+use partita_core::protocol::{About, ClientId, RunId, SchedulerAction, SchedulerEvent, WorkerAction, WorkerEvent, WorkerId};
 use partita_core::{scheduler, worker};
 use partita_graph::{Chunk, Edge, Graph, Layer, OpRef, Plain, Wiring};
 
@@ -82,7 +82,7 @@ fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
     let mut ran = 0;
     let id = WorkerId(1);
     scheduler.handle(0, SchedulerEvent::Joined { worker: id, about: About::plain("w", threads) }, &mut said);
-    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), graph: Arc::new(graph) }, &mut said);
+    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph: Arc::new(graph) }, &mut said);
     loop {
         for action in said.drain(..) {
             match action {
@@ -101,7 +101,15 @@ fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
         if said.is_empty() {
             let task = running.pop_front().expect("something runs");
             ran += 1;
-            let done = WorkerEvent::Ran { key: task.key, attempt: task.attempt, nbytes: 8, spillable: true, micros: 1, notes: Vec::new() };
+            let done = WorkerEvent::Ran {
+                key: task.key,
+                attempt: task.attempt,
+                nbytes: 8,
+                spillable: true,
+                micros: 1,
+                notes: Vec::new(),
+                value: None,
+            };
             machine.handle(0, done, &mut asked);
         }
     }

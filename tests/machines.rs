@@ -215,6 +215,7 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
         "replicated" => ToScheduler::Replicated(key),
         "retracted" => ToScheduler::Retracted(key, attempt),
         "kept" => ToScheduler::Kept(key, attempt),
+        "ended" => ToScheduler::Ended(key, attempt),
         "unacquired" => ToScheduler::AcquireFailed { key, asked: asked() },
         "lost" => ToScheduler::Lost(key),
         _ => panic!("no message {what:?}"),
@@ -352,6 +353,7 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         ToScheduler::Memory { managed, spilled, paused, .. } => format!("memory {managed} B, disk {spilled} B, paused {paused}"),
         ToScheduler::Retracted(key, attempt) => format!("retracted {} try {attempt}", names.name(*key)),
         ToScheduler::Kept(key, attempt) => format!("kept {} try {attempt}", names.name(*key)),
+        ToScheduler::Ended(key, attempt) => format!("ended {} try {attempt}", names.name(*key)),
         ToScheduler::AcquireFailed { key, asked } => format!("unacquired {}, asked:{}", names.name(*key), at(asked)),
     }
 }

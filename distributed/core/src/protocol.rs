@@ -171,11 +171,14 @@ pub enum ToScheduler {
     Retracted(Key, Attempt),
     /// The answer to `Retract` when the try has started, has ended or was never here.
     Kept(Key, Attempt),
-    /// The answer to `Acquire` when no holder could be reached.
+    /// The try has no thread here (any more). Said once for each `Abandon`, at once or when the operator has returned, and when
+    /// the operator of a try that was reported as timed out has returned: only then are its thread and its resources free.
+    Ended(Key, Attempt),
+    /// The answer to `Acquire` when no holder could be reached, or when this worker is paused and takes nothing.
     AcquireFailed {
         /// The chunk.
         key: Key,
-        /// Who was asked in vain.
+        /// Who was asked in vain; empty when this worker is paused.
         asked: Vec<WorkerId>,
     },
     /// A chunk that was stored here can no longer be read (its spill file is gone or damaged).

@@ -171,7 +171,7 @@ impl Scheduler {
                     (record.managed, record.spilled, record.paused) = (managed, spilled, paused);
                 }
             }
-            ToScheduler::Retracted(..) | ToScheduler::Kept(..) | ToScheduler::AcquireFailed { .. } => {}
+            ToScheduler::Retracted(..) | ToScheduler::Kept(..) | ToScheduler::Ended(..) | ToScheduler::AcquireFailed { .. } => {}
         }
     }
 }

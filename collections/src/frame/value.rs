@@ -1,18 +1,24 @@
 //! What a frame's tasks hand to each other: a partition, and a partition that is read while it is used.
 
-use partita_graph::{Chunk, Encoded, Failure, Registry, Value};
+use std::sync::Arc;
+
+use partita_graph::{Buffer, Chunk, Code, Encoded, Failure, Registry, Value};
 use partita_io::csv::DecodedColumn;
-use partita_io::ipc;
+use partita_io::ipc::{self, Message};
 use polars::prelude::DataFrame;
+use polars_buffer::Buffer as Bytes;
 
 use super::expr::polars_failure;
+
+/// The kind of value that partitions are.
+const KIND: &str = "frame";
 
 /// A partition of a frame: a polars `DataFrame`.
 pub struct Partition(pub DataFrame);
 
 impl Value for Partition {
     fn kind(&self) -> &'static str {
-        "frame"
+        KIND
     }
 
     fn nbytes(&self) -> u64 {
@@ -20,9 +26,94 @@ impl Value for Partition {
     }
 
     fn encode(&self) -> Result<Encoded, Failure> {
-        let bytes = ipc::write(&self.0).map_err(|e| polars_failure(e, None))?;
-        Ok(Encoded::of(bytes))
+        match ipc::encode(&self.0).map_err(|e| polars_failure(e, None))? {
+            Some(messages) => Ok(encoded(messages)),
+            None => Ok(Encoded::of(ipc::write(&self.0).map_err(|e| polars_failure(e, None))?)),
+        }
     }
+}
+
+/// A piece of a message's body, shared with the frame that it comes from.
+struct Piece(Bytes<u8>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The other way: a buffer that came from a peer or a disk, as polars keeps it.
+struct Owner(Buffer);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+/// Each Arrow message as the encoding's header says it: its flatbuffer, and how many of the buffers are its body. An
+/// encoding without a header is an Arrow file.
+type Heads = Vec<(Vec<u8>, u32)>;
+
+fn encoded(messages: Vec<Message>) -> Encoded {
+    let mut heads = Heads::with_capacity(messages.len());
+    let mut buffers: Vec<Buffer> = Vec::new();
+    for message in messages {
+        heads.push((message.header, message.body.len() as u32));
+        buffers.extend(message.body.into_iter().map(|piece| Arc::new(Piece(piece)) as Buffer));
+    }
+    Encoded { header: postcard::to_stdvec(&heads).expect("plain data"), buffers }
+}
+
+/// The Arrow messages of an encoded partition, each with the buffers of its body; `None` when it is an Arrow file.
+fn heads(encoded: &Encoded) -> Result<Option<Vec<(Vec<u8>, &[Buffer])>>, Failure> {
+    if encoded.header.is_empty() {
+        return Ok(None);
+    }
+    let damaged = || Failure::internal("the header of a partition is damaged");
+    let heads: Heads = postcard::from_bytes(&encoded.header).map_err(|_| damaged())?;
+    let mut left = &encoded.buffers[..];
+    let mut messages = Vec::with_capacity(heads.len());
+    for (header, pieces) in heads {
+        let (body, rest) = left.split_at_checked(pieces as usize).ok_or_else(damaged)?;
+        messages.push((header, body));
+        left = rest;
+    }
+    Ok(Some(messages))
+}
+
+fn decoded(encoded: &Encoded) -> Result<DataFrame, Failure> {
+    let frame = match heads(encoded)? {
+        Some(heads) => {
+            let owned = |pieces: &[Buffer]| pieces.iter().map(|piece| Bytes::from_owner(Owner(piece.clone()))).collect();
+            let messages: Vec<Message> = heads.into_iter().map(|(header, pieces)| Message { header, body: owned(pieces) }).collect();
+            ipc::decode(&messages)
+        }
+        None => {
+            let bytes = encoded.buffers.first().ok_or_else(|| Failure::internal("a frame without bytes"))?;
+            ipc::read((**bytes).as_ref())
+        }
+    };
+    frame.map_err(|e| polars_failure(e, None))
+}
+
+/// An encoded partition as the messages of an Arrow Flight stream. Categories become text, which every reader understands.
+/// `None` for values that are no frames.
+///
+/// # Errors
+/// A partition that cannot be decoded.
+pub fn arrow_messages(kind: &str, value: &Encoded) -> Result<Option<Vec<(Vec<u8>, Vec<Buffer>)>>, Failure> {
+    if kind != KIND {
+        return Ok(None);
+    }
+    if let Some(heads) = heads(value)? {
+        return Ok(Some(heads.into_iter().map(|(header, body)| (header, body.to_vec())).collect()));
+    }
+    let text = ipc::text_for_categories(&decoded(value)?).map_err(|e| polars_failure(e, None))?;
+    let messages = ipc::encode(&text).map_err(|e| polars_failure(e, None))?;
+    let messages = messages.ok_or_else(|| Failure::new(Code::Unsupported, "a frame without columns has no Arrow messages"))?;
+    let value = encoded(messages);
+    Ok(heads(&value)?.map(|heads| heads.into_iter().map(|(header, body)| (header, body.to_vec())).collect()))
 }
 
 /// Rows straight from a reader, some text columns of which are codes into their distinct values.
@@ -67,7 +158,7 @@ impl Stream {
 
 impl Value for Stream {
     fn kind(&self) -> &'static str {
-        "frame"
+        KIND
     }
 
     fn nbytes(&self) -> u64 {
@@ -108,9 +199,5 @@ pub fn chunk_of(frame: DataFrame) -> Chunk {
 
 /// Lets a registry decode partitions.
 pub fn register(registry: &mut Registry) {
-    registry.add_value("frame", |encoded| {
-        let bytes = encoded.buffers.first().ok_or_else(|| Failure::internal("a frame without bytes"))?;
-        let frame = ipc::read((**bytes).as_ref()).map_err(|e| polars_failure(e, None))?;
-        Ok(chunk_of(frame))
-    });
+    registry.add_value(KIND, |encoded| Ok(chunk_of(decoded(&encoded)?)));
 }

@@ -1,5 +1,5 @@
-//! Arrow IPC files in memory: what spilled and sent partitions look like. Uncompressed, because compressing costs more than
-//! the disk gains. Keeps every bit: a frame that is read back equals the one written.
+//! Arrow IPC files in memory, for frames with columns that messages do not cover (categories). Uncompressed, because
+//! compressing costs more than the disk gains. Keeps every bit: a frame that is read back equals the one written.
 
 use std::io::Cursor;
 

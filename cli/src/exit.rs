@@ -37,7 +37,12 @@ pub fn run(outcome: Result<(), Stop>) -> ExitCode {
             eprintln!("{failure}");
             match failure.code {
                 Code::Cancelled => ExitCode::from(130),
-                Code::NoSuchFile | Code::IsDirectory | Code::NoMatch | Code::InvalidOption | Code::ColumnNotFound => ExitCode::from(2),
+                Code::NoSuchFile
+                | Code::IsDirectory
+                | Code::NoMatch
+                | Code::InvalidOption
+                | Code::ColumnNotFound
+                | Code::UnknownSetting => ExitCode::from(2),
                 _ => ExitCode::from(1),
             }
         }

@@ -1,6 +1,6 @@
-//! The two machines behind one lock, and what is done for them.
+//! The machines behind one lock: both, or the worker's alone when the scheduler is in another process.
 //!
-//! It refuses to know why the machines decide as they do. Invariants: events are handled one at a time and in the order of
+//! It refuses to know why the machines decide as they do, and leaves what is done for them to `perform`. Invariants: events are handled one at a time and in the order of
 //! each thread; whoever has an event and finds the lock taken leaves the event in the inbox, and whoever holds the lock
 //! empties the inbox before going away, so no thread waits for another; nothing slow happens under the lock: chunks are
 //! dropped, threads started and callers called back after it.
@@ -11,13 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Instant;
 
-use partita_core::protocol::{About, Assignment, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerAction, WorkerEvent, WorkerId};
+use partita_core::protocol::{
+    About, Assignment, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerAction, WorkerEvent, WorkerId,
+};
 use partita_core::scheduler::{self, Scheduler};
 use partita_core::worker::{self, Worker};
-use partita_graph::{Failure, Registry};
+use partita_graph::{Chunk, Failure, Key, Registry};
 
-use crate::disk::{self, Errand, Errands};
+use crate::disk::{self, Errands};
 use crate::memory::{Gauge, resident};
+use crate::outside::Outside;
 use crate::pool::Pool;
 use crate::run::Shared;
 use crate::slots::Slots;
@@ -26,12 +29,26 @@ use crate::store::{Garbage, Store};
 use crate::{Options, serve};
 
 /// The only worker.
-const HERE: WorkerId = WorkerId(0);
+pub(crate) const HERE: WorkerId = WorkerId(0);
 
 /// What happened, for either machine.
 pub(crate) enum Event {
     Scheduler(SchedulerEvent),
     Worker(WorkerEvent),
+    /// For the worker, together with the chunk that it is about.
+    Brought(Box<Brought>),
+}
+
+/// A chunk that was made or fetched, and what the worker's machine hears of it. Where peers take part, a chunk may be
+/// made, fetched and dropped at the same time, so it enters the store in the moment in which the machine hears of it.
+pub(crate) struct Brought {
+    pub key: Key,
+    pub part: Option<u32>,
+    /// How many tasks its layer has, or [`crate::store::UNKNOWN`].
+    pub len: u32,
+    pub chunk: Chunk,
+    pub nbytes: u64,
+    pub event: WorkerEvent,
 }
 
 /// Who posts an event: a loop takes the next task itself.
@@ -41,27 +58,67 @@ pub(crate) enum Who {
     Other,
 }
 
+/// Where the scheduler's machine is.
+pub(crate) enum Above {
+    /// In this engine.
+    Here(Box<Scheduler>),
+    /// In another process: what the worker says is collected and handed out after each batch of events.
+    Away(Arc<dyn Outside>, Vec<ToScheduler>),
+}
+
+impl Above {
+    /// A scheduler whose only worker has so many threads.
+    pub fn here(threads: usize) -> Self {
+        let mut scheduler = Box::new(Scheduler::new(scheduler::Config::default()));
+        let joined = SchedulerEvent::Joined { worker: HERE, about: About::plain("local", threads as u32) };
+        scheduler.handle(0, joined, &mut Vec::new());
+        Self::Here(scheduler)
+    }
+}
+
 /// The machines.
 pub(crate) struct Core {
-    pub scheduler: Scheduler,
+    pub above: Above,
     pub worker: Worker,
-    said: Vec<SchedulerAction>,
-    asked: Vec<WorkerAction>,
+    pub said: Vec<SchedulerAction>,
+    pub asked: Vec<WorkerAction>,
     batch: Vec<Event>,
-    execute: Vec<Arc<Assignment>>,
-    after: After,
+    pub execute: Vec<Arc<Assignment>>,
+    pub after: After,
     broken: Option<Failure>,
+}
+
+impl Core {
+    /// The scheduler of an engine that has one.
+    pub fn scheduler(&self) -> &Scheduler {
+        match &self.above {
+            Above::Here(scheduler) => scheduler,
+            Above::Away(..) => panic!("this engine has only a worker"),
+        }
+    }
 }
 
 /// What is done once the lock is free.
 #[derive(Default)]
-struct After {
-    garbage: Vec<Garbage>,
-    ends: Vec<(RunId, Result<(), Failure>)>,
-    notes: Vec<(Option<RunId>, String)>,
-    interrupted: Vec<usize>,
-    loops: usize,
-    errand_threads: usize,
+pub(crate) struct After {
+    pub garbage: Vec<Garbage>,
+    pub ends: Vec<(RunId, Result<(), Failure>)>,
+    pub notes: Vec<(Option<RunId>, String)>,
+    pub interrupted: Vec<usize>,
+    pub loops: usize,
+    pub errand_threads: usize,
+    broken: Option<Failure>,
+}
+
+/// What an engine is made of.
+pub(crate) struct Setup {
+    pub options: Options,
+    pub machine: worker::Config,
+    pub pool: Arc<dyn Pool>,
+    pub registry: Arc<Registry>,
+    pub folder: Arc<SpillFolder>,
+    pub gauge: Option<Gauge>,
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 /// Everything that one executor consists of.
@@ -78,6 +135,10 @@ pub(crate) struct Engine {
     pub runs: Mutex<BTreeMap<RunId, Arc<Shared>>>,
     /// Engines of graphs that were submitted inside tasks, by the slot of the task.
     inner: Mutex<Vec<(usize, Weak<Engine>)>>,
+    /// True while a thread lets the machines know that time passes.
+    pub ticking: AtomicBool,
+    /// Where the scheduler is, when it is not here.
+    pub outside: Option<Arc<dyn Outside>>,
     pub pool: Arc<dyn Pool>,
     pub registry: Arc<Registry>,
     pub options: Options,
@@ -87,17 +148,16 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub fn new(
-        options: Options,
-        pool: Arc<dyn Pool>,
-        registry: Arc<Registry>,
-        folder: Arc<SpillFolder>,
-        gauge: Option<Gauge>,
-    ) -> Arc<Self> {
-        let threads = if options.threads == 0 { pool.threads() } else { options.threads }.max(1);
-        let mut core = Core {
-            scheduler: Scheduler::new(scheduler::Config::default()),
-            worker: Worker::new(worker::Config::new(threads as u32, options.memory_limit)),
+    pub fn new(setup: Setup) -> Arc<Self> {
+        let Setup { options, machine, pool, registry, folder, gauge, outside } = setup;
+        let threads = machine.threads as usize;
+        let above = match &outside {
+            Some(outside) => Above::Away(outside.clone(), Vec::new()),
+            None => Above::here(threads),
+        };
+        let core = Core {
+            above,
+            worker: Worker::new(machine),
             said: Vec::new(),
             asked: Vec::new(),
             batch: Vec::new(),
@@ -105,7 +165,6 @@ impl Engine {
             after: After::default(),
             broken: None,
         };
-        core.scheduler.handle(0, SchedulerEvent::Joined { worker: HERE, about: About::plain("local", threads as u32) }, &mut core.said);
         Arc::new(Self {
             core: Mutex::new(core),
             busy: AtomicBool::new(false),
@@ -117,6 +176,8 @@ impl Engine {
             folder,
             runs: Mutex::default(),
             inner: Mutex::default(),
+            ticking: AtomicBool::new(false),
+            outside,
             pool,
             registry,
             options,
@@ -126,10 +187,23 @@ impl Engine {
         })
     }
 
+    /// An engine with both machines, as the options say.
+    pub fn whole(
+        options: Options,
+        pool: Arc<dyn Pool>,
+        registry: Arc<Registry>,
+        folder: Arc<SpillFolder>,
+        gauge: Option<Gauge>,
+    ) -> Arc<Self> {
+        let threads = if options.threads == 0 { pool.threads() } else { options.threads }.max(1);
+        let machine = worker::Config::new(threads as u32, options.memory_limit);
+        Self::new(Setup { options, machine, pool, registry, folder, gauge, outside: None })
+    }
+
     /// An engine of its own for a graph that is submitted inside a task: the task occupies a slot while it waits, so with
     /// few threads this one might never come to the graph.
     pub fn nested(&self) -> Arc<Self> {
-        Self::new(self.options.clone(), self.pool.clone(), self.registry.clone(), self.folder.clone(), None)
+        Self::whole(self.options.clone(), self.pool.clone(), self.registry.clone(), self.folder.clone(), None)
     }
 
     /// The task in this slot has submitted a graph to the other engine.
@@ -185,6 +259,16 @@ impl Engine {
         self.pump(who);
     }
 
+    /// Hands events to the worker's machine, in order.
+    pub fn post_all(self: &Arc<Self>, events: impl Iterator<Item = WorkerEvent>) {
+        {
+            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            inbox.extend(events.map(Event::Worker));
+            self.waiting.store(inbox.len(), Ordering::Relaxed);
+        }
+        self.pump(Who::Other);
+    }
+
     /// Handles what is in the inbox, unless another thread is at it.
     fn pump(self: &Arc<Self>, who: Who) {
         loop {
@@ -238,6 +322,9 @@ impl Engine {
         for (run, outcome) in after.ends.drain(..) {
             self.with_run(run, |shared| shared.end(outcome));
         }
+        if let (Some(outside), Some(failure)) = (&self.outside, after.broken) {
+            outside.broken(failure);
+        }
     }
 
     pub fn start_loop(self: &Arc<Self>) {
@@ -254,9 +341,16 @@ impl Engine {
 
     /// A remark for everybody.
     pub fn note_all(&self, text: &str) {
+        if let Some(outside) = &self.outside {
+            outside.warn(text);
+        }
         for shared in self.live_runs() {
             shared.note(text.to_owned());
         }
+    }
+
+    pub fn has_live_runs(&self) -> bool {
+        self.live_runs().iter().any(|shared| shared.is_live())
     }
 
     pub fn live_runs(&self) -> Vec<Arc<Shared>> {
@@ -281,74 +375,21 @@ impl Engine {
                 }
             }
         }));
-        if handled.is_err() {
-            core.broken = Some(Failure::internal("the scheduler or the worker found itself in a state that must not be"));
+        if handled.is_err() && core.broken.is_none() {
+            let failure = Failure::internal("the scheduler or the worker found itself in a state that must not be");
+            core.broken = Some(failure.clone());
+            core.after.broken = Some(failure);
         }
         core.batch = batch;
         if let Some(failure) = core.broken.clone() {
             core.after.ends.extend(self.live_runs().iter().map(|shared| (shared.id, Err(failure.clone()))));
         }
+        if let Above::Away(outside, said) = &mut core.above
+            && !said.is_empty()
+        {
+            outside.say(std::mem::take(said));
+        }
         core.after.loops += self.slots.push(&mut core.execute, who == Who::Loop);
-    }
-
-    /// One event and all that follows from it.
-    fn handle(&self, core: &mut Core, now: Tick, event: Event) {
-        match event {
-            Event::Scheduler(event) => core.scheduler.handle(now, event, &mut core.said),
-            Event::Worker(event) => core.worker.handle(now, event, &mut core.asked),
-        }
-        while !(core.said.is_empty() && core.asked.is_empty()) {
-            let mut said = std::mem::take(&mut core.said);
-            for action in said.drain(..) {
-                self.scheduler_wants(core, now, action);
-            }
-            // Nothing can have been said meanwhile: only the worker was heard. The buffer goes back for the next time.
-            debug_assert!(core.said.is_empty());
-            core.said = said;
-            let mut asked = std::mem::take(&mut core.asked);
-            for action in asked.drain(..) {
-                self.worker_wants(core, now, action);
-            }
-            debug_assert!(core.asked.is_empty());
-            core.asked = asked;
-        }
-        if self.options.check {
-            core.scheduler.check();
-            core.worker.check();
-        }
-    }
-
-    fn scheduler_wants(&self, core: &mut Core, now: Tick, action: SchedulerAction) {
-        match action {
-            SchedulerAction::Send(_, message) => core.worker.handle(now, WorkerEvent::Heard(message), &mut core.asked),
-            SchedulerAction::RunDone(run) => core.after.ends.push((run, Ok(()))),
-            SchedulerAction::RunFailed(run, failure) => core.after.ends.push((run, Err(failure))),
-            SchedulerAction::Note(run, text) => core.after.notes.push((Some(run), text)),
-            SchedulerAction::Value { .. }
-            | SchedulerAction::Retired(_)
-            | SchedulerAction::CannotRetire(..)
-            | SchedulerAction::ClientForgotten(_) => {}
-            SchedulerAction::Disconnect(_, why) => panic!("the worker of this process broke the protocol: {why}"),
-        }
-    }
-
-    fn worker_wants(&self, core: &mut Core, now: Tick, action: WorkerAction) {
-        match action {
-            WorkerAction::Send(message) => core.scheduler.handle(now, SchedulerEvent::Said(HERE, message), &mut core.said),
-            WorkerAction::Execute(assignment) => core.execute.push(assignment),
-            WorkerAction::Interrupt(key, attempt) => {
-                // The try may have been asked for in this same batch.
-                core.after.loops += self.slots.push(&mut core.execute, false);
-                core.after.interrupted.extend(self.slots.interrupt(key, attempt));
-            }
-            WorkerAction::Fetch { pieces, .. } => panic!("the only worker was told to fetch {pieces:?} from another"),
-            WorkerAction::DropPeer(_) => {}
-            WorkerAction::Spill(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Spill(key))),
-            WorkerAction::Load(key) => core.after.errand_threads += usize::from(self.errands.push(Errand::Load(key))),
-            WorkerAction::Drop(key) => core.after.garbage.extend(self.store.remove(key)),
-            WorkerAction::DropPart(key, _) => panic!("the only worker was told to drop a part of {key}, which it cannot have fetched"),
-            WorkerAction::Warn(text) => core.after.notes.push((None, text)),
-        }
     }
 
     /// Tells the worker how much memory the process uses, when there is a limit and enough time has passed.

@@ -1,4 +1,5 @@
-//! Threads for a shell: runs the scheduler's and the worker's machine inside the user's program.
+//! Threads for a shell: runs the scheduler's and the worker's machine inside the user's program ([`Local`]), or a worker's
+//! machine alone, whose scheduler and peers are elsewhere ([`Host`]).
 //!
 //! This crate knows no data format: chunks are opaque values, and where tasks run is the caller's [`Pool`]. It decides
 //! nothing that the machines decide; it performs their actions and tells them what happened. Results are those of
@@ -23,15 +24,24 @@
 
 mod disk;
 mod engine;
+mod host;
 mod local;
 mod memory;
+mod outside;
+mod packed;
+mod perform;
 mod pool;
 mod run;
 mod serve;
 mod slots;
 mod spill;
 mod store;
+mod ticker;
 
+pub use host::{Held, Host};
 pub use local::{Local, Options, Snapshot};
+pub use memory::resident;
+pub use outside::Outside;
+pub use packed::Packed;
 pub use pool::{Job, Pool, ThreadPool};
 pub use store::Usage;

@@ -17,6 +17,7 @@ use crate::run::{LocalRun, Shared};
 use crate::serve::Place;
 use crate::spill::SpillFolder;
 use crate::store::Usage;
+use crate::ticker;
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -54,18 +55,13 @@ impl Local {
     /// An executor over this pool. Fails with [`Code::InvalidOption`] when the local directory is something else than a
     /// directory; one that does not exist is made when the first chunk is spilled.
     pub fn new(options: Options, pool: Arc<dyn Pool>, registry: Registry) -> Result<Self, Failure> {
-        let parent = options.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-        if parent.exists() && !parent.is_dir() {
-            let text = format!("`local_directory`: {} is not a directory", parent.display());
-            return Err(Failure::new(Code::InvalidOption, text));
-        }
-        let folder = Arc::new(SpillFolder::new(parent));
-        Ok(Self { engine: Engine::new(options, pool, Arc::new(registry), folder, Some(Gauge::default())) })
+        let folder = spill_folder(&options)?;
+        Ok(Self { engine: Engine::whole(options, pool, Arc::new(registry), folder, Some(Gauge::default())) })
     }
 
     /// Both machines at this moment.
     pub fn snapshot(&self) -> Snapshot {
-        let (scheduler, worker) = self.engine.inspect(|core| (core.scheduler.snapshot(), core.worker.snapshot()));
+        let (scheduler, worker) = self.engine.inspect(|core| (core.scheduler().snapshot(), core.worker.snapshot()));
         Snapshot { scheduler, worker, usage: self.usage() }
     }
 
@@ -83,6 +79,16 @@ impl Local {
     pub fn cancel_all(&self) {
         self.engine.cancel_all();
     }
+}
+
+/// The folder that the options ask for.
+pub(crate) fn spill_folder(options: &Options) -> Result<Arc<SpillFolder>, Failure> {
+    let parent = options.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+    if parent.exists() && !parent.is_dir() {
+        let text = format!("`local_directory`: {} is not a directory", parent.display());
+        return Err(Failure::new(Code::InvalidOption, text));
+    }
+    Ok(Arc::new(SpillFolder::new(parent)))
 }
 
 /// The graph with all operators at hand, decoded once instead of once a task.
@@ -110,9 +116,13 @@ impl Executor for Local {
         let engine = place.map_or_else(|| self.engine.clone(), |place| place.nested(&self.engine));
         let shared = Shared::new(engine.new_run());
         let wanted = graph.wanted.clone();
+        let timed = graph.layers.iter().any(|layer| layer.annotations.is_some());
         engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(shared.id, shared.clone());
         let submit = SchedulerEvent::Submit { run: shared.id, client: ClientId::default(), graph: Arc::new(graph) };
         engine.post(Event::Scheduler(submit), Who::Other);
+        if timed {
+            ticker::start(&engine);
+        }
         Ok(Arc::new(LocalRun { engine, shared, wanted, nested }))
     }
 

@@ -25,9 +25,10 @@ impl Gauge {
     }
 }
 
-/// Resident bytes without mapped files: their pages are clean, and the system takes them back when it needs them.
+/// Resident bytes of this process without mapped files: their pages are clean, and the system takes them back when it
+/// needs them. `None` where the system does not tell; then the limit for chunks alone holds.
 #[cfg(target_os = "linux")]
-pub(crate) fn resident() -> Option<u64> {
+pub fn resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let mut pages = text.split(' ').skip(1).map(str::parse::<u64>);
     let (resident, mapped) = (pages.next()?.ok()?, pages.next()?.ok()?);
@@ -36,9 +37,9 @@ pub(crate) fn resident() -> Option<u64> {
     Some(resident.saturating_sub(mapped) * 4096)
 }
 
-/// Elsewhere the limit for chunks alone holds.
+/// Resident bytes of this process: not known here, so the limit for chunks alone holds.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn resident() -> Option<u64> {
+pub fn resident() -> Option<u64> {
     None
 }
 

@@ -76,6 +76,11 @@ impl Shared {
         !ended
     }
 
+    /// Whether it goes on.
+    pub fn is_live(&self) -> bool {
+        self.state().outcome.is_none()
+    }
+
     pub fn note(&self, text: String) {
         let mut state = self.state();
         if !state.notes.contains(&text) {
@@ -183,7 +188,7 @@ impl Running for LocalRun {
     }
 
     fn progress(&self) -> Progress {
-        let run = self.engine.inspect(|core| core.scheduler.progress(self.shared.id));
+        let run = self.engine.inspect(|core| core.scheduler().progress(self.shared.id));
         let usage = self.engine.store.usage();
         let layers = run.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
         Progress { layers, memory: usage.memory, spilled: usage.spilled, running: run.running }

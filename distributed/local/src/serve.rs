@@ -10,7 +10,7 @@ use std::time::Instant;
 use partita_core::protocol::{Assignment, WorkerEvent};
 use partita_graph::{Chunk, Code, Failure, Outcome, run_task};
 
-use crate::engine::{Engine, Event, Who};
+use crate::engine::{Brought, Engine, Event, Who};
 
 thread_local! {
     /// The loop in which this thread is, innermost.
@@ -87,12 +87,15 @@ fn serve(engine: &Arc<Engine>, slot: usize, helper: bool, once: bool) -> bool {
         for _ in 0..loops {
             engine.start_loop();
         }
+        let outside = engine.outside.as_ref();
+        outside.inspect(|outside| outside.began(slot, &assignment));
         let started = Instant::now();
         let answer = execute(engine, slot, &assignment);
         let nanos = started.elapsed().as_nanos() as u64;
+        outside.inspect(|outside| outside.ended(slot));
         engine.slots.done(slot, nanos);
         drop(assignment);
-        engine.post(answer_event(answer, nanos), Who::Loop);
+        engine.post(answer.event(nanos), Who::Loop);
         engine.measure(Who::Loop);
         if once {
             return false;
@@ -101,14 +104,31 @@ fn serve(engine: &Arc<Engine>, slot: usize, helper: bool, once: bool) -> bool {
     true
 }
 
-fn answer_event(mut answer: WorkerEvent, nanos: u64) -> Event {
-    if let WorkerEvent::Ran { micros, .. } = &mut answer {
-        *micros = nanos / 1000;
-    }
-    Event::Worker(answer)
+/// How a task ended, and its chunk if that enters the store together with the answer.
+struct Answer {
+    event: WorkerEvent,
+    chunk: Option<(Chunk, u32)>,
 }
 
-fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> WorkerEvent {
+impl From<WorkerEvent> for Answer {
+    fn from(event: WorkerEvent) -> Self {
+        Self { event, chunk: None }
+    }
+}
+
+impl Answer {
+    fn event(mut self, nanos: u64) -> Event {
+        let WorkerEvent::Ran { key, micros, nbytes, .. } = &mut self.event else { return Event::Worker(self.event) };
+        *micros = nanos / 1000;
+        let (key, nbytes) = (*key, *nbytes);
+        match self.chunk {
+            Some((chunk, len)) => Event::Brought(Box::new(Brought { key, part: None, len, chunk, nbytes, event: self.event })),
+            None => Event::Worker(self.event),
+        }
+    }
+}
+
+fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> Answer {
     let Assignment { key, attempt, layer, .. } = assignment;
     let (key, attempt) = (*key, *attempt);
     let mut inputs = Vec::with_capacity(assignment.inputs.len());
@@ -117,7 +137,7 @@ fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> Worker
             Ok(chunks) => inputs.push(chunks),
             Err((input, failure)) => {
                 engine.post(Event::Worker(WorkerEvent::LoadFailed { key: input }), Who::Other);
-                return WorkerEvent::RunFailed { key, attempt, failure };
+                return WorkerEvent::RunFailed { key, attempt, failure }.into();
             }
         }
     }
@@ -129,16 +149,21 @@ fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> Worker
     drop(inputs);
     let Some(Outcome { result, notes }) = outcome else {
         let failure = Failure::internal("the thread pool did not run a task that it was given");
-        return WorkerEvent::RunFailed { key, attempt, failure };
+        return WorkerEvent::RunFailed { key, attempt, failure }.into();
     };
     match result {
         Ok(chunk) => {
             let nbytes = chunk.nbytes();
             let spillable = engine.options.memory_limit > 0 && spillable(engine, &chunk);
-            drop(engine.store.put(key, layer.len, chunk, nbytes));
-            WorkerEvent::Ran { key, attempt, nbytes, spillable, micros: 0, notes, value: None }
+            let ran = |value| WorkerEvent::Ran { key, attempt, nbytes, spillable, micros: 0, notes, value };
+            let Some(outside) = &engine.outside else {
+                drop(engine.store.put(key, layer.len, chunk, nbytes));
+                return ran(None).into();
+            };
+            let value = if assignment.inline { outside.inline(&chunk) } else { None };
+            Answer { event: ran(value), chunk: Some((chunk, layer.len)) }
         }
-        Err(failure) => WorkerEvent::RunFailed { key, attempt, failure },
+        Err(failure) => WorkerEvent::RunFailed { key, attempt, failure }.into(),
     }
 }
 

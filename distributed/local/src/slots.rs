@@ -142,6 +142,18 @@ impl Slots {
         slot
     }
 
+    /// What runs at this moment.
+    pub fn executing(&self) -> Vec<(Key, Attempt)> {
+        self.desk().running.iter().flatten().copied().collect()
+    }
+
+    /// Tells all running operators that nobody wants their results.
+    pub fn interrupt_all(&self) {
+        let desk = self.desk();
+        let running = desk.running.iter().zip(&self.cancelled).filter(|(running, _)| running.is_some());
+        running.for_each(|(_, cancelled)| cancelled.store(true, Relaxed));
+    }
+
     /// A started loop begins: its slot.
     pub fn enter(&self) -> usize {
         self.desk().free.pop().expect("there is a slot for each loop")

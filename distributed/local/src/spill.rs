@@ -17,6 +17,8 @@ use partita_graph::{Buffer, Chunk, Code, Encoded, Failure, Parts, Registry};
 use tempfile::TempDir;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use crate::packed::Packed;
+
 /// Sections and buffers start at multiples of this: cache lines, and what Arrow readers ask for.
 const ALIGN: u64 = 64;
 const ZEROS: [u8; ALIGN as usize] = [0; ALIGN as usize];
@@ -76,6 +78,14 @@ impl SpillFolder {
     /// Where the folder is made.
     pub fn parent(&self) -> &Path {
         &self.parent
+    }
+
+    /// Removes the folder with all that is in it, also when somebody still reads from it. Nothing is written afterwards.
+    pub fn remove(&self) {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(opened) = opened {
+            let _ = fs::remove_dir_all(opened.folder.path());
+        }
     }
 
     fn open(&self) -> Result<Arc<Opened>, Failure> {
@@ -223,8 +233,24 @@ impl SpillFile {
         if len == self.disk { Ok(file) } else { Err(damaged(&self.path)) }
     }
 
-    #[allow(unsafe_code)]
+    /// The whole value, or one part of it, as bytes that lie in a memory map.
+    pub fn pack(&self, part: Option<u32>) -> Result<Packed, Failure> {
+        let file = self.open()?;
+        let range = match part {
+            Some(part) if self.parts && (part as usize) < self.sections.len() => part as usize..part as usize + 1,
+            Some(part) => return Err(Failure::internal(format!("a chunk has no part {part}"))),
+            None => 0..self.sections.len(),
+        };
+        let packed = |at: usize| Ok((self.sections[at].kind.to_owned(), self.map_section(&file, at)?));
+        Ok(Packed { parts: self.parts && part.is_none(), sections: range.map(packed).collect::<Result<_, Failure>>()? })
+    }
+
     fn read_section(&self, file: &File, at: usize, registry: &Registry) -> Result<Chunk, Failure> {
+        registry.decode_value(self.sections[at].kind, self.map_section(file, at)?)
+    }
+
+    #[allow(unsafe_code)]
+    fn map_section(&self, file: &File, at: usize) -> Result<Encoded, Failure> {
         let section = &self.sections[at];
         // SAFETY: a map is sound while nobody changes or shortens the file. This file lies in a folder that only this
         // user can enter and that a held lock marks as in use, was complete before it was renamed into place (its length
@@ -234,8 +260,7 @@ impl SpillFile {
         if xxh3_64(&map) != section.checksum {
             return Err(damaged(&self.path));
         }
-        let encoded = split_section(Arc::new(map)).ok_or_else(|| damaged(&self.path))?;
-        registry.decode_value(section.kind, encoded)
+        split_section(Arc::new(map)).ok_or_else(|| damaged(&self.path))
     }
 }
 
@@ -302,6 +327,21 @@ mod tests {
         }
         assert_eq!(file.read(&Registry::default()).expect("read").0.parts().map(<[_]>::len), Some(5));
         assert!(file.read_part(5, &Registry::default()).is_err());
+    }
+
+    #[test]
+    fn a_file_is_packed_as_its_value_would_be() {
+        let (_parent, folder) = folder();
+        let parts: Vec<Chunk> = (1..4u8).map(|i| Chunk::new(Plain(vec![i; 70]))).collect();
+        let chunk = Chunk::new(Parts(parts));
+        let file = folder.write(&chunk).expect("written");
+        let all = |packed: Packed| -> Vec<(String, Vec<u8>)> {
+            let flat = |encoded: &Encoded| encoded.buffers.iter().flat_map(|b| (**b).as_ref().to_vec()).collect();
+            packed.sections.iter().map(|(kind, encoded)| (kind.clone(), flat(encoded))).collect()
+        };
+        assert_eq!(all(file.pack(None).expect("read")), all(Packed::of(&chunk).expect("plain")));
+        assert_eq!(all(file.pack(Some(1)).expect("read")), [("bytes".to_owned(), vec![2u8; 70])]);
+        assert!(file.pack(Some(3)).is_err());
     }
 
     #[test]

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_core::protocol::Input;
-use partita_graph::{Chunk, Failure, Key, LayerId, Registry, pick};
+use partita_graph::{Chunk, Encoded, Failure, Key, LayerId, Registry, Value, pick};
 
 use crate::spill::SpillFile;
 
 const BLOCK: u32 = 64;
+/// The length of a layer of which one chunk only is known.
+pub(crate) const UNKNOWN: u32 = u32::MAX;
 const SHARDS: usize = 32;
 
 /// Where a block of neighbouring keys lives.
@@ -23,6 +25,10 @@ type Shard = HashMap<Home, Block, BuildHasherDefault<Mix>>;
 
 pub(crate) struct Store {
     shards: [Mutex<Shard>; SHARDS],
+    /// Parts that were fetched from other processes, and their sizes.
+    parts: Mutex<HashMap<(Key, u32), (Chunk, u64)>>,
+    /// How many [`Refused`] there may be. Zero spares readers the look.
+    refused: AtomicU64,
     memory: AtomicU64,
     peak: AtomicU64,
     spilled: AtomicU64,
@@ -32,7 +38,7 @@ pub(crate) struct Store {
 #[derive(Default)]
 struct Block {
     held: u32,
-    slots: Box<[Slot]>,
+    slots: Vec<Slot>,
 }
 
 #[derive(Clone, Default)]
@@ -46,6 +52,14 @@ struct Slot {
 pub(crate) struct Garbage {
     _chunk: Option<Chunk>,
     _file: Option<Arc<SpillFile>>,
+}
+
+/// Where a chunk, or a part of it, is.
+pub(crate) enum Found {
+    /// In memory.
+    Chunk(Chunk),
+    /// In this file; the part of it that is asked for.
+    File(Arc<SpillFile>, Option<u32>),
 }
 
 /// What there is to do for a spill.
@@ -104,7 +118,15 @@ fn place(key: Key) -> usize {
 impl Default for Store {
     fn default() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { shards: std::array::from_fn(|_| Mutex::default()), memory: zero(), peak: zero(), spilled: zero(), spilled_total: zero() }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            parts: Mutex::default(),
+            refused: zero(),
+            memory: zero(),
+            peak: zero(),
+            spilled: zero(),
+            spilled_total: zero(),
+        }
     }
 }
 
@@ -123,15 +145,18 @@ impl Store {
         }
     }
 
-    /// Keeps a chunk in memory; `len` is the number of tasks of its layer. What was there before is given back.
+    /// Keeps a chunk in memory; `len` is the number of tasks of its layer, or [`UNKNOWN`]. What was there is given back.
     pub fn put(&self, key: Key, len: u32, chunk: Chunk, nbytes: u64) -> Option<Garbage> {
         self.add_memory(nbytes);
         let home = home(key);
         let mut shard = self.shard(home);
-        let block = shard.entry(home).or_insert_with(|| {
-            let slots = (len - home.1 * BLOCK).min(BLOCK) as usize;
-            Block { held: 0, slots: vec![Slot::default(); slots].into() }
-        });
+        let block = shard.entry(home).or_default();
+        if block.slots.len() <= place(key) {
+            // A layer that is made here fills its blocks; of one that is made elsewhere a few chunks may come.
+            let slots = if len == UNKNOWN { (place(key) + 1).next_power_of_two() } else { (len - home.1 * BLOCK).min(BLOCK) as usize };
+            block.slots.reserve_exact(slots - block.slots.len());
+            block.slots.resize(slots, Slot::default());
+        }
         let slot = &mut block.slots[place(key)];
         let before = self.empty(slot);
         block.held += u32::from(before.is_none());
@@ -151,6 +176,14 @@ impl Store {
             self.spilled.fetch_sub(file.disk, Relaxed);
         }
         Some(Garbage { _chunk: chunk, _file: file })
+    }
+
+    /// Keeps a chunk unless there is one already; what is not kept is given back.
+    pub fn put_new(&self, key: Key, len: u32, chunk: Chunk, nbytes: u64) -> Option<Garbage> {
+        if self.change(key, |slot| (slot.chunk.is_some() || slot.file.is_some()).then_some(())).is_some() {
+            return Some(Garbage { _chunk: Some(chunk), _file: None });
+        }
+        self.put(key, len, chunk, nbytes)
     }
 
     /// Forgets a chunk wherever it is.
@@ -174,16 +207,19 @@ impl Store {
             let home_of_first = home(first.key);
             let shard = self.shard(home_of_first);
             let block = shard.get(&home_of_first);
-            let mut on_disk = None;
+            let (mut on_disk, before) = (None, rest.len());
             while let Some(input) = rest.first().filter(|input| home(input.key) == home_of_first) {
                 let slot = block.and_then(|block| block.slots.get(place(input.key)));
                 match slot {
-                    Some(Slot { chunk: Some(chunk), .. }) => out.push(pick(chunk, input.part).map_err(|e| (input.key, e))?),
+                    Some(Slot { chunk: Some(chunk), .. }) => {
+                        self.refusal(chunk).map_err(|e| (input.key, e))?;
+                        out.push(pick(chunk, input.part).map_err(|e| (input.key, e))?);
+                    }
                     Some(Slot { file: Some(file), .. }) => {
                         on_disk = Some((input, file.clone()));
                         break;
                     }
-                    _ => return Err((input.key, missing(input.key))),
+                    _ => break,
                 }
                 rest = &rest[1..];
             }
@@ -194,6 +230,9 @@ impl Store {
                     None => file.read(registry),
                 };
                 out.push(chunk.map_err(|e| (input.key, e))?);
+                rest = &rest[1..];
+            } else if rest.len() == before {
+                out.push(self.fetched_part(first).map_err(|e| (first.key, e))?);
                 rest = &rest[1..];
             }
         }
@@ -264,6 +303,103 @@ impl Store {
     pub fn usage(&self) -> Usage {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         Usage { memory: read(&self.memory), peak: read(&self.peak), spilled: read(&self.spilled), spilled_total: read(&self.spilled_total) }
+    }
+}
+
+/// Stands where a chunk should be that could be fetched, but not sent or understood: whoever reads it fails with this.
+struct Refused(Failure);
+
+impl Value for Refused {
+    fn kind(&self) -> &'static str {
+        "refused"
+    }
+
+    fn nbytes(&self) -> u64 {
+        0
+    }
+
+    fn encode(&self) -> Result<Encoded, Failure> {
+        Err(self.0.clone())
+    }
+}
+
+impl Store {
+    /// Keeps a part of a chunk of another process.
+    pub fn put_part(&self, key: Key, part: u32, chunk: Chunk, nbytes: u64) -> Option<Garbage> {
+        self.add_memory(nbytes);
+        let before = self.parts().insert((key, part), (chunk, nbytes));
+        before.map(|before| self.forget_part(before))
+    }
+
+    /// Forgets such a part.
+    pub fn remove_part(&self, key: Key, part: u32) -> Option<Garbage> {
+        let before = self.parts().remove(&(key, part));
+        before.map(|before| self.forget_part(before))
+    }
+
+    fn parts(&self) -> MutexGuard<'_, HashMap<(Key, u32), (Chunk, u64)>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_part(&self, (chunk, nbytes): (Chunk, u64)) -> Garbage {
+        self.memory.fetch_sub(nbytes, Relaxed);
+        Garbage { _chunk: Some(chunk), _file: None }
+    }
+
+    /// The part that this input asks for, when it was fetched.
+    fn fetched_part(&self, input: &Input) -> Result<Chunk, Failure> {
+        let part = input.part.and_then(|part| self.parts().get(&(input.key, part)).map(|(chunk, _)| chunk.clone()));
+        let chunk = part.ok_or_else(|| missing(input.key))?;
+        self.refusal(&chunk)?;
+        Ok(chunk)
+    }
+
+    /// What stands in the place of a chunk that cannot be had for this reason.
+    pub fn refused(&self, failure: Failure) -> Chunk {
+        self.refused.fetch_add(1, Relaxed);
+        Chunk::new(Refused(failure))
+    }
+
+    fn refusal(&self, chunk: &Chunk) -> Result<(), Failure> {
+        if self.refused.load(Relaxed) == 0 {
+            return Ok(());
+        }
+        chunk.get::<Refused>().map_or(Ok(()), |refused| Err(refused.0.clone()))
+    }
+
+    /// A chunk or a part of it, wherever it is.
+    pub fn held(&self, key: Key, part: Option<u32>) -> Option<Found> {
+        let slot = self.shard(home(key)).get(&home(key)).and_then(|block| block.slots.get(place(key)).cloned());
+        match slot {
+            Some(Slot { chunk: Some(chunk), .. }) => Some(Found::Chunk(pick(&chunk, part).ok()?)),
+            Some(Slot { file: Some(file), .. }) => Some(Found::File(file, part)),
+            _ => None,
+        }
+    }
+
+    /// Up to `limit` of the keys that are held whole, and their sizes in memory (0 for those on disk only).
+    pub fn keys(&self, limit: usize) -> Vec<(Key, u64)> {
+        let mut keys = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let slots = shard.iter().flat_map(|(home, block)| block.slots.iter().enumerate().map(move |(at, slot)| (home, at, slot)));
+            let held = slots.filter(|(_, _, slot)| slot.chunk.is_some() || slot.file.is_some());
+            keys.extend(held.map(|(home, at, slot)| (Key::new(home.0, home.1 * BLOCK + at as u32), slot.nbytes)).take(limit - keys.len()));
+        }
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut blocks = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
+            for slot in blocks.values_mut().flat_map(|block| &mut block.slots) {
+                drop(self.empty(slot));
+            }
+        }
+        let parts = std::mem::take(&mut *self.parts());
+        parts.into_values().for_each(|part| drop(self.forget_part(part)));
     }
 }
 

@@ -13,9 +13,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("distributed/core", &["graph"]),
     ("distributed/local", &["graph", "core"]),
     ("distributed/sim", &["graph", "core"]),
-    ("distributed/net", &["graph", "core"]),
+    ("distributed/net", &["graph", "core", "local"]),
     ("distributed/dashboard", &["graph", "core"]),
-    ("distributed/deploy", &["graph", "core"]),
+    ("distributed/deploy", &["graph", "core", "net", "local"]),
 ];
 
 const CRATES: &[&str] = &["graph", "macros", "io", "core", "local", "sim", "net", "dashboard", "deploy"];

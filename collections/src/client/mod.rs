@@ -1,6 +1,9 @@
-//! The client: what runs frames. Without one, the first computation starts the local engine on all cores.
+//! The client: what runs frames, on the threads of this process or on a cluster. Without one, the first computation starts the
+//! local engine on all cores.
 
 mod allocator;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod interrupt;
 mod pool;
 mod progress;
@@ -9,7 +12,8 @@ pub(crate) mod run;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use partita_graph::{Code, Executor, Failure, Graph, Registry, Run};
+use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run};
+use partita_io::csv::FileInfo;
 use partita_local::{Local, Options};
 use polars::prelude::DataFrame;
 
@@ -17,7 +21,7 @@ use crate::frame::DFrame;
 use crate::operators::registry;
 pub use run::Computed;
 
-/// Runs frames on the threads of this process. Cloning gives another handle to the same engine.
+/// Runs frames, on the threads of this process or on a cluster. Cloning gives another handle to the same engine.
 ///
 /// The client that was built last and still lives is the *current* one, on which `compute` runs.
 ///
@@ -31,12 +35,21 @@ pub use run::Computed;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    /// Wishes for every task that is submitted through this handle.
+    annotations: Option<Arc<Annotations>>,
 }
 
 struct Inner {
-    local: Local,
-    threads: usize,
-    memory_limit: u64,
+    engine: Engine,
+}
+
+/// Where tasks run.
+enum Engine {
+    /// On threads of this process.
+    Local { local: Local, threads: usize, memory_limit: u64 },
+    /// In other processes.
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Connection),
 }
 
 /// The last client built by the user, and the one that was started for want of it.
@@ -63,7 +76,7 @@ impl Client {
     pub fn current() -> Result<Client, Failure> {
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(inner) = current.0.as_ref().and_then(Weak::upgrade) {
-            return Ok(Client { inner });
+            return Ok(Client::of(inner));
         }
         if let Some(client) = &current.1 {
             return Ok(client.clone());
@@ -89,30 +102,105 @@ impl Client {
         run::compute(self, frame)
     }
 
+    fn of(inner: Arc<Inner>) -> Self {
+        Self { inner, annotations: None }
+    }
+
+    /// A handle to the same engine that adds these wishes (priority, retries, workers, resources, time limit) to every task
+    /// submitted through it.
+    ///
+    /// ```
+    /// use partita::{graph::Annotations, prelude::*};
+    /// let client = Client::builder().threads(1).set_as_default(false).build()?;
+    /// let patient = client.annotated(Annotations { retries: 2, ..Annotations::default() });
+    /// let frame = DFrame::from_polars(df!("x" => [1, 2])?, 2);
+    /// assert_eq!(patient.compute(&frame)?, df!("x" => [1, 2])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "annotate")]
+    pub fn annotated(&self, annotations: Annotations) -> Client {
+        Self { inner: self.inner.clone(), annotations: (!annotations.is_empty()).then(|| Arc::new(annotations)) }
+    }
+
+    /// Makes this the current client, on which `compute` runs.
+    pub fn set_as_current(&self) {
+        CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(Arc::downgrade(&self.inner));
+    }
+
     /// Cancels everything that runs here. What waits for it gets [`Code::Cancelled`].
     pub fn cancel_all(&self) {
-        self.inner.local.cancel_all();
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.cancel_all(),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.cancel_all(),
+        }
     }
 
-    /// Bytes written to disk for want of memory since this engine started.
+    /// Bytes written to disk for want of memory since this engine started; on a cluster, bytes that are on the workers' disks
+    /// now.
     pub fn spilled_bytes(&self) -> u64 {
-        self.inner.local.spilled_bytes_total()
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.spilled_bytes_total(),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.sum(|worker| worker.spilled),
+        }
     }
 
-    /// The limit of memory, in bytes.
+    /// The limit of memory in bytes, on a cluster that of all workers together.
     pub fn memory_limit(&self) -> u64 {
-        self.inner.memory_limit
+        match &self.inner.engine {
+            Engine::Local { memory_limit, .. } => *memory_limit,
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.sum(|worker| worker.about.memory_limit),
+        }
     }
 }
 
 impl Executor for Client {
-    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
-        self.inner.local.submit(graph)
+    fn submit(&self, mut graph: Graph) -> Result<Run, Failure> {
+        if let Some(wishes) = &self.annotations {
+            for layer in &mut graph.layers {
+                if layer.annotations.is_none() {
+                    *layer = Arc::new(Layer { annotations: Some(wishes.clone()), ..(**layer).clone() });
+                }
+            }
+        }
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.submit(graph),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.submit(graph),
+        }
     }
 
     fn threads(&self) -> usize {
-        self.inner.threads
+        match &self.inner.engine {
+            Engine::Local { threads, .. } => *threads,
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.threads().max(1),
+        }
     }
+}
+
+/// Cores that a plan is made for: those of the current client, or of this machine when there is none yet.
+pub(crate) fn planned_threads() -> usize {
+    let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);
+    match current {
+        Some(inner) => Client::of(inner).threads(),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// Fails when the current client is a cluster some of whose workers do not have these files.
+pub(crate) fn found_on_workers(files: &[FileInfo]) -> Result<(), Failure> {
+    #[cfg(feature = "cluster")]
+    {
+        let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);
+        if let Some(Engine::Cluster(connection)) = current.as_ref().map(|inner| &inner.engine) {
+            return connection.check_files(files);
+        }
+    }
+    let _ = files;
+    Ok(())
 }
 
 /// Settings of a local engine.
@@ -167,7 +255,7 @@ impl ClientBuilder {
         if apart {
             return Ok(client);
         }
-        CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0 = Some(Arc::downgrade(&client.inner));
+        client.set_as_current();
         Ok(client)
     }
 
@@ -186,7 +274,7 @@ impl ClientBuilder {
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
         let local = Local::new(options, Arc::new(pool::PolarsPool::new(threads)), registry())?;
-        Ok(Client { inner: Arc::new(Inner { local, threads, memory_limit }) })
+        Ok(Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit } })))
     }
 }
 

@@ -74,6 +74,10 @@ pub(crate) trait Step: Send + Sync {
     }
     /// Layers for the graph.
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure>;
+    /// The partitions that this step stands for, if they exist already.
+    fn persisted(&self) -> Option<&ops::persist::Persisted> {
+        None
+    }
     /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.
     fn reader(&self) -> Option<&ops::read_csv::ReadCsv> {
         None

@@ -1,5 +1,7 @@
 //! Operations on frames, one a file: user doc, the method, the schema rule, the lowering, the operator.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) mod cast;
@@ -12,6 +14,7 @@ pub(crate) mod explain;
 pub(crate) mod filter;
 pub(crate) mod from_polars;
 pub(crate) mod head;
+pub(crate) mod keys;
 pub(crate) mod len;
 pub(crate) mod map_partitions;
 pub(crate) mod partitions;
@@ -23,8 +26,9 @@ pub(crate) mod repartition;
 pub(crate) mod select;
 pub(crate) mod with_columns;
 
-/// A number that no other piece of user data in this process has: the identity of closures and frames in memory.
+/// A number that no other piece of user data has: the identity of closures and frames in memory. Each process starts
+/// somewhere else, because several may hand their frames to one cluster.
 pub(crate) fn token() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one("partita")));
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

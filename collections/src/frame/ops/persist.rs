@@ -43,21 +43,35 @@ impl DFrame {
     }
 }
 
+#[cfg(feature = "cluster")]
+impl DFrame {
+    /// The run and the schema of a persisted frame.
+    pub(crate) fn persisted(&self) -> Option<(&Run, &SchemaRef)> {
+        self.node().step.persisted().map(|persisted| (&persisted.run, &persisted.schema))
+    }
+
+    /// A frame whose partitions a run made, or makes: the graph's wanted keys.
+    pub(crate) fn of_run(schema: SchemaRef, graph: Graph, run: Run, origin: partita_graph::Origin) -> DFrame {
+        DFrame::build(Arc::new(Persisted::new(schema, graph, run)), Vec::new(), origin)
+    }
+}
+
 /// Partitions that exist already, and the layers that would make them again if they were lost.
-struct Persisted {
+pub(crate) struct Persisted {
     schema: SchemaRef,
     layers: Vec<Arc<Layer>>,
     root: Option<LayerId>,
     partitions: u32,
     /// Keeps the partitions alive.
-    _run: Run,
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it only keeps the partitions alive"))]
+    run: Run,
 }
 
 impl Persisted {
     fn new(schema: SchemaRef, graph: Graph, run: Run) -> Self {
         let root = graph.wanted.first().map(|key| key.layer);
         let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
-        Self { schema, layers: graph.layers.iter().map(fixed).collect(), root, partitions: graph.wanted.len() as u32, _run: run }
+        Self { schema, layers: graph.layers.iter().map(fixed).collect(), root, partitions: graph.wanted.len() as u32, run }
     }
 }
 
@@ -72,6 +86,10 @@ impl Step for Persisted {
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.clone()
+    }
+
+    fn persisted(&self) -> Option<&Persisted> {
+        Some(self)
     }
 
     fn lower(&self, _: &[Lowered], _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

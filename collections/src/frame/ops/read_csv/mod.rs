@@ -4,11 +4,11 @@ mod failure;
 mod operator;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use partita_graph::{Arg, Failure, Layer};
-use partita_io::csv::{self, Block, ColumnInfo, CsvOptions, Field, ReadSpec, Table};
+use partita_io::csv::{self, Block, ColumnInfo, CsvOptions, Field, FileInfo, ReadSpec, Table};
 use polars::prelude::*;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
 use crate::frame::lower::{Lowered, Lowering};
@@ -97,10 +97,16 @@ impl DFrame {
     }
 }
 
+fn identity(files: &[FileInfo], options: &CsvOptions) -> u64 {
+    let files = postcard::to_stdvec(files).expect("plain data");
+    xxh3_64_with_seed(&files, xxh3_64(format!("{options:?}").as_bytes()))
+}
+
 /// The reader as a step.
 #[derive(Clone)]
 pub(crate) struct ReadCsv {
-    /// Names this reader in advice from its tasks.
+    /// Names this reader in advice from its tasks. The same files with the same options have the same, in any process, so
+    /// that clients of one cluster share what they read.
     source: u64,
     pub table: Arc<Table>,
     blocks: Arc<[Block]>,
@@ -114,15 +120,15 @@ pub(crate) struct ReadCsv {
 
 impl ReadCsv {
     fn open(patterns: &[String], options: &CsvOptions) -> Result<Self, Failure> {
-        static SOURCES: AtomicU64 = AtomicU64::new(1);
         let table = csv::open(patterns, options).map_err(|e| io_failure(e, None, None))?;
         let bytes = table.files.iter().map(|file| file.size).sum();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        crate::client::found_on_workers(&table.files)?;
+        let threads = crate::client::planned_threads();
         let blocksize = options.chosen_blocksize().map_err(|e| io_failure(e, None, None))?;
         let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, crate::client::memory_of_machine()));
         let blocks = csv::blocks(&table, blocksize).map_err(|e| io_failure(e, Some(&table), None))?;
         let columns = table.columns.clone();
-        let source = SOURCES.fetch_add(1, Ordering::Relaxed);
+        let source = identity(&table.files, options);
         Ok(Self { source, table: Arc::new(table), blocks: blocks.into(), blocksize, columns, predicate: None, codes: Names::new() })
     }
 
@@ -161,6 +167,7 @@ impl ReadCsv {
         let operator = CsvBlock::new(Reader {
             source: self.source,
             files: self.table.files.clone(),
+            folder: std::env::current_dir().unwrap_or_default(),
             spec: Arc::new(self.spec()),
             predicate: self.predicate.clone(),
             output: self.columns.clone(),

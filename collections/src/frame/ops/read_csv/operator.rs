@@ -1,5 +1,6 @@
 //! The operator that reads one block.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -26,6 +27,8 @@ pub(crate) struct Reader {
     /// Names the reader in advice.
     pub source: u64,
     pub files: Vec<FileInfo>,
+    /// Where relative paths begin.
+    pub folder: PathBuf,
     pub spec: Arc<ReadSpec>,
     pub predicate: Option<Expr>,
     /// The columns of the result, of those that the specification decodes.
@@ -44,9 +47,23 @@ impl Reader {
         io_failure(error, None, Some(&Context { source: self.source, file, dialect: &self.spec.dialect }))
     }
 
+    /// The files with whole paths, when this process does not run in the folder that relative ones begin in.
+    fn files_from_elsewhere(&self) -> Option<Vec<FileInfo>> {
+        let here = |file: &FileInfo| file.path.contains("://") || self.folder.join(&file.path) == PathBuf::from(&file.path);
+        if self.files.iter().all(here) || std::env::current_dir().is_ok_and(|folder| folder == self.folder) {
+            return None;
+        }
+        let whole = |file: &FileInfo| match here(file) {
+            true => file.clone(),
+            false => FileInfo { path: self.folder.join(&file.path).to_string_lossy().into_owned(), ..file.clone() },
+        };
+        Some(self.files.iter().map(whole).collect())
+    }
+
     fn each(&self, block: &Block, bytes: usize, cancelled: &dyn Fn() -> bool, sink: Sink<'_>) -> Result<(), Failure> {
         let mut failed = None;
-        let scanned = csv::scan(&self.files, block, &self.spec, bytes, cancelled, &mut |decoded| {
+        let elsewhere = self.files_from_elsewhere();
+        let scanned = csv::scan(elsewhere.as_deref().unwrap_or(&self.files), block, &self.spec, bytes, cancelled, &mut |decoded| {
             sink(Coded { rows: decoded.rows, columns: decoded.columns }).map_err(|failure| {
                 failed = Some(failure);
                 // Only stops the scan; the failure itself is what counts.

@@ -1,0 +1,275 @@
+//! Clients of a cluster: how to reach one, how to start one on this host, and what may be asked of it.
+//!
+//! It refuses to know sockets; `partita-net` does. Invariant: a client of a cluster runs the same graphs as a local one, so
+//! nothing above this file asks which it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
+use partita_io::csv::FileInfo;
+use partita_net::client::{self, Remote};
+use partita_net::message::{ClusterInfo, WorkerInfo};
+use polars::prelude::Schema;
+
+use super::{Client, Engine, Inner, run};
+use crate::frame::DFrame;
+use crate::operators::registry;
+
+/// A client's end of a cluster.
+pub(super) struct Connection {
+    pub remote: Arc<Remote>,
+}
+
+impl Connection {
+    /// The sum of something over all workers; 0 when the scheduler does not answer.
+    pub fn sum(&self, of: impl Fn(&WorkerInfo) -> u64) -> u64 {
+        self.remote.info().map_or(0, |info| info.workers.iter().map(of).sum())
+    }
+
+    /// Tasks read files themselves, so a local path must exist on every worker too.
+    pub fn check_files(&self, files: &[FileInfo]) -> Result<(), Failure> {
+        let local: Vec<String> = files.iter().filter(|file| !file.path.contains("://")).map(|file| whole(&file.path)).collect();
+        if local.is_empty() {
+            return Ok(());
+        }
+        let (missing, asked) = self.remote.check_paths(local)?;
+        let Some((path, workers)) = missing.into_iter().next() else { return Ok(()) };
+        let what = format!("{path} was found here, but is missing on {} of {asked} workers", workers.len());
+        Err(Failure::new(Code::MissingOnWorkers, what)
+            .detail("workers", workers.join(", "))
+            .help("put the file on storage that every worker sees (s3://, a shared folder), or start the workers on this host"))
+    }
+}
+
+fn whole(path: &str) -> String {
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// How a client meets its cluster.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    /// What the cluster calls this client. Default: the program's name.
+    pub name: Option<String>,
+    /// How long to try before giving up. Default 30 s.
+    pub timeout: Option<Duration>,
+    /// The authority's certificate, an own certificate and its key, as PEM files; for clusters that do not use join tokens.
+    pub tls_files: Option<(PathBuf, PathBuf, PathBuf)>,
+}
+
+impl Client {
+    /// A client of the cluster whose scheduler listens at `address`, which becomes the current client.
+    ///
+    /// The address is `"host:8786"`, or the join link that `partita scheduler` prints (`"tls://host:8786?join=…"`). On the host of
+    /// the scheduler `"127.0.0.1:8786"` is enough.
+    ///
+    /// ```no_run
+    /// use partita::prelude::*;
+    /// let client = Client::connect("127.0.0.1:8786")?;
+    /// client.wait_for_workers(2, std::time::Duration::from_secs(30))?;
+    /// let means = DFrame::read_csv("data/*.csv")?.groupby(["k"]).mean().compute()?;
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Nothing answers (E0211), something else answers (E0212), the versions differ (E0213), a token or certificate is refused
+    /// (E0214).
+    pub fn connect(address: &str) -> Result<Client, Failure> {
+        Self::connect_with(address, ConnectOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_with(address: &str, options: ConnectOptions) -> Result<Client, Failure> {
+        let mut chosen = client::Options::default();
+        if let Some(name) = options.name {
+            chosen.name = name;
+        }
+        if let Some(timeout) = options.timeout {
+            chosen.timeout = timeout;
+        }
+        chosen.tls_files = options.tls_files.map(|(ca, cert, key)| partita_net::security::TlsFiles { ca, cert, key });
+        let remote = Remote::connect(address, chosen, registry())?;
+        let client = Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }) }));
+        client.set_as_current();
+        Ok(client)
+    }
+
+    /// A client of the cluster that a scheduler file describes: the file that `partita scheduler --scheduler-file` wrote.
+    ///
+    /// # Errors
+    /// As [`Client::connect`]; a file that cannot be read.
+    pub fn scheduler_file(path: impl AsRef<Path>) -> Result<Client, Failure> {
+        Self::connect(&partita_net::scheduler::read_file(path.as_ref())?)
+    }
+
+    fn remote(&self) -> Result<&Remote, Failure> {
+        match &self.inner.engine {
+            Engine::Cluster(connection) => Ok(&connection.remote),
+            Engine::Local { .. } => Err(Failure::new(Code::Unsupported, "this client runs tasks in its own process, so there is no cluster to ask")
+                .help("connect to one with Client::connect(\"host:8786\"), or start one with LocalCluster::start")),
+        }
+    }
+
+    /// Workers, clients, versions and memory of the cluster at this moment.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn scheduler_info(&self) -> Result<ClusterInfo, Failure> {
+        self.remote()?.info()
+    }
+
+    /// Waits until at least `count` workers are connected.
+    ///
+    /// # Errors
+    /// Not so many came in time: [`Code::NoWorkers`] says how many there are.
+    pub fn wait_for_workers(&self, count: usize, timeout: Duration) -> Result<(), Failure> {
+        self.remote()?.wait_for_workers(count, timeout)
+    }
+
+    /// For each key the names of the workers that hold its chunk; nobody holds what was never computed or not kept.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn who_has(&self, keys: &[Key]) -> Result<Vec<(Key, Vec<String>)>, Failure> {
+        self.remote()?.who_has(keys)
+    }
+
+    /// What each worker holds, or the one of this name: keys and bytes.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone; no worker has this name.
+    pub fn has_what(&self, worker: Option<&str>) -> Result<Vec<(String, Vec<(Key, u64)>)>, Failure> {
+        self.remote()?.has_what(worker)
+    }
+
+    /// Bytes that are kept on the cluster, by layer.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn nbytes(&self) -> Result<Vec<(LayerId, String, u64)>, Failure> {
+        self.remote()?.nbytes()
+    }
+
+    /// What happened to a task lately, a line for each happening.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn story(&self, key: Key) -> Result<Vec<String>, Failure> {
+        self.remote()?.story(key)
+    }
+
+    /// Why a task is not running, for the cluster and for each worker, a line each.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn explain_wait(&self, key: Key) -> Result<Vec<String>, Failure> {
+        self.remote()?.explain_wait(key)
+    }
+
+    /// Lets workers go, by name: what only they hold is moved to others first. Returns those that went.
+    ///
+    /// # Errors
+    /// No worker has such a name; what they hold fits nowhere else.
+    pub fn retire_workers(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
+        self.remote()?.retire_workers(names)
+    }
+
+    /// Ends all runs of all clients, forgets all results, and starts workers that have a nanny again.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn restart(&self) -> Result<(), Failure> {
+        self.remote()?.restart()
+    }
+
+    /// Moves chunks from full workers to empty ones.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn rebalance(&self) -> Result<(), Failure> {
+        self.remote()?.rebalance()
+    }
+
+    /// Keeps at least so many copies of a persisted frame's partitions, on different workers.
+    ///
+    /// # Errors
+    /// The frame is not persisted on this cluster.
+    pub fn replicate(&self, frame: &DFrame, copies: u32) -> Result<(), Failure> {
+        let (run, _) = frame.persisted().ok_or_else(not_persisted)?;
+        self.remote()?.replicate(run, copies)
+    }
+
+    /// Runs a frame that failed once more. An error is a result as others are and is handed out again while somebody holds it;
+    /// this forgets it first.
+    ///
+    /// # Errors
+    /// As [`DFrame::compute`].
+    pub fn retry(&self, frame: &DFrame) -> Result<polars::prelude::DataFrame, Failure> {
+        if let Engine::Cluster(connection) = &self.inner.engine {
+            connection.remote.forget_failures(&frame.keys()?);
+        }
+        self.compute(frame)
+    }
+
+    /// Gives a frame a name on the cluster, under which every client finds it. Its partitions are computed, and kept until
+    /// [`Client::unpublish_dataset`], also when this client goes.
+    ///
+    /// # Errors
+    /// The name is taken; as [`DFrame::compute`].
+    pub fn publish_dataset(&self, name: &str, frame: &DFrame) -> Result<(), Failure> {
+        let remote = self.remote()?;
+        let persisted = match frame.persisted() {
+            Some(_) => frame.clone(),
+            None => frame.persist_on(self)?,
+        };
+        let (run, schema) = persisted.persisted().ok_or_else(not_persisted)?;
+        let meta = postcard::to_stdvec(&**schema).map_err(|e| Failure::internal(format!("a schema does not encode: {e}")))?;
+        remote.publish(name, run, meta)
+    }
+
+    /// The published frame of this name.
+    ///
+    /// # Errors
+    /// No frame is published under this name.
+    #[track_caller]
+    pub fn get_dataset(&self, name: &str) -> Result<DFrame, Failure> {
+        let origin = Origin::here(&format!(".get_dataset({name:?})"));
+        let (meta, graph) = self.remote()?.dataset(name)?;
+        let schema: Schema = postcard::from_bytes(&meta).map_err(|_| Failure::new(Code::WrongProtocol, format!("the dataset {name:?} is no frame of this version")))?;
+        let run = self.submit(graph.clone())?;
+        Ok(DFrame::of_run(Arc::new(schema), graph, run, origin))
+    }
+
+    /// The names of all published frames.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn list_datasets(&self) -> Result<Vec<String>, Failure> {
+        self.remote()?.datasets()
+    }
+
+    /// Takes the name back; the partitions go when nobody else wants them.
+    ///
+    /// # Errors
+    /// No frame is published under this name.
+    pub fn unpublish_dataset(&self, name: &str) -> Result<(), Failure> {
+        self.remote()?.unpublish(name)
+    }
+
+    /// Ends the cluster: workers, nannies and scheduler.
+    ///
+    /// # Errors
+    /// The client is no cluster's; the scheduler is gone.
+    pub fn shutdown(&self) -> Result<(), Failure> {
+        self.remote()?.shutdown()
+    }
+}
+
+fn not_persisted() -> Failure {
+    Failure::new(Code::InvalidOption, "the frame is not persisted, so there are no partitions on the cluster")
+        .help("let frame = frame.persist()?;")
+}

@@ -1,9 +1,14 @@
 //! The whole cluster under faults, one story for each seed.
 //!
-//! `PARTITA_SIM_SEED=123` runs one seed and tells its story when it fails; `PARTITA_SIM_SEEDS=10000` sets how many are tried.
+//! `PARTITA_SIM_SEED=123` runs one seed and tells its story when it fails; `PARTITA_SIM_SEEDS=10000` sets how many are tried,
+//! `PARTITA_SIM_THREADS=2` on how many threads.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Plain, Registry, Serial, Wiring};
-use partita_sim::{Faults, SimExecutor, run_seed};
+use partita_sim::{Faults, Report, SimExecutor, SimFailure, run_seed};
 
 /// Seeds that are tried when nothing else is asked for.
 const SEEDS: u64 = 200;
@@ -13,6 +18,38 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, it is {text:?}")))
 }
 
+/// Runs the seeds on so many threads. The failure of the smallest seed that failed is told.
+fn run_seeds(seeds: u64, threads: u64) -> Result<Report, SimFailure> {
+    let next = AtomicU64::new(0);
+    let worst: Mutex<Option<SimFailure>> = Mutex::new(None);
+    let total = Mutex::new(Report::default());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds || worst.lock().unwrap().is_some() {
+                        return;
+                    }
+                    match run_seed(seed) {
+                        Ok(report) => *total.lock().unwrap() += report,
+                        Err(failure) => {
+                            let mut worst = worst.lock().unwrap();
+                            if worst.as_ref().is_none_or(|other| other.seed > seed) {
+                                *worst = Some(failure);
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    match worst.into_inner().unwrap() {
+        Some(failure) => Err(failure),
+        None => Ok(total.into_inner().unwrap()),
+    }
+}
+
 #[test]
 fn every_seed_gives_the_results_of_the_oracle() {
     if let Some(seed) = number("PARTITA_SIM_SEED") {
@@ -20,15 +57,20 @@ fn every_seed_gives_the_results_of_the_oracle() {
         println!("seed {seed}: {report:?}");
         return;
     }
-    let (mut events, mut deaths, mut spills) = (0, 0, 0);
-    for seed in 0..number("PARTITA_SIM_SEEDS").unwrap_or(SEEDS) {
-        let report = run_seed(seed).unwrap_or_else(|failure| panic!("{failure}"));
-        events += report.events;
-        deaths += report.deaths;
-        spills += report.spills;
+    let seeds = number("PARTITA_SIM_SEEDS").unwrap_or(SEEDS);
+    let began = Instant::now();
+    let total = run_seeds(seeds, number("PARTITA_SIM_THREADS").unwrap_or(1)).unwrap_or_else(|failure| panic!("{failure}"));
+    let hourly = seeds as f64 / began.elapsed().as_secs_f64() * 3600.0;
+    println!("{seeds} seeds, {hourly:.0} an hour: {total:?}");
+    let met = [
+        (total.deaths, "deaths"),
+        (total.spills, "chunks on disk"),
+        (total.breaks, "links that break"),
+        (total.given_up, "workers that are given up though they live"),
+    ];
+    for (count, what) in met {
+        assert!(seeds < SEEDS || count > 0, "the seeds must meet {what}");
     }
-    println!("{events} events, {deaths} deaths, {spills} spills");
-    assert!(deaths > 0 && spills > 0, "the seeds must meet deaths and spills");
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use partita_core::protocol::RunId;
+use partita_core::protocol::{ClientId, RunId};
+use partita_core::scheduler;
 use partita_graph::{Ended, Executor, Failure, Graph, Progress, Registry, Run};
 
 use crate::cluster::Cluster;
@@ -33,7 +34,8 @@ impl SimExecutor {
     /// One to four workers and random faults, without a memory limit, drawn from the seed.
     pub fn new(seed: u64, registry: Registry) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let faults = Faults { memory: 0.0, ..Faults::random(&mut rng) };
+        // Nobody cancels, and nobody is lost: the run must end well.
+        let faults = Faults { memory: 0.0, restart_every: 0, client_every: 0, inline: 0, ..Faults::random(&mut rng) };
         Self { seed, workers: rng.u32(1..=4), threads: rng.u32(1..=3), memory_limit: 0, faults, registry }
     }
 
@@ -58,6 +60,8 @@ impl SimExecutor {
     fn cluster(&self, tasks: u64) -> Cluster {
         let rng = Rng::with_seed(self.seed ^ 0x5eed);
         let cluster = Cluster::new(rng, self.faults.clone(), self.threads, self.memory_limit, self.registry.clone());
+        // Whoever dies here is not to blame.
+        let cluster = cluster.scheduled_by(scheduler::Config { allowed_failures: u32::MAX, ..scheduler::Config::default() });
         if tasks > CHECKED_TASKS { cluster.unchecked() } else { cluster }
     }
 
@@ -66,12 +70,10 @@ impl SimExecutor {
         let tasks = graph.tasks();
         let mut cluster = self.cluster(tasks);
         for number in 0..self.workers {
-            cluster.after(0, Happening::Join { repeat: number == 0 });
+            cluster.after(0, Happening::Join { name: None, repeat: number == 0 });
         }
-        cluster.after(1, Happening::Submit(run, graph.clone()));
-        if self.faults.death_every > 0 {
-            cluster.after(self.faults.death_every, Happening::Death);
-        }
+        cluster.after(1, Happening::Submit(run, ClientId::default(), graph.clone()));
+        cluster.begin_troubles();
         cluster.after(FAULTY_MICROS, Happening::FaultsStop);
         while cluster.runs.get(&run).is_none_or(|state| state.outcome.is_none()) {
             if cluster.counts.events > EVENTS_A_TASK * (tasks + 100) || !cluster.step()? {

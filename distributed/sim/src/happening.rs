@@ -3,8 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
-use partita_core::protocol::{Attempt, Gone, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
+use partita_core::protocol::{Attempt, ClientId, Gone, Piece, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
 use partita_graph::{Chunk, Graph, Key, Outcome};
+
+/// What comes again and again until the faults stop, to a worker or client at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Death,
+    Retire,
+    Cut,
+    Stop,
+    Client,
+    Restart,
+    Copies,
+}
+
+impl Trouble {
+    pub const ALL: [Trouble; 7] =
+        [Trouble::Death, Trouble::Retire, Trouble::Cut, Trouble::Stop, Trouble::Client, Trouble::Restart, Trouble::Copies];
+}
 
 /// Something that happens at a moment of virtual time.
 pub(crate) enum Happening {
@@ -14,28 +31,80 @@ pub(crate) enum Happening {
     Answer(WorkerId, WorkerEvent),
     /// An operator ended.
     Ended(WorkerId, Key, Attempt, Box<Outcome>, u64),
-    /// A request for a chunk reached the peer.
+    /// Request number so and so reached the peer.
     Asked {
         by: WorkerId,
         from: WorkerId,
-        key: Key,
-        part: Option<u32>,
+        request: u64,
     },
-    /// A chunk arrived.
-    Arrived(WorkerId, Key, Option<u32>, Chunk),
+    /// A piece arrived, or word that the peer has no such piece.
+    Arrived {
+        by: WorkerId,
+        request: u64,
+        piece: Piece,
+        chunk: Option<Chunk>,
+    },
+    /// The peer serves too many others: the rest of the request is refused.
+    Refused {
+        by: WorkerId,
+        request: u64,
+    },
+    /// The connection is closed: the rest of the request has failed.
+    Closed {
+        by: WorkerId,
+        request: u64,
+    },
     Written(WorkerId, Key),
     Read(WorkerId, Key),
     Measure(WorkerId),
-    Submit(RunId, Arc<Graph>),
+    WorkerTick(WorkerId),
+    Tick,
+    Submit(RunId, ClientId, Arc<Graph>),
     /// The user lost interest: cancelled when true, released otherwise.
     Leave(RunId, bool),
-    /// A worker, any, goes away.
-    Death,
+    Trouble(Trouble),
+    /// The scheduler's shell notices that a process is gone.
     Noticed(WorkerId, Gone),
+    /// The scheduler's shell notices that break number so and so of a link is there.
+    LinkNoticed(WorkerId, u32),
+    /// The break is over, and so is the stop that caused it.
+    Mended(WorkerId, u32),
+    /// The break has lasted too long.
+    GivenUp(WorkerId, u32),
+    /// A worker that was given up learns of it, and ends.
+    Ends(WorkerId),
+    ClientBack(ClientId),
+    /// A worker joins: one of this name, or of any that is free.
     Join {
+        name: Option<String>,
         repeat: bool,
     },
     FaultsStop,
+}
+
+impl Happening {
+    /// The worker's process that this happens in.
+    pub fn place(&self) -> Option<WorkerId> {
+        match self {
+            Happening::ToWorker(w, _)
+            | Happening::Answer(w, _)
+            | Happening::Ended(w, ..)
+            | Happening::Asked { from: w, .. }
+            | Happening::Arrived { by: w, .. }
+            | Happening::Refused { by: w, .. }
+            | Happening::Closed { by: w, .. }
+            | Happening::Written(w, _)
+            | Happening::Read(w, _)
+            | Happening::Measure(w)
+            | Happening::WorkerTick(w) => Some(*w),
+            _ => None,
+        }
+    }
+
+    /// Only time passes: by itself it brings nothing new.
+    pub fn is_idle(&self) -> bool {
+        matches!(self, Happening::Tick | Happening::WorkerTick(_) | Happening::Measure(_))
+    }
 }
 
 impl fmt::Display for Happening {
@@ -51,16 +120,27 @@ impl fmt::Display for Happening {
             Happening::Ended(w, key, attempt, outcome, _) => {
                 write!(f, "w{} ends {key:?} try {attempt} {}", w.0, if outcome.result.is_ok() { "well" } else { "badly" })
             }
-            Happening::Asked { by, from, key, part } => write!(f, "w{} asks w{} for {key:?}/{part:?}", by.0, from.0),
-            Happening::Arrived(w, key, part, _) => write!(f, "w{} receives {key:?}/{part:?}", w.0),
+            Happening::Asked { by, from, request } => write!(f, "w{} asks w{} in request {request}", by.0, from.0),
+            Happening::Arrived { by, request, piece, chunk } => {
+                write!(f, "w{} {} {piece:?} of request {request}", by.0, if chunk.is_some() { "receives" } else { "does not get" })
+            }
+            Happening::Refused { by, request } => write!(f, "w{} is refused request {request}", by.0),
+            Happening::Closed { by, request } => write!(f, "w{} has lost request {request}", by.0),
             Happening::Written(w, key) => write!(f, "w{} wrote {key:?}", w.0),
             Happening::Read(w, key) => write!(f, "w{} read {key:?}", w.0),
             Happening::Measure(w) => write!(f, "w{} measures", w.0),
-            Happening::Submit(run, _) => write!(f, "submit run {}", run.0),
+            Happening::WorkerTick(w) => write!(f, "w{} ticks", w.0),
+            Happening::Tick => f.write_str("scheduler ticks"),
+            Happening::Submit(run, client, _) => write!(f, "client {} submits run {}", client.0, run.0),
             Happening::Leave(run, cancel) => write!(f, "{} run {}", if *cancel { "cancel" } else { "release" }, run.0),
-            Happening::Death => f.write_str("a worker goes away"),
+            Happening::Trouble(kind) => write!(f, "trouble: {kind:?}"),
             Happening::Noticed(w, reason) => write!(f, "w{} is noticed to be gone: {reason:?}", w.0),
-            Happening::Join { .. } => f.write_str("a worker joins"),
+            Happening::LinkNoticed(w, _) => write!(f, "the link of w{} is noticed to be broken", w.0),
+            Happening::Mended(w, _) => write!(f, "the link of w{} is mended", w.0),
+            Happening::GivenUp(w, _) => write!(f, "w{} is given up", w.0),
+            Happening::Ends(w) => write!(f, "w{} ends", w.0),
+            Happening::ClientBack(c) => write!(f, "client {} is back", c.0),
+            Happening::Join { name, .. } => write!(f, "worker {} joins", name.as_deref().unwrap_or("of any name")),
             Happening::FaultsStop => f.write_str("faults stop"),
         }
     }

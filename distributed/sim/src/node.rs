@@ -5,11 +5,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use partita_core::protocol::{Assignment, Attempt, Input, Tick};
+use partita_core::protocol::{Assignment, Attempt, Input, Tick, ToScheduler, ToWorker};
 use partita_core::worker::{self, Worker};
 use partita_graph::{Chunk, Key};
 
+use crate::happening::Happening;
+
+/// The link between a worker and the scheduler: reliable and in order, but now and then held up.
+#[derive(Default)]
+pub(crate) struct Link {
+    /// When the last message to the worker and from it arrives: links keep the order.
+    pub inbound: Tick,
+    pub outbound: Tick,
+    /// Whether messages to the worker and from it are held up, and what is held.
+    pub cut_in: bool,
+    pub cut_out: bool,
+    pub held_in: Vec<ToWorker>,
+    pub held_out: Vec<ToScheduler>,
+    /// The scheduler was told that the link is lost.
+    pub lost: bool,
+    /// Counts breaks, so that what was planned for an earlier one is not taken for a later one.
+    pub breaks: u32,
+}
+
 pub(crate) struct Node {
+    pub link: Link,
+    /// The process is stopped: what happens to it waits.
+    pub stopped: bool,
+    pub frozen: Vec<Happening>,
+    /// The scheduler has given it up, and nobody listens to it any more.
+    pub doomed: bool,
+    /// Its disk takes nothing more.
+    pub disk_full: bool,
     pub worker: Worker,
     /// Chunks in memory.
     pub memory: BTreeMap<Key, Chunk>,
@@ -22,16 +49,22 @@ pub(crate) struct Node {
     pub running: BTreeMap<(Key, Attempt), (Arc<AtomicBool>, Vec<Key>)>,
     /// Chunks that are being written or read.
     pub busy: BTreeSet<Key>,
+    /// Chunks that peers do not get, as if they had been dropped without a word.
+    pub hidden: BTreeSet<Key>,
+    /// Running tasks whose value is asked for.
+    pub inline: BTreeSet<Key>,
     /// How many times slower than others.
     pub slow: u64,
-    /// When the last message to it and from it arrives: links keep the order.
-    pub inbound: Tick,
-    pub outbound: Tick,
 }
 
 impl Node {
     pub fn new(worker: Worker, slow: u64) -> Self {
         Self {
+            link: Link::default(),
+            stopped: false,
+            frozen: Vec::new(),
+            doomed: false,
+            disk_full: false,
             worker,
             memory: BTreeMap::new(),
             disk: BTreeMap::new(),
@@ -39,15 +72,15 @@ impl Node {
             parts: BTreeMap::new(),
             running: BTreeMap::new(),
             busy: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            inline: BTreeSet::new(),
             slow,
-            inbound: 0,
-            outbound: 0,
         }
     }
 
     /// A chunk for a peer, for a result: from memory or from disk.
     pub fn get(&self, key: Key, part: Option<u32>) -> Option<Chunk> {
-        let chunk = self.memory.get(&key).or_else(|| self.disk.get(&key))?;
+        let chunk = self.memory.get(&key).or_else(|| self.disk.get(&key)).filter(|_| !self.hidden.contains(&key))?;
         match part {
             None => Some(chunk.clone()),
             Some(part) => chunk.part(part),
@@ -102,6 +135,18 @@ impl Node {
     pub fn bytes(&self) -> u64 {
         let whole = self.memory.iter().filter(|(key, _)| !self.mapped.contains(key)).map(|(_, chunk)| chunk.nbytes());
         whole.chain(self.parts.values().map(Chunk::nbytes)).sum()
+    }
+
+    /// Bytes of chunks on disk.
+    pub fn disk_bytes(&self) -> u64 {
+        self.disk.values().map(Chunk::nbytes).sum()
+    }
+
+    /// Everything that is lost when the process ends.
+    pub fn has(&self) -> Vec<Key> {
+        let running = self.running.keys().map(|(key, _)| *key);
+        let all: BTreeSet<Key> = self.memory.keys().chain(self.disk.keys()).copied().chain(running).collect();
+        all.into_iter().collect()
     }
 
     /// What is left, if anything is.

@@ -1,23 +1,43 @@
 //! Random graphs of closures that hash what they read: a wrong, missing or misplaced input changes every result after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use fastrand::Rng;
-use partita_graph::{AxisMap, Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Parts, Plain, Table, Wiring};
+use partita_graph::{Annotations, AxisMap, Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Parts, Plain, Table, Wiring};
 
 /// A graph, and what is special about it.
 pub(crate) struct RandomGraph {
     pub graph: Graph,
     /// The same graph with operators that never fail: what the oracle runs.
     pub sound: Graph,
-    /// Tasks whose operator fails.
+    /// Tasks whose operator fails, however often it is tried.
     pub failing: BTreeSet<Key>,
-    /// Tasks that kill the worker that runs them; elsewhere they are ordinary.
-    pub poison: BTreeSet<Key>,
+    /// Tasks that do not simply end.
+    pub fates: BTreeMap<Key, Fate>,
     /// The largest sum of a task's inputs and its result, in bytes.
     pub largest_task: u64,
     /// The largest result, in bytes.
     pub largest_chunk: u64,
+}
+
+/// What becomes of a task that runs in the simulator; for the oracle it is ordinary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It kills the worker that runs it.
+    Kills,
+    /// It ends only when it is told to stop.
+    Endless,
+    /// It takes exactly so many microseconds.
+    Takes(u64),
+}
+
+impl RandomGraph {
+    /// Tasks that can have no result: they fail, kill, or never end.
+    pub fn hopeless(&self) -> BTreeSet<Key> {
+        let fates = self.fates.iter().filter(|(_, fate)| !matches!(fate, Fate::Takes(_))).map(|(key, _)| *key);
+        self.failing.iter().copied().chain(fates).collect()
+    }
 }
 
 struct Made {
@@ -29,34 +49,74 @@ struct Made {
 }
 
 pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
-    let mut graph = Graph::default();
-    let mut sound = Graph::default();
+    let (graph, sound) = (Graph::default(), Graph::default());
+    let mut all = RandomGraph { graph, sound, failing: BTreeSet::new(), fates: BTreeMap::new(), largest_task: 0, largest_chunk: 0 };
     let mut made: Vec<Made> = Vec::new();
-    let mut failing = BTreeSet::new();
-    let mut poison = BTreeSet::new();
-    let (mut largest_task, mut largest_chunk) = (0, 0);
-    let (fails, kills) = (rng.f64() < 0.15, rng.f64() < 0.08);
+    let (fails, kills, endless) = (rng.f64() < 0.15, rng.f64() < 0.08, rng.f64() < 0.08);
+    let wishes = rng.f64() < 0.4;
     for number in 0..rng.u32(1..=6) {
         let (len, edges) = random_edges(rng, &made);
         let pieces = (rng.f64() < 0.35).then(|| rng.u32(1..=6));
         let bytes = if rng.bool() { 8 } else { rng.u64(16..400) };
         let bad = (fails && rng.f64() < 0.3).then(|| rng.u32(0..len));
         let token = rng.u64(..);
-        let layer = Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, bad), edges.clone());
-        sound.add(Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, None), edges));
+        let annotations = if wishes { random_wishes(rng) } else { Annotations::default() };
+        // Either it fails each time, or as often as is forgiven.
+        let tries = if rng.bool() { u32::MAX } else { annotations.retries };
+        let bad = bad.map(|index| (index, tries));
+        let mut layer = Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, bad), edges.clone());
+        all.sound.add(Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, None), edges));
         let chunk_bytes = bytes * u64::from(pieces.unwrap_or(1));
         let inputs: u64 = (0..len).map(|task| input_bytes(&layer, &made, task)).max().unwrap_or(0);
-        largest_task = largest_task.max(inputs + chunk_bytes);
-        largest_chunk = largest_chunk.max(chunk_bytes);
-        failing.extend(bad.map(|index| Key::new(layer.id, index)));
+        all.largest_task = all.largest_task.max(inputs + chunk_bytes);
+        all.largest_chunk = all.largest_chunk.max(chunk_bytes);
+        all.failing.extend(bad.filter(|bad| bad.1 == u32::MAX).map(|(index, _)| Key::new(layer.id, index)));
         if kills && rng.f64() < 0.3 {
-            poison.insert(Key::new(layer.id, rng.u32(0..len)));
+            all.fates.insert(Key::new(layer.id, rng.u32(0..len)), Fate::Kills);
+        } else if endless && rng.f64() < 0.3 {
+            all.fates.insert(Key::new(layer.id, rng.u32(0..len)), Fate::Endless);
         }
         made.push(Made { id: layer.id, len, pieces, chunk_bytes });
-        graph.add(layer);
+        layer.annotations = (!annotations.is_empty()).then(|| Arc::new(annotations));
+        all.graph.add(layer);
     }
-    graph.wanted = random_wanted(rng, &graph);
-    RandomGraph { graph, sound, failing, poison, largest_task, largest_chunk }
+    all.graph.wanted = random_wanted(rng, &all.graph);
+    all
+}
+
+/// The names that workers have, and what each offers: in this order they are given out. Every wish of [`random_wishes`] can
+/// be met by one of them.
+pub(crate) const OFFERS: [(&str, &str, u64, u64); 5] = [
+    ("ada", "north", 3_000, 3_000),
+    ("bob", "south", 2_000, 0),
+    ("cat", "north", 0, 1_000),
+    ("dan", "south", 0, 0),
+    ("eve", "south", 1_000, 1_500),
+];
+
+fn random_wishes(rng: &mut Rng) -> Annotations {
+    let mut wishes = Annotations::default();
+    let mut on = |chance: f64| rng.f64() < chance;
+    let (where_, loose, offered, retries, timeout, priority) = (on(0.3), on(0.4), on(0.3), on(0.3), on(0.2), on(0.3));
+    let (name, host, a, b) = OFFERS[rng.usize(0..OFFERS.len())];
+    if where_ {
+        wishes.workers = vec![if rng.bool() { name.to_string() } else { host.to_string() }];
+        if rng.bool() {
+            wishes.workers.push("eve".into());
+        }
+        wishes.allow_other_workers = loose;
+    }
+    if offered {
+        for (resource, offer) in [("A", a), ("B", b)] {
+            if offer > 0 && rng.bool() {
+                wishes.resources.insert(resource.into(), rng.u64(1..=offer));
+            }
+        }
+    }
+    wishes.retries = if retries { rng.u32(1..4) } else { 0 };
+    wishes.timeout = timeout.then(|| rng.u64(5_000..200_000));
+    wishes.priority = if priority { rng.i32(-2..=2) } else { 0 };
+    wishes
 }
 
 /// Some chunks, mostly of the last layers.
@@ -170,9 +230,10 @@ fn random_table(rng: &mut Rng, len: u32, producer_len: u32) -> Wiring {
     Wiring::Table(Table { offsets: offsets.into(), indices: indices.into() })
 }
 
-fn hashing(token: u64, pieces: Option<u32>, bytes: u64, bad: Option<u32>) -> OpRef {
+/// Hashes all that it reads. `bad` is a task that fails in its first tries, and in how many.
+pub(crate) fn hashing(token: u64, pieces: Option<u32>, bytes: u64, bad: Option<(u32, u32)>) -> OpRef {
     OpRef::closure("hash", token, move |ctx, inputs| {
-        if bad == Some(ctx.key.index) {
+        if bad.is_some_and(|(index, tries)| index == ctx.key.index && ctx.attempt <= tries) {
             return Err(Failure::new(Code::UserFunction, format!("{} fails on purpose", ctx.key)));
         }
         let mut hash = mix(token, u64::from(ctx.key.index));
@@ -193,6 +254,23 @@ fn value(hash: u64, bytes: u64) -> Chunk {
     let mut content = vec![hash as u8; bytes as usize];
     content[..8].copy_from_slice(&hash.to_le_bytes());
     Chunk::new(Plain(content))
+}
+
+/// A small value as it travels with an answer, when it is one that can.
+pub(crate) fn encode(chunk: &Chunk) -> Option<Arc<[u8]>> {
+    if let Some(Plain(number)) = chunk.get::<Plain<i64>>() {
+        return Some([&[0], &number.to_le_bytes()[..]].concat().into());
+    }
+    chunk.get::<Plain<Vec<u8>>>().map(|Plain(bytes)| [&[1], &bytes[..]].concat().into())
+}
+
+/// The value back.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Chunk> {
+    match bytes.split_first()? {
+        (0, rest) => Some(Chunk::new(Plain(i64::from_le_bytes(rest.try_into().ok()?)))),
+        (1, rest) => Some(Chunk::new(Plain(rest.to_vec()))),
+        _ => None,
+    }
 }
 
 /// A number that stands for the content of a chunk.

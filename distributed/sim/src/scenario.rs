@@ -7,25 +7,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use partita_core::protocol::RunId;
-use partita_graph::{Chunk, Code, Failure, Graph, Key, Registry, Serial};
+use partita_core::protocol::{ClientId, RunId};
+use partita_graph::{Code, Failure, Graph, Key, Layer, Registry, Serial};
 
-use crate::cluster::{Cluster, Counts};
+use crate::cluster::{Cluster, Counts, RunState};
 use crate::faults::Faults;
 use crate::happening::Happening;
-use crate::random_graph::{RandomGraph, digest, needed, random_graph, random_wanted};
+use crate::oracle::{MOST_EVENTS, memory_is_kept, nothing_left, release_all, same, stuck};
+use crate::random_graph::{RandomGraph, needed, random_graph, random_wanted};
 
 /// Virtual time until the faults stop, at most.
 const FAULTY_MICROS: u64 = 150_000;
-/// Virtual time in which every run must end once the faults have stopped: ten virtual minutes.
-const PATIENCE_MICROS: u64 = 600_000_000;
-/// No seed needs nearly as many.
-const MOST_EVENTS: u64 = 400_000;
+/// Virtual time in which every run must end once the faults have stopped: two virtual minutes.
+const PATIENCE_MICROS: u64 = 120_000_000;
 /// How many of the last events a failure tells.
 const TOLD: usize = 60;
 
 /// What a seed did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Events that happened.
     pub events: u64,
@@ -35,8 +34,42 @@ pub struct Report {
     pub deaths: u64,
     /// Chunks that were sent to disk.
     pub spills: u64,
+    /// Workers that were given up though they lived.
+    pub given_up: u64,
+    /// Workers that retired.
+    pub retired: u64,
+    /// Links that broke, stopped processes among them.
+    pub breaks: u64,
+    /// Tasks that were asked back for others to take.
+    pub steals: u64,
+    /// Results that came with an answer.
+    pub values: u64,
+    /// Clients that stayed away too long.
+    pub forgotten: u64,
+    /// Copies of chunks that were asked for.
+    pub copies: u64,
+    /// Requests that a peer was too busy for.
+    pub busy: u64,
     /// Virtual microseconds.
     pub virtual_micros: u64,
+}
+
+impl std::ops::AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.executions += other.executions;
+        self.deaths += other.deaths;
+        self.spills += other.spills;
+        self.given_up += other.given_up;
+        self.retired += other.retired;
+        self.breaks += other.breaks;
+        self.steals += other.steals;
+        self.values += other.values;
+        self.forgotten += other.forgotten;
+        self.copies += other.copies;
+        self.busy += other.busy;
+        self.virtual_micros += other.virtual_micros;
+    }
 }
 
 /// Why a seed failed, and how to see it again.
@@ -91,7 +124,7 @@ fn guarded(seed: u64, listen: bool) -> (Result<Report, String>, Vec<String>) {
 struct Story {
     random: RandomGraph,
     cluster: Cluster,
-    graphs: Vec<Arc<Graph>>,
+    graphs: Vec<(ClientId, Arc<Graph>)>,
     /// Whether no chunk may be larger than its share of memory allows.
     bounded: bool,
 }
@@ -109,101 +142,97 @@ impl Story {
         if listen {
             cluster.trace = Some(vec![format!("{faults:?} threads {threads} limit {limit}")]);
         }
-        cluster.poison = random.poison.clone();
-        cluster.lossless = faults.lossless() && random.poison.is_empty();
-        let mut graphs = vec![Arc::new(random.graph.clone())];
-        for _ in 0..rng.u32(0..3) {
-            graphs.push(Arc::new(Graph { layers: random.graph.layers.clone(), wanted: random_wanted(&mut rng, &random.graph) }));
-        }
+        cluster.fates = random.fates.clone();
+        cluster.lossless = faults.lossless() && random.fates.is_empty();
+        let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0 && faults.disk.is_none();
+        let mut story = Self { random, cluster, graphs: Vec::new(), bounded };
         for number in 0..rng.u32(0..5) {
             let delay = if number == 0 { 0 } else { rng.u64(0..3_000) };
-            cluster.after(delay, Happening::Join { repeat: number == 0 });
+            story.cluster.after(delay, Happening::Join { name: None, repeat: number == 0 });
         }
-        let mut leaving = Vec::new();
-        for (number, graph) in graphs.iter().enumerate() {
-            let run = RunId(number as u64 + 1);
-            let begin = rng.u64(0..20_000);
-            cluster.after(begin, Happening::Submit(run, graph.clone()));
-            if rng.f64() < 0.3 {
-                leaving.push((begin + rng.u64(1..30_000), run, graph.clone()));
+        story.people(&mut rng);
+        story.cluster.begin_troubles();
+        story.cluster.after(rng.u64(1_000..FAULTY_MICROS), Happening::FaultsStop);
+        story
+    }
+
+    /// Who submits what and when, and who loses interest in it, and gains it again.
+    fn people(&mut self, rng: &mut Rng) {
+        let clients = rng.u64(1..4);
+        let mut graphs = vec![Arc::new(self.random.graph.clone())];
+        for _ in 0..rng.u32(0..3) {
+            let wanted = random_wanted(rng, &self.random.graph);
+            graphs.push(Arc::new(Graph { layers: self.random.graph.layers.clone(), wanted }));
+        }
+        for graph in graphs {
+            let client = ClientId(rng.u64(0..clients));
+            let mut at = rng.u64(0..20_000);
+            let mut run = self.submit(at, client, &graph);
+            if rng.f64() > 0.3 {
+                continue;
             }
-        }
-        for (mut at, mut run, graph) in leaving {
-            cluster.after(at, Happening::Leave(run, rng.bool()));
+            at += rng.u64(1..30_000);
+            self.cluster.after(at, Happening::Leave(run, rng.bool()));
             // Who has just lost interest may gain it again, and lose it again, while old messages are on their way.
             for _ in 0..rng.u32(0..4) {
                 at += rng.u64(1..500);
-                run = RunId(graphs.len() as u64 + 1);
-                cluster.after(at, Happening::Submit(run, graph.clone()));
-                graphs.push(graph.clone());
+                run = self.submit(at, client, &graph);
                 at += rng.u64(1..8_000);
                 if rng.bool() {
                     break;
                 }
-                cluster.after(at, Happening::Leave(run, rng.bool()));
+                self.cluster.after(at, Happening::Leave(run, rng.bool()));
             }
         }
-        if faults.death_every > 0 {
-            cluster.after(rng.u64(0..faults.death_every), Happening::Death);
-        }
-        cluster.after(rng.u64(1_000..FAULTY_MICROS), Happening::FaultsStop);
-        let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0;
-        Self { random, cluster, graphs, bounded }
+    }
+
+    fn submit(&mut self, at: u64, client: ClientId, graph: &Arc<Graph>) -> RunId {
+        self.graphs.push((client, graph.clone()));
+        let run = RunId(self.graphs.len() as u64);
+        self.cluster.after(at, Happening::Submit(run, client, graph.clone()));
+        run
     }
 
     fn tell(&mut self) -> Result<Report, String> {
         self.run_to_the_end()?;
         self.compare()?;
-        self.release_all()?;
-        self.nothing_left()?;
-        let Counts { events, executions, deaths, spills, .. } = self.cluster.counts;
-        self.count_executions()?;
-        Ok(Report { events, executions, deaths, spills, virtual_micros: self.cluster.now })
+        release_all(&mut self.cluster)?;
+        nothing_left(&self.cluster)?;
+        let Counts { events, executions, deaths, spills, given_up, retired, breaks, steals, values, forgotten, copies, busy } =
+            self.cluster.counts;
+        let virtual_micros = self.cluster.now;
+        Ok(Report {
+            events,
+            executions,
+            deaths,
+            spills,
+            given_up,
+            retired,
+            breaks,
+            steals,
+            values,
+            forgotten,
+            copies,
+            busy,
+            virtual_micros,
+        })
     }
 
     fn run_to_the_end(&mut self) -> Result<(), String> {
         let deadline = FAULTY_MICROS + PATIENCE_MICROS;
         loop {
             let all_began = self.cluster.runs.len() == self.graphs.len();
-            let quiet = self.cluster.faults == self.cluster.faults.stopped();
+            let quiet = self.cluster.quiet;
             let ended = self.cluster.runs.values().all(|state| state.left || state.outcome.is_some());
             if all_began && ended && quiet {
                 return Ok(());
             }
             let late = self.cluster.now > deadline || self.cluster.counts.events > MOST_EVENTS;
             if late || !self.cluster.step()? {
-                return Err(self.stuck());
+                return Err(stuck(&self.cluster));
             }
-            self.memory_is_kept()?;
+            memory_is_kept(&self.cluster, self.bounded)?;
         }
-    }
-
-    /// True bytes in memory stay below the limit wherever chunks are small enough for that.
-    fn memory_is_kept(&self) -> Result<(), String> {
-        let limit = self.cluster.memory_limit;
-        if !self.bounded {
-            return Ok(());
-        }
-        match self.cluster.nodes.iter().find(|(_, node)| node.bytes() > limit) {
-            Some((id, node)) => Err(format!("worker {} has {} bytes in memory, its limit is {limit}", id.0, node.bytes())),
-            None => Ok(()),
-        }
-    }
-
-    /// Which results are missing, and why.
-    fn stuck(&self) -> String {
-        let mut text = String::from("the faults have stopped but these results do not come:");
-        for (run, state) in self.cluster.runs.iter().filter(|(_, state)| !state.left && state.outcome.is_none()) {
-            let missing: Vec<&Key> =
-                state.graph.wanted.iter().filter(|key| self.cluster.scheduler.holders(**key).is_empty()).take(3).collect();
-            for key in &missing {
-                text += &format!("\n  run {}: {}", run.0, self.cluster.scheduler.explain(**key));
-            }
-            if missing.is_empty() {
-                text += &format!("\n  run {}: all are stored, but nobody said so or the holders do not have them", run.0);
-            }
-        }
-        text + &format!("\n  {:?}", self.cluster.scheduler.snapshot())
     }
 
     fn compare(&self) -> Result<(), String> {
@@ -211,9 +240,9 @@ impl Story {
             let Some(outcome) = &state.outcome else { continue };
             let needed = needed(&state.graph);
             match outcome {
-                Err(failure) => self.may_fail(run.0, failure, &needed)?,
+                Err(failure) => self.may_fail(state, run.0, failure, &needed)?,
                 Ok(found) => {
-                    let bad = self.random.failing.iter().chain(&self.random.poison).find(|key| needed.contains(key));
+                    let bad = self.random.hopeless().into_iter().find(|key| needed.contains(key));
                     if let Some(key) = bad {
                         return Err(format!("run {} is done but {key} cannot be made", run.0));
                     }
@@ -226,60 +255,20 @@ impl Story {
         Ok(())
     }
 
-    /// A run may fail because its operator does, or because workers died under a task.
-    fn may_fail(&self, run: u64, failure: &Failure, needed: &BTreeSet<Key>) -> Result<(), String> {
+    /// A run may fail because its operator does, because workers died under a task, because a task took too long, because
+    /// all was cancelled, or because no worker can have the memory for it.
+    fn may_fail(&self, run: &RunState, number: u64, failure: &Failure, needed: &BTreeSet<Key>) -> Result<(), String> {
         let named = |key: &&Key| failure.what.contains(&key.to_string());
-        let user = self.random.failing.intersection(needed).any(|key| named(&key));
-        let deadly = self.cluster.counts.deaths > 3 && needed.iter().any(|key| named(&key));
-        match failure.code {
-            Code::KilledWorker if deadly => Ok(()),
-            Code::UserFunction if user => Ok(()),
-            _ => Err(format!("run {run} failed: {failure}")),
-        }
-    }
-
-    fn release_all(&mut self) -> Result<(), String> {
-        let runs: Vec<RunId> = self.cluster.runs.keys().copied().collect();
-        for run in runs {
-            let cancel = self.cluster.rng.bool();
-            self.cluster.leave(run, cancel)?;
-        }
-        let from = self.cluster.counts.events;
-        while self.cluster.step()? {
-            if self.cluster.counts.events > from + MOST_EVENTS {
-                return Err("everything is released, but events go on and on".into());
-            }
-        }
-        Ok(())
-    }
-
-    fn nothing_left(&self) -> Result<(), String> {
-        let seen = self.cluster.scheduler.snapshot();
-        if !seen.layers.is_empty() || !seen.runs.is_empty() || seen.workers.iter().any(|worker| worker.assigned > 0) {
-            return Err(format!("everything is released, but the scheduler has {seen:?}"));
-        }
-        for (id, node) in &self.cluster.nodes {
-            if let Some(left) = node.leftovers() {
-                return Err(format!("everything is released, but worker {} has {left}", id.0));
-            }
-        }
-        Ok(())
-    }
-
-    /// Without losses nothing is done twice for one run; each loss may cost the whole graph again.
-    fn count_executions(&self) -> Result<(), String> {
-        let tasks: u64 = self.graphs.iter().map(|graph| graph.tasks()).sum();
-        let most = tasks * (1 + self.cluster.counts.losses);
-        let done = self.cluster.counts.executions;
-        if done > most { Err(format!("{done} executions of {tasks} tasks with {} losses", self.cluster.counts.losses)) } else { Ok(()) }
-    }
-}
-
-fn same(run: u64, graph: &Graph, found: &[Chunk], expected: &[Chunk]) -> Result<(), String> {
-    let different = found.iter().zip(expected).position(|(found, expected)| digest(found) != digest(expected));
-    match different {
-        Some(at) => Err(format!("run {run}: result {:?} is not the oracle's", graph.wanted[at])),
-        None if found.len() != expected.len() => Err(format!("run {run}: {} results instead of {}", found.len(), expected.len())),
-        None => Ok(()),
+        let limited = |layer: &Arc<Layer>| layer.annotations.as_ref().is_some_and(|wishes| wishes.timeout.is_some());
+        let limit = self.cluster.memory_limit;
+        let fair = match failure.code {
+            Code::KilledWorker => self.cluster.counts.deaths > 3 && needed.iter().any(|key| named(&key)),
+            Code::UserFunction => self.random.failing.intersection(needed).any(|key| named(&key)),
+            Code::TaskTimeout => run.graph.layers.iter().any(limited),
+            Code::Cancelled => run.restarted,
+            Code::MemoryTooSmall => limit > 0 && self.cluster.faults.limit_told && self.random.largest_task > limit,
+            _ => false,
+        };
+        if fair { Ok(()) } else { Err(format!("run {number} failed: {failure}")) }
     }
 }

@@ -1,0 +1,138 @@
+//! What a script may wait for and what it may demand.
+
+use std::collections::BTreeSet;
+
+use partita_graph::Key;
+
+use super::{Player, number, run_id};
+
+impl Player {
+    /// `r1 ended`, `x#0 runs`, `x#0 stored`, `3 of x stored`, `3 of x ran`, `ada gone`, `nothing moves`
+    pub(super) fn holds(&self, words: &[&str]) -> Result<bool, String> {
+        match *words {
+            [run, "ended"] => Ok(self.cluster.runs.get(&run_id(run)?).is_none_or(|state| state.left || state.outcome.is_some())),
+            [name, "gone"] => Ok(!self.cluster.names.contains_key(&self.id(name)?)),
+            [key, "runs"] => {
+                let keys = self.layers.keys(key)?;
+                let mut nodes = self.cluster.nodes.values().filter(|node| !node.doomed);
+                Ok(nodes.any(|node| node.running.keys().any(|(key, _)| keys.contains(key))))
+            }
+            [key, "runs", "at", name] => {
+                let keys = self.layers.keys(key)?;
+                let node = self.cluster.nodes.get(&self.id(name)?);
+                Ok(node.is_some_and(|node| node.running.keys().any(|(key, _)| keys.contains(key))))
+            }
+            [key, "stored"] => Ok(self.layers.keys(key)?.iter().all(|key| !self.cluster.scheduler.holders(*key).is_empty())),
+            [count, "of", keys, "stored"] => {
+                let stored = self.layers.keys(keys)?.iter().filter(|key| !self.cluster.scheduler.holders(**key).is_empty()).count();
+                Ok(stored as u64 >= number(Some(count))?)
+            }
+            [count, "of", keys, "ran"] => Ok(self.ran(keys, None)? >= number(Some(count))?),
+            ["nothing", "moves"] => Ok(self.cluster.idle()),
+            _ => Err("it cannot be waited for".into()),
+        }
+    }
+
+    /// How often the tasks ran: on that worker, or on all.
+    fn ran(&self, keys: &str, name: Option<&str>) -> Result<u64, String> {
+        let keys = self.layers.keys(keys)?;
+        let worker = name.map(|name| self.id(name)).transpose()?;
+        let counted = |(key, at): &&(Key, _)| keys.contains(key) && worker.is_none_or(|worker| worker == *at);
+        Ok(self.cluster.starts.iter().filter(counted).count() as u64)
+    }
+
+    pub(super) fn expect(&mut self, words: &[&str]) -> Result<(), String> {
+        match *words {
+            [run, "done"] => {
+                self.until(&[run, "ended"])?;
+                match &self.cluster.runs[&run_id(run)?].outcome {
+                    Some(Ok(_)) => Ok(()),
+                    Some(Err(failure)) => Err(format!("it failed: {failure}")),
+                    None => Err("nobody waits for it any more".into()),
+                }
+            }
+            [run, "fails", code, ref rest @ ..] => self.fails(run, code, &rest.join(" ")),
+            [run, "waits"] => {
+                let run = run_id(run)?;
+                self.settled.insert(run);
+                if self.cluster.runs[&run].outcome.is_none() { Ok(()) } else { Err("it has ended".into()) }
+            }
+            [run, "notes", ref rest @ ..] => {
+                let (notes, text) = (&self.cluster.runs[&run_id(run)?].notes, rest.join(" "));
+                if notes.iter().any(|note| note.contains(&text)) { Ok(()) } else { Err(format!("its notes are {notes:?}")) }
+            }
+            [keys, "ran", ref rest @ ..] if rest.first() != Some(&"at") || rest.len() == 3 => within(self.ran(keys, None)?, rest),
+            [keys, "ran", "at", name, ref rest @ ..] => within(self.ran(keys, Some(name))?, rest),
+            [keys, "stored", "at", ref names @ ..] => self.stored_at(keys, names),
+            [name, "holds", ref rest @ .., "of", keys] => {
+                let (worker, keys) = (self.id(name)?, self.layers.keys(keys)?);
+                let held = keys.iter().filter(|key| self.cluster.scheduler.holders(**key).contains(&worker)).count();
+                within(held as u64, rest)
+            }
+            [first, "before", second] => self.before(first, second),
+            ["steals", ref rest @ ..] => within(self.cluster.counts.steals, rest),
+            ["copies", ref rest @ ..] => within(self.cluster.counts.copies, rest),
+            ["values", ref rest @ ..] => within(self.cluster.counts.values, rest),
+            ["spills", ref rest @ ..] => within(self.cluster.counts.spills, rest),
+            ["not", ref rest @ ..] => {
+                if self.holds(rest)? {
+                    Err("it is so".into())
+                } else {
+                    Ok(())
+                }
+            }
+            _ => {
+                if self.holds(words)? {
+                    Ok(())
+                } else {
+                    Err("it is not so".into())
+                }
+            }
+        }
+    }
+
+    fn fails(&mut self, run: &str, code: &str, text: &str) -> Result<(), String> {
+        self.until(&[run, "ended"])?;
+        let id = run_id(run)?;
+        self.settled.insert(id);
+        match &self.cluster.runs[&id].outcome {
+            Some(Err(failure)) if failure.code.to_string() == code && self.layers.named(&failure.to_string()).contains(text) => Ok(()),
+            Some(Err(failure)) => Err(format!("it failed in another way: {failure}")),
+            _ => Err("it did not fail".into()),
+        }
+    }
+
+    fn stored_at(&self, keys: &str, names: &[&str]) -> Result<(), String> {
+        let expected = names.iter().map(|name| self.id(name)).collect::<Result<BTreeSet<_>, _>>()?;
+        for key in self.layers.keys(keys)? {
+            let found: BTreeSet<_> = self.cluster.scheduler.holders(key).into_iter().collect();
+            if found != expected {
+                return Err(format!("{key:?} is stored at {found:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first task began before the second did.
+    fn before(&self, first: &str, second: &str) -> Result<(), String> {
+        let (one, two) = (self.layers.key(first)?, self.layers.key(second)?);
+        let at = |key: Key| self.cluster.starts.iter().position(|(started, _)| *started == key);
+        match (at(one), at(two)) {
+            (Some(first), Some(second)) if first < second => Ok(()),
+            (Some(_), None) => Ok(()),
+            found => Err(format!("they began in the order {found:?}")),
+        }
+    }
+}
+
+/// `5`, `at most 5`, `at least 5`, `between 3 and 29`
+fn within(found: u64, words: &[&str]) -> Result<(), String> {
+    let (least, most) = match *words {
+        ["at", "most", most] => (0, number(Some(most))?),
+        ["at", "least", least] => (number(Some(least))?, u64::MAX),
+        ["between", least, "and", most] => (number(Some(least))?, number(Some(most))?),
+        [exactly] => (number(Some(exactly))?, number(Some(exactly))?),
+        _ => return Err("how many?".into()),
+    };
+    if (least..=most).contains(&found) { Ok(()) } else { Err(format!("it is {found}")) }
+}

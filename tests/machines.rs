@@ -1,8 +1,8 @@
 //! Transcripts of the two machines: each file of `tests/machines/` is a script of events, a line `----`, and what the machine
 //! answered to each event. `UPDATE_EXPECT=1 cargo test -p partita-core --test machines` writes the answers anew.
 //!
-//! A script begins with `scheduler` or with `worker <threads> <memory limit>`; `layer` lines describe the graph. Time goes on by
-//! a microsecond with each line, and by `wait <micros>` more. After the wiring of a layer may stand `with` and its wishes:
+//! A script begins with `scheduler` or with `worker <threads> <memory limit>`, then settings by name; `layer` lines describe the
+//! graph. Time goes on by a microsecond with each line, and by `wait <micros>` more. After the wiring of a layer may stand `with` and its wishes:
 //! `with priority 2 retries 1 workers a,b or others needs GPU:1 timeout 500`.
 #![expect(clippy::disallowed_methods, reason = "a test reads its transcripts and writes them anew")]
 
@@ -373,7 +373,18 @@ fn play(script: &str) -> String {
             config.allowed_failures = after(&first, "allowed").map_or(config.allowed_failures, |text| text.parse().unwrap());
             Machine::Scheduler(Box::new(Scheduler::new(config)))
         }
-        ["worker", threads, limit] => Machine::Worker(Box::new(Worker::new(worker::Config::new(threads.parse().unwrap(), bytes(limit))))),
+        ["worker", threads, limit, ..] => {
+            let mut config = worker::Config::new(threads.parse().unwrap(), bytes(limit));
+            let number = |label, default| after(&first, label).map_or(default, bytes);
+            config.max_spill = number("max_spill", config.max_spill);
+            config.fetch_bytes = number("fetch_bytes", config.fetch_bytes);
+            config.fetches = number("fetches", u64::from(config.fetches)) as u32;
+            config.fetches_per_peer = number("per_peer", u64::from(config.fetches_per_peer)) as u32;
+            let share = |label, default: f64| after(&first, label).map_or(default, |text| text.parse().unwrap());
+            (config.target, config.spill, config.pause) =
+                (share("target", config.target), share("spill", config.spill), share("pause", config.pause));
+            Machine::Worker(Box::new(Worker::new(config)))
+        }
         _ => panic!("a script begins with `scheduler` or `worker <threads> <limit>`"),
     };
     let mut names = Names::default();

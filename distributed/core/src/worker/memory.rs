@@ -1,14 +1,15 @@
-//! The account of memory: what is resident, what is promised, what goes to disk and comes back.
+//! The account of memory: which chunks are where, who reads them, what is promised, and what comes back from disk.
 //!
-//! Invariant: resident and promised bytes stay below the target share of the limit, or nothing can be spilled and at most
-//! one thing goes on. With no limit there is no order of use and no promise to keep, and nothing here costs anything.
+//! It refuses to know what is worth spilling (`spill`) and how the process as a whole fares (`pressure`). Invariant: a chunk in
+//! use stays in memory and is read back once, however many wait for it. With no limit there is no order of use and no promise
+//! to keep, and nothing here costs anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use partita_graph::Key;
 
 use super::{Phase, Worker};
-use crate::protocol::{Attempt, ToScheduler, WorkerAction};
+use crate::protocol::{Attempt, Tick, ToScheduler, WorkerAction};
 
 /// Where a chunk is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,9 +32,11 @@ pub(super) struct Held {
     pub place: Place,
     /// Bytes that are promised to it while it is on its way back: what its readers will need of it.
     pub promised: u64,
-    /// Running tasks that read it, one for each reading.
+    /// Tasks that read it and run or are next to run, one for each reading.
     pub pins: u32,
     pub spillable: bool,
+    /// It could not be written, and is not tried again before this time.
+    pub refused_until: Option<Tick>,
     /// Nobody wants it; it goes as soon as it is not in use and not on its way.
     pub doomed: bool,
     /// The try that made it, 0 for a copy from a peer.
@@ -47,7 +50,7 @@ pub(super) struct Held {
 pub(super) struct Memory {
     /// Bytes of chunks and parts in memory.
     pub resident: u64,
-    /// Bytes promised to results of running tasks, to loads and to fetches.
+    /// Bytes promised to results of running tasks and to loads; those of fetches are counted where these are.
     pub reserved: u64,
     /// Bytes of chunks on disk.
     pub spilled: u64,
@@ -55,13 +58,11 @@ pub(super) struct Memory {
     pub spilling: u64,
     /// Loads on their way.
     pub loading: u32,
-    pub paused: bool,
     /// Chunks that can be spilled, the least recently used first.
     pub order: BTreeSet<(u64, Key)>,
     /// Tasks in phase Loading, by the chunk that they wait for; one entry for each reading.
     pub waiting: BTreeMap<Key, Vec<Key>>,
     clock: u64,
-    warned: bool,
 }
 
 /// Whether there is room.
@@ -85,15 +86,16 @@ impl Worker {
         self.config.memory_limit > 0
     }
 
-    fn share(&self, share: f64) -> u64 {
-        (self.config.memory_limit as f64 * share) as u64
+    /// Bytes that are not here yet but will be: results of running tasks, loads and fetches.
+    pub(super) fn promised(&self) -> u64 {
+        self.memory.reserved + self.gather.receiving
     }
 
     /// Enters a chunk that has just come to memory.
     pub(super) fn hold(&mut self, key: Key, size: u64, spillable: bool, attempt: Attempt) {
-        let stamp = self.memory.clock;
-        let place = Place::Memory;
-        let held = Held { size, resident: size, disk: 0, place, promised: 0, pins: 0, spillable, doomed: false, attempt, stamp };
+        let (stamp, place, refused_until) = (self.memory.clock, Place::Memory, None);
+        let (resident, disk, promised, pins, doomed) = (size, 0, 0, 0, false);
+        let held = Held { size, resident, disk, place, promised, pins, spillable, refused_until, doomed, attempt, stamp };
         self.chunks.insert(key, held);
         self.memory.resident += size;
         self.touch(key);
@@ -101,7 +103,8 @@ impl Worker {
 
     /// Whether spilling the chunk is possible and of use.
     pub(super) fn can_spill(held: &Held) -> bool {
-        held.place == Place::Memory && held.pins == 0 && held.spillable && !held.doomed && held.resident > 0
+        let settled = held.place == Place::Memory && held.pins == 0 && !held.doomed;
+        settled && held.spillable && held.refused_until.is_none() && held.resident > 0
     }
 
     /// The chunk was used now; enters it into the order of use, or takes it out, as its state says.
@@ -118,7 +121,7 @@ impl Worker {
         }
     }
 
-    /// A running task reads the chunk.
+    /// A task that runs, or is next to run, reads the chunk.
     pub(super) fn pin(&mut self, key: Key) {
         let held = self.chunks.get_mut(&key).expect("a task starts when its inputs are here");
         held.pins += 1;
@@ -134,73 +137,6 @@ impl Worker {
             self.touch(key);
             self.drop_if_doomed(key);
         }
-    }
-
-    /// Makes room for `needed` bytes below the target, by spilling. `idle` says that nothing else would make room later:
-    /// then what is needed goes on all the same.
-    pub(super) fn make_room(&mut self, needed: u64, idle: bool) -> Room {
-        let target = self.share(self.config.target);
-        if self.memory.resident + self.memory.reserved + needed <= target {
-            return Room::Granted;
-        }
-        self.spill_down(self.memory.reserved + needed, target);
-        if self.memory.spilling > 0 || self.memory.loading > 0 || !idle { Room::Wait } else { Room::Granted }
-    }
-
-    /// Spills what was not used for longest until `extra` bytes and what stays resident are below the target.
-    fn spill_down(&mut self, extra: u64, target: u64) {
-        while self.memory.resident - self.memory.spilling + extra > target {
-            let Some((_, key)) = self.memory.order.pop_first() else { return };
-            let held = self.chunks.get_mut(&key).expect("what can be spilled is held");
-            held.place = Place::Spilling;
-            self.memory.spilling += held.resident;
-            self.out.push(WorkerAction::Spill(key));
-        }
-    }
-
-    /// After something came to memory: above the upper mark, down to the target in one go.
-    pub(super) fn relieve(&mut self) {
-        if self.memory_is_limited() && self.memory.resident - self.memory.spilling > self.share(self.config.spill) {
-            self.spill_down(0, self.share(self.config.target));
-        }
-    }
-
-    /// The process as a whole: it may use more than its chunks, and then chunks must give way.
-    pub(super) fn measured(&mut self, rss: u64) {
-        if self.memory_is_limited() {
-            self.memory.paused = rss > self.share(self.config.pause);
-            if rss > self.share(self.config.spill) && self.memory.spilling == 0 {
-                let excess = rss - self.share(self.config.target);
-                let keep = self.memory.resident.saturating_sub(excess);
-                self.spill_down(0, keep);
-            }
-        }
-        let (managed, spilled, paused) = (self.memory.resident, self.memory.spilled, self.memory.paused);
-        self.out.push(WorkerAction::Send(ToScheduler::Memory { managed, spilled, paused, rss: 0 }));
-    }
-
-    pub(super) fn spilled(&mut self, key: Key, disk: u64) {
-        let Some(held) = self.chunks.get_mut(&key).filter(|held| held.place == Place::Spilling) else { return };
-        self.memory.spilling -= held.resident;
-        self.memory.resident -= held.resident;
-        self.memory.spilled = self.memory.spilled - held.disk + disk;
-        (held.resident, held.disk, held.place) = (0, disk, Place::Disk);
-        if self.memory.waiting.contains_key(&key) {
-            self.load(key);
-        }
-        self.drop_if_doomed(key);
-    }
-
-    pub(super) fn spill_failed(&mut self, key: Key) {
-        let Some(held) = self.chunks.get_mut(&key).filter(|held| held.place == Place::Spilling) else { return };
-        self.memory.spilling -= held.resident;
-        (held.place, held.spillable, held.promised) = (Place::Memory, false, 0);
-        if !self.memory.warned {
-            self.memory.warned = true;
-            self.out.push(WorkerAction::Warn("a chunk could not be written to the folder for spilled data; it stays in memory".into()));
-        }
-        self.back_in_memory(key);
-        self.drop_if_doomed(key);
     }
 
     /// Sees to it that the chunk comes to memory for `task`, which reads one of so many shares of it. False when it is there.
@@ -221,7 +157,7 @@ impl Worker {
         true
     }
 
-    fn load(&mut self, key: Key) {
+    pub(super) fn load(&mut self, key: Key) {
         let held = self.chunks.get_mut(&key).expect("waited for and pinned");
         held.place = Place::Loading;
         self.memory.loading += 1;
@@ -241,7 +177,7 @@ impl Worker {
         self.relieve();
     }
 
-    fn back_in_memory(&mut self, key: Key) {
+    pub(super) fn back_in_memory(&mut self, key: Key) {
         for waiter in self.memory.waiting.remove(&key).unwrap_or_default() {
             let task = self.tasks.get_mut(&waiter).expect("who waits is a task");
             let Phase::Loading { missing } = task.phase else { unreachable!("who waits is loading") };
@@ -266,12 +202,11 @@ impl Worker {
             Place::Memory if held.resident == 0 && held.disk > 0 => {}
             Place::Memory | Place::Spilling => return,
         }
-        let doomed = std::mem::replace(&mut held.doomed, true);
-        let waiters = self.memory.waiting.remove(&key).unwrap_or_default();
-        if !doomed {
+        if !held.doomed {
             self.out.push(WorkerAction::Send(ToScheduler::Lost(key)));
         }
-        for waiter in waiters {
+        self.doom(key);
+        for waiter in self.memory.waiting.remove(&key).unwrap_or_default() {
             self.give_back(waiter, key, Vec::new());
         }
         self.drop_if_doomed(key);

@@ -6,7 +6,7 @@
 //! Gathering{missing} -> Ready -> Loading{missing} -> Executing -> (its chunk is held)
 //! ```
 //!
-//! and a chunk is in memory, on its way to disk, on disk, or on its way back. A task is given back from any of these places
+//! (a task whose key's older chunk is on its way out waits before Loading, `Blocked`), and a chunk is in memory, on its way to disk, on disk, or on its way back. A task is given back from any of these places
 //! by one path, and whether its result is still wanted (`abandoned`) stands beside its phase. Memory is reserved before a
 //! task runs; a chunk in use is pinned and neither spilled nor dropped. Something always moves: when nothing runs and
 //! nothing is on its way, the first ready task starts whatever the memory. This file dispatches only.
@@ -18,64 +18,30 @@
 //! ```
 
 mod check;
+mod config;
+mod deadline;
+mod fetch;
 mod gather;
 mod memory;
+mod peers;
+mod pressure;
 mod retain;
+mod snapshot;
+mod spill;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gather::{Gather, Part};
+pub use config::Config;
 use memory::{Held, Memory};
 use partita_graph::Key;
+use peers::Gather;
+use pressure::Pressure;
+pub use snapshot::Snapshot;
+use spill::Disk;
 
-use crate::protocol::{Assignment, Input, Tick, ToWorker, WorkerAction, WorkerEvent};
-
-/// Settings of a worker.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// Tasks that run at a time.
-    pub threads: u32,
-    /// Bytes of memory that chunks and tasks may take; 0 for no limit.
-    pub memory_limit: u64,
-    /// Share of the limit up to which tasks are started without spilling. Default 0.60.
-    pub target: f64,
-    /// Share of the limit above which chunks are spilled down to the target. Default 0.70.
-    pub spill: f64,
-    /// Share of the limit of resident memory above which nothing is started while something runs. Default 0.80.
-    pub pause: f64,
-}
-
-impl Config {
-    /// The default shares of the limit.
-    pub fn new(threads: u32, memory_limit: u64) -> Self {
-        Self { threads, memory_limit, target: 0.60, spill: 0.70, pause: 0.80 }
-    }
-}
-
-/// A worker at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Tasks that were given and have not started.
-    pub queued: u64,
-    /// Tasks that run or wait for spilled inputs to be read back.
-    pub running: u64,
-    /// Whole chunks held, wherever they are.
-    pub chunks: u64,
-    /// Fetched parts held.
-    pub parts: u64,
-    /// Fetches on their way.
-    pub fetching: u64,
-    /// Bytes of chunks and parts in memory.
-    pub managed: u64,
-    /// Bytes promised to running tasks, loads and fetches.
-    pub reserved: u64,
-    /// Bytes of chunks on disk.
-    pub spilled: u64,
-    /// True while nothing is started because memory is full.
-    pub paused: bool,
-}
+use crate::protocol::{Assignment, Input, Piece, Tick, ToWorker, WorkerAction, WorkerEvent};
 
 /// The machine.
 pub struct Worker {
@@ -86,10 +52,23 @@ pub struct Worker {
     ready: BTreeSet<(u64, Key)>,
     /// Tasks in phase Loading or Executing: each has a thread.
     running: u32,
+    /// The first ready task, while it waits for memory.
+    claim: Option<Claim>,
+    /// Running tries that may run only so long, by the end of their time.
+    deadlines: BTreeSet<(Tick, Key)>,
     chunks: BTreeMap<Key, Held>,
     parts: BTreeMap<(Key, u32), Part>,
     gather: Gather,
     memory: Memory,
+    disk: Disk,
+    pressure: Pressure,
+    now: Tick,
+    /// Numbers the tasks in the order in which they came.
+    serial: u64,
+    /// Running tasks whose result nobody wants.
+    abandoned: u32,
+    retracted: u64,
+    timed_out: u64,
     /// Counts events: within one event an input that was seen is still there.
     event: u64,
     out: Vec<WorkerAction>,
@@ -99,16 +78,36 @@ pub struct Worker {
 struct Task {
     assignment: Arc<Assignment>,
     phase: Phase,
+    serial: u64,
     /// Pieces that it waits for, and parts that it keeps; a piece that it reads twice stands here twice.
-    pieces: Vec<(Key, Option<u32>)>,
+    pieces: Vec<Piece>,
     /// Bytes set aside for its result while it has a thread.
     reserved: u64,
     /// The event in which its inputs were last seen.
     seen: u64,
+    /// When its operator began.
+    began: Tick,
+    /// When its operator must have ended.
+    deadline: Option<Tick>,
     /// It executes but nobody wants its result.
     abandoned: bool,
     /// A later try of the same task, which begins when the abandoned one has ended.
     next: Option<Assignment>,
+}
+
+/// The first ready task waits for memory, its inputs pinned.
+struct Claim {
+    key: Key,
+    /// Bytes that must be free below the target.
+    needed: u64,
+    /// An input is on its way out.
+    inputs_changed: bool,
+}
+
+/// A part that was fetched for tasks which have not ended.
+struct Part {
+    nbytes: u64,
+    users: u32,
 }
 
 impl Task {
@@ -130,6 +129,8 @@ enum Phase {
     Gathering { missing: u32 },
     /// All inputs are held here.
     Ready,
+    /// As ready, but an older chunk of the same key is on its way out and must be gone first.
+    Blocked,
     /// Spilled inputs are on their way back to memory.
     Loading { missing: u32 },
     /// The shell runs it.
@@ -141,58 +142,73 @@ impl Worker {
     pub fn new(config: Config) -> Self {
         assert!(config.threads > 0, "a worker without threads runs nothing");
         Self {
+            gather: Gather::new(config.fetches_per_peer),
             config,
             tasks: BTreeMap::new(),
             ready: BTreeSet::new(),
             running: 0,
+            claim: None,
+            deadlines: BTreeSet::new(),
             chunks: BTreeMap::new(),
             parts: BTreeMap::new(),
-            gather: Gather::default(),
             memory: Memory::default(),
+            disk: Disk::default(),
+            pressure: Pressure::default(),
+            now: 0,
+            serial: 0,
+            abandoned: 0,
+            retracted: 0,
+            timed_out: 0,
             event: 0,
             out: Vec::new(),
         }
     }
 
     /// Takes in what happened and appends to `out` what must be done, in order.
-    pub fn handle(&mut self, _now: Tick, event: WorkerEvent, out: &mut Vec<WorkerAction>) {
+    pub fn handle(&mut self, now: Tick, event: WorkerEvent, out: &mut Vec<WorkerAction>) {
         self.event += 1;
+        self.now = self.now.max(now);
         std::mem::swap(&mut self.out, out);
         match event {
-            WorkerEvent::Heard(ToWorker::Assign(assignment)) => self.assigned(assignment),
-            WorkerEvent::Heard(ToWorker::Free(keys)) => keys.into_iter().for_each(|key| self.free(key)),
-            WorkerEvent::Heard(ToWorker::Abandon(key, attempt)) => self.abandon(key, attempt),
-            WorkerEvent::Heard(ToWorker::Retract(..) | ToWorker::Acquire { .. } | ToWorker::PeerGone(_)) => {}
+            WorkerEvent::Heard(message) => self.heard(message),
             WorkerEvent::Ran { key, attempt, nbytes, spillable, micros, notes, value } => {
-                self.ran(key, attempt, nbytes, spillable, micros, notes, value);
+                self.ran(key, attempt, start::Result { nbytes, spillable, micros, notes, value });
             }
             WorkerEvent::RunFailed { key, attempt, failure } => self.run_failed(key, attempt, failure),
             WorkerEvent::Fetched { key, part, nbytes } => self.fetched(key, part, nbytes),
             WorkerEvent::FetchFailed { key, part, from } => self.fetch_failed(key, part, from),
+            WorkerEvent::FetchBusy { from, pieces } => self.busy(from, pieces),
             WorkerEvent::Spilled { key, disk } => self.spilled(key, disk),
             WorkerEvent::SpillFailed { key } => self.spill_failed(key),
             WorkerEvent::Loaded { key, nbytes } => self.loaded(key, nbytes),
             WorkerEvent::LoadFailed { key } => self.load_failed(key),
             WorkerEvent::Measured { rss } => self.measured(rss),
-            WorkerEvent::FetchBusy { .. } | WorkerEvent::Tick => {}
+            WorkerEvent::Tick => self.report_now_and_then(),
         }
+        self.time_passed();
         self.start();
         self.fetch();
         std::mem::swap(&mut self.out, out);
     }
 
-    /// Everything at this moment.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            queued: self.tasks.len() as u64 - u64::from(self.running),
-            running: u64::from(self.running),
-            chunks: self.chunks.len() as u64,
-            parts: self.parts.len() as u64,
-            fetching: u64::from(self.gather.fetching),
-            managed: self.memory.resident,
-            reserved: self.memory.reserved,
-            spilled: self.memory.spilled,
-            paused: self.memory.paused,
+    fn heard(&mut self, message: ToWorker) {
+        match message {
+            ToWorker::Assign(assignment) => self.assigned(assignment),
+            ToWorker::Free(keys) => keys.into_iter().for_each(|key| self.free(key)),
+            ToWorker::Abandon(key, attempt) => self.abandon(key, attempt),
+            ToWorker::Retract(key, attempt) => self.retract(key, attempt),
+            ToWorker::Acquire { key, nbytes, holders } => self.acquire(key, nbytes, holders),
+            ToWorker::PeerGone(peer) => self.peer_gone(peer),
+        }
+    }
+
+    /// What is due by now. What the event itself has ended is not late.
+    fn time_passed(&mut self) {
+        self.stop_late();
+        self.gather.wake(self.now);
+        self.retry_refused();
+        if self.running > 0 {
+            self.pressure.idle_since = self.now;
         }
     }
 }

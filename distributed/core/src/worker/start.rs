@@ -1,27 +1,45 @@
 //! Ready tasks get threads, in order of priority, and memory before that; running tasks end. An operator that runs is never
-//! taken its inputs away.
+//! taken its inputs away, and its thread is free when it has returned and not before.
 
 use std::sync::Arc;
 
 use partita_graph::{Failure, Key};
 
 use super::memory::{Place, Room};
-use super::{Phase, Task, Worker};
+use super::{Claim, Phase, Task, Worker};
 use crate::protocol::{Attempt, ToScheduler, WorkerAction, WorkerId};
+
+/// What an operator that ended well left.
+pub(super) struct Result {
+    pub nbytes: u64,
+    pub spillable: bool,
+    pub micros: u64,
+    pub notes: Vec<String>,
+    pub value: Option<Arc<[u8]>>,
+}
 
 impl Worker {
     /// Starts what can be started. The first ready task is not overtaken while it waits for memory, or large tasks would
     /// never run.
     pub(super) fn start(&mut self) {
-        while self.running < self.config.threads && !(self.memory.paused && self.running > 0) {
-            // A chunk of the same key that is on its way out must be gone first.
-            let next = self.ready.iter().find(|(_, key)| !self.is_leaving(*key)).map(|(_, key)| *key);
+        while self.running < self.config.threads && !(self.pressure.paused && self.running > 0) {
+            let next = self.ready.first().map(|(_, key)| *key);
+            if self.claim.as_ref().is_some_and(|claim| Some(claim.key) != next || claim.inputs_changed) {
+                self.unclaim();
+                continue;
+            }
             let Some(key) = next else { return };
+            if self.is_leaving(key) {
+                self.block(key);
+                continue;
+            }
             if self.chunks.contains_key(&key) {
                 self.answer_with_copy(key);
                 continue;
             }
-            if let Some(input) = self.vanished_input(key) {
+            if self.claim.is_none()
+                && let Some(input) = self.vanished_input(key)
+            {
                 self.give_back(key, input, Vec::new());
                 continue;
             }
@@ -34,6 +52,13 @@ impl Worker {
                 self.execute(key);
             }
         }
+    }
+
+    /// A chunk of the same key is on its way out and must be gone first.
+    fn block(&mut self, key: Key) {
+        let task = self.tasks.get_mut(&key).expect("a ready task");
+        task.phase = Phase::Blocked;
+        self.ready.remove(&(task.assignment.priority, key));
     }
 
     /// A copy came from a peer while the task waited: there is nothing to run.
@@ -62,29 +87,51 @@ impl Worker {
         self.running += 1;
     }
 
-    /// Gives the task memory and a thread, or says that it must wait.
-    fn admit(&mut self, key: Key) -> Room {
-        let task = &self.tasks[&key];
-        let expected = task.assignment.expected;
-        // Of a chunk whose part is read only that part need come to memory, if the shell maps files.
-        let parts = u64::from(task.assignment.layer.len.max(1));
-        let reads: Vec<(Key, u64)> = task.reads().map(|input| (input.key, if input.part.is_some() { parts } else { 1 })).collect();
-        let mut needed = expected;
-        for (chunk, share) in &reads {
-            self.pin(*chunk);
-            let held = &self.chunks[chunk];
+    /// The first ready task keeps its inputs where they are and looks for room, at a cost of its inputs once.
+    fn claim(&mut self, key: Key) -> u64 {
+        if let Some(claim) = &self.claim {
+            return claim.needed;
+        }
+        let mut needed = self.tasks[&key].assignment.expected;
+        for (chunk, share) in self.readings(key) {
+            self.pin(chunk);
+            let held = &self.chunks[&chunk];
             if matches!(held.place, Place::Disk | Place::Spilling) {
                 needed += held.size / share;
             }
         }
+        self.claim = Some(Claim { key, needed, inputs_changed: false });
+        needed
+    }
+
+    /// The task that waited for memory is not the first any more, or must look at its inputs again.
+    pub(super) fn unclaim(&mut self) {
+        let Some(claim) = self.claim.take() else { return };
+        let chunks: Vec<Key> = self.tasks[&claim.key].chunks().collect();
+        chunks.into_iter().for_each(|chunk| self.unpin(chunk));
+    }
+
+    /// The chunks that the task reads, and of how many shares it reads one: of a chunk whose part is read only that part need
+    /// come to memory, if the shell maps files.
+    fn readings(&self, key: Key) -> Vec<(Key, u64)> {
+        let task = &self.tasks[&key];
+        let parts = u64::from(task.assignment.layer.len.max(1));
+        task.reads().map(|input| (input.key, if input.part.is_some() { parts } else { 1 })).collect()
+    }
+
+    /// Gives the task memory and a thread, or says that it must wait.
+    fn admit(&mut self, key: Key) -> Room {
+        let needed = self.claim(key);
         let idle = self.running == 0 && self.gather.fetching == 0;
         if self.make_room(needed, idle) == Room::Wait {
-            reads.iter().for_each(|(chunk, _)| self.unpin(*chunk));
             return Room::Wait;
         }
+        // Its pins are the running task's from now on.
+        self.claim = None;
+        let expected = self.tasks[&key].assignment.expected;
         self.take_thread(key, expected);
         let mut missing = 0;
-        for (chunk, share) in reads {
+        for (chunk, share) in self.readings(key) {
             missing += u32::from(self.bring_back(chunk, share, key));
         }
         if missing == 0 {
@@ -102,11 +149,13 @@ impl Worker {
         if assignment.attempt > 1 {
             self.out.push(WorkerAction::Send(ToScheduler::Started { key, attempt: assignment.attempt }));
         }
+        self.set_deadline(key);
         self.out.push(WorkerAction::Execute(assignment));
     }
 
-    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, nbytes: u64, spillable: bool, micros: u64, notes: Vec<String>, value: Option<Arc<[u8]>>) {
+    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, result: Result) {
         let Some(task) = self.end_executing(key, attempt) else { return };
+        let Result { nbytes, spillable, micros, notes, value } = result;
         if task.abandoned {
             if !self.chunks.contains_key(&key) {
                 self.out.push(WorkerAction::Drop(key));
@@ -114,7 +163,10 @@ impl Worker {
         } else {
             match self.chunks.get_mut(&key) {
                 // A copy came from a peer meanwhile: the same chunk, counted already.
-                Some(held) => (held.attempt, held.doomed) = (attempt, false),
+                Some(held) => {
+                    (held.attempt, held.doomed) = (attempt, false);
+                    self.touch(key);
+                }
                 None => self.hold(key, nbytes, spillable, attempt),
             }
             self.out.push(WorkerAction::Send(ToScheduler::Finished { key, attempt, nbytes, micros, notes, value }));
@@ -126,9 +178,12 @@ impl Worker {
     /// Tasks that wait for this chunk from a peer need not any more, unless it is on its way.
     fn made_here(&mut self, key: Key) {
         let piece = (key, None);
-        if self.gather.needs.get(&piece).is_some_and(|need| need.in_flight.is_none()) {
-            let need = self.gather.needs.remove(&piece).expect("looked up above");
-            self.gather.queue.remove(&(need.priority, piece));
+        if self.gather.needs.get(&piece).is_some_and(|need| need.in_flight.is_none())
+            && let Some(need) = self.gather.remove(piece)
+        {
+            if need.copy {
+                self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
+            }
             self.one_less_missing(need.waiters);
         }
     }
@@ -151,6 +206,10 @@ impl Worker {
     }
 
     fn after(&mut self, task: Task) {
+        if task.abandoned {
+            self.abandoned -= 1;
+            self.out.push(WorkerAction::Send(ToScheduler::Ended(task.assignment.key, task.assignment.attempt)));
+        }
         if let Some(next) = task.next {
             self.assigned(next);
         }
@@ -159,9 +218,13 @@ impl Worker {
 
     /// Takes the task out, with all that it occupies.
     pub(super) fn remove_task(&mut self, key: Key) -> Task {
+        if self.claim.as_ref().is_some_and(|claim| claim.key == key) {
+            self.unclaim();
+        }
+        self.clear_deadline(key);
         let task = self.tasks.remove(&key).expect("a task");
         match task.phase {
-            Phase::Gathering { .. } => {}
+            Phase::Gathering { .. } | Phase::Blocked => {}
             Phase::Ready => {
                 self.ready.remove(&(task.assignment.priority, key));
             }
@@ -169,12 +232,14 @@ impl Worker {
                 self.running -= 1;
                 self.memory.reserved -= task.reserved;
                 if self.memory_is_limited() {
-                    self.memory.stop_waiting(key);
+                    if task.phase != Phase::Executing {
+                        self.memory.stop_waiting(key);
+                    }
                     task.chunks().for_each(|chunk| self.unpin(chunk));
                 }
             }
         }
-        self.let_go_of_pieces(key, &task.pieces);
+        self.let_go_of_pieces(task.serial, &task.pieces);
         task
     }
 

@@ -1,0 +1,216 @@
+//! Requests to peers: how much is asked of whom at a time, and what their answers change.
+//!
+//! A request takes all wanted pieces that one peer has, the most urgent first, up to a number of bytes. It refuses to know why a
+//! piece is wanted. What is under way is counted against memory before it arrives; while the worker is paused nothing is asked.
+
+use partita_graph::Key;
+
+use super::memory::Room;
+use super::{Part, Worker};
+use crate::protocol::{Piece, ToScheduler, WorkerAction, WorkerId};
+
+/// Pieces of one request at most, so that it stays a small message.
+const PIECES: usize = 4096;
+
+/// After so many microseconds in which a paused worker ran nothing, it fetches one thing after the other all the same: nothing
+/// of its own would end the pause.
+const PATIENCE: u64 = 5_000_000;
+
+impl Worker {
+    /// Starts requests as far as memory and their number allow.
+    pub(super) fn fetch(&mut self) {
+        while let Some((_, piece, _)) = self.gather.askable.first().copied() {
+            if self.gather.requests.len() >= self.config.fetches as usize || !self.may_fetch() {
+                return;
+            }
+            let Some(from) = self.gather.best_holder(piece) else { return };
+            let batch = self.batch(from);
+            let granted = self.granted(&batch);
+            if granted == 0 {
+                return;
+            }
+            let pieces: Vec<Piece> = batch.into_iter().take(granted).map(|(piece, _)| piece).collect();
+            self.gather.launch(from, &pieces);
+            self.out.push(WorkerAction::Fetch { from, pieces });
+        }
+    }
+
+    fn may_fetch(&self) -> bool {
+        let quiet = self.running == 0 && self.gather.fetching == 0;
+        if self.pressure.paused {
+            return quiet && self.now >= self.pressure.idle_since + PATIENCE;
+        }
+        // A task with all its inputs waits for memory: more inputs for others would make it wait longer.
+        self.claim.is_none() || quiet
+    }
+
+    /// What to ask of the peer, at least one piece.
+    fn batch(&self, from: WorkerId) -> Vec<(Piece, u64)> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        let Some(peer) = self.gather.peers.get(&from) else { return batch };
+        for (_, piece) in peer.queue.iter().take(2 * PIECES) {
+            let need = &self.gather.needs[piece];
+            if !batch.is_empty() && (bytes + need.nbytes > self.config.fetch_bytes || batch.len() == PIECES) {
+                break;
+            }
+            // Another holder has less to do: the piece is asked of that one.
+            if need.holders.len() > 1 && self.gather.best_holder(*piece) != Some(from) {
+                continue;
+            }
+            bytes += need.nbytes;
+            batch.push((*piece, need.nbytes));
+        }
+        batch
+    }
+
+    /// How many of these pieces may come, in their order: as far as there is memory, and the share of it for what is under way.
+    fn granted(&mut self, batch: &[(Piece, u64)]) -> usize {
+        let Some(first) = batch.first().map(|(_, nbytes)| *nbytes) else { return 0 };
+        let receive = self.config.mark(self.config.receive_share).map_or(u64::MAX, |most| most.saturating_sub(self.gather.receiving));
+        let alone = self.gather.requests.is_empty();
+        if first > receive && !alone {
+            return 0;
+        }
+        let (count, bytes) = fitting(batch, receive);
+        if self.make_room(bytes, false) == Room::Granted {
+            return count;
+        }
+        if self.memory.spilling > 0 || self.memory.loading > 0 {
+            return 0;
+        }
+        // Nothing more can be spilled: what there is room for, or the first alone when nothing else will make room.
+        let (count, bytes) = fitting(batch, receive.min(self.room()));
+        let quiet = self.running == 0 && alone;
+        if self.make_room(bytes, quiet) == Room::Granted { count } else { 0 }
+    }
+
+    /// A fetch came back with its piece, or a late one whose peer was given up meanwhile.
+    pub(super) fn fetched(&mut self, key: Key, part: Option<u32>, nbytes: u64) {
+        let piece = (key, part);
+        let from = self.gather.land(piece);
+        if let Some(from) = from {
+            self.gather.served(from);
+        }
+        let Some(need) = self.gather.remove(piece).filter(|need| need.is_wanted()) else { return self.drop_unexpected(piece) };
+        match part {
+            Some(part) => {
+                self.memory.resident += nbytes;
+                self.parts.insert((key, part), Part { nbytes, users: need.live });
+            }
+            None => {
+                match self.chunks.get_mut(&key) {
+                    // Made here meanwhile, and perhaps to be dropped already: it is wanted again.
+                    Some(held) => {
+                        held.doomed = false;
+                        self.touch(key);
+                        self.unblock(key);
+                    }
+                    None => self.hold(key, nbytes, true, 0),
+                }
+                self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
+            }
+        }
+        self.one_less_missing(need.waiters);
+        self.relieve();
+    }
+
+    /// Something arrived that nobody waits for: the shell has stored it and must not keep it.
+    fn drop_unexpected(&mut self, piece: Piece) {
+        match piece {
+            (key, Some(part)) if !self.parts.contains_key(&(key, part)) => self.out.push(WorkerAction::DropPart(key, part)),
+            (key, None) if !self.chunks.contains_key(&key) => self.out.push(WorkerAction::Drop(key)),
+            _ => {}
+        }
+    }
+
+    /// The peer is gone or has no such chunk. An answer that comes after the piece was asked of another changes nothing.
+    pub(super) fn fetch_failed(&mut self, key: Key, part: Option<u32>, from: WorkerId) {
+        let piece = (key, part);
+        if self.is_asked(piece, from) {
+            self.gather.land(piece);
+            self.refused(piece, from);
+        }
+    }
+
+    fn is_asked(&self, piece: Piece, from: WorkerId) -> bool {
+        self.gather.needs.get(&piece).and_then(|need| need.in_flight).is_some_and(|(asked, _)| asked == from)
+    }
+
+    fn refused(&mut self, piece: Piece, from: WorkerId) {
+        self.gather.refuse(piece, from);
+        let Some(need) = self.gather.needs.get(&piece) else { return };
+        if need.is_wanted() && !need.holders.is_empty() {
+            return self.list(piece);
+        }
+        self.give_up(piece);
+    }
+
+    /// Nobody has the piece: all that wait for it are given back.
+    pub(super) fn give_up(&mut self, piece: Piece) {
+        let Some(need) = self.gather.remove(piece) else { return };
+        for (waiter, serial) in need.waiters {
+            if self.tasks.get(&waiter).is_some_and(|task| task.serial == serial) {
+                self.give_back(waiter, piece.0, need.asked.clone());
+            }
+        }
+        if need.copy {
+            self.out.push(WorkerAction::Send(ToScheduler::AcquireFailed { key: piece.0, asked: need.asked }));
+        }
+    }
+
+    /// The peer serves too many others: another holder is asked at once, or it again a little later.
+    pub(super) fn busy(&mut self, from: WorkerId, pieces: Vec<Piece>) {
+        let pieces: Vec<Piece> = pieces.into_iter().filter(|piece| self.is_asked(*piece, from)).collect();
+        if pieces.is_empty() {
+            return;
+        }
+        self.gather.rest(from, self.now);
+        for piece in pieces {
+            self.gather.land(piece);
+            if self.gather.needs.get(&piece).is_some_and(|need| need.is_wanted()) {
+                self.list(piece);
+            } else {
+                self.gather.remove(piece);
+            }
+        }
+    }
+
+    /// A peer is gone: it is asked for nothing more, and what was asked of it is asked of others now. Its late answers find the
+    /// pieces asked of others or no longer needed.
+    pub(super) fn peer_gone(&mut self, peer: WorkerId) {
+        let names_it = |(piece, need): (&Piece, &super::peers::Need)| need.holders.contains(&peer).then_some(*piece);
+        let pieces: Vec<Piece> = self.gather.needs.iter().filter_map(names_it).collect();
+        for piece in &pieces {
+            if self.is_asked(*piece, peer) {
+                self.gather.land(*piece);
+            }
+            self.gather.refuse(*piece, peer);
+        }
+        self.gather.forget(peer);
+        for piece in pieces {
+            let Some(need) = self.gather.needs.get(&piece) else { continue };
+            if need.in_flight.is_some() {
+                continue;
+            }
+            if need.is_wanted() && !need.holders.is_empty() {
+                self.list(piece);
+            } else {
+                self.give_up(piece);
+            }
+        }
+        self.out.push(WorkerAction::DropPeer(peer));
+    }
+}
+
+/// How many of the first pieces have together at most so many bytes, and how many bytes these have; the first counts always.
+fn fitting(batch: &[(Piece, u64)], most: u64) -> (usize, u64) {
+    let (mut count, mut bytes) = (0, 0);
+    for (_, nbytes) in batch {
+        if count > 0 && bytes + nbytes > most {
+            break;
+        }
+        (count, bytes) = (count + 1, bytes + nbytes);
+    }
+    (count, bytes)
+}

@@ -1,0 +1,94 @@
+//! The process as a whole: it may use more memory than its chunks, and then chunks give way, and work does.
+//!
+//! It refuses to know who measures. Invariants: while the worker is paused nothing is fetched and no task starts beside another;
+//! what has not begun is handed back once when a pause begins; what the scheduler hears is new at once when a pause begins or
+//! ends, and else at most a few times a second.
+
+use partita_graph::Key;
+
+use super::{Phase, Worker};
+use crate::protocol::{Piece, Tick, ToScheduler, WorkerAction};
+
+/// A pause ends below this share of the bytes at which it began, so that it does not end and begin with every measurement.
+const RELIEF: f64 = 0.95;
+
+/// Reports without need are at least so many microseconds apart.
+const REPORT_EVERY: u64 = 200_000;
+
+/// The state of the process.
+#[derive(Default)]
+pub(super) struct Pressure {
+    pub rss: u64,
+    pub paused: bool,
+    /// When something ran last, or the pause began.
+    pub idle_since: Tick,
+    /// When the last report was made, and its managed and spilled bytes and resident memory.
+    reported: (Tick, [u64; 3]),
+}
+
+impl Worker {
+    /// The shell has measured.
+    pub(super) fn measured(&mut self, rss: u64) {
+        self.pressure.rss = rss;
+        if let (Some(high), Some(low)) = (self.config.mark(self.config.spill), self.config.low_mark())
+            && rss > high
+            && self.memory.spilling == 0
+        {
+            let keep = self.memory.resident.saturating_sub(rss - low);
+            self.spill_down(0, keep);
+        }
+        let Some(pause) = self.config.mark(self.config.pause) else { return self.report_now_and_then() };
+        let was = self.pressure.paused;
+        self.pressure.paused = rss > if was { (pause as f64 * RELIEF) as u64 } else { pause };
+        if was == self.pressure.paused {
+            return self.report_now_and_then();
+        }
+        self.report();
+        if self.pressure.paused {
+            self.pressure.idle_since = self.now;
+            self.hand_back();
+        }
+    }
+
+    /// What has no thread goes back to the scheduler, which knows who has room. What it gives this worker all the same stays.
+    fn hand_back(&mut self) {
+        let has_thread = |phase: Phase| matches!(phase, Phase::Loading { .. } | Phase::Executing);
+        let queued: Vec<Key> = self.tasks.iter().filter(|(_, task)| !has_thread(task.phase)).map(|(key, _)| *key).collect();
+        for key in queued {
+            let attempt = self.remove_task(key).assignment.attempt;
+            self.retracted += 1;
+            self.out.push(WorkerAction::Send(ToScheduler::Retracted(key, attempt)));
+        }
+        let next: Vec<_> = self.tasks.values_mut().filter_map(|task| task.next.take()).collect();
+        for assignment in next {
+            self.retracted += 1;
+            self.out.push(WorkerAction::Send(ToScheduler::Retracted(assignment.key, assignment.attempt)));
+        }
+        let copies: Vec<Piece> = self.gather.needs.iter().filter(|(_, need)| need.in_flight.is_none()).map(|(piece, _)| *piece).collect();
+        for piece in copies {
+            if let Some(need) = self.gather.needs.get_mut(&piece) {
+                need.asked.clear();
+            }
+            self.give_up(piece);
+        }
+    }
+
+    /// Reports if the last report is some time ago and something has changed.
+    pub(super) fn report_now_and_then(&mut self) {
+        let (at, last) = self.pressure.reported;
+        if self.now >= at + REPORT_EVERY && last != self.figures() {
+            self.report();
+        }
+    }
+
+    fn figures(&self) -> [u64; 3] {
+        [self.memory.resident, self.memory.spilled, self.pressure.rss]
+    }
+
+    fn report(&mut self) {
+        let figures = self.figures();
+        let ([managed, spilled, rss], paused) = (figures, self.pressure.paused);
+        self.pressure.reported = (self.now, figures);
+        self.out.push(WorkerAction::Send(ToScheduler::Memory { managed, spilled, paused, rss }));
+    }
+}

@@ -4,6 +4,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use partita_graph::Code;
+
 use super::*;
 
 struct MemoryEnd {
@@ -34,6 +36,10 @@ impl End for MemoryEnd {
 
     fn pending_bytes(&self) -> u64 {
         0
+    }
+
+    fn drained(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
     }
 }
 

@@ -6,19 +6,26 @@
 //! Invariant: after `Closed` nothing comes any more; until then every message of the peer comes exactly once and in order.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use partita_graph::{Code, Failure};
+use partita_graph::Failure;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 
 use crate::address::Address;
 use crate::message::{Hello, PeerInfo, Welcome};
 use crate::rpc;
 use crate::security::{Role, Security, ServerSecurity};
 
+mod accept;
+mod dial;
+pub mod frame;
 mod memory;
+pub mod session;
+mod shared;
 
 pub use memory::pair;
 
@@ -54,6 +61,7 @@ trait End: Send + Sync {
     fn close(&self, reason: &str);
     fn peer(&self) -> &PeerInfo;
     fn pending_bytes(&self) -> u64;
+    fn drained(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 impl Link {
@@ -76,13 +84,21 @@ impl Link {
     pub fn pending_bytes(&self) -> u64 {
         self.0.pending_bytes()
     }
+
+    /// Waits until the peer has acknowledged everything that was sent, or the link has ended. A process that ends calls it after
+    /// `close`, with a timeout of its own.
+    pub async fn drained(&self) {
+        self.0.drained().await;
+    }
 }
 
 /// Limits and times of links.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Largest message that is accepted, in bytes. Default 64 MiB; a scheduler sets 1 GiB for clients.
+    /// Largest message that is accepted, in bytes. Default 64 MiB.
     pub message: usize,
+    /// The same for a listener's clients, whose graphs may be large. Default 1 GiB.
+    pub client_message: usize,
     /// Unacknowledged bytes at which a link is given up. Default 4 GiB.
     pub pending: u64,
     /// Silence after which a connection counts as broken. Default 10 s.
@@ -97,6 +113,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: 64 << 20,
+            client_message: 1 << 30,
             pending: 4 << 30,
             silence: Duration::from_secs(10),
             grace: Duration::from_secs(30),
@@ -119,11 +136,11 @@ pub async fn connect(
 /// Fails with `Unreachable`, `WrongProtocol`, `VersionMismatch`, `NotTrusted`, or as the scheduler refused.
 pub async fn connect_with(
     address: &Address,
-    _security: &Security,
-    _hello: Hello,
-    _limits: Limits,
+    security: &Security,
+    hello: Hello,
+    limits: Limits,
 ) -> Result<(Link, UnboundedReceiver<LinkEvent>, Welcome), Failure> {
-    Err(Failure::new(Code::Unreachable, format!("nothing listens at {}", address.place())))
+    dial::connect(address, security, hello, limits).await
 }
 
 /// Decides on new sessions; a session that goes on never gets here.
@@ -141,9 +158,14 @@ pub trait Admit: Send + Sync + 'static {
     }
 }
 
+/// How much of a stream may be under way.
+const WINDOW: u32 = 8 << 20;
+
 /// A port on which links (and other gRPC services) are accepted.
 pub struct Listener {
     address: SocketAddr,
+    port: Arc<accept::Port>,
+    closing: watch::Sender<bool>,
 }
 
 impl Listener {
@@ -154,12 +176,18 @@ impl Listener {
     pub async fn bind(
         host: &str,
         port: u16,
-        _security: ServerSecurity,
-        _limits: Limits,
-        _admit: Option<Arc<dyn Admit>>,
-        _extra: Option<rpc::Service>,
+        security: ServerSecurity,
+        limits: Limits,
+        admit: Option<Arc<dyn Admit>>,
+        extra: Option<rpc::Service>,
     ) -> Result<Listener, Failure> {
-        Err(Failure::new(Code::PortTaken, format!("cannot listen on {}", crate::address::place(host, port))))
+        security.check_host(host)?;
+        let listener = accept::bind(host, port).await?;
+        let address = listener.local_addr().map_err(|e| Failure::internal(format!("a port without an address: {e}")))?;
+        let (closing, closed) = watch::channel(false);
+        let port = Arc::new(accept::Port::new(security, limits, admit, extra, closed));
+        tokio::spawn(port.clone().accept(listener));
+        Ok(Self { address, port, closing })
     }
 
     /// Where it listens.
@@ -167,8 +195,12 @@ impl Listener {
         self.address
     }
 
-    /// Accepts nothing more and closes all links.
-    pub async fn close(self) {}
+    /// Accepts nothing more and closes all links, giving them up to a second to say so.
+    pub async fn close(self) {
+        self.port.end_sessions().await;
+        // Those that serve connections hear of it, if there still are some.
+        let _ = self.closing.send(true);
+    }
 }
 
 fn channel() -> (UnboundedSender<LinkEvent>, UnboundedReceiver<LinkEvent>) {

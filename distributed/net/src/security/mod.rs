@@ -3,15 +3,34 @@
 //! It refuses to know what is said over a connection. Invariant: whoever is let in has a certificate of the cluster's own
 //! authority for the role that it claims, or the connection is plain by the user's explicit wish.
 
+mod authority;
+mod certificate;
+mod connection;
+mod files;
+pub mod join;
+mod open;
+mod probe;
+mod scheduler_file;
+mod server;
+
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use partita_graph::Failure;
+use partita_graph::{Code, Failure};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::address::{Address, Secret};
+pub use certificate::{Credentials, Lifetime};
+pub use connection::Connection;
+pub use files::TlsFiles;
+pub use open::open;
+pub(crate) use open::{connect_tcp, explain};
+pub(crate) use probe::{answer_http, diagnose};
+pub use scheduler_file::{SchedulerFile, state_dir};
+pub(crate) use server::random;
+pub use server::{Peer, ServerSecurity};
+
+use crate::address::{Address, Scheme, Secret};
 
 /// What a process is in its cluster; part of its certificate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -26,20 +45,19 @@ pub enum Role {
     Nanny,
 }
 
-/// Certificates of one's own, as PEM files, instead of joining by token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The authority whose certificates are accepted.
-    pub ca: PathBuf,
-    /// This process's certificate, with the chain if there is one.
-    pub cert: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-}
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 4] = [Role::Scheduler, Role::Worker, Role::Client, Role::Nanny];
 
-/// A certificate, its key, and the authority that it comes from.
-pub struct Credentials {
-    cluster: String,
+    /// As in certificates: lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Scheduler => "scheduler",
+            Role::Worker => "worker",
+            Role::Client => "client",
+            Role::Nanny => "nanny",
+        }
+    }
 }
 
 /// How connections are opened: for links to the scheduler and for data.
@@ -54,79 +72,89 @@ pub enum Security {
     Tls(Arc<Credentials>),
 }
 
-/// How connections are accepted.
-#[derive(Clone)]
-pub struct ServerSecurity {
-    secret: Option<Secret>,
-}
-
-/// A connection, encrypted or not.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-
-fn soon() -> Failure {
-    Failure::new(partita_graph::Code::Unsupported, "not connected yet")
-}
-
-impl Security {
-    /// What is needed to talk to a scheduler at `address` as `role`; joins the cluster when a token is needed.
-    pub async fn resolve(address: &Address, _role: Role, _files: Option<&TlsFiles>) -> Result<Security, Failure> {
-        Ok(Security::Plain { secret: address.secret })
-    }
-}
-
-impl ServerSecurity {
-    /// A new cluster with its own authority, kept in a directory (made with mode 0700) or in memory only.
-    pub fn new_cluster(_dir: Option<&Path>) -> Result<Self, Failure> {
-        Err(soon())
-    }
-
-    /// Unencrypted. Without a secret everybody is let in who can reach the port; off loopback it is refused unless confirmed.
-    pub fn plain(secret: Option<Secret>) -> Self {
-        Self { secret }
-    }
-
-    /// The user's own certificates.
-    pub fn files(_files: &TlsFiles) -> Result<Self, Failure> {
-        Err(soon())
-    }
-
-    /// For the data port of a process that joined: it accepts whom its own cluster accepts.
-    pub fn of(_security: &Security) -> Result<Self, Failure> {
-        Err(soon())
-    }
-
-    /// That a plain port off loopback is meant.
-    pub fn confirm_off_loopback(self) -> Self {
-        self
-    }
-
-    /// The cluster's name: part of all its certificates; `plain` without encryption.
-    pub fn cluster(&self) -> &str {
-        "plain"
-    }
-
-    /// The whole address with the right to join, for people to paste.
-    pub fn join_link(&self, host: &str, port: u16) -> Address {
-        let mut address = Address::new(crate::address::Scheme::Plain, host, port);
-        address.secret = self.secret;
-        address
-    }
-}
-
 impl fmt::Debug for Security {
     /// Without secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Security::Plain { secret: None } => f.write_str("Plain"),
             Security::Plain { secret: Some(_) } => f.write_str("Plain with a secret"),
-            Security::Tls(credentials) => write!(f, "Tls({})", credentials.cluster),
+            Security::Tls(credentials) => write!(f, "Tls({})", credentials.cluster()),
         }
     }
 }
 
-/// Opens a connection to `host:port`, whose listener must have the role `expected`.
-pub async fn open(_host: &str, _port: u16, _security: &Security, _expected: Role) -> Result<Box<dyn Stream>, Failure> {
-    Err(soon())
+impl Security {
+    /// What is needed to talk to a scheduler at `address` as `role`; joins the cluster when a token is needed. For `host:port`
+    /// on loopback the token is looked up in the user's state directory.
+    ///
+    /// Fails with `Insecure` for a plain address off loopback that was not confirmed, with `NotTrusted` when there is no
+    /// token, or the scheduler refuses it, and as [`open`] does.
+    pub async fn resolve(address: &Address, role: Role, files: Option<&TlsFiles>) -> Result<Security, Failure> {
+        Self::resolve_in(address, role, files, state_dir().as_deref()).await
+    }
+
+    /// The same with another state directory.
+    pub async fn resolve_in(
+        address: &Address,
+        role: Role,
+        files: Option<&TlsFiles>,
+        state_dir: Option<&Path>,
+    ) -> Result<Security, Failure> {
+        match (address.scheme, files, &address.join) {
+            (Scheme::Plain, _, _) => {
+                check_plain(&address.host, address.insecure_off_loopback)?;
+                Ok(Security::Plain { secret: address.secret })
+            }
+            (_, Some(files), _) => Ok(Security::Tls(Arc::new(files.load()?))),
+            (_, None, Some(token)) => join::join(address, token, role).await,
+            (_, None, None) => {
+                let known = state_dir.filter(|_| address.is_loopback()).map(|dir| SchedulerFile::in_state_dir(dir, address.port));
+                match known.as_deref().map(SchedulerFile::read) {
+                    Some(Ok(file)) => Self::from_file(&file, address, role, known.as_deref()).await,
+                    _ => Err(no_token(address).await),
+                }
+            }
+        }
+    }
+
+    async fn from_file(file: &SchedulerFile, address: &Address, role: Role, path: Option<&Path>) -> Result<Security, Failure> {
+        let found: Address = file.address.parse()?;
+        match (found.scheme, &found.join) {
+            (Scheme::Plain, _) => Ok(Security::Plain { secret: found.secret }),
+            (_, Some(token)) => join::join(address, token, role).await.map_err(|failure| match path {
+                // The file may be one of an earlier scheduler.
+                Some(path) if failure.code == Code::NotTrusted => failure.detail("token from", path.display().to_string()),
+                _ => failure,
+            }),
+            (_, None) => Err(no_token(address).await),
+        }
+    }
+}
+
+/// Plain connections are for loopback, unless the user said twice that they are meant.
+pub(crate) fn check_plain(host: &str, confirmed: bool) -> Result<(), Failure> {
+    if confirmed || crate::address::is_loopback(host) {
+        return Ok(());
+    }
+    let what = format!("an unencrypted connection to or from `{host}` was refused: everybody in between could read and change it");
+    Err(Failure::new(Code::Insecure, what)
+        .help("leave `--insecure` (or `tcp://`) out to have it encrypted, or confirm with `--insecure-off-loopback`"))
+}
+
+/// There is no token. Whether anything is there at all is the better answer when nothing is.
+async fn no_token(address: &Address) -> Failure {
+    let reachable = connect_tcp(&address.host, address.port).await;
+    match reachable {
+        Err(failure) => failure,
+        Ok(stream) => {
+            drop(stream);
+            let missing =
+                Failure::new(Code::NotTrusted, format!("the scheduler at {} wants proof that this process may join", address.place()))
+                    .help("paste the whole link that `partita scheduler` printed (tls://…?join=…), or give its scheduler file");
+            match diagnose(&address.host, address.port, true).await {
+                Some(other) => other,
+                None => missing,
+            }
+        }
+    }
 }

@@ -3,7 +3,13 @@
 //! It refuses to know sockets. Invariant: a decoder never panics, whatever the bytes are; it checks counts against the bytes
 //! that are left before it allocates, and nests to a fixed depth only.
 
-use bytes::Bytes;
+mod bytes;
+mod failure;
+
+pub use self::bytes::{Reader, Writer};
+pub use self::failure::{read_failure, write_failure};
+
+use ::bytes::Bytes;
 use partita_graph::{Code, Failure, Graph, Registry};
 
 use crate::message::{ClientToScheduler, NannyToScheduler, SchedulerToClient, SchedulerToNanny, SchedulerToWorker, WorkerToScheduler};

@@ -96,6 +96,9 @@ fn given_up(n: u32, limit: u64) -> u64 {
     u64::from(n)
 }
 
+/// So many tasks or inputs under a limit of memory; returns the tasks that ran.
+type Case = fn(u32, u64) -> u64;
+
 /// Nanoseconds that this process was on a processor: other work on the machine does not count.
 fn on_processor() -> u64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").expect("this example needs Linux");
@@ -103,8 +106,7 @@ fn on_processor() -> u64 {
 }
 
 fn main() {
-    let cases: [(&str, fn(u32, u64) -> u64); 4] =
-        [("queued", queued), ("one by one", one_by_one), ("merge (an input)", merge), ("given up", given_up)];
+    let cases: [(&str, Case); 4] = [("queued", queued), ("one by one", one_by_one), ("merge (an input)", merge), ("given up", given_up)];
     for (name, case) in cases {
         for n in [10_000, 100_000, 1_000_000] {
             for limit in [0, 1 << 40] {

@@ -102,10 +102,8 @@ pub enum ToWorker {
     Assign(Assignment),
     /// Drop these chunks; nobody needs them.
     Free(Vec<Key>),
-    /// The result of this try is no longer wanted: do not start it, tell it to stop if it runs. A worker that has the try answers
-    /// with `Retracted` as soon as it occupies nothing any more: at once if it has not started, otherwise when its operator has
-    /// ended. Until then the scheduler counts the resources of the try as taken. A worker that does not have it says nothing:
-    /// whatever it said before has ended the try.
+    /// The result of this try is no longer wanted: do not start it, tell it to stop if it runs. Answered with `Ended` as soon as it
+    /// occupies nothing any more; until then the scheduler counts its resources as taken.
     Abandon(Key, Attempt),
     /// Another worker could take this try: give it back with `Retracted` unless it has started; then say `Kept`.
     Retract(Key, Attempt),
@@ -170,9 +168,8 @@ pub enum ToScheduler {
     },
     /// A chunk was fetched from a peer and is kept here too.
     Replicated(Key),
-    /// The try is forgotten here and has no result: the answer to `Retract` when it was not started, the answer to `Abandon` when it
-    /// occupies nothing any more, or said unasked by a worker that paused, of what it has not started. A paused worker on which
-    /// nothing runs keeps one try and starts it: it is given another only when no worker is awake.
+    /// The try was not started and is forgotten here: the answer to `Retract`, or said unasked by a worker that paused. A paused
+    /// worker on which nothing runs keeps one try and starts it: it is given another only when no worker is awake.
     Retracted(Key, Attempt),
     /// The answer to `Retract` when the try has started, has ended or was never here.
     Kept(Key, Attempt),

@@ -12,9 +12,9 @@ use crate::protocol::{Piece, ToScheduler, WorkerAction, WorkerId};
 /// Pieces of one request at most, so that it stays a small message.
 const PIECES: usize = 4096;
 
-/// After so many microseconds in which a paused worker ran nothing, it fetches one thing after the other all the same: nothing
-/// of its own would end the pause.
-const PATIENCE: u64 = 5_000_000;
+/// After so many microseconds in which a paused worker ran nothing, it fetches one thing after the other all the same: what it
+/// has is given to it because nobody is better off, and nothing of its own would end the pause.
+const PATIENCE: u64 = 500_000;
 
 impl Worker {
     /// Starts requests as far as memory and their number allow.

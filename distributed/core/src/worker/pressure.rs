@@ -6,7 +6,7 @@
 
 use partita_graph::Key;
 
-use super::{Phase, Worker};
+use super::{Phase, Task, Worker};
 use crate::protocol::{Piece, Tick, ToScheduler, WorkerAction};
 
 /// A pause ends below this share of the bytes at which it began, so that it does not end and begin with every measurement.
@@ -50,10 +50,13 @@ impl Worker {
         }
     }
 
-    /// What has no thread goes back to the scheduler, which knows who has room. What it gives this worker all the same stays.
+    /// What has no thread goes back to the scheduler, which knows who has room; when nothing runs, one ready task stays and is
+    /// started next. What the scheduler gives this worker all the same stays too.
     fn hand_back(&mut self) {
         let has_thread = |phase: Phase| matches!(phase, Phase::Loading { .. } | Phase::Executing);
-        let queued: Vec<Key> = self.tasks.iter().filter(|(_, task)| !has_thread(task.phase)).map(|(key, _)| *key).collect();
+        let stays = if self.running == 0 { self.ready.first().map(|(_, key)| *key) } else { None };
+        let goes = |key: &Key, task: &Task| !has_thread(task.phase) && Some(*key) != stays;
+        let queued: Vec<Key> = self.tasks.iter().filter(|(key, task)| goes(key, task)).map(|(key, _)| *key).collect();
         for key in queued {
             let attempt = self.remove_task(key).assignment.attempt;
             self.retracted += 1;

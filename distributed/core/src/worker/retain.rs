@@ -55,7 +55,7 @@ impl Worker {
     }
 
     /// Nobody waits for this try. What has not begun is forgotten; what executes ends unheard; its chunk, if it is here
-    /// already, goes. The scheduler hears when no thread is taken by it.
+    /// already, goes. The scheduler hears when the try occupies nothing any more.
     pub(super) fn abandon(&mut self, key: Key, attempt: Attempt) {
         if let Some(task) = self.tasks.get_mut(&key) {
             if task.next.as_ref().is_some_and(|next| next.attempt == attempt) {

@@ -41,6 +41,14 @@ pub struct Snapshot {
     pub timed_out: u64,
 }
 
+impl Snapshot {
+    /// Whether nothing is held, queued or under way. What was counted or measured does not matter.
+    pub fn is_empty(&self) -> bool {
+        let (rss, paused, retracted, timed_out) = (self.rss, self.paused, self.retracted, self.timed_out);
+        *self == Self { rss, paused, retracted, timed_out, ..Self::default() }
+    }
+}
+
 impl Worker {
     /// Everything at this moment.
     pub fn snapshot(&self) -> Snapshot {

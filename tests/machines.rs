@@ -1,5 +1,6 @@
 //! Transcripts of the two machines: each file of `tests/machines/` is a script of events, a line `----`, and what the machine
-//! answered to each event. `UPDATE_EXPECT=1 cargo test -p partita-core --test machines` writes the answers anew.
+//! answered to each event. `UPDATE_EXPECT=1 cargo test -p partita-core --test machines` writes the answers anew,
+//! `UPDATE_EXPECT=scheduler_steal` those of the files whose names begin so.
 //!
 //! A script begins with `scheduler` or with `worker <threads> <memory limit>`, then settings by name; `layer` lines describe the
 //! graph. Time goes on by a microsecond with each line, and by `wait <micros>` more. After the wiring of a layer may stand `with` and its wishes:
@@ -430,13 +431,14 @@ fn transcripts() {
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.len() >= 15, "the transcripts are in {}", folder.display());
-    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let update = std::env::var("UPDATE_EXPECT").unwrap_or_default();
     let mut different = String::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let (script, expected) = text.split_once("----\n").unwrap_or((&text, ""));
         let found = play(script);
-        if update {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        if update == "1" || (!update.is_empty() && name.starts_with(&update)) {
             std::fs::write(&file, format!("{}\n----\n{found}", script.trim_end())).unwrap();
         } else if found != expected {
             writeln!(different, "{}\nexpected:\n{expected}\nfound:\n{found}", file.display()).unwrap();

@@ -22,6 +22,7 @@ impl Scheduler {
         }
         self.let_go(run);
         let record = self.runs.remove(&run).expect("looked up above");
+        self.clients.leave(record.client, run);
         if let Some(key) = record.cause
             && let Some((_, runs)) = self.failures.get_mut(&key)
         {
@@ -75,6 +76,7 @@ impl Scheduler {
         }
         self.index.remove(&slot.layer.id);
         self.free_slots.push(at);
+        self.demands.leave(slot.demand);
         if attempt > 1 {
             self.attempts.insert(slot.layer.id, attempt);
         }
@@ -87,7 +89,7 @@ impl Scheduler {
     pub(super) fn fail(&mut self, task: TaskId, failure: Failure) {
         let key = self.key_of(task);
         self.stories.tell(self.now, key, Happening::Failed);
-        self.record_mut(task).state = State::Failed;
+        self.set_state(task, State::Failed);
         let runs = self.runs_that_need(task);
         assert!(!runs.is_empty(), "a task that was given out is wanted by a run");
         self.failures.insert(key, (failure, 0));

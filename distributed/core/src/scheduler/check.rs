@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Scheduler;
-use super::record::{State, TaskId, visit};
+use super::record::{Bits, State, TaskId, visit};
 use crate::protocol::WorkerId;
 
 impl Scheduler {
@@ -13,14 +13,15 @@ impl Scheduler {
         let mut wanted: Vec<Vec<u32>> =
             self.slots.iter().map(|slot| slot.as_ref().map_or(Vec::new(), |s| vec![0; s.records.len()])).collect();
         let mut barriers = vec![0; self.slots.len()];
-        let mut assigned: BTreeMap<WorkerId, u32> = BTreeMap::new();
+        let mut assigned: BTreeMap<WorkerId, Vec<TaskId>> = BTreeMap::new();
+        let placed = self.placed();
         for (at, slot) in self.slots.iter().enumerate() {
             for index in 0..slot.as_ref().map_or(0, |slot| slot.layer.len) {
                 let task = TaskId { slot: at as u32, index };
-                self.check_task(task);
+                self.check_task(task, &placed);
                 self.count_interest(task, &mut wanted, &mut barriers);
                 if let State::Assigned { worker } = self.record(task).state {
-                    *assigned.entry(worker).or_default() += 1;
+                    assigned.entry(worker).or_default().push(task);
                 }
             }
         }
@@ -28,12 +29,11 @@ impl Scheduler {
         for (at, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
             assert_eq!(slot.barrier_wanted, barriers[at], "readers over barriers of {}", slot.layer.name);
-            assert_eq!(
-                slot.unstored as usize,
-                slot.records.iter().filter(|r| !r.state.is_stored()).count(),
-                "unstored of {}",
-                slot.layer.name
-            );
+            let mut counts = [0; 6];
+            slot.records.iter().for_each(|record| counts[record.state.kind()] += 1);
+            assert_eq!(slot.counts, counts, "tasks of {} by state", slot.layer.name);
+            let bytes: u64 = slot.records.iter().filter(|r| r.state.is_stored()).map(|r| r.nbytes).sum();
+            assert_eq!(slot.bytes, bytes, "stored bytes of {}", slot.layer.name);
             for (index, record) in slot.records.iter().enumerate() {
                 let key = slot.key(index as u32);
                 assert_eq!(record.wanted, wanted[at][index], "interest in {} {key}", slot.layer.name);
@@ -41,14 +41,31 @@ impl Scheduler {
                 assert_eq!(is_wanted, record.state != State::Idle, "{} {key} is {:?}", slot.layer.name, record.state);
             }
         }
-        for (id, worker) in &self.workers {
-            assert_eq!(worker.assigned, assigned.remove(id).unwrap_or(0), "tasks of worker {}", id.0);
+        for (id, worker) in self.workers.iter() {
+            let found: Vec<TaskId> = worker.tasks.keys().copied().collect();
+            assert_eq!(found, assigned.remove(&id).unwrap_or_default(), "tasks of worker {}", id.0);
         }
         assert!(assigned.is_empty(), "tasks are assigned to workers that are gone");
         self.check_leftovers();
+        self.check_workers();
+        self.check_copies();
     }
 
-    fn check_task(&self, task: TaskId) {
+    /// The queued tasks, entries out of date included, by slot.
+    fn placed(&self) -> Vec<Bits> {
+        let mut placed = vec![Bits::default(); self.slots.len()];
+        let claims = self.workers.iter().flat_map(|(_, record)| record.claims.ranges());
+        let demands = self.demands.active().flat_map(|demand| demand.ready.ranges());
+        for (first, end) in self.roots.ranges().chain(claims).chain(demands) {
+            (first.index..end).for_each(|index| placed[first.slot as usize].extend_to(index));
+        }
+        for (_, task) in self.workers.iter().flat_map(|(_, record)| record.backlog.keys()) {
+            placed[task.slot as usize].extend_to(task.index);
+        }
+        placed
+    }
+
+    fn check_task(&self, task: TaskId, placed: &[Bits]) {
         let record = self.record(task);
         let name = || format!("{} {}", self.slot(task.slot).layer.name, self.key_of(task));
         match record.state {
@@ -59,14 +76,12 @@ impl Scheduler {
             }
             State::Ready => {
                 assert_eq!(self.count_missing(task), 0, "{} is ready but its inputs are not", name());
-                let priority = self.slot(task.slot).priority(task.index);
-                let placed = self.roots.contains(task) || self.workers.values().any(|w| w.backlog.contains(&(priority, task)));
-                assert!(placed, "{} is ready but in no queue", name());
+                assert!(placed[task.slot as usize].contains(task.index), "{} is ready but in no queue", name());
             }
-            State::Assigned { worker } => assert!(self.workers.contains_key(&worker), "{} is with a worker that is gone", name()),
+            State::Assigned { worker } => assert!(self.workers.contains(worker), "{} is with a worker that is gone", name()),
             State::Stored { .. } => {
                 let holders = self.holders_of(task);
-                assert!(holders.iter().all(|holder| self.workers.contains_key(holder)), "{} is held by a worker that is gone", name());
+                assert!(holders.iter().all(|holder| self.workers.contains(*holder)), "{} is held by a worker that is gone", name());
             }
             State::Failed => panic!("{} stayed in the failed state", name()),
         }
@@ -118,6 +133,13 @@ impl Scheduler {
         }
         assert_eq!(self.index.len(), self.slots.iter().flatten().count(), "layers by id");
         assert_eq!(self.free_slots.len() + self.index.len(), self.slots.len(), "slots that are not in use");
-        assert!(self.frees.is_empty() && self.fresh.is_empty(), "an event was handled to its end");
+        let clients = self.runs.iter().map(|(run, record)| (*run, record.client)).collect();
+        self.clients.check(&clients);
+        for (demand, layers) in self.demands.uses() {
+            let using = self.slots.iter().flatten().filter(|slot| slot.demand == Some(demand)).count();
+            assert_eq!(layers as usize, using, "layers with a demand");
+        }
+        let ended = self.frees.is_empty() && self.fresh.is_empty() && self.touched.is_empty();
+        assert!(ended && self.held.iter().all(|bytes| *bytes == 0), "an event was handled to its end");
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use partita_graph::{Failure, Key};
+use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
+use super::obstacles::WorkerObstacles;
 use super::record::{State, TaskId, visit};
 use crate::protocol::{Attempt, WorkerId};
 
@@ -12,7 +14,7 @@ use crate::protocol::{Attempt, WorkerId};
 const NAMED: usize = 8;
 
 /// Why a task is not done, or where its chunk is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The task.
     pub key: Key,
@@ -20,10 +22,12 @@ pub struct Explanation {
     pub layer: String,
     /// Why.
     pub reason: Reason,
+    /// For a task that could run: why it does not run there, for each worker.
+    pub workers: Vec<WorkerObstacles>,
 }
 
 /// What an [`Explanation`] says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// No run refers to its layer.
     Unknown,
@@ -36,7 +40,7 @@ pub enum Reason {
     },
     /// It could run, but no worker is connected.
     NoWorkers,
-    /// It could run, but all workers are busy.
+    /// It could run, but no worker takes it now.
     Queued,
     /// A worker has it.
     Assigned {
@@ -66,7 +70,11 @@ impl Scheduler {
             (None, None) => Reason::Unknown,
             (None, Some(task)) => self.reason(task),
         };
-        Explanation { key, layer, reason }
+        let workers = match (&reason, task) {
+            (Reason::Queued, Some(task)) => self.obstacles(task),
+            _ => Vec::new(),
+        };
+        Explanation { key, layer, reason, workers }
     }
 
     fn reason(&self, task: TaskId) -> Reason {
@@ -76,7 +84,7 @@ impl Scheduler {
             State::Ready if self.workers.is_empty() => Reason::NoWorkers,
             State::Ready => Reason::Queued,
             State::Assigned { worker } => {
-                let paused = self.workers.get(&worker).is_some_and(|record| record.paused);
+                let paused = self.workers.get(worker).is_some_and(|record| record.paused);
                 Reason::Assigned { worker, attempt: self.record(task).attempt, paused }
             }
             State::Stored { .. } => Reason::Stored { holders: self.holders_of(task) },
@@ -109,7 +117,15 @@ impl fmt::Display for Explanation {
                 write!(f, "waits for {}", names.join(", "))
             }
             Reason::NoWorkers => f.write_str("could run, but no worker is connected"),
-            Reason::Queued => f.write_str("could run, but all workers are busy"),
+            Reason::Queued => {
+                f.write_str("could run, but not now")?;
+                let shown = self.workers.iter().take(NAMED);
+                shown.enumerate().try_for_each(|(at, worker)| write!(f, "{} {worker}", if at == 0 { ":" } else { ";" }))?;
+                match self.workers.len().saturating_sub(NAMED) {
+                    0 => Ok(()),
+                    more => write!(f, "; and {more} more"),
+                }
+            }
             Reason::Assigned { worker, attempt, paused } => {
                 write!(f, "with worker {} (try {attempt})", worker.0)?;
                 if *paused { f.write_str(", which is out of memory") } else { Ok(()) }

@@ -1,11 +1,21 @@
 //! A worker answers for a task: it ran, it failed, it started. Answers of an old try are dropped here, at the door.
 
-use partita_graph::{Failure, Key};
+use std::sync::Arc;
+
+use partita_graph::{Code, Failure, Key, TaskPlace};
 
 use super::Scheduler;
 use super::record::{State, TaskId};
 use super::story::Happening;
 use crate::protocol::{Attempt, RunId, SchedulerAction, ToWorker, WorkerId};
+
+/// What a task that ended well has made.
+pub(super) struct Made {
+    pub nbytes: u64,
+    pub micros: u64,
+    /// The encoded value, when it was asked for and is small.
+    pub value: Option<Arc<[u8]>>,
+}
 
 impl Scheduler {
     /// The task, if this is the answer that is waited for.
@@ -15,34 +25,42 @@ impl Scheduler {
         (record.state == State::Assigned { worker } && record.attempt == attempt).then_some(task)
     }
 
-    pub(super) fn finished(&mut self, worker: WorkerId, key: Key, attempt: Attempt, nbytes: u64, micros: u64, notes: Vec<String>) {
+    pub(super) fn finished(&mut self, worker: WorkerId, key: Key, attempt: Attempt, made: Made, notes: &[String]) {
         let Some(task) = self.expected_answer(worker, key, attempt) else {
             // Said twice, the first answer counted. Otherwise a chunk was made that nobody waits for.
             let known = self.find(key).is_some_and(|task| self.record(task).attempt == attempt && self.holders_of(task).contains(&worker));
             if !known {
                 self.out.push(SchedulerAction::Send(worker, ToWorker::Abandon(key, attempt)));
             }
+            self.stop_lingering(worker, key, attempt);
             return;
         };
-        self.workers.get_mut(&worker).expect("it just spoke").assigned -= 1;
-        self.slot_mut(task.slot).sizes.learn(nbytes, micros);
-        self.stories.tell(self.now, key, Happening::Finished { worker, nbytes });
+        self.take_from(task, worker);
+        self.slot_mut(task.slot).sizes.learn(made.nbytes, made.micros);
+        self.stories.tell(self.now, key, Happening::Finished { worker, nbytes: made.nbytes });
         if !notes.is_empty() {
             self.note(task, notes);
         }
-        self.store(task, worker, nbytes);
+        if let Some(value) = made.value {
+            for run in self.wanting(task) {
+                self.out.push(SchedulerAction::Value { run, key, value: value.clone() });
+            }
+        }
+        self.store(task, worker, made.nbytes);
     }
 
     /// The chunk is there: readers may become ready, inputs may be let go, runs may be done.
     pub(super) fn store(&mut self, task: TaskId, worker: WorkerId, nbytes: u64) {
         let slot = self.slot_mut(task.slot);
-        slot.unstored -= 1;
-        let complete = slot.unstored == 0;
-        let wanting = !slot.wanting.is_empty();
         let record = &mut slot.records[task.index as usize];
-        record.state = State::Stored { holder: worker };
-        record.nbytes = nbytes;
-        record.blame = 0;
+        (record.nbytes, record.blame, record.retried) = (nbytes, 0, 0);
+        slot.set(task.index, State::Stored { holder: worker });
+        let complete = slot.unstored() == 0;
+        let wanting = !slot.wanting.is_empty();
+        self.copies.stored(task);
+        if let Some(retirement) = self.retiring.get_mut(&worker) {
+            retirement.queue.insert(task);
+        }
         self.for_readers(task, Self::one_less_missing);
         if complete {
             self.for_barrier_readers(task.slot, Self::one_less_missing);
@@ -59,11 +77,15 @@ impl Scheduler {
         }
     }
 
+    /// The runs that want this chunk as a result.
+    pub(super) fn wanting(&self, task: TaskId) -> Vec<RunId> {
+        let wants = |run: &RunId| self.runs[run].results.get(&task.slot).is_some_and(|bits| bits.contains(task.index));
+        self.slot(task.slot).wanting.iter().copied().filter(wants).collect()
+    }
+
     /// Tells the runs that want this chunk as a result that it is there, or no longer there.
     pub(super) fn count_result(&mut self, task: TaskId, lost: bool) {
-        let wants = |run: &RunId| self.runs[run].results.get(&task.slot).is_some_and(|bits| bits.contains(task.index));
-        let runs: Vec<RunId> = self.slot(task.slot).wanting.iter().copied().filter(wants).collect();
-        for run in runs {
+        for run in self.wanting(task) {
             let record = self.runs.get_mut(&run).expect("a run");
             if lost {
                 record.unstored += 1;
@@ -75,21 +97,47 @@ impl Scheduler {
         }
     }
 
-    fn note(&mut self, task: TaskId, notes: Vec<String>) {
+    fn note(&mut self, task: TaskId, notes: &[String]) {
         let runs: Vec<RunId> = self.slot(task.slot).runs.iter().copied().collect();
         for run in runs {
-            let Some(record) = self.runs.get_mut(&run) else { continue };
-            for note in &notes {
-                if record.notes.insert(note.clone()) {
-                    self.out.push(SchedulerAction::Note(run, note.clone()));
-                }
-            }
+            notes.iter().for_each(|note| self.note_for(run, note));
         }
     }
 
+    /// A remark for the user of a run, unless it was made already.
+    pub(super) fn note_for(&mut self, run: RunId, note: &str) {
+        if let Some(record) = self.runs.get_mut(&run)
+            && !record.notes.contains(note)
+        {
+            record.notes.insert(note.to_string());
+            self.out.push(SchedulerAction::Note(run, note.to_string()));
+        }
+    }
+
+    /// The operator failed: once more if the layer's retries allow it, otherwise for good.
     pub(super) fn failed(&mut self, worker: WorkerId, key: Key, attempt: Attempt, failure: Failure) {
-        let Some(task) = self.expected_answer(worker, key, attempt) else { return };
-        self.workers.get_mut(&worker).expect("it just spoke").assigned -= 1;
+        let Some(task) = self.expected_answer(worker, key, attempt) else {
+            return self.stop_lingering(worker, key, attempt);
+        };
+        if failure.code == Code::TaskTimeout {
+            // It was given up, but its operator has not returned yet.
+            self.linger(task, worker);
+        }
+        self.take_from(task, worker);
+        let slot = self.slot_mut(task.slot);
+        let retries = slot.layer.annotations.as_ref().map_or(0, |wishes| wishes.retries);
+        let record = &mut slot.records[task.index as usize];
+        if u32::from(record.retried) < retries.min(u32::from(u8::MAX)) {
+            record.retried += 1;
+            self.stories.tell(self.now, key, Happening::Retried { worker });
+            return self.take_back(task);
+        }
+        let mut failure = failure.task(TaskPlace { task: format!("{} {key}", slot.layer.name), attempt, worker: None });
+        if self.workers.len() > 1
+            && let (Some(place), Some(record)) = (&mut failure.task, self.workers.get(worker))
+        {
+            place.worker = Some(record.about.name.clone());
+        }
         self.fail(task, failure);
     }
 

@@ -24,26 +24,51 @@
 
 mod cancel;
 mod check;
+mod check_workers;
+mod clients;
+mod copies;
+mod demand;
 mod explain;
 mod finish;
+mod give;
 mod loss;
+mod obstacles;
 mod place;
+mod queue;
 mod record;
+mod replicas;
 mod retain;
+mod retire;
 mod snapshot;
+mod steal;
 mod story;
+mod stuck;
 mod submit;
+mod workers;
 
-pub use explain::{Explanation, Reason};
-use partita_graph::{Failure, Key, LayerId};
-use place::RootQueue;
-use record::{Bits, Slot, TaskId};
-pub use snapshot::{LayerProgress, LayerView, RunProgress, RunView, Snapshot, WorkerView};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clients::Clients;
+use copies::Copies;
+use demand::Demands;
+pub use explain::{Explanation, Reason};
+pub use obstacles::{Obstacle, WorkerObstacles};
+use partita_graph::{Annotations, Failure, Key, LayerId};
+use queue::Queue;
+use record::{Bits, Slot, TaskId};
+use retire::Retirement;
+pub use snapshot::{LayerProgress, LayerView, RunProgress, RunView, Snapshot, WorkerView};
+use steal::Steal;
 use story::Stories;
 pub use story::{Happening, StoryEvent};
+use stuck::Stuck;
+use workers::Workers;
 
-use crate::protocol::{RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
+use crate::protocol::{Attempt, ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
+
+/// The layers' records, by slot.
+type Slots = [Option<Slot>];
 
 /// Settings of a scheduler.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,13 +78,20 @@ pub struct Config {
     /// Deaths of workers under a task that are forgiven. The first counts for every task that the worker had, later ones only
     /// for tasks that it was executing; a task is given up only when it was executing. Default 3.
     pub allowed_failures: u32,
+    /// How long a client may be out of reach before its runs are released, in microseconds. Default 30 s.
+    pub client_grace: u64,
+    /// After so many microseconds without any worker that could run it, a task fails. `None`, the default, to wait for ever.
+    pub no_workers_timeout: Option<u64>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { saturation: 1.1, allowed_failures: 3 }
+        Self { saturation: 1.1, allowed_failures: 3, client_grace: 30_000_000, no_workers_timeout: None }
     }
 }
+
+/// How often surplus copies are looked for, in microseconds.
+const TIDY_MICROS: u64 = 2_000_000;
 
 /// The machine.
 pub struct Scheduler {
@@ -69,7 +101,7 @@ pub struct Scheduler {
     /// Slots that are empty: looking for one would make a graph of many layers cost the square of their number.
     free_slots: Vec<u32>,
     index: BTreeMap<LayerId, u32>,
-    workers: BTreeMap<WorkerId, WorkerRecord>,
+    workers: Workers,
     runs: BTreeMap<RunId, RunRecord>,
     /// How many runs were submitted: earlier runs go first.
     submitted: u64,
@@ -79,29 +111,35 @@ pub struct Scheduler {
     failures: BTreeMap<Key, (Failure, u32)>,
     /// The first attempt of a layer that comes again: higher than any that a worker may still speak of.
     attempts: BTreeMap<LayerId, u32>,
-    roots: RootQueue,
+    /// Ready tasks that any worker may take.
+    roots: Queue,
+    demands: Demands,
     /// Tasks that became ready in this event.
     fresh: Vec<TaskId>,
+    /// Workers that may have room since this event.
+    touched: Vec<WorkerId>,
     /// Chunks to drop, told to each worker once at the end of the event.
     frees: BTreeMap<WorkerId, Vec<Key>>,
+    /// Bytes of one task's inputs by worker, all zero between uses.
+    held: Vec<u64>,
+    /// Until then a backlog that did not pay to move is left alone.
+    share_after: Tick,
+    steals: BTreeMap<TaskId, Steal>,
+    /// Tries that nobody waits for and that still occupy resources.
+    lingering: BTreeMap<(WorkerId, Key, Attempt), Arc<Annotations>>,
+    retiring: BTreeMap<WorkerId, Retirement>,
+    copies: Copies,
+    clients: Clients,
+    stuck: Stuck,
+    /// When the slower policies were last applied.
+    tidied: Tick,
     stories: Stories,
     out: Vec<SchedulerAction>,
 }
 
-/// What is known of a connected worker.
-struct WorkerRecord {
-    threads: u32,
-    /// Tasks in state Assigned to it.
-    assigned: u32,
-    managed: u64,
-    spilled: u64,
-    paused: bool,
-    /// Ready tasks that are best run here, by priority, not sent yet. Entries may be out of date.
-    backlog: BTreeSet<(u64, TaskId)>,
-}
-
 /// What is known of a run.
 struct RunRecord {
+    client: ClientId,
     /// Slots of its layers, in the graph's order.
     layers: Vec<u32>,
     /// Its wanted keys, by slot.
@@ -112,6 +150,8 @@ struct RunRecord {
     unstored: u64,
     done: bool,
     notes: BTreeSet<String>,
+    /// Why it waits, as it was told.
+    told: BTreeSet<String>,
     /// The failed key, once the run has failed.
     cause: Option<Key>,
 }
@@ -125,15 +165,26 @@ impl Scheduler {
             slots: Vec::new(),
             free_slots: Vec::new(),
             index: BTreeMap::new(),
-            workers: BTreeMap::new(),
+            workers: Workers::default(),
             runs: BTreeMap::new(),
             submitted: 0,
             replicas: BTreeMap::new(),
             failures: BTreeMap::new(),
             attempts: BTreeMap::new(),
-            roots: RootQueue::default(),
+            roots: Queue::default(),
+            demands: Demands::default(),
             fresh: Vec::new(),
+            touched: Vec::new(),
             frees: BTreeMap::new(),
+            held: Vec::new(),
+            share_after: 0,
+            steals: BTreeMap::new(),
+            lingering: BTreeMap::new(),
+            retiring: BTreeMap::new(),
+            copies: Copies::default(),
+            clients: Clients::default(),
+            stuck: Stuck::default(),
+            tidied: 0,
             stories: Stories::default(),
             out: Vec::new(),
         }
@@ -144,34 +195,59 @@ impl Scheduler {
         self.now = now;
         std::mem::swap(&mut self.out, out);
         match event {
-            SchedulerEvent::Joined { worker, about } => self.joined(worker, about.threads),
+            SchedulerEvent::Said(worker, message) if self.workers.contains(worker) => self.said(worker, message),
+            // A worker that is gone: whatever it says is stale.
+            SchedulerEvent::Said(..) => {}
+            SchedulerEvent::Joined { worker, about } => self.joined(worker, about),
+            SchedulerEvent::LinkLost(worker) => self.link_lost(worker),
+            SchedulerEvent::LinkBack(worker) => self.link_back(worker),
+            SchedulerEvent::Retire(worker) => self.retire(worker),
             SchedulerEvent::WorkerGone { worker, reason } => self.worker_gone(worker, reason),
-            SchedulerEvent::Submit { run, graph, .. } => self.submit(run, graph),
+            SchedulerEvent::Submit { run, client, graph } => self.submit(run, client, graph),
             SchedulerEvent::Cancel(run) | SchedulerEvent::Release(run) => self.release(run),
-            SchedulerEvent::Said(worker, message) if self.workers.contains_key(&worker) => self.said(worker, message),
-            // A worker that is gone: whatever it says is stale. Time alone changes nothing here.
-            SchedulerEvent::Said(..) | SchedulerEvent::Tick => {}
-            _ => {}
+            SchedulerEvent::ClientLost(client) => self.client_lost(client),
+            SchedulerEvent::ClientBack(client) => self.client_back(client),
+            SchedulerEvent::ClientGone(client) => self.client_gone(client),
+            SchedulerEvent::Restart => self.restart(),
+            SchedulerEvent::Replicate { keys, copies } => self.replicate(&keys, copies),
+            SchedulerEvent::Rebalance => self.rebalance(),
+            SchedulerEvent::Tick => self.tick(),
         }
+        self.copy();
         self.flush_frees();
         self.place();
+        self.retire_on();
+        self.flush_frees();
         std::mem::swap(&mut self.out, out);
     }
 
     fn said(&mut self, worker: WorkerId, message: ToScheduler) {
         match message {
-            ToScheduler::Finished { key, attempt, nbytes, micros, notes, .. } => self.finished(worker, key, attempt, nbytes, micros, notes),
+            ToScheduler::Finished { key, attempt, nbytes, micros, notes, value } => {
+                let made = finish::Made { nbytes, micros, value };
+                self.finished(worker, key, attempt, made, &notes);
+            }
             ToScheduler::Failed { key, attempt, failure } => self.failed(worker, key, attempt, failure),
             ToScheduler::Started { key, attempt } => self.started(worker, key, attempt),
             ToScheduler::MissingInput { key, attempt, input, asked } => self.missing_input(worker, key, attempt, input, &asked),
             ToScheduler::Replicated(key) => self.replicated(worker, key),
             ToScheduler::Lost(key) => self.lost_at(worker, key),
-            ToScheduler::Memory { managed, spilled, paused, .. } => {
-                if let Some(record) = self.workers.get_mut(&worker) {
-                    (record.managed, record.spilled, record.paused) = (managed, spilled, paused);
-                }
-            }
-            ToScheduler::Retracted(..) | ToScheduler::Kept(..) | ToScheduler::Ended(..) | ToScheduler::AcquireFailed { .. } => {}
+            ToScheduler::Retracted(key, attempt) => self.retracted(worker, key, attempt),
+            ToScheduler::Kept(key, attempt) => self.kept(worker, key, attempt),
+            ToScheduler::Ended(key, attempt) => self.stop_lingering(worker, key, attempt),
+            ToScheduler::AcquireFailed { key, asked } => self.acquire_failed(worker, key, &asked),
+            ToScheduler::Memory { managed, spilled, paused, rss } => self.measured(worker, managed, spilled, paused, rss),
+        }
+    }
+
+    /// Time passed: what is not worth looking at on each event.
+    fn tick(&mut self) {
+        self.forget_clients();
+        self.look_for_stuck();
+        self.steal();
+        if self.now >= self.tidied + TIDY_MICROS {
+            self.tidied = self.now;
+            self.tidy_copies();
         }
     }
 }

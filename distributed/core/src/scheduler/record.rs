@@ -7,6 +7,7 @@ use std::sync::Arc;
 use partita_graph::{Indices, Key, Layer, Table, Wiring};
 
 use super::Scheduler;
+use super::workers::AHEAD_MICROS;
 use crate::protocol::{Attempt, RunId, WorkerId};
 
 /// A task as the scheduler names it: the slot of its layer, and its place there.
@@ -44,6 +45,8 @@ pub(super) struct TaskRecord {
     pub nbytes: u64,
     /// Workers that died under it.
     pub blame: u8,
+    /// How often it failed and was tried again.
+    pub retried: u8,
     /// Whether the worker said that it executes this try.
     pub started: bool,
 }
@@ -66,11 +69,16 @@ pub(super) struct Slot {
     pub runs: BTreeSet<RunId>,
     /// Runs that want chunks of it as results.
     pub wanting: BTreeSet<RunId>,
-    /// Records that are not Stored: barrier edges look only at this.
-    pub unstored: u32,
+    /// Records by state, in the order of [`State::kind`]: barrier edges and snapshots look only at this.
+    pub counts: [u32; 6],
+    /// Bytes of stored chunks, each counted once.
+    pub bytes: u64,
     /// Active readers over barrier edges: each of them wants every chunk.
     pub barrier_wanted: u32,
-    /// The run's turn and the layer's place in its graph, as the outer bits of priorities.
+    /// What the tasks demand of a worker, when it is anything.
+    pub demand: Option<u32>,
+    /// The layer's own priority, the run's turn and the layer's place in its graph, as the outer bits of priorities.
+    pub urgency: u64,
     pub turn: u64,
     pub depth: u64,
     pub sizes: Sizes,
@@ -82,8 +90,14 @@ pub(super) struct Sizes {
     pub count: u64,
     pub total: u64,
     pub largest: u64,
+    /// A moving mean: what came last counts an eighth.
     pub micros: u64,
 }
+
+/// How long a task runs while none of its layer has ended, in microseconds.
+const UNKNOWN_MICROS: u64 = 10_000;
+/// A task costs at least so much, however short its operator, in microseconds.
+const LEAST_MICROS: u64 = 8;
 
 impl State {
     /// Wanted but not there yet: its inputs are wanted for its sake.
@@ -94,14 +108,67 @@ impl State {
     pub fn is_stored(self) -> bool {
         matches!(self, State::Stored { .. })
     }
+
+    /// Its place in [`Slot::counts`].
+    pub fn kind(self) -> usize {
+        match self {
+            State::Idle => 0,
+            State::Waiting { .. } => 1,
+            State::Ready => 2,
+            State::Assigned { .. } => 3,
+            State::Stored { .. } => 4,
+            State::Failed => 5,
+        }
+    }
 }
 
 impl Slot {
     /// Lower runs first. Within a run tasks go by their relative place in their layers, and at one place the layer
     /// nearest to the results goes first, so that chains and groups are finished before new ones are begun.
     pub fn priority(&self, index: u32) -> u64 {
-        let fraction = (u64::from(index) << 28) / u64::from(self.layer.len.max(1));
-        (self.turn & 0xf_ffff) << 44 | fraction << 16 | (0xffff - self.depth.min(0xffff))
+        let fraction = (u64::from(index) << 24) / u64::from(self.layer.len.max(1));
+        self.urgency << 56 | (self.turn & 0x3_ffff) << 38 | fraction << 14 | (0x3fff - self.depth.min(0x3fff))
+    }
+
+    /// Records that are not Stored.
+    pub fn unstored(&self) -> u32 {
+        self.layer.len - self.counts[4]
+    }
+
+    /// Records that are wanted and not there.
+    pub fn active(&self) -> u32 {
+        self.counts[1] + self.counts[2] + self.counts[3] + self.counts[5]
+    }
+
+    /// What a task does now, counted.
+    pub fn set(&mut self, index: u32, state: State) {
+        let record = &mut self.records[index as usize];
+        let (before, after) = (record.state.kind(), state.kind());
+        if before != after {
+            self.counts[before] -= 1;
+            self.counts[after] += 1;
+            match (before, after) {
+                (4, _) => self.bytes -= record.nbytes,
+                (_, 4) => self.bytes += record.nbytes,
+                _ => {}
+            }
+        }
+        record.state = state;
+    }
+
+    /// Expected microseconds of a task.
+    pub fn micros(&self) -> u64 {
+        if self.sizes.count == 0 { UNKNOWN_MICROS } else { self.sizes.micros.max(LEAST_MICROS) }
+    }
+
+    /// Mean bytes of a chunk, 0 before any was made.
+    pub fn mean_bytes(&self) -> u64 {
+        self.sizes.total.checked_div(self.sizes.count).unwrap_or(0)
+    }
+
+    /// Whether a worker may be given many of them ahead.
+    pub fn is_short(&self) -> bool {
+        self.sizes.count > 0 && self.sizes.micros < AHEAD_MICROS / 4
     }
 
     /// Expected bytes of a chunk that is not there yet, once some were.
@@ -116,10 +183,10 @@ impl Slot {
 
 impl Sizes {
     pub fn learn(&mut self, nbytes: u64, micros: u64) {
+        self.micros = if self.count == 0 { micros } else { (self.micros * 7 + micros).div_ceil(8) };
         self.count += 1;
         self.total += nbytes;
         self.largest = self.largest.max(nbytes);
-        self.micros += micros;
     }
 }
 
@@ -165,6 +232,11 @@ impl Scheduler {
 
     pub(super) fn record_mut(&mut self, task: TaskId) -> &mut TaskRecord {
         &mut self.slot_mut(task.slot).records[task.index as usize]
+    }
+
+    /// What the task does now.
+    pub(super) fn set_state(&mut self, task: TaskId, state: State) {
+        self.slot_mut(task.slot).set(task.index, state);
     }
 
     pub(super) fn key_of(&self, task: TaskId) -> Key {
@@ -233,6 +305,24 @@ pub(super) struct Bits {
 impl Bits {
     pub fn with_len(len: u32) -> Self {
         Self { words: vec![0; len.div_ceil(64) as usize] }
+    }
+
+    /// Adds a number that may be larger than all before.
+    pub fn extend_to(&mut self, at: u32) {
+        let words = at as usize / 64 + 1;
+        if self.words.len() < words {
+            self.words.resize(words, 0);
+        }
+        self.words[at as usize / 64] |= 1 << (at % 64);
+    }
+
+    /// Takes out; false when it was not there.
+    pub fn remove(&mut self, at: u32) -> bool {
+        let was = self.contains(at);
+        if was {
+            self.words[at as usize / 64] &= !(1 << (at % 64));
+        }
+        was
     }
 
     /// Adds; false when it was there.

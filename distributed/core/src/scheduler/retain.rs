@@ -57,7 +57,8 @@ impl Scheduler {
                     let action = ToWorker::Abandon(slot.key(task.index), record.attempt);
                     self.out.push(SchedulerAction::Send(worker, action));
                     self.stories.tell(self.now, self.key_of(task), Happening::Abandoned { worker });
-                    self.workers.get_mut(&worker).expect("assigned to a known worker").assigned -= 1;
+                    self.linger(task, worker);
+                    self.take_from(task, worker);
                 }
                 State::Waiting { .. } | State::Ready | State::Failed => {}
             }
@@ -75,22 +76,21 @@ impl Scheduler {
         for worker in self.replicas.remove(&task).into_iter().flatten() {
             self.frees.entry(worker).or_default().push(key);
         }
-        self.slot_mut(task.slot).unstored += 1;
         self.set_idle(task);
     }
 
     /// Idle, and whatever is still said of the last try is stale.
     fn set_idle(&mut self, task: TaskId) {
+        self.copies.forget(task, &mut self.workers);
+        self.set_state(task, State::Idle);
         let record = self.record_mut(task);
-        record.state = State::Idle;
         record.attempt += 1;
-        record.blame = 0;
-        record.started = false;
+        (record.blame, record.retried, record.started) = (0, 0, false);
     }
 
     pub(super) fn flush_frees(&mut self) {
         while let Some((worker, keys)) = self.frees.pop_first() {
-            if self.workers.contains_key(&worker) {
+            if self.workers.contains(worker) {
                 self.out.push(SchedulerAction::Send(worker, ToWorker::Free(keys)));
             }
         }

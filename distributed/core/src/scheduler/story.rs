@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use partita_graph::Key;
+use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
 use crate::protocol::{Attempt, Tick, WorkerId};
@@ -13,7 +14,7 @@ use crate::protocol::{Attempt, Tick, WorkerId};
 const REMEMBERED: usize = 8192;
 
 /// One happening in the life of a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoryEvent {
     /// When, in the shell's microseconds.
     pub at: Tick,
@@ -22,7 +23,7 @@ pub struct StoryEvent {
 }
 
 /// What can happen to a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Happening {
     /// It was given to a worker.
     Assigned {
@@ -48,6 +49,38 @@ pub enum Happening {
         /// Who had it.
         worker: WorkerId,
     },
+    /// Its worker was asked to give it back, because another is idle.
+    StealAsked {
+        /// Who has it.
+        from: WorkerId,
+        /// Who would run it.
+        to: WorkerId,
+    },
+    /// It was given back unstarted.
+    Retracted {
+        /// By whom.
+        worker: WorkerId,
+    },
+    /// It failed and is tried again.
+    Retried {
+        /// Who tried it last.
+        worker: WorkerId,
+    },
+    /// A copy of its chunk was asked for.
+    CopyAsked {
+        /// Who fetches it.
+        worker: WorkerId,
+    },
+    /// The copy is there.
+    Copied {
+        /// Where.
+        worker: WorkerId,
+    },
+    /// A copy was dropped because there are enough.
+    Dropped {
+        /// Where.
+        worker: WorkerId,
+    },
     /// The last copy of its chunk is gone while it is wanted.
     Lost,
     /// Its chunk was dropped because nobody wants it any more.
@@ -64,6 +97,12 @@ impl fmt::Display for StoryEvent {
             Happening::Finished { worker, nbytes } => write!(f, "stored at worker {} ({nbytes} B)", worker.0),
             Happening::GivenBack { worker } => write!(f, "given back by worker {}", worker.0),
             Happening::Abandoned { worker } => write!(f, "stopped at worker {}, nobody wants it", worker.0),
+            Happening::StealAsked { from, to } => write!(f, "asked back from worker {} for worker {}", from.0, to.0),
+            Happening::Retracted { worker } => write!(f, "given back unstarted by worker {}", worker.0),
+            Happening::Retried { worker } => write!(f, "failed at worker {}, tried again", worker.0),
+            Happening::CopyAsked { worker } => write!(f, "worker {} was asked to fetch a copy", worker.0),
+            Happening::Copied { worker } => write!(f, "worker {} has a copy", worker.0),
+            Happening::Dropped { worker } => write!(f, "the copy at worker {} is one too many and was dropped", worker.0),
             Happening::Lost => f.write_str("its last copy was lost"),
             Happening::Freed => f.write_str("dropped, nobody wants it"),
             Happening::Failed => f.write_str("failed"),

@@ -10,11 +10,14 @@ use partita_graph::{Graph, Key, Layer};
 
 use super::record::{Bits, EdgeSlot, Sizes, Slot, State, TaskId, TaskRecord, readings, visit};
 use super::{RunRecord, Scheduler};
-use crate::protocol::{RunId, SchedulerAction};
+use crate::protocol::{ClientId, RunId, SchedulerAction};
 
 impl Scheduler {
-    pub(super) fn submit(&mut self, run: RunId, graph: Arc<Graph>) {
+    pub(super) fn submit(&mut self, run: RunId, client: ClientId, graph: Arc<Graph>) {
         assert!(!self.runs.contains_key(&run), "a run's number is used once");
+        if !self.admit_run(client, run) {
+            return;
+        }
         let turn = self.submitted;
         self.submitted += 1;
         let layers: Vec<u32> = graph.layers.iter().enumerate().map(|(depth, layer)| self.slot_for(layer, turn, depth as u64)).collect();
@@ -28,7 +31,17 @@ impl Scheduler {
             results.entry(task.slot).or_insert_with(|| Bits::with_len(len)).insert(task.index);
         }
         let (needed, failed) = self.needed(&results);
-        let record = RunRecord { layers, results, needed, unstored: 0, done: false, notes: BTreeSet::new(), cause: None };
+        let record = RunRecord {
+            client,
+            layers,
+            results,
+            needed,
+            unstored: 0,
+            done: false,
+            notes: BTreeSet::new(),
+            told: BTreeSet::new(),
+            cause: None,
+        };
         self.runs.insert(run, record);
         self.want_results(run);
         match failed {
@@ -57,14 +70,17 @@ impl Scheduler {
             self.slot_mut(producer).readers.push((at, number as u16));
         }
         let attempt = self.attempts.get(&layer.id).copied().unwrap_or(1);
-        let record = TaskRecord { state: State::Idle, wanted: 0, attempt, nbytes: 0, blame: 0, started: false };
+        let record = TaskRecord { state: State::Idle, wanted: 0, attempt, nbytes: 0, blame: 0, retried: 0, started: false };
         let slot = Slot {
             records: vec![record; layer.len as usize],
             edges,
             readers: Vec::new(),
             runs: BTreeSet::new(),
             wanting: BTreeSet::new(),
-            unstored: layer.len,
+            counts: [layer.len, 0, 0, 0, 0, 0],
+            bytes: 0,
+            demand: self.demand_of(layer),
+            urgency: urgency(layer.annotations.as_ref().map_or(0, |wishes| wishes.priority)),
             barrier_wanted: 0,
             turn,
             depth,
@@ -153,7 +169,7 @@ impl Scheduler {
             let producer = self.slot_mut(at);
             if edge.wiring.is_barrier() {
                 producer.barrier_wanted += 1;
-                missing += u32::from(producer.unstored > 0);
+                missing += u32::from(producer.unstored() > 0);
                 if producer.barrier_wanted == 1 {
                     let idle = producer.records.iter().enumerate().filter(|(_, record)| record.state == State::Idle);
                     stack.extend(idle.map(|(index, _)| TaskId { slot: at, index: index as u32 }));
@@ -174,7 +190,7 @@ impl Scheduler {
 
     /// Waiting, or ready when nothing is missing.
     pub(super) fn set_waiting(&mut self, task: TaskId, missing: u32) {
-        self.record_mut(task).state = if missing > 0 { State::Waiting { missing } } else { State::Ready };
+        self.set_state(task, if missing > 0 { State::Waiting { missing } } else { State::Ready });
         if missing == 0 {
             self.fresh.push(task);
         }
@@ -187,4 +203,12 @@ impl Scheduler {
             self.out.push(SchedulerAction::RunDone(run));
         }
     }
+}
+
+/// A layer's own priority as the outermost byte of the order: lower first, 128 without a wish. Up to 64 in either direction
+/// each step counts, beyond that each doubling.
+fn urgency(priority: i32) -> u64 {
+    let size = priority.unsigned_abs();
+    let steps = if size <= 64 { size } else { 59 + size.ilog2() };
+    (128 - i64::from(steps) * i64::from(priority.signum())) as u64
 }

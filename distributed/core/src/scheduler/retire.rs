@@ -1,0 +1,132 @@
+//! A worker is to go without loss: it gets nothing new, what it has not started is taken back, what runs may end, and what only
+//! it holds is copied to others first.
+//!
+//! It refuses to give up a chunk: when nobody can take one, the retirement is refused and the worker serves again. Invariant:
+//! each stored chunk whose holders all retire is in the queue of one of them, or on its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Scheduler;
+use super::copies::Purpose;
+use super::record::{State, TaskId};
+use crate::protocol::{SchedulerAction, WorkerId};
+
+/// Copies on their way for one retiring worker.
+const AT_A_TIME: usize = 64;
+
+/// How far a worker's retirement is.
+#[derive(Default)]
+pub(super) struct Retirement {
+    /// Chunks that may be only here. Entries may be out of date.
+    pub queue: BTreeSet<TaskId>,
+    /// Chunks with a copy on its way.
+    pub moving: BTreeSet<TaskId>,
+    /// Who could not fetch a chunk.
+    tried: BTreeMap<TaskId, Vec<WorkerId>>,
+    /// It was said that the worker may go.
+    pub said: bool,
+}
+
+impl Scheduler {
+    pub(super) fn retire(&mut self, worker: WorkerId) {
+        if !self.workers.contains(worker) || self.retiring.contains_key(&worker) {
+            return;
+        }
+        self.workers.change(worker, |record| record.retiring = true, self.config.saturation);
+        let queue = self.held_at(worker).into_iter().map(|(task, _)| task).collect();
+        self.retiring.insert(worker, Retirement { queue, ..Retirement::default() });
+        self.take_back_unsent(worker);
+        self.retract_all(worker);
+    }
+
+    /// Goes on with all retirements.
+    pub(super) fn retire_on(&mut self) {
+        if self.retiring.is_empty() {
+            return;
+        }
+        for worker in self.retiring.keys().copied().collect::<Vec<_>>() {
+            self.retire_step(worker);
+        }
+    }
+
+    fn retire_step(&mut self, worker: WorkerId) {
+        let moving = &self.copies.moving;
+        let Some(retirement) = self.retiring.get_mut(&worker) else { return };
+        retirement.moving.retain(|task| moving.contains_key(task));
+        while let Some(retirement) = self.retiring.get_mut(&worker)
+            && retirement.moving.len() < AT_A_TIME
+            && let Some(task) = retirement.queue.pop_first()
+        {
+            if !self.is_only_at_retiring(task, worker) {
+                continue;
+            }
+            let tried = self.retiring[&worker].tried.get(&task).cloned().unwrap_or_default();
+            let under_way = self.copies.moving.contains_key(&task);
+            if !under_way && !self.start_copy(task, Purpose::Retire, &tried) {
+                return self.refuse_retirement(worker, task);
+            }
+            self.retiring.get_mut(&worker).expect("just seen").moving.insert(task);
+        }
+        let idle = self.workers.get(worker).is_some_and(|record| record.tasks.is_empty());
+        let lingers = self.lingering.keys().any(|(at, ..)| *at == worker);
+        let retirement = self.retiring.get_mut(&worker).expect("just seen");
+        if idle && !lingers && !retirement.said && retirement.queue.is_empty() && retirement.moving.is_empty() {
+            retirement.said = true;
+            self.out.push(SchedulerAction::Retired(worker));
+        }
+    }
+
+    fn is_only_at_retiring(&self, task: TaskId, worker: WorkerId) -> bool {
+        let slot = self.slots.get(task.slot as usize).and_then(Option::as_ref);
+        let stored = slot.and_then(|slot| slot.records.get(task.index as usize)).is_some_and(|record| record.state.is_stored());
+        stored && self.staying(task) == 0 && self.holders_of(task).contains(&worker)
+    }
+
+    fn refuse_retirement(&mut self, worker: WorkerId, task: TaskId) {
+        let retirement = self.retiring.remove(&worker).expect("it retires");
+        let chunks = 1 + retirement.queue.len() + retirement.moving.len();
+        let others: Vec<String> = self
+            .workers
+            .iter()
+            .filter(|(id, _)| *id != worker)
+            .map(|(_, record)| {
+                let why = match record {
+                    record if record.retiring => "retires too",
+                    record if record.paused => "is out of memory",
+                    record if !record.linked => "cannot be heard",
+                    _ => "could not fetch it",
+                };
+                format!("{} {why}", record.about.name)
+            })
+            .take(4)
+            .collect();
+        let others = if others.is_empty() { "there is no other worker".to_string() } else { others.join(", ") };
+        let why = format!("{} of its chunks are nowhere else, for example {}: {others}", chunks, self.key_of(task));
+        self.workers.change(worker, |record| record.retiring = false, self.config.saturation);
+        self.touch(worker);
+        self.place();
+        self.out.push(SchedulerAction::CannotRetire(worker, why));
+    }
+
+    /// The copy of a chunk for the sake of retiring workers did not come: somebody else is asked.
+    pub(super) fn retirements_try_again(&mut self, task: TaskId, recipient: WorkerId) {
+        for retirement in self.retiring.values_mut() {
+            if retirement.moving.remove(&task) {
+                retirement.queue.insert(task);
+                retirement.tried.entry(task).or_default().push(recipient);
+            }
+        }
+    }
+
+    /// A stored chunk has lost a holder: what is left of them may all retire.
+    pub(super) fn fewer_holders(&mut self, task: TaskId) {
+        if self.retiring.is_empty() || !matches!(self.record(task).state, State::Stored { .. }) {
+            return;
+        }
+        for holder in self.holders_of(task) {
+            if let Some(retirement) = self.retiring.get_mut(&holder) {
+                retirement.queue.insert(task);
+            }
+        }
+    }
+}

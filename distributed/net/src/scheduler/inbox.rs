@@ -28,7 +28,10 @@ pub(super) enum LinkChange {
 pub(super) enum FromWorker {
     Joined(Box<NewWorker>),
     Said(Vec<ToScheduler>),
-    Paths { query: u64, missing: Vec<String> },
+    Paths {
+        query: u64,
+        missing: Vec<String>,
+    },
     WantsToRetire,
     Left,
     Link(LinkChange),
@@ -41,7 +44,10 @@ pub(super) enum FromClient {
     Joined(Box<NewClient>),
     Said(ClientToScheduler),
     /// A graph that arrived whole but is not sound: the run fails and nothing else does.
-    Unsound { run: u64, failure: Failure },
+    Unsound {
+        run: u64,
+        failure: Failure,
+    },
     Link(LinkChange),
     Garbage(Failure),
 }

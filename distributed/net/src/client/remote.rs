@@ -1,0 +1,326 @@
+//! The connection to one scheduler: what is sent, and to whom what comes belongs.
+//!
+//! It refuses to know results; see `fetch`. Invariants: numbers of runs and questions are used once; whoever waits for
+//! something gets it, or learns that the scheduler is gone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::time::{Duration, Instant};
+
+use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, Running};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::Options;
+use super::run::{RemoteRun, Shared};
+use crate::address::Address;
+use crate::link::{Limits, Link, LinkEvent, connect_with};
+use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient};
+use crate::security::{Role, Security};
+use crate::wire;
+
+/// Largest message that is accepted of a scheduler.
+const MOST_MESSAGE: usize = 1 << 30;
+/// How old the number of threads may be.
+const THREADS_AGE: Duration = Duration::from_secs(1);
+/// How long words that are under way may take when the last handle is dropped.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Between two tries to connect.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Threads on which all clients of this process hear and fetch. Never dropped: a runtime cannot be dropped inside another.
+fn runtime() -> Result<&'static Handle, Failure> {
+    static RUNTIME: OnceLock<Result<Runtime, Failure>> = OnceLock::new();
+    let made = RUNTIME.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("partita-client").enable_all().build();
+        runtime.map_err(|e| Failure::internal(format!("no threads for the connection: {e}")))
+    });
+    made.as_ref().map(Runtime::handle).map_err(Clone::clone)
+}
+
+type Asked = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
+
+/// A cluster as an executor. Dropping it says goodbye once its runs are dropped too.
+pub struct Remote {
+    inner: Arc<Inner>,
+}
+
+/// What handles of runs keep alive.
+pub(super) struct Inner {
+    pub registry: Registry,
+    pub security: Security,
+    pub options: Options,
+    pub runtime: &'static Handle,
+    link: Link,
+    /// Where the scheduler is, for messages.
+    place: String,
+    runs: Mutex<BTreeMap<u64, (Arc<Shared>, Weak<RemoteRun>)>>,
+    questions: Mutex<HashMap<u64, Asked>>,
+    next: AtomicU64,
+    /// Why nothing is heard any more, once that is so.
+    gone: Mutex<Option<Failure>>,
+    /// The scheduler said that it ends, and why.
+    closing: Mutex<Option<String>>,
+    lost: AtomicBool,
+    threads: Mutex<(usize, Option<Instant>)>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Remote {
+    /// Connects to the scheduler at this address; tries until the timeout is over when nothing answers.
+    ///
+    /// # Errors
+    /// Nothing answers (E0211), something else answers (E0212), versions differ (E0213), a token or certificate is refused
+    /// (E0214).
+    pub fn connect(address: &str, options: Options, registry: Registry) -> Result<Arc<Remote>, Failure> {
+        Self::connect_to(address.parse()?, options, registry)
+    }
+
+    /// The same with an address that is at hand.
+    ///
+    /// # Errors
+    /// As [`Remote::connect`].
+    pub fn connect_to(address: Address, options: Options, registry: Registry) -> Result<Arc<Remote>, Failure> {
+        let runtime = runtime()?;
+        let (done, outcome) = mpsc::channel();
+        let wishes = options.clone();
+        let target = address.clone();
+        runtime.spawn(async move {
+            // Nobody listens when the caller is gone.
+            let _ = done.send(dial(&target, &wishes).await);
+        });
+        let (link, events, security) = outcome.recv().map_err(|_| Failure::internal("the connecting task ended"))??;
+        let inner = Arc::new(Inner {
+            registry,
+            security,
+            options,
+            runtime,
+            link,
+            place: address.place(),
+            runs: Mutex::default(),
+            questions: Mutex::default(),
+            next: AtomicU64::new(1),
+            gone: Mutex::default(),
+            closing: Mutex::default(),
+            lost: AtomicBool::new(false),
+            threads: Mutex::default(),
+        });
+        runtime.spawn(listen(Arc::downgrade(&inner), events));
+        Ok(Arc::new(Remote { inner }))
+    }
+
+    /// Whether messages flow at this moment.
+    pub fn connected(&self) -> bool {
+        !self.inner.lost.load(Ordering::Relaxed) && locked(&self.inner.gone).is_none()
+    }
+
+    /// Cancels all runs of this client that have not ended.
+    pub fn cancel_all(&self) {
+        for run in self.inner.live_runs() {
+            run.stop();
+        }
+    }
+
+    /// Lets failed runs that wanted one of these keys go, so that the same work is tried again when it is submitted next. The
+    /// handles keep their failures.
+    pub fn forget_failures(&self, keys: &[Key]) {
+        for run in self.inner.live_runs() {
+            let failed = matches!(run.shared.outcome(), Some(Err(_)));
+            if failed && run.wanted.iter().any(|key| keys.contains(key)) {
+                run.release();
+            }
+        }
+    }
+
+    /// Asks the scheduler and waits for the answer.
+    pub(super) fn ask(&self, what: Question) -> Result<Answer, Failure> {
+        let (done, answer) = mpsc::channel();
+        self.inner.ask_then(what, Box::new(move |answered| drop(done.send(answered))));
+        answer.recv().unwrap_or_else(|_| Err(Failure::internal("a question was dropped without an answer")))
+    }
+
+    /// The scheduler's number of a run of this client.
+    pub(super) fn number(&self, run: &Run) -> Result<u64, Failure> {
+        let wanted = Arc::as_ptr(run).cast::<()>();
+        let runs = locked(&self.inner.runs);
+        let found = runs.iter().find(|(_, (_, known))| std::ptr::eq(known.as_ptr().cast::<()>(), wanted));
+        found.map(|(number, _)| *number).ok_or_else(|| {
+            Failure::new(Code::InvalidOption, "these results are not on this cluster")
+                .help("compute or persist them with the client of this cluster")
+        })
+    }
+}
+
+async fn dial(address: &Address, options: &Options) -> Result<(Link, UnboundedReceiver<LinkEvent>, Security), Failure> {
+    let until = Instant::now() + options.timeout;
+    loop {
+        let tried = tokio::time::timeout(options.timeout, dial_once(address, options)).await;
+        let failure = match tried {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::new(Code::Unreachable, format!("{} does not answer within {:?}", address.place(), options.timeout))
+                .help("check host and port, and that `partita scheduler` runs there"),
+        };
+        // A scheduler may be about to start; a refusal is final.
+        if failure.code != Code::Unreachable || Instant::now() + PAUSE >= until {
+            return Err(failure);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn dial_once(address: &Address, options: &Options) -> Result<(Link, UnboundedReceiver<LinkEvent>, Security), Failure> {
+    let security = Security::resolve(address, Role::Client, options.tls_files.as_ref()).await?;
+    let hello = Hello::new(PeerInfo::Client { name: options.name.clone() });
+    let limits = Limits { message: MOST_MESSAGE, grace: options.grace, ..Limits::default() };
+    let (link, events, _) = connect_with(address, &security, hello, limits).await?;
+    Ok((link, events, security))
+}
+
+/// Hears the scheduler until the link ends or nobody is left who wants to know.
+async fn listen(inner: Weak<Inner>, mut events: UnboundedReceiver<LinkEvent>) {
+    while let Some(event) = events.recv().await {
+        let Some(inner) = inner.upgrade() else { return };
+        match event {
+            LinkEvent::Message(bytes) => match wire::decode_told(bytes) {
+                Ok(told) => inner.hear(told),
+                Err(failure) => {
+                    inner.link.close(&failure.what);
+                    inner.is_gone(failure);
+                }
+            },
+            LinkEvent::Lost(_) => inner.lost.store(true, Ordering::Relaxed),
+            LinkEvent::Back => inner.lost.store(false, Ordering::Relaxed),
+            LinkEvent::Closed(failure) => inner.is_gone(failure),
+        }
+    }
+}
+
+impl Inner {
+    fn hear(&self, told: SchedulerToClient) {
+        match told {
+            SchedulerToClient::Done(run) => self.with_run(run, |shared| shared.end(Ok(()))),
+            SchedulerToClient::Failed(run, failure) => self.with_run(run, |shared| shared.end(Err(failure))),
+            SchedulerToClient::Value(run, key, value) => self.with_run(run, |shared| shared.value(key, value)),
+            SchedulerToClient::Note(run, text) => self.with_run(run, |shared| shared.note(text)),
+            SchedulerToClient::Progress(run, progress) => self.with_run(run, |shared| shared.set_progress(progress)),
+            SchedulerToClient::Answer { query, answer } => {
+                let asked = locked(&self.questions).remove(&query);
+                if let Some(asked) = asked {
+                    asked(answer);
+                }
+            }
+            SchedulerToClient::Closing(reason) => *locked(&self.closing) = Some(reason),
+        }
+    }
+
+    fn with_run(&self, run: u64, act: impl FnOnce(&Shared)) {
+        let shared = locked(&self.runs).get(&run).map(|(shared, _)| shared.clone());
+        if let Some(shared) = shared {
+            act(&shared);
+        }
+    }
+
+    /// Nothing will be heard any more: whoever waits learns it.
+    fn is_gone(&self, cause: Failure) {
+        let words = match locked(&self.closing).take() {
+            Some(reason) => format!("the scheduler at {} has ended: {reason}", self.place),
+            None => format!("the connection to the scheduler at {} is gone", self.place),
+        };
+        let failure = Failure::new(Code::Disconnected, words).cause(cause).help("connect again and submit again, once a scheduler runs");
+        locked(&self.gone).get_or_insert(failure.clone());
+        let runs: Vec<Arc<Shared>> = locked(&self.runs).values().map(|(shared, _)| shared.clone()).collect();
+        for shared in runs {
+            shared.cut(failure.clone());
+        }
+        let questions = std::mem::take(&mut *locked(&self.questions));
+        for asked in questions.into_values() {
+            asked(Err(failure.clone()));
+        }
+    }
+
+    pub fn live_runs(&self) -> Vec<Arc<RemoteRun>> {
+        locked(&self.runs).values().filter_map(|(_, run)| run.upgrade()).collect()
+    }
+
+    pub fn forget(&self, number: u64) {
+        locked(&self.runs).remove(&number);
+    }
+
+    /// Sends what can always be encoded.
+    pub fn send(&self, message: &ClientToScheduler) {
+        if let Ok(bytes) = wire::encode_asked(message) {
+            self.link.send(bytes);
+        }
+    }
+
+    /// Asks; `then` is called once, on another thread, and must not block.
+    pub fn ask_then(&self, what: Question, then: Asked) {
+        let query = self.next.fetch_add(1, Ordering::Relaxed);
+        locked(&self.questions).insert(query, then);
+        self.send(&ClientToScheduler::Ask { query, what });
+        // The link may have ended before the question was written down.
+        let gone = locked(&self.gone).clone();
+        let forgotten = gone.and_then(|failure| Some((failure, locked(&self.questions).remove(&query)?)));
+        if let Some((failure, asked)) = forgotten {
+            asked(Err(failure));
+        }
+    }
+
+    fn is_gone_already(&self) -> Result<(), Failure> {
+        match &*locked(&self.gone) {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Executor for Remote {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        graph.validate()?;
+        self.inner.is_gone_already()?;
+        let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
+        let message = ClientToScheduler::Submit { run: number, graph };
+        let bytes = wire::encode_asked(&message)?;
+        let ClientToScheduler::Submit { graph, .. } = message else { return Err(Failure::internal("a message changed its kind")) };
+        let shared = Shared::new(number);
+        let run = Arc::new(RemoteRun::new(self.inner.clone(), shared.clone(), graph.wanted));
+        locked(&self.inner.runs).insert(number, (shared.clone(), Arc::downgrade(&run)));
+        self.inner.link.send(bytes);
+        // The link may have ended before the run was written down.
+        if let Err(failure) = self.inner.is_gone_already() {
+            shared.cut(failure);
+        }
+        Ok(run as Arc<dyn Running>)
+    }
+
+    /// All threads of all workers, not older than a second; at least 1, so that work can be planned before workers come.
+    fn threads(&self) -> usize {
+        let (known, asked) = *locked(&self.inner.threads);
+        if asked.is_some_and(|asked| asked.elapsed() < THREADS_AGE) {
+            return known.max(1);
+        }
+        let threads = match self.info() {
+            Ok(info) => info.workers.iter().map(|worker| worker.about.threads as usize).sum(),
+            Err(_) => known,
+        };
+        *locked(&self.inner.threads) = (threads, Some(Instant::now()));
+        threads.max(1)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.send(&ClientToScheduler::Goodbye);
+        // A program may end right after this: without the goodbye its results would be kept for the whole grace period.
+        let until = Instant::now() + GOODBYE;
+        while !self.lost.load(Ordering::Relaxed) && self.link.pending_bytes() > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.link.close("the client is done");
+    }
+}

@@ -1,0 +1,237 @@
+//! A run on a cluster, as its handle and the receiving thread share it.
+//!
+//! It refuses to know links. Invariants: callbacks are called once each and never under a lock; a failure or a cancellation is
+//! final, a good end may be taken back when a chunk turns out to be lost; the results are released when the last handle is
+//! dropped.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
+
+use super::fetch::Places;
+use super::remote::Inner;
+use crate::message::ClientToScheduler;
+use crate::wire;
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// What the receiving thread and the handle share.
+pub(super) struct Shared {
+    /// The client's number of the run.
+    pub number: u64,
+    state: Mutex<State>,
+    bell: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    outcome: Option<Result<(), Failure>>,
+    /// How often the scheduler said that all is there.
+    dones: u64,
+    /// Small results, encoded.
+    values: HashMap<Key, Bytes>,
+    notes: Vec<String>,
+    progress: Progress,
+    callbacks: Vec<Callback>,
+    /// Where large results are, as far as it was asked for.
+    places: Option<Arc<Places>>,
+}
+
+impl Shared {
+    pub fn new(number: u64) -> Arc<Self> {
+        Arc::new(Self { number, state: Mutex::default(), bell: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run has ended; a failure that came first stays.
+    pub fn end(&self, outcome: Result<(), Failure>) {
+        let mut state = self.state();
+        if matches!(state.outcome, Some(Err(_))) {
+            return;
+        }
+        state.dones += u64::from(outcome.is_ok());
+        state.outcome = Some(outcome);
+        let callbacks = std::mem::take(&mut state.callbacks);
+        drop(state);
+        self.bell.notify_all();
+        for callback in callbacks {
+            callback();
+        }
+    }
+
+    /// Waits until the scheduler has said more than `dones` times that all is there, but not after `until`. False when it did
+    /// not.
+    pub fn wait_for_another_done(&self, dones: u64, until: Instant) -> Result<bool, Failure> {
+        let mut state = self.state();
+        loop {
+            if let Some(Err(failure)) = &state.outcome {
+                return Err(failure.clone());
+            }
+            if state.dones > dones {
+                return Ok(true);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                return Ok(false);
+            }
+            state = self.bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The scheduler cannot be heard any more. What has ended well stays so: its small results are here.
+    pub fn cut(&self, failure: Failure) {
+        if self.outcome().is_none() {
+            self.end(Err(failure));
+        }
+    }
+
+    pub fn places(&self) -> Option<Arc<Places>> {
+        self.state().places.clone()
+    }
+
+    pub fn set_places(&self, places: Arc<Places>) {
+        self.state().places = Some(places);
+    }
+
+    pub fn dones(&self) -> u64 {
+        self.state().dones
+    }
+
+    pub fn value(&self, key: Key, value: Bytes) {
+        self.state().values.insert(key, value);
+    }
+
+    fn inline(&self, key: Key) -> Option<Bytes> {
+        self.state().values.get(&key).cloned()
+    }
+
+    pub fn note(&self, text: String) {
+        let mut state = self.state();
+        if !state.notes.contains(&text) {
+            state.notes.push(text);
+        }
+    }
+
+    pub fn set_progress(&self, progress: Progress) {
+        self.state().progress = progress;
+    }
+
+    pub fn outcome(&self) -> Option<Result<(), Failure>> {
+        self.state().outcome.clone()
+    }
+
+    fn wait(&self) -> Result<(), Failure> {
+        let mut state = self.state();
+        loop {
+            match &state.outcome {
+                Some(outcome) => return outcome.clone(),
+                None => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+/// The handle.
+pub(super) struct RemoteRun {
+    pub inner: Arc<Inner>,
+    pub shared: Arc<Shared>,
+    pub wanted: Vec<Key>,
+    /// The scheduler was told that the results are not wanted any more.
+    released: AtomicBool,
+}
+
+impl RemoteRun {
+    pub fn new(inner: Arc<Inner>, shared: Arc<Shared>, wanted: Vec<Key>) -> Self {
+        Self { inner, shared, wanted, released: AtomicBool::new(false) }
+    }
+
+    /// Tells the scheduler once.
+    pub fn release(&self) {
+        if !self.released.swap(true, Ordering::Relaxed) {
+            self.inner.send(&ClientToScheduler::Release(self.shared.number));
+        }
+    }
+
+    /// Stops it unless it has ended.
+    pub fn stop(&self) {
+        if self.shared.outcome().is_none() {
+            self.shared.end(Err(Failure::new(Code::Cancelled, "the computation was cancelled")));
+            self.inner.send(&ClientToScheduler::Cancel(self.shared.number));
+        }
+    }
+
+    fn results(&self, keys: &[Key]) -> Result<Vec<Chunk>, Failure> {
+        self.shared.wait()?;
+        let mut chunks: Vec<Option<Chunk>> = Vec::with_capacity(keys.len());
+        let mut absent = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            match self.shared.inline(*key) {
+                Some(value) => chunks.push(Some(wire::decode_value(&value, &self.inner.registry)?)),
+                None => {
+                    absent.push((at, *key));
+                    chunks.push(None);
+                }
+            }
+        }
+        if !absent.is_empty() {
+            let keys: Vec<Key> = absent.iter().map(|(_, key)| *key).collect();
+            let fetched = self.inner.bring(&self.shared, keys)?;
+            for ((at, _), chunk) in absent.iter().zip(fetched) {
+                chunks[*at] = Some(chunk);
+            }
+        }
+        Ok(chunks.into_iter().flatten().collect())
+    }
+}
+
+impl Running for RemoteRun {
+    fn wait(&self) -> Result<Vec<Chunk>, Failure> {
+        self.results(&self.wanted)
+    }
+
+    fn wait_stored(&self) -> Result<(), Failure> {
+        self.shared.wait()
+    }
+
+    fn on_end(&self, callback: Callback) {
+        let mut state = self.shared.state();
+        if state.outcome.is_none() {
+            state.callbacks.push(callback);
+        } else {
+            drop(state);
+            callback();
+        }
+    }
+
+    fn result(&self, index: usize) -> Result<Chunk, Failure> {
+        let key = *self.wanted.get(index).ok_or_else(|| Failure::internal(format!("there is no result {index}")))?;
+        let mut chunks = self.results(&[key])?;
+        chunks.pop().ok_or_else(|| Failure::internal("a result was not brought"))
+    }
+
+    fn progress(&self) -> Progress {
+        self.shared.state().progress.clone()
+    }
+
+    fn cancel(&self) {
+        self.stop();
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.shared.state().notes.clone()
+    }
+}
+
+impl Drop for RemoteRun {
+    fn drop(&mut self) {
+        self.inner.forget(self.shared.number);
+        self.release();
+    }
+}

@@ -1,0 +1,272 @@
+//! The clients' side: their runs, what they are told, and how they come and go.
+//!
+//! It refuses to know tasks. Invariants: a run is in the book exactly while its layers are counted and its operators are
+//! needed; a client's mistake is answered to that client and changes nothing for the others.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use partita_core::protocol::{ClientId, RunId, SchedulerEvent};
+use partita_graph::{Code, Failure, Graph, Key, Layer, LayerId, Progress};
+
+use super::door::NewClient;
+use super::inbox::{FromClient, LinkChange};
+use super::owner::Owner;
+use crate::link::Link;
+use crate::message::{ClientToScheduler, SchedulerToClient};
+use crate::wire;
+
+/// Runs that one client may hold.
+const MOST_RUNS: usize = 100_000;
+/// Between two reports of progress to one client.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+/// Runs of one client that are reported at a time.
+const REPORTED_RUNS: usize = 16;
+/// Progress may take one part in so many of the owner's time.
+const PROGRESS_SHARE: u32 = 20;
+
+/// One connected client.
+pub(super) struct Client {
+    pub name: String,
+    pub link: Link,
+    pub lost: bool,
+    /// Its runs, by its own numbers.
+    pub runs: BTreeMap<u64, RunId>,
+    next_progress: Instant,
+}
+
+/// What is known of a run beside the machine.
+pub(super) struct RunBook {
+    pub client: ClientId,
+    /// The client's own number.
+    pub number: u64,
+    pub layers: Vec<Arc<Layer>>,
+    /// The wanted keys in their order, neighbours together: a million of them are usually one entry.
+    pub wanted: Vec<(LayerId, Range<u32>)>,
+    pub done: bool,
+    pub failed: bool,
+    reported: Option<Progress>,
+}
+
+/// A layer and how many runs contain it.
+pub(super) struct Shared {
+    layer: Arc<Layer>,
+    runs: u32,
+}
+
+impl Shared {
+    pub fn name(&self) -> &str {
+        &self.layer.name
+    }
+}
+
+impl RunBook {
+    fn new(client: ClientId, number: u64, graph: &Graph) -> Self {
+        let mut wanted: Vec<(LayerId, Range<u32>)> = Vec::new();
+        for key in &graph.wanted {
+            match wanted.last_mut() {
+                Some((layer, range)) if *layer == key.layer && range.end == key.index => range.end += 1,
+                _ => wanted.push((key.layer, key.index..key.index.saturating_add(1))),
+            }
+        }
+        Self { client, number, layers: graph.layers.clone(), wanted, done: false, failed: false, reported: None }
+    }
+
+    /// The wanted keys, in order.
+    pub fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.wanted.iter().flat_map(|(layer, range)| range.clone().map(|index| Key::new(*layer, index)))
+    }
+
+    /// The graph as it was submitted.
+    pub fn graph(&self) -> Graph {
+        Graph { layers: self.layers.clone(), wanted: self.keys().collect() }
+    }
+}
+
+/// Whether two layers of one id can stand for each other: the machine counts on it, and a client may say anything.
+fn alike(a: &Layer, b: &Layer) -> bool {
+    let payloads = |layer: &Layer| layer.kernel.steps.iter().map(|step| step.op.payload.clone()).collect::<Vec<_>>();
+    a.len == b.len && a.edges == b.edges && a.args.len() == b.args.len() && payloads(a) == payloads(b)
+}
+
+impl Owner {
+    pub fn from_client(&mut self, id: ClientId, what: FromClient) {
+        if let FromClient::Joined(new) = what {
+            let NewClient { name, link } = *new;
+            self.diary.write(format!("client {name} connected"));
+            let next_progress = self.now() + PROGRESS_EVERY;
+            self.clients.insert(id, Client { name, link, lost: false, runs: BTreeMap::new(), next_progress });
+            return;
+        }
+        if !self.clients.contains_key(&id) {
+            return;
+        }
+        match what {
+            FromClient::Joined(_) => {}
+            FromClient::Said(ClientToScheduler::Submit { run, graph }) => self.submit(id, run, graph),
+            FromClient::Unsound { run, failure } => self.say(id, &SchedulerToClient::Failed(run, failure)),
+            FromClient::Said(ClientToScheduler::Cancel(number)) => self.let_go(id, number, SchedulerEvent::Cancel),
+            FromClient::Said(ClientToScheduler::Release(number)) => self.let_go(id, number, SchedulerEvent::Release),
+            FromClient::Said(ClientToScheduler::Ask { query, what }) => self.asked(id, query, what),
+            FromClient::Said(ClientToScheduler::Goodbye) => self.client_gone(id, "it said goodbye"),
+            FromClient::Garbage(failure) => self.client_gone(id, &format!("it sent garbage: {}", failure.what)),
+            FromClient::Link(LinkChange::Lost { .. }) => self.set_client_lost(id, true, SchedulerEvent::ClientLost(id)),
+            FromClient::Link(LinkChange::Back) => self.set_client_lost(id, false, SchedulerEvent::ClientBack(id)),
+            FromClient::Link(LinkChange::Closed(failure)) => self.client_gone(id, &failure.what),
+        }
+    }
+
+    /// Says something to a client.
+    pub fn say(&self, id: ClientId, what: &SchedulerToClient) {
+        if let Some(client) = self.clients.get(&id) {
+            client.link.send(wire::encode_told(what));
+        }
+    }
+
+    fn set_client_lost(&mut self, id: ClientId, lost: bool, event: SchedulerEvent) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.lost = lost;
+            self.event(event);
+        }
+    }
+
+    fn submit(&mut self, id: ClientId, number: u64, graph: Graph) {
+        let client = self.clients.get(&id).expect("looked up before");
+        if client.runs.contains_key(&number) {
+            self.client_gone(id, "it used the number of a run twice");
+            return;
+        }
+        if client.runs.len() >= MOST_RUNS {
+            let failure = Failure::new(Code::TooLarge, format!("this client holds {MOST_RUNS} runs already"))
+                .help("drop results that are no longer needed, or submit several tasks as one graph");
+            self.say(id, &SchedulerToClient::Failed(number, failure));
+            return;
+        }
+        let name = client.name.clone();
+        match self.open_run(id, number, &name, graph) {
+            Ok((run, graph)) => {
+                self.clients.get_mut(&id).expect("looked up before").runs.insert(number, run);
+                self.event(SchedulerEvent::Submit { run, client: id, graph });
+            }
+            Err(failure) => self.say(id, &SchedulerToClient::Failed(number, failure)),
+        }
+    }
+
+    /// Makes a run's book; the machine is to hear of it next.
+    pub fn open_run(&mut self, client: ClientId, number: u64, whose: &str, graph: Graph) -> Result<(RunId, Arc<Graph>), Failure> {
+        for layer in &graph.layers {
+            if self.layers.get(&layer.id).is_some_and(|known| !Arc::ptr_eq(&known.layer, layer) && !alike(&known.layer, layer)) {
+                return Err(Failure::internal(format!("layer `{}` has the identity of another layer", layer.name)));
+            }
+        }
+        let run = RunId(self.next_run);
+        self.roster.need(run, whose, &graph.layers)?;
+        self.next_run += 1;
+        for layer in &graph.layers {
+            self.layers.entry(layer.id).or_insert_with(|| Shared { layer: layer.clone(), runs: 0 }).runs += 1;
+        }
+        self.runs.insert(run, RunBook::new(client, number, &graph));
+        Ok((run, Arc::new(graph)))
+    }
+
+    /// The end of a run's book, after the machine has heard of it.
+    pub fn close_run(&mut self, run: RunId) {
+        let Some(book) = self.runs.remove(&run) else { return };
+        self.roster.no_longer(run);
+        for layer in &book.layers {
+            if let Some(shared) = self.layers.get_mut(&layer.id) {
+                shared.runs -= 1;
+                if shared.runs == 0 {
+                    self.layers.remove(&layer.id);
+                    self.forget.push(layer.id);
+                }
+            }
+        }
+    }
+
+    fn let_go(&mut self, id: ClientId, number: u64, event: fn(RunId) -> SchedulerEvent) {
+        let run = self.clients.get_mut(&id).and_then(|client| client.runs.remove(&number));
+        // A run that was cancelled is released once more when its handle is dropped.
+        if let Some(run) = run {
+            self.event(event(run));
+            self.close_run(run);
+        }
+    }
+
+    /// The run has its results, or will not get any.
+    pub fn run_ended(&mut self, run: RunId, well: bool) {
+        if let Some(book) = self.runs.get_mut(&run) {
+            (book.done, book.failed) = (well, !well);
+        }
+    }
+
+    fn client_gone(&mut self, id: ClientId, why: &str) {
+        if self.remove_client(id, why) {
+            self.event(SchedulerEvent::ClientGone(id));
+            self.close_runs_of(id);
+        }
+    }
+
+    /// Its grace period is over: the machine has released its runs already.
+    pub fn client_forgotten(&mut self, id: ClientId) {
+        if self.remove_client(id, "it was not heard of for too long") {
+            self.close_runs_of(id);
+        }
+    }
+
+    fn remove_client(&mut self, id: ClientId, why: &str) -> bool {
+        let Some(client) = self.clients.remove(&id) else { return false };
+        self.diary.write(format!("client {} is gone: {why}", client.name));
+        client.link.close(why);
+        self.pending.retain(|pending| pending.client() != id);
+        true
+    }
+
+    fn close_runs_of(&mut self, id: ClientId) {
+        let runs: Vec<RunId> = self.runs.iter().filter(|(_, book)| book.client == id).map(|(run, _)| *run).collect();
+        for run in runs {
+            self.close_run(run);
+        }
+    }
+
+    /// Tells clients how far their runs are: now and then, and never at more than a small part of this thread's time.
+    pub fn report_progress(&mut self) {
+        let now = self.now();
+        let due: Vec<ClientId> = self.clients.iter().filter(|(_, client)| client.next_progress <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            let started = Instant::now();
+            self.report_progress_to(id);
+            let pause = PROGRESS_EVERY.max(started.elapsed() * PROGRESS_SHARE);
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.next_progress = now + pause;
+            }
+        }
+    }
+
+    fn report_progress_to(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get(&id) else { return };
+        if client.lost {
+            return;
+        }
+        let under_way = |run: &RunId| self.runs.get(run).is_some_and(|book| !book.done && !book.failed);
+        let runs: Vec<RunId> = client.runs.values().copied().filter(under_way).take(REPORTED_RUNS).collect();
+        for run in runs {
+            let progress = self.progress(run);
+            let book = self.runs.get_mut(&run).expect("looked up before");
+            if book.reported.as_ref() != Some(&progress) {
+                book.reported = Some(progress.clone());
+                let number = book.number;
+                self.say(id, &SchedulerToClient::Progress(number, progress));
+            }
+        }
+    }
+
+    fn progress(&self, run: RunId) -> Progress {
+        let known = self.machine.progress(run);
+        let layers = known.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
+        let (memory, spilled) = self.stored_bytes();
+        Progress { layers, memory, spilled, running: known.running }
+    }
+}

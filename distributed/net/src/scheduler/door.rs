@@ -1,0 +1,272 @@
+//! Who may come in: it numbers newcomers, refuses what cannot work, and carries what links bring to the owner's inbox.
+//!
+//! It refuses to know the machine. Invariants: numbers are never used again; messages are decoded here, on the links' own
+//! threads, so that the owner never waits for bytes; a peer that sends garbage loses its link and nobody else's.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use partita_core::protocol::{About, ClientId, ToScheduler, WorkerId};
+use partita_graph::{Code, Failure};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::diary::Diary;
+use super::inbox::{FromClient, FromNanny, FromWorker, Inbox, Incoming, LinkChange};
+use super::roster::Roster;
+use crate::link::{Admit, Cut, Link, LinkEvent};
+use crate::message::{ClientToScheduler, Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome, WorkerToScheduler};
+use crate::security::Role;
+use crate::wire;
+
+/// Events of one link that are taken at a time.
+const AT_A_TIME: usize = 64;
+/// Newcomers whose origin is remembered until their session stands.
+const NEWCOMERS: usize = 4096;
+
+/// A worker that joined.
+pub(super) struct NewWorker {
+    pub about: About,
+    pub data: PeerAddress,
+    pub pid: u32,
+    pub incarnation: u128,
+    pub nanny: Option<u128>,
+    /// The process that had the name before and is gone.
+    pub replaces: Option<WorkerId>,
+    pub link: Link,
+}
+
+/// A client that connected.
+pub(super) struct NewClient {
+    pub name: String,
+    pub link: Link,
+}
+
+/// A nanny that connected.
+pub(super) struct NewNanny {
+    pub host: String,
+    pub worker_name: String,
+    pub link: Link,
+}
+
+/// The door.
+pub(super) struct Door {
+    pub roster: Arc<Roster>,
+    pub inbox: Arc<Inbox>,
+    pub diary: Arc<Diary>,
+    pub epoch: u64,
+    pub cluster: String,
+    pub closing: AtomicBool,
+    next_worker: AtomicU32,
+    next_client: AtomicU64,
+    /// From where newcomers call, by the number that they were given.
+    origins: Mutex<BTreeMap<u64, IpAddr>>,
+}
+
+impl Door {
+    pub fn new(roster: Arc<Roster>, inbox: Arc<Inbox>, diary: Arc<Diary>, epoch: u64, cluster: String) -> Self {
+        Self {
+            roster,
+            inbox,
+            diary,
+            epoch,
+            cluster,
+            closing: AtomicBool::new(false),
+            next_worker: AtomicU32::new(1),
+            next_client: AtomicU64::new(1),
+            origins: Mutex::default(),
+        }
+    }
+
+    fn remember(&self, id: u64, origin: IpAddr) {
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever was admitted and vanished before its session stood is forgotten at last.
+        if origins.len() >= NEWCOMERS {
+            origins.pop_first();
+        }
+        origins.insert(id, origin);
+    }
+
+    fn origin(&self, id: u64) -> Option<IpAddr> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+
+    fn decide(&self, hello: &Hello, remote: SocketAddr) -> Result<u64, Failure> {
+        if self.closing.load(Ordering::Relaxed) {
+            return Err(Failure::new(Code::Disconnected, "the scheduler is about to end"));
+        }
+        match &hello.peer {
+            PeerInfo::Worker { about, operators, nanny, .. } => {
+                self.roster.check(about, operators, *nanny)?;
+                let id = u64::from(self.next_worker.fetch_add(1, Ordering::Relaxed));
+                self.remember(id, remote.ip().to_canonical());
+                Ok(id)
+            }
+            PeerInfo::Client { .. } => Ok(self.next_client.fetch_add(1, Ordering::Relaxed)),
+            PeerInfo::Nanny { .. } => Ok(0),
+        }
+    }
+
+    fn worker_connected(&self, id: WorkerId, peer: PeerInfo, link: Link, events: UnboundedReceiver<LinkEvent>) {
+        let PeerInfo::Worker { about, data_port, data_host, operators, pid, incarnation, nanny } = peer else { return };
+        let host = data_host.or_else(|| self.origin(id.0.into()).map(|ip| ip.to_string())).unwrap_or_else(|| about.host.clone());
+        let data = PeerAddress { host, port: data_port };
+        // Two of one name may have been admitted at the same time.
+        let replaces = match self.roster.sit(id, &about, operators, nanny) {
+            Ok(replaces) => replaces,
+            Err(failure) => {
+                self.diary.write(format!("refused: {}", failure.what));
+                link.close(&failure.what);
+                return;
+            }
+        };
+        let (name, roster, inbox) = (about.name.clone(), self.roster.clone(), self.inbox.clone());
+        let new = NewWorker { about, data, pid, incarnation, nanny, replaces, link: link.clone() };
+        self.inbox.post(Incoming::Worker(id, FromWorker::Joined(Box::new(new))));
+        tokio::spawn(hear_worker(Ear { id, name, roster, inbox, link }, events));
+    }
+}
+
+impl Admit for Door {
+    fn admit(&self, hello: &Hello, _role: Role, remote: SocketAddr) -> Result<Welcome, Failure> {
+        let id = self.decide(hello, remote).inspect_err(|failure| self.diary.write(format!("refused {remote}: {}", failure.what)))?;
+        Ok(Welcome { protocol: PROTOCOL, version: VERSION.into(), epoch: self.epoch, id, received: 0, cluster: self.cluster.clone() })
+    }
+
+    fn connected(&self, welcome: &Welcome, hello: Hello, link: Link, events: UnboundedReceiver<LinkEvent>) {
+        let inbox = self.inbox.clone();
+        match hello.peer {
+            peer @ PeerInfo::Worker { .. } => self.worker_connected(WorkerId(welcome.id as u32), peer, link, events),
+            PeerInfo::Client { name } => {
+                let id = ClientId(welcome.id);
+                inbox.post(Incoming::Client(id, FromClient::Joined(Box::new(NewClient { name, link: link.clone() }))));
+                tokio::spawn(hear_client(id, link, inbox, events));
+            }
+            PeerInfo::Nanny { id, host, worker_name } => {
+                inbox.post(Incoming::Nanny(id, FromNanny::Joined(Box::new(NewNanny { host, worker_name, link: link.clone() }))));
+                tokio::spawn(hear_nanny(id, link, inbox, events));
+            }
+        }
+    }
+
+    fn refused(&self, remote: SocketAddr, failure: &Failure) {
+        self.diary.write(format!("refused {remote}: {}", failure.what));
+    }
+}
+
+/// Events that are not messages.
+fn change(event: LinkEvent) -> LinkChange {
+    match event {
+        LinkEvent::Lost(cut) => LinkChange::Lost { closed_by_peer: cut == Cut::Closed },
+        LinkEvent::Back => LinkChange::Back,
+        LinkEvent::Closed(failure) => LinkChange::Closed(failure),
+        LinkEvent::Message(_) => LinkChange::Closed(Failure::internal("a message is not a change of its link")),
+    }
+}
+
+/// What a worker's listening task needs.
+struct Ear {
+    id: WorkerId,
+    name: String,
+    roster: Arc<Roster>,
+    inbox: Arc<Inbox>,
+    link: Link,
+}
+
+impl Ear {
+    fn post(&self, what: FromWorker) -> bool {
+        self.inbox.post(Incoming::Worker(self.id, what))
+    }
+
+    /// Passes on what was said so far, as one thing.
+    fn flush(&self, said: &mut Vec<ToScheduler>) -> bool {
+        said.is_empty() || self.post(FromWorker::Said(std::mem::take(said)))
+    }
+
+    /// False when there is no sense in listening any more.
+    fn hear(&self, event: LinkEvent, said: &mut Vec<ToScheduler>) -> bool {
+        let bytes = match event {
+            LinkEvent::Message(bytes) => bytes,
+            other => {
+                match &other {
+                    LinkEvent::Lost(_) => self.roster.set_lost(&self.name, self.id, true),
+                    LinkEvent::Back => self.roster.set_lost(&self.name, self.id, false),
+                    LinkEvent::Closed(_) | LinkEvent::Message(_) => {}
+                }
+                return self.flush(said) && self.post(FromWorker::Link(change(other)));
+            }
+        };
+        match wire::decode_said(&bytes) {
+            Ok(WorkerToScheduler::Machine(list)) if said.is_empty() => {
+                *said = list;
+                true
+            }
+            Ok(WorkerToScheduler::Machine(list)) => {
+                said.extend(list);
+                true
+            }
+            Ok(WorkerToScheduler::Paths { query, missing }) => self.flush(said) && self.post(FromWorker::Paths { query, missing }),
+            Ok(WorkerToScheduler::Retire) => self.flush(said) && self.post(FromWorker::WantsToRetire),
+            Ok(WorkerToScheduler::Left) => self.flush(said) && self.post(FromWorker::Left),
+            Err(failure) => {
+                self.link.close(&failure.what);
+                self.flush(said);
+                self.post(FromWorker::Garbage(failure));
+                false
+            }
+        }
+    }
+}
+
+async fn hear_worker(ear: Ear, mut events: UnboundedReceiver<LinkEvent>) {
+    let mut batch = Vec::with_capacity(AT_A_TIME);
+    let mut said = Vec::new();
+    while events.recv_many(&mut batch, AT_A_TIME).await > 0 {
+        if !batch.drain(..).all(|event| ear.hear(event, &mut said)) || !ear.flush(&mut said) {
+            return;
+        }
+    }
+}
+
+async fn hear_client(id: ClientId, link: Link, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
+    while let Some(event) = events.recv().await {
+        let what = match event {
+            LinkEvent::Message(bytes) => match wire::decode_asked(&bytes) {
+                Ok(ClientToScheduler::Submit { run, graph }) => match graph.validate() {
+                    Ok(()) => FromClient::Said(ClientToScheduler::Submit { run, graph }),
+                    Err(failure) => FromClient::Unsound { run, failure },
+                },
+                Ok(said) => FromClient::Said(said),
+                Err(failure) => {
+                    link.close(&failure.what);
+                    inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));
+                    return;
+                }
+            },
+            other => FromClient::Link(change(other)),
+        };
+        if !inbox.post(Incoming::Client(id, what)) {
+            return;
+        }
+    }
+}
+
+async fn hear_nanny(id: u128, link: Link, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
+    while let Some(event) = events.recv().await {
+        let what = match event {
+            LinkEvent::Message(bytes) => match wire::decode_nanny(&bytes) {
+                Ok(said) => FromNanny::Said(said),
+                Err(failure) => {
+                    link.close(&failure.what);
+                    inbox.post(Incoming::Nanny(id, FromNanny::Garbage(failure)));
+                    return;
+                }
+            },
+            other => FromNanny::Link(change(other)),
+        };
+        if !inbox.post(Incoming::Nanny(id, what)) {
+            return;
+        }
+    }
+}

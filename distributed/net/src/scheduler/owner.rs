@@ -1,0 +1,242 @@
+//! The one thread that owns the machine: it takes what is in the inbox, hands it over event by event, and does what the
+//! machine wants.
+//!
+//! It refuses to decide anything that the machine decides. Invariants: nothing but this thread touches the machine; what one
+//! batch of events makes for one worker leaves as one message; a broken invariant of the machine ends everything loudly, with
+//! every client told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use partita_core::protocol::{ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerId};
+use partita_core::scheduler::{Config, Scheduler};
+use partita_graph::{Failure, LayerId};
+
+use super::Options;
+use super::clients::{Client, RunBook, Shared};
+use super::datasets::Dataset;
+use super::diary::Diary;
+use super::inbox::{Inbox, Incoming};
+use super::nannies::Nanny;
+use super::pending::Pending;
+use super::roster::Roster;
+use super::workers::Worker;
+use crate::message::SchedulerToClient;
+use crate::wire;
+
+/// Between two ticks of the machine.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What is the same for the whole life of a scheduler.
+pub(super) struct Fixed {
+    pub options: Options,
+    pub epoch: u64,
+    /// The cluster's name.
+    pub cluster: String,
+    /// `host:port`, for people.
+    pub address: String,
+}
+
+/// Everything that the scheduler's shell knows.
+pub(super) struct Owner {
+    pub fixed: Fixed,
+    pub machine: Scheduler,
+    pub inbox: Arc<Inbox>,
+    pub roster: Arc<Roster>,
+    pub diary: Arc<Diary>,
+    pub started: Instant,
+    pub workers: BTreeMap<WorkerId, Worker>,
+    pub clients: BTreeMap<ClientId, Client>,
+    pub nannies: BTreeMap<u128, Nanny>,
+    pub runs: BTreeMap<RunId, RunBook>,
+    /// Layers that live runs contain, and how many.
+    pub layers: BTreeMap<LayerId, Shared>,
+    pub datasets: BTreeMap<String, Dataset>,
+    pub pending: Vec<Pending>,
+    pub next_run: u64,
+    pub next_query: u64,
+    /// Workers with something in their outbox.
+    pub dirty: Vec<WorkerId>,
+    /// Layers that no run contains any more, to be forgotten by workers after this batch.
+    pub forget: Vec<LayerId>,
+    /// Since when there is neither a client nor a run.
+    pub idle_since: Option<Instant>,
+    /// Set once: the scheduler ends, for this reason.
+    pub ending: Option<String>,
+    said: Vec<SchedulerAction>,
+    follow: VecDeque<SchedulerEvent>,
+    now: Instant,
+}
+
+impl Owner {
+    pub fn new(fixed: Fixed, inbox: Arc<Inbox>, roster: Arc<Roster>, diary: Arc<Diary>) -> Self {
+        let now = Instant::now();
+        Self {
+            machine: Scheduler::new(Config {
+                client_grace: fixed.options.client_grace.as_micros() as u64,
+                ..fixed.options.machine.clone()
+            }),
+            fixed,
+            inbox,
+            roster,
+            diary,
+            started: now,
+            workers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            nannies: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            layers: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            pending: Vec::new(),
+            next_run: 1,
+            next_query: 1,
+            dirty: Vec::new(),
+            forget: Vec::new(),
+            idle_since: Some(now),
+            ending: None,
+            said: Vec::new(),
+            follow: VecDeque::new(),
+            now,
+        }
+    }
+
+    /// Works until somebody wants the scheduler to end. An error means that the machine broke.
+    pub fn run(&mut self) -> Result<String, Failure> {
+        let mut batch = Vec::new();
+        let mut next_tick = Instant::now() + TICK;
+        let inbox = self.inbox.clone();
+        loop {
+            inbox.take(&mut batch, next_tick);
+            self.now = Instant::now();
+            let tick = self.now >= next_tick;
+            if tick {
+                next_tick = self.now + TICK;
+            }
+            let handled = catch_unwind(AssertUnwindSafe(|| self.round(&mut batch, tick)));
+            if let Err(panic) = handled {
+                let failure = broken(&*panic);
+                self.mourn(&failure);
+                return Err(failure);
+            }
+            if let Some(reason) = self.ending.take() {
+                return Ok(reason);
+            }
+        }
+    }
+
+    fn round(&mut self, batch: &mut Vec<Incoming>, tick: bool) {
+        for incoming in batch.drain(..) {
+            match incoming {
+                Incoming::Worker(id, what) => self.from_worker(id, what),
+                Incoming::Client(id, what) => self.from_client(id, what),
+                Incoming::Nanny(id, what) => self.from_nanny(id, what),
+                Incoming::Visit(visit) => visit(self),
+            }
+        }
+        if tick {
+            self.event(SchedulerEvent::Tick);
+            self.look_after_workers();
+            self.look_after_pending();
+            self.report_progress();
+            self.look_at_idleness();
+        }
+        self.flush();
+    }
+
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn machine_time(&self) -> Tick {
+        self.now.duration_since(self.started).as_micros() as Tick
+    }
+
+    /// Tells the machine what happened, and does what it wants; also what follows from that.
+    pub fn event(&mut self, event: SchedulerEvent) {
+        let now = self.machine_time();
+        self.machine.handle(now, event, &mut self.said);
+        loop {
+            let mut said = std::mem::take(&mut self.said);
+            for action in said.drain(..) {
+                self.perform(action);
+            }
+            self.said = said;
+            match self.follow.pop_front() {
+                Some(event) => self.machine.handle(now, event, &mut self.said),
+                None => break,
+            }
+        }
+        if self.fixed.options.check {
+            self.machine.check();
+        }
+    }
+
+    /// The same from within an action, where the machine must not be entered again: it hears of it next.
+    pub fn event_later(&mut self, event: SchedulerEvent) {
+        self.follow.push_back(event);
+    }
+
+    fn perform(&mut self, action: SchedulerAction) {
+        match action {
+            SchedulerAction::Send(worker, message) => self.outbox(worker, message),
+            SchedulerAction::Value { run, key, value } => {
+                self.tell(run, |number| SchedulerToClient::Value(number, key, bytes::Bytes::from_owner(value)));
+            }
+            SchedulerAction::RunDone(run) => {
+                self.run_ended(run, true);
+                self.tell(run, SchedulerToClient::Done);
+            }
+            SchedulerAction::RunFailed(run, failure) => {
+                self.run_ended(run, false);
+                self.tell(run, |number| SchedulerToClient::Failed(number, failure));
+            }
+            SchedulerAction::Note(run, text) => self.tell(run, |number| SchedulerToClient::Note(number, text)),
+            SchedulerAction::ClientForgotten(client) => self.client_forgotten(client),
+            SchedulerAction::Retired(worker) => self.retired(worker),
+            SchedulerAction::CannotRetire(worker, why) => self.cannot_retire(worker, why),
+            SchedulerAction::Disconnect(worker, why) => self.disconnect(worker, why),
+        }
+    }
+
+    /// Says something about a run to whom it belongs. Runs that nobody waits for have no such client.
+    fn tell(&mut self, run: RunId, what: impl FnOnce(u64) -> SchedulerToClient) {
+        if let Some(book) = self.runs.get(&run)
+            && let Some(client) = self.clients.get(&book.client)
+        {
+            client.link.send(wire::encode_told(&what(book.number)));
+        }
+    }
+
+    fn look_at_idleness(&mut self) {
+        let idle = self.runs.is_empty() && self.clients.is_empty();
+        self.idle_since = if idle { self.idle_since.or(Some(self.now)) } else { None };
+        if let (Some(timeout), Some(since)) = (self.fixed.options.idle_timeout, self.idle_since)
+            && self.now.duration_since(since) >= timeout
+        {
+            self.end(format!("nothing happened for {timeout:?}, the idle timeout"));
+        }
+    }
+
+    /// The scheduler ends after this batch.
+    pub fn end(&mut self, reason: String) {
+        self.ending.get_or_insert(reason);
+    }
+
+    /// The machine broke: its books cannot be trusted any more, so nobody gets a result from them.
+    fn mourn(&mut self, failure: &Failure) {
+        self.diary.write(&*failure.what);
+        for book in self.runs.values() {
+            if let Some(client) = self.clients.get(&book.client) {
+                client.link.send(wire::encode_told(&SchedulerToClient::Failed(book.number, failure.clone())));
+            }
+        }
+    }
+}
+
+fn broken(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| "no message".into());
+    Failure::internal("the scheduler found itself in a state that must not be, and ended").detail("what broke", text)
+}

@@ -11,9 +11,9 @@ use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
 use partita_io::csv::FileInfo;
 use partita_net::client::{self, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
-use polars::prelude::Schema;
+use polars::prelude::{DataFrame, Schema};
 
-use super::{Client, Engine, Inner, run};
+use super::{Client, Engine, Inner};
 use crate::frame::DFrame;
 use crate::operators::registry;
 
@@ -84,6 +84,13 @@ impl Client {
     /// # Errors
     /// As [`Client::connect`].
     pub fn connect_with(address: &str, options: ConnectOptions) -> Result<Client, Failure> {
+        let client = Self::meet(address, options)?;
+        client.set_as_current();
+        Ok(client)
+    }
+
+    /// Connects without becoming the current client.
+    pub(super) fn meet(address: &str, options: ConnectOptions) -> Result<Client, Failure> {
         let mut chosen = client::Options::default();
         if let Some(name) = options.name {
             chosen.name = name;
@@ -93,9 +100,7 @@ impl Client {
         }
         chosen.tls_files = options.tls_files.map(|(ca, cert, key)| partita_net::security::TlsFiles { ca, cert, key });
         let remote = Remote::connect(address, chosen, registry())?;
-        let client = Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }) }));
-        client.set_as_current();
-        Ok(client)
+        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }) })))
     }
 
     /// A client of the cluster that a scheduler file describes: the file that `partita scheduler --scheduler-file` wrote.
@@ -203,16 +208,22 @@ impl Client {
         self.remote()?.replicate(run, copies)
     }
 
-    /// Runs a frame that failed once more. An error is a result as others are and is handed out again while somebody holds it;
-    /// this forgets it first.
+    /// Runs a frame that failed once more. A failure is remembered only while somebody holds the run that failed, and
+    /// `compute` lets go of it, so this is the same as computing the frame again.
     ///
     /// # Errors
     /// As [`DFrame::compute`].
-    pub fn retry(&self, frame: &DFrame) -> Result<polars::prelude::DataFrame, Failure> {
-        if let Engine::Cluster(connection) = &self.inner.engine {
-            connection.remote.forget_failures(&frame.keys()?);
-        }
+    pub fn retry(&self, frame: &DFrame) -> Result<DataFrame, Failure> {
         self.compute(frame)
+    }
+
+    /// Cancels this client's runs that compute these keys ([`DFrame::keys`]). What other clients want goes on.
+    ///
+    /// # Errors
+    /// The client is no cluster's.
+    pub fn cancel(&self, keys: &[Key]) -> Result<(), Failure> {
+        self.remote()?.cancel_keys(keys);
+        Ok(())
     }
 
     /// Gives a frame a name on the cluster, under which every client finds it. Its partitions are computed, and kept until

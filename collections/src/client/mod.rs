@@ -5,6 +5,8 @@ mod allocator;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod interrupt;
+#[cfg(feature = "cluster")]
+mod local_cluster;
 mod pool;
 mod progress;
 pub(crate) mod run;
@@ -19,6 +21,10 @@ use polars::prelude::DataFrame;
 
 use crate::frame::DFrame;
 use crate::operators::registry;
+#[cfg(feature = "cluster")]
+pub use cluster::ConnectOptions;
+#[cfg(feature = "cluster")]
+pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use run::Computed;
 
 /// Runs frames, on the threads of this process or on a cluster. Cloning gives another handle to the same engine.

@@ -1,0 +1,12 @@
+//! Clusters of real processes: the program's workers, killed with signal 9, asked by other languages, started from shells.
+
+#[path = "cluster/datasets.rs"]
+mod datasets;
+#[path = "cluster/deaths.rs"]
+mod deaths;
+#[path = "cluster/doors.rs"]
+mod doors;
+#[path = "cluster/shells.rs"]
+mod shells;
+#[path = "cluster/start.rs"]
+mod start;

@@ -1,0 +1,82 @@
+//! What others see of a cluster: readers of Arrow Flight, files that are not everywhere, garbage on the ports.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use partita::Code;
+use partita::prelude::*;
+
+use crate::start::{cluster, files, here};
+
+/// Python with `pyarrow`, as `./test` provides it.
+fn python() -> Option<String> {
+    let program = std::env::var("PARTITA_PYTHON").unwrap_or_else(|_| "python3".into());
+    let works = Command::new(&program).args(["-c", "import pyarrow.flight"]).output().is_ok_and(|output| output.status.success());
+    works.then_some(program)
+}
+
+#[test]
+fn pyarrow_reads_a_persisted_partition() {
+    let Some(python) = python() else {
+        eprintln!("left out: no Python with pyarrow (set PARTITA_PYTHON)");
+        return;
+    };
+    let (cluster, client) = cluster(1);
+    let long = "a text of more than twelve bytes";
+    let table = df!("k" => [Some("a"), None, Some(long)], "x" => [1i64, 2, 3], "y" => [0.5, f64::NAN, -0.0], "b" => [true, false, true]).unwrap();
+    let kept = DFrame::from_polars(table, 1).persist_on(&client).unwrap();
+    let key = kept.keys().unwrap()[0];
+    let worker = client.scheduler_info().unwrap().workers[0].clone();
+    let secret = cluster.address().split("secret=").nth(1).expect("a secret keeps others out").to_owned();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/flight.py");
+    let location = format!("grpc://{}:{}", worker.data.host, worker.data.port);
+    let output = Command::new(python).args([script, &location, &secret, &key.to_string()]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(text.trim(), format!("[{{\"b\": true, \"k\": \"a\", \"x\": 1, \"y\": 0.5}}, {{\"b\": false, \"k\": null, \"x\": 2, \"y\": \"nan\"}}, {{\"b\": true, \"k\": \"{long}\", \"x\": 3, \"y\": -0.0}}] refused"));
+}
+
+#[test]
+fn a_file_that_workers_do_not_see_is_an_error_before_anything_runs() {
+    let (_cluster, client) = cluster(2);
+    client.set_as_current();
+    let (folder, _) = files(1, 10);
+    // A path that leads to the file in this process and nowhere in the others: an open file of a high number.
+    let open: Vec<std::fs::File> = (0..300).map(|_| std::fs::File::open(folder.path().join("0.csv")).unwrap()).collect();
+    let number = std::os::fd::AsRawFd::as_raw_fd(open.last().unwrap());
+    let failure = DFrame::read_csv(&format!("/proc/self/fd/{number}")).map(|_| ()).expect_err("the workers have no such file");
+    assert_eq!(failure.code, Code::MissingOnWorkers, "{failure}");
+    assert!(failure.to_string().contains("missing on 2 of 2 workers"), "{failure}");
+}
+
+#[test]
+fn closures_are_refused_with_the_fix() {
+    let (_cluster, client) = cluster(1);
+    let frame = DFrame::from_polars(df!("x" => [1i64]).unwrap(), 1).map_partitions(|frame| Ok(frame.clone()));
+    let failure = client.compute(&frame).expect_err("a closure cannot leave its process");
+    assert_eq!(failure.code, Code::ClosureOnCluster, "{failure}");
+    assert!(failure.to_string().contains("map_partitions"), "{failure}");
+}
+
+#[test]
+fn garbage_on_the_ports_disturbs_nobody() {
+    let (_folder, pattern) = files(1, 5_000);
+    let (cluster, client) = cluster(1);
+    let info = client.scheduler_info().unwrap();
+    let data = format!("{}:{}", info.workers[0].data.host, info.workers[0].data.port);
+    let scheduler = info.address.clone();
+    for port in [&scheduler, &data] {
+        for bytes in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0xff; 4096], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0garbage", b"\x16\x03\x01\x02\0\x01"] {
+            let mut stream = TcpStream::connect(port.trim_start_matches("tcp://").split('?').next().unwrap()).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let _ = stream.write_all(bytes);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    }
+    let frame = crate::start::job(&pattern);
+    assert!(client.compute(&frame).unwrap().equals_missing(&here(&frame)));
+    drop(cluster);
+}

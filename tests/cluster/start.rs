@@ -1,0 +1,58 @@
+//! What all of these tests begin with.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use partita::prelude::*;
+use partita::{Client, LocalCluster};
+
+/// A cluster of the stock program's workers, one thread each, and a client of it that is not the current one.
+pub fn cluster(workers: usize) -> (LocalCluster, Client) {
+    let cluster = LocalCluster::builder().workers(workers).threads_per_worker(1).program(env!("CARGO_BIN_EXE_partita"));
+    let cluster = cluster.memory_limit("1GiB").start().expect("workers start");
+    let client = cluster.connect().expect("the scheduler answers");
+    client.wait_for_workers(workers, Duration::from_secs(60)).expect("all workers join");
+    (cluster, client)
+}
+
+/// Rows in so many files, and what is to be found in them.
+pub fn files(count: usize, rows: usize) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for file in 0..count {
+        let mut out = std::io::BufWriter::new(std::fs::File::create(folder.path().join(format!("{file}.csv"))).expect("the folder can be written"));
+        writeln!(out, "k,x,y").unwrap();
+        for row in 0..rows {
+            let number = (file * rows + row) as u64 * 2_654_435_761 % 100_003;
+            writeln!(out, "key{},{},{}.5", number % 17, number % 1000, number % 7).unwrap();
+        }
+    }
+    let pattern = folder.path().join("*.csv").to_string_lossy().into_owned();
+    (folder, pattern)
+}
+
+/// The job of most tests: read, filter, aggregate.
+pub fn job(pattern: &str) -> DFrame {
+    let frame = DFrame::read_csv_with(pattern, CsvOptions::new().blocksize("64KiB")).expect("the files are there");
+    frame.filter(col("x").gt(lit(10))).group_by(["k"]).agg([col("x").sum(), col("y").mean(), col("y").std(1).alias("spread"), len().alias("n")])
+}
+
+/// The same on threads of this process: the reference.
+pub fn here(frame: &DFrame) -> DataFrame {
+    let local = Client::builder().threads(2).set_as_default(false).build().expect("a local engine starts");
+    local.compute(frame).expect("the job works here")
+}
+
+/// Waits until something holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not within 60 s: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Signal 9.
+pub fn kill(pid: u32) {
+    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
+    assert!(status.success(), "process {pid} cannot be killed");
+}

@@ -170,7 +170,10 @@ impl Scheduler {
         }
         loop {
             let record = self.demands.known(demand);
-            let Some((first, end)) = record.ready.pop(&self.slots) else { return };
+            let Some((first, end)) = record.ready.pop(&self.slots) else {
+                record.full = false;
+                return;
+            };
             let Some(worker) = self.best_of(first, demand, &candidates) else {
                 self.demands.known(demand).full = true;
                 return self.queue_range(Some((first, end)));

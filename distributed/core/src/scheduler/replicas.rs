@@ -96,6 +96,10 @@ impl Scheduler {
         self.workers.known(worker).managed += copy.nbytes;
         self.stories.tell(self.now, self.key_of(task), Happening::Copied { worker });
         self.copies.stored(task);
+        if self.staying(task) == 0 {
+            // The recipient is to retire too.
+            self.fewer_holders(task);
+        }
         if let Purpose::Balance(from) = copy.purpose
             && !self.is_read_at(task, from)
             && self.holders_of(task).len() > 1

@@ -251,10 +251,6 @@ impl Workers {
         self.live.first().copied().filter(|_| self.live.len() == 1)
     }
 
-    pub fn usable(&self) -> u32 {
-        self.usable
-    }
-
     pub fn usable_threads(&self) -> u64 {
         self.threads
     }

@@ -265,7 +265,7 @@ impl ServerSecurity {
         let wrong = |what: &str| Failure::new(Code::WrongProtocol, what);
         let first = first_bytes(&stream).await?;
         let is_tls = first[0] == 0x16;
-        if !is_tls && first != *b"PRI " {
+        if !is_tls && first != *b"PRI " && first != *b"part" {
             if first.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b' ') {
                 answer_http(&mut stream, self.is_encrypted()).await;
                 return Err(wrong("it sent a request of HTTP/1; the port for people is another, 8787 by default"));

@@ -1,10 +1,13 @@
 //! What one task costs inside the two machines: each message is handed over at once, and operators take no time.
-//! `cargo run --release -p partita-core --example machines`
+//! `cargo run --release -p partita-core --example machines`; with `growth` the scheduler alone with 24 to 1,512 workers that
+//! answer at once, with `pending` what ten million waiting tasks cost in memory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use partita_core::protocol::{About, ClientId, RunId, SchedulerAction, SchedulerEvent, WorkerAction, WorkerEvent, WorkerId};
+use partita_core::protocol::{
+    About, ClientId, RunId, SchedulerAction, SchedulerEvent, ToScheduler, ToWorker, WorkerAction, WorkerEvent, WorkerId,
+};
 use partita_core::{scheduler, worker};
 use partita_graph::{Chunk, Edge, Graph, Layer, OpRef, Plain, Wiring};
 
@@ -121,8 +124,102 @@ fn on_processor() -> u64 {
     text.split(' ').next().and_then(|first| first.parse().ok()).expect("the kernel writes numbers")
 }
 
+/// The scheduler alone: workers of one thread that answer a little later, each task after `micros`, in the order in which they
+/// were given. Returns nanoseconds for accepting the graph and for everything after that.
+fn zero_workers(graph: Graph, workers: u32, micros: u64) -> (u64, u64) {
+    let tasks = graph.tasks();
+    let graph = Arc::new(graph);
+    let mut scheduler = scheduler::Scheduler::new(scheduler::Config::default());
+    let mut said = Vec::new();
+    for worker in 1..=workers {
+        let about = About::plain(&format!("w{worker}"), 1);
+        scheduler.handle(0, SchedulerEvent::Joined { worker: WorkerId(worker), about }, &mut said);
+    }
+    let begin = on_processor();
+    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph }, &mut said);
+    let accepted = on_processor();
+    let mut given = VecDeque::new();
+    let (mut ran, mut now) = (0, 0);
+    loop {
+        for action in said.drain(..) {
+            match action {
+                SchedulerAction::Send(worker, ToWorker::Assign(task)) => given.push_back((worker, task.key, task.attempt)),
+                SchedulerAction::Send(..) => {}
+                SchedulerAction::RunDone(_) => {
+                    assert_eq!(ran, tasks, "each task runs once");
+                    return (accepted - begin, on_processor() - accepted);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let (worker, key, attempt) = given.pop_front().expect("something is given");
+        (ran, now) = (ran + 1, now + 1);
+        let done = ToScheduler::Finished { key, attempt, nbytes: 8, micros, notes: Vec::new(), value: None };
+        scheduler.handle(now, SchedulerEvent::Said(worker, done), &mut said);
+    }
+}
+
+/// What a task costs with few and with many workers, short tasks (given ahead) and long ones (one round trip each).
+fn growth() {
+    let cases: [(&str, fn(u32) -> Graph, u32); 4] =
+        [("independent", independent, 1_000_000), ("merge", merge, 100_000), ("tree", tree, 1 << 15), ("chains of 4", chains, 400_000)];
+    for (name, make, n) in cases {
+        for micros in [5, 100_000] {
+            let mut costs = Vec::new();
+            for workers in [24, 168, 1512] {
+                let graph = make(n);
+                let tasks = graph.tasks();
+                let (accepting, running) = zero_workers(graph, workers, micros);
+                let each = (accepting + running) as f64 / tasks as f64;
+                costs.push(each);
+                let accepting = accepting as f64 / 1e6;
+                println!(
+                    "{name:>12} {tasks:>8} tasks of {micros:>6} us, {workers:>5} workers: accepted in {accepting:6.1} ms, {each:6.0} ns each"
+                );
+            }
+            println!("{:>12} growth from 24 to 1512 workers: {:+.0} %", "", (costs[2] / costs[0] - 1.0) * 100.0);
+        }
+    }
+}
+
+/// Resident memory of this process in bytes.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("this example needs Linux");
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("the kernel writes numbers") * 4096
+}
+
+/// Ten million pending tasks, a map after a read, without any worker.
+fn pending() {
+    let before = resident();
+    let mut scheduler = scheduler::Scheduler::new(scheduler::Config::default());
+    let mut graph = Graph::default();
+    let read = graph.add(layer("read", 1, 5_000_000, vec![]));
+    let map = graph.add(layer("map", 2, 5_000_000, vec![Edge { layer: read, wiring: Wiring::Each }]));
+    graph.want_all(map);
+    let begin = on_processor();
+    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph: Arc::new(graph) }, &mut Vec::new());
+    let accepted = on_processor() - begin;
+    let bytes = resident() - before;
+    let begin = on_processor();
+    let seen = scheduler.snapshot();
+    let asked = on_processor() - begin;
+    println!(
+        "10 M pending tasks: accepted in {:.2} s, {:.0} B each ({:.2} GiB), a snapshot of {} layers takes {} us",
+        accepted as f64 / 1e9,
+        bytes as f64 / 1e7,
+        bytes as f64 / f64::from(1 << 30),
+        seen.layers.len(),
+        asked / 1000
+    );
+}
+
 fn main() {
     let only = std::env::args().nth(1);
+    match only.as_deref() {
+        Some("growth") => return growth(),
+        Some("pending") => return pending(),
+        _ => {}
+    }
     for (name, make) in [
         ("independent", independent as fn(u32) -> Graph),
         ("merge", merge),

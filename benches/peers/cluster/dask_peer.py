@@ -128,6 +128,24 @@ def transfer(client: Client, args: argparse.Namespace) -> list[float]:
     return seconds
 
 
+def headline(client: Client, args: argparse.Namespace) -> list[float]:
+    """Mean of v3 by id1 of a CSV file. The same on two threads of one process goes to `args.local_seconds`."""
+    import dask.dataframe as dd
+
+    def once(**where) -> float:
+        begun = time.perf_counter()
+        found = dd.read_csv(args.file, usecols=["id1", "v3"]).groupby("id1")["v3"].mean().compute(**where)
+        if len(found) != 100:
+            sys.exit(f"headline: {len(found)} groups instead of 100")
+        return time.perf_counter() - begun
+
+    seconds, args.local_seconds = [], []
+    for _ in range(args.repeat):
+        args.local_seconds.append(once(scheduler="threads", num_workers=2))
+        seconds.append(once())
+    return seconds
+
+
 WHAT = {
     "independent": independent,
     "merge": merge,
@@ -135,6 +153,7 @@ WHAT = {
     "latency": latency,
     "transfer-numpy": transfer,
     "transfer-pandas": transfer,
+    "headline": headline,
 }
 
 
@@ -144,6 +163,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1000)
     parser.add_argument("--bytes", type=int, default=1 << 30)
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--file")
     args = parser.parse_args()
     logging.getLogger("distributed").setLevel(logging.ERROR)
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0, silence_logs=logging.ERROR)
@@ -154,6 +174,7 @@ def main() -> None:
         seconds = WHAT[args.what](client, args)
         print(json.dumps({
             "seconds": seconds,
+            **({"local_seconds": args.local_seconds} if args.what == "headline" else {}),
             "tasks": args.tasks,
             "version": distributed.__version__,
             "load_before": load,

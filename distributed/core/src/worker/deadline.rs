@@ -10,14 +10,10 @@ use crate::protocol::{Tick, ToScheduler, WorkerAction};
 
 impl Worker {
     /// The try begins to run.
-    pub(super) fn set_deadline(&mut self, key: Key) {
-        let task = self.tasks.get_mut(&key).expect("a task with a thread");
-        task.began = self.now;
-        if let Some(limit) = task.assignment.timeout {
-            let at = self.now.saturating_add(limit);
-            task.deadline = Some(at);
-            self.deadlines.insert((at, key));
-        }
+    pub(super) fn set_deadline(&mut self, key: Key, limit: u64) {
+        let at = self.now.saturating_add(limit);
+        self.deadlines.insert((at, key));
+        self.tasks.get_mut(&key).expect("a task with a thread").deadline = Some(at);
     }
 
     /// The try ends or is not wanted any more.

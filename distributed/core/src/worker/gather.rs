@@ -23,7 +23,7 @@ impl Worker {
                 self.abandon(key, task);
             }
             if let Some(task) = self.tasks.get_mut(&key) {
-                task.next = Some(assignment);
+                task.next = Some(Box::new(assignment));
                 return;
             }
         }
@@ -72,12 +72,12 @@ impl Worker {
         }
         pieces.sort_unstable();
         let (assignment, seen) = (Arc::new(assignment), self.event);
-        let phase = Phase::Gathering { missing };
+        let phase = if missing > 0 { Phase::Gathering { missing } } else { Phase::Ready };
+        if missing == 0 {
+            self.ready.insert((assignment.priority, key));
+        }
         let task = Task { assignment, phase, serial, pieces, reserved: 0, seen, began: 0, deadline: None, abandoned: false, next: None };
         self.tasks.insert(key, task);
-        if missing == 0 {
-            self.gathered(key);
-        }
     }
 
     /// Held here and going to stay.
@@ -127,16 +127,10 @@ impl Worker {
             let Phase::Gathering { missing } = task.phase else { unreachable!("who waits is gathering") };
             task.phase = Phase::Gathering { missing: missing - 1 };
             if missing == 1 {
-                self.gathered(key);
+                task.phase = Phase::Ready;
+                self.ready.insert((task.assignment.priority, key));
             }
         }
-    }
-
-    /// All inputs of the task are here.
-    fn gathered(&mut self, key: Key) {
-        let task = self.tasks.get_mut(&key).expect("looked up by the caller");
-        task.phase = Phase::Ready;
-        self.ready.insert((task.assignment.priority, key));
     }
 
     /// A task that ends lets go of what it waits for and of the parts that it keeps.

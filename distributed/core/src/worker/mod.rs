@@ -92,7 +92,7 @@ struct Task {
     /// It executes but nobody wants its result.
     abandoned: bool,
     /// A later try of the same task, which begins when the abandoned one has ended.
-    next: Option<Assignment>,
+    next: Option<Box<Assignment>>,
 }
 
 /// The first ready task waits for memory, its inputs pinned.

@@ -68,6 +68,14 @@ impl Need {
         Self { waiters, live: 0, born, copy: false, holders, asked, in_flight: None, listed: false, priority, nbytes }
     }
 
+    /// The holders in whose queues it stands.
+    fn first_holders(&self) -> ([WorkerId; SPREAD], usize) {
+        let mut first = [WorkerId(0); SPREAD];
+        let count = self.holders.len().min(SPREAD);
+        first[..count].copy_from_slice(&self.holders[..count]);
+        (first, count)
+    }
+
     pub fn is_wanted(&self) -> bool {
         self.live > 0 || self.copy
     }
@@ -117,11 +125,10 @@ impl Gather {
     pub fn list(&mut self, piece: Piece) {
         let Some(need) = self.needs.get_mut(&piece).filter(|need| !need.listed && need.in_flight.is_none()) else { return };
         need.listed = true;
-        let priority = need.priority;
-        let holders: Vec<WorkerId> = need.holders.iter().take(SPREAD).copied().collect();
-        for holder in holders {
-            self.peers.entry(holder).or_default().queue.insert((priority, piece));
-            self.rank(holder);
+        let (priority, (holders, count)) = (need.priority, need.first_holders());
+        for holder in &holders[..count] {
+            self.peers.entry(*holder).or_default().queue.insert((priority, piece));
+            self.rank(*holder);
         }
     }
 
@@ -129,11 +136,10 @@ impl Gather {
     pub fn delist(&mut self, piece: Piece) {
         let Some(need) = self.needs.get_mut(&piece).filter(|need| need.listed) else { return };
         need.listed = false;
-        let priority = need.priority;
-        let holders: Vec<WorkerId> = need.holders.iter().take(SPREAD).copied().collect();
-        for holder in holders {
-            self.peers.entry(holder).or_default().queue.remove(&(priority, piece));
-            self.rank(holder);
+        let (priority, (holders, count)) = (need.priority, need.first_holders());
+        for holder in &holders[..count] {
+            self.peers.entry(*holder).or_default().queue.remove(&(priority, piece));
+            self.rank(*holder);
         }
     }
 
@@ -151,14 +157,22 @@ impl Gather {
         let request = self.last_request;
         self.requests.insert(request, Request { from, left: pieces.len() as u32 });
         self.peers.entry(from).or_default().requests += 1;
+        let mut queued_at = vec![from];
         for piece in pieces {
-            self.delist(*piece);
             let need = self.needs.get_mut(piece).expect("what is queued is needed");
-            need.in_flight = Some((from, request));
+            (need.listed, need.in_flight) = (false, Some((from, request)));
             self.fetching += 1;
             self.receiving += need.nbytes;
+            let (priority, (holders, count)) = (need.priority, need.first_holders());
+            for holder in &holders[..count] {
+                self.peers.entry(*holder).or_default().queue.remove(&(priority, *piece));
+                if !queued_at.contains(holder) {
+                    queued_at.push(*holder);
+                }
+            }
         }
-        self.rank(from);
+        // Once for each peer, not once for each piece: it is the costly part.
+        queued_at.into_iter().for_each(|peer| self.rank(peer));
     }
 
     /// The piece is not under way any more, with or without success. Returns who was asked.

@@ -29,13 +29,16 @@ impl Worker {
                 continue;
             }
             let Some(key) = next else { return };
-            if self.is_leaving(key) {
-                self.block(key);
-                continue;
-            }
-            if self.chunks.contains_key(&key) {
-                self.answer_with_copy(key);
-                continue;
+            match self.chunks.get(&key).map(|held| held.doomed) {
+                Some(true) => {
+                    self.block(key);
+                    continue;
+                }
+                Some(false) => {
+                    self.answer_with_copy(key);
+                    continue;
+                }
+                None => {}
             }
             if self.claim.is_none()
                 && let Some(input) = self.vanished_input(key)
@@ -144,12 +147,14 @@ impl Worker {
 
     pub(super) fn execute(&mut self, key: Key) {
         let task = self.tasks.get_mut(&key).expect("a task with a thread");
-        task.phase = Phase::Executing;
+        (task.phase, task.began) = (Phase::Executing, self.now);
         let assignment = Arc::clone(&task.assignment);
         if assignment.attempt > 1 {
             self.out.push(WorkerAction::Send(ToScheduler::Started { key, attempt: assignment.attempt }));
         }
-        self.set_deadline(key);
+        if let Some(limit) = assignment.timeout {
+            self.set_deadline(key, limit);
+        }
         self.out.push(WorkerAction::Execute(assignment));
     }
 
@@ -211,7 +216,7 @@ impl Worker {
             self.out.push(WorkerAction::Send(ToScheduler::Ended(task.assignment.key, task.assignment.attempt)));
         }
         if let Some(next) = task.next {
-            self.assigned(next);
+            self.assigned(*next);
         }
         self.relieve();
     }
@@ -221,8 +226,10 @@ impl Worker {
         if self.claim.as_ref().is_some_and(|claim| claim.key == key) {
             self.unclaim();
         }
-        self.clear_deadline(key);
         let task = self.tasks.remove(&key).expect("a task");
+        if let Some(at) = task.deadline {
+            self.deadlines.remove(&(at, key));
+        }
         match task.phase {
             Phase::Gathering { .. } | Phase::Blocked => {}
             Phase::Ready => {

@@ -2,6 +2,10 @@
 //!
 //! Exit codes: 0 done, 1 the computation failed, 2 the command line or an option cannot be used, 130 interrupted.
 
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "cluster")]
+mod config;
 mod demo;
 mod exit;
 mod explain;
@@ -48,6 +52,21 @@ enum Command {
     Schema(look::Schema),
     /// Write TPC-H lineitem as CSV into a temporary folder, run the main job on it, show result, plan and time
     Demo(demo::Demo),
+    /// Run a scheduler: the process that workers and clients connect to
+    #[cfg(feature = "cluster")]
+    Scheduler(cluster::Scheduler),
+    /// Run workers for a scheduler
+    #[cfg(feature = "cluster")]
+    Worker(cluster::Worker),
+    /// Run a scheduler and workers on this host: partita local -n 4
+    #[cfg(feature = "cluster")]
+    Local(cluster::Local),
+    /// Ask a running scheduler: info, workers, story, retire, shutdown, …
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Cluster),
+    /// Show settings: what holds, and why
+    #[cfg(feature = "cluster")]
+    Config(config::Config),
     /// Explain an error code, for example E0107
     Explain(explain::Explain),
     /// Print completions for a shell
@@ -59,12 +78,26 @@ enum Command {
 
 fn main() -> std::process::ExitCode {
     small_pages();
+    // A process that a nanny started serves here, whatever its arguments are.
+    #[cfg(feature = "cluster")]
+    partita::run();
     let program = Program::parse();
     exit::run(match program.command {
         Command::Groupby(groupby) => groupby.run(),
         Command::Head(head) => head.run(),
         Command::Schema(schema) => schema.run(),
         Command::Demo(demo) => demo.run(),
+        #[cfg(feature = "cluster")]
+        Command::Scheduler(scheduler) => scheduler.run(),
+        // A worker without a nanny ends with the code that a nanny would be told.
+        #[cfg(feature = "cluster")]
+        Command::Worker(worker) => return worker.run(),
+        #[cfg(feature = "cluster")]
+        Command::Local(local) => local.run(),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(cluster) => cluster.run(),
+        #[cfg(feature = "cluster")]
+        Command::Config(config) => config.run(),
         Command::Explain(explain) => explain.run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

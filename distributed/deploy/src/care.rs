@@ -1,0 +1,383 @@
+//! What a nanny decides: when to start, to kill, to wait, to give up, and what it says about it.
+//!
+//! It refuses to know processes, files, clocks and links: it is told what was seen and says what to do, so that every case can
+//! be shown to it in a test. Invariants: at most one worker process is wanted at a time; no start follows a death without
+//! the report of that death; after `End` nothing more is done.
+
+use std::time::Duration;
+
+/// Exit codes by which a worker process tells its nanny how it ended. Everything else is a death.
+pub(crate) mod code {
+    /// It left on purpose and is not wanted again.
+    pub const LEFT: i32 = 0;
+    /// Another one is wanted in its place.
+    pub const AGAIN: i32 = 75;
+    /// Its scheduler is gone.
+    pub const LONELY: i32 = 76;
+    /// It was refused, and would be again.
+    pub const REFUSED: i32 = 78;
+}
+
+/// By which rules a nanny acts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// Bytes of memory that the worker may use; 0 for no limit.
+    pub memory_limit: u64,
+    /// The share of the limit at which it is killed; `None` for never. Default 0.95.
+    pub terminate: Option<f64>,
+    /// A process without a sign of life for so long is killed; `None` for never. Default 30 s.
+    pub hang: Option<Duration>,
+    /// Starts in a row that may fail before the worker has joined. Default 5.
+    pub allowed_starts: u32,
+    /// The pause before a restart; it doubles with each. Default 0.1 s.
+    pub first_pause: Duration,
+    /// Up to this. Default 30 s.
+    pub longest_pause: Duration,
+    /// A worker that lived so long after it joined begins with the first pause again. Default 60 s.
+    pub healthy: Duration,
+    /// How long leaving may take before the process is killed. Default 10 s.
+    pub stop: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            memory_limit: 0,
+            terminate: Some(0.95),
+            hang: Some(Duration::from_secs(30)),
+            allowed_starts: 5,
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(30),
+            healthy: Duration::from_secs(60),
+            stop: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What can be asked of a nanny.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// Let the worker leave in peace, then end.
+    Stop,
+    /// Kill the worker, then end.
+    Kill,
+    /// Replace the worker's process by another.
+    Restart,
+}
+
+/// How a nanny ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The worker left on purpose, or was asked to.
+    Left,
+    /// The scheduler is gone.
+    SchedulerGone(String),
+    /// The worker could not be started: why, in the worker's own words.
+    GaveUp(String),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// By itself.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// What was seen.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Seen {
+    /// The process runs.
+    Started,
+    /// There is none: the program cannot be started.
+    NoProcess(String),
+    /// It joined the scheduler.
+    Joined,
+    /// A look at it: resident bytes, and a number that grows while it lives.
+    Look { resident: u64, beats: Option<u64> },
+    /// It ended, and this is the last that it said.
+    Exited(Exit, String),
+    /// Somebody asks.
+    Asked(Ask),
+    /// The scheduler is gone.
+    SchedulerGone(String),
+    /// Time passed.
+    Tick,
+}
+
+/// What to do.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Step {
+    /// Start a process.
+    Start,
+    /// Ask the process to leave.
+    Terminate,
+    /// Kill it.
+    Kill,
+    /// Tell the scheduler that it died. `blame` is false when what was executing had no part in it.
+    Died { why: String, blame: bool },
+    /// Tell the scheduler that there will be no worker.
+    GivenUp(String),
+    /// Tell people.
+    Say(String),
+    /// It is over.
+    End(End),
+}
+
+/// Why a process is about to end.
+#[derive(Clone, PartialEq, Debug)]
+enum Doom {
+    /// Its own fault: it is blamed and replaced after a pause.
+    Fault(String),
+    /// Somebody wants another one.
+    Replace,
+    /// Nobody wants one any more.
+    Finish(End),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum State {
+    Starting,
+    Pausing { until: Duration },
+    Running(Life),
+    Ending { doom: Doom, kill_at: Option<Duration> },
+    Over,
+}
+
+/// A running process.
+#[derive(Clone, PartialEq, Debug)]
+struct Life {
+    joined: Option<Duration>,
+    beats: Option<u64>,
+    /// Time without a beat, as far as this process was awake to see it.
+    silent: Duration,
+    looked: Duration,
+}
+
+/// A look after a longer time says that this process slept too, and nothing about the worker.
+const AWAKE: Duration = Duration::from_secs(1);
+
+/// The nanny's mind.
+pub(crate) struct Care {
+    rules: Rules,
+    state: State,
+    failed_starts: u32,
+    pause: Duration,
+    peak: u64,
+}
+
+impl Care {
+    /// It wants a process at once.
+    pub fn new(rules: Rules, out: &mut Vec<Step>) -> Self {
+        out.push(Step::Start);
+        Self { pause: rules.first_pause, rules, state: State::Starting, failed_starts: 0, peak: 0 }
+    }
+
+    /// Something was seen.
+    pub fn handle(&mut self, now: Duration, seen: Seen, out: &mut Vec<Step>) {
+        match seen {
+            Seen::Started => self.started(now),
+            Seen::NoProcess(why) => self.start_failed(now, why, out),
+            Seen::Joined => self.joined(now),
+            Seen::Look { resident, beats } => self.look(now, resident, beats, out),
+            Seen::Exited(exit, last) => self.exited(now, exit, last, out),
+            Seen::Asked(ask) => self.asked(now, ask, out),
+            Seen::SchedulerGone(why) => self.finish(now, End::SchedulerGone(why), out),
+            Seen::Tick => self.tick(now, out),
+        }
+    }
+
+    /// Whether a process is up that nobody wants to end.
+    pub fn running(&self) -> bool {
+        matches!(self.state, State::Running(_))
+    }
+
+    fn started(&mut self, now: Duration) {
+        self.peak = 0;
+        if self.state == State::Starting {
+            self.state = State::Running(Life { joined: None, beats: None, silent: Duration::ZERO, looked: now });
+        }
+    }
+
+    fn joined(&mut self, now: Duration) {
+        if let State::Running(life) = &mut self.state {
+            life.joined.get_or_insert(now);
+            self.failed_starts = 0;
+        }
+    }
+
+    fn look(&mut self, now: Duration, resident: u64, beats: Option<u64>, out: &mut Vec<Step>) {
+        self.peak = self.peak.max(resident);
+        let State::Running(life) = &mut self.state else { return };
+        life.silent = if beats.is_some() && beats != life.beats { Duration::ZERO } else { life.silent + (now - life.looked).min(AWAKE) };
+        (life.beats, life.looked) = (beats, now);
+        let silent = life.silent;
+        let limit = self.rules.memory_limit;
+        let most = self.rules.terminate.filter(|_| limit > 0).map(|share| (share, (limit as f64 * share) as u64));
+        if let Some((share, _)) = most.filter(|(_, most)| resident > *most) {
+            let (had, limit) = (bytes(resident), bytes(limit));
+            let why = format!("killed by its nanny for memory: {had} resident, above {:.0} % of its limit of {limit}", share * 100.0);
+            self.kill(Doom::Fault(why), out);
+        } else if let Some(hang) = self.rules.hang.filter(|hang| silent > *hang) {
+            let why = format!("killed by its nanny: the process gave no sign of life for {} s", hang.as_secs());
+            self.kill(Doom::Fault(why), out);
+        }
+    }
+
+    fn kill(&mut self, doom: Doom, out: &mut Vec<Step>) {
+        // Not asked to leave first: what is over its limit would take more meanwhile, and what hangs does not hear.
+        self.state = State::Ending { doom, kill_at: None };
+        out.push(Step::Kill);
+    }
+
+    fn exited(&mut self, now: Duration, exit: Exit, last: String, out: &mut Vec<Step>) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Ending { doom: Doom::Fault(why), .. } => {
+                let why = if self.peak > 0 { format!("{why}; it had {} at most", bytes(self.peak)) } else { why };
+                self.died(why, true, out);
+                self.pause(now, self.pause);
+            }
+            State::Ending { doom: Doom::Replace, .. } => {
+                self.died("replaced on request".into(), false, out);
+                self.pause(now, Duration::ZERO);
+                self.tick(now, out);
+            }
+            State::Ending { doom: Doom::Finish(end), .. } => {
+                if exit != Exit::Code(code::LEFT) {
+                    out.push(Step::Died { why: "stopped on request".into(), blame: false });
+                }
+                out.push(Step::End(end));
+            }
+            State::Running(life) => self.ended_by_itself(now, life, exit, last, out),
+            State::Starting | State::Pausing { .. } | State::Over => {}
+        }
+    }
+
+    fn ended_by_itself(&mut self, now: Duration, life: Life, exit: Exit, last: String, out: &mut Vec<Step>) {
+        match exit {
+            Exit::Code(code::LEFT) => out.push(Step::End(End::Left)),
+            Exit::Code(code::LONELY) => out.push(Step::End(End::SchedulerGone("the worker lost it".into()))),
+            Exit::Code(code::AGAIN) => {
+                self.pause(now, Duration::ZERO);
+                self.tick(now, out);
+            }
+            Exit::Code(code::REFUSED) => self.give_up(last, out),
+            Exit::Code(_) | Exit::Signal(_) => match life.joined {
+                None => {
+                    out.push(Step::Died { why: said(exit), blame: false });
+                    self.start_failed(now, with_last_words(said(exit), &last), out);
+                }
+                Some(since) => {
+                    if now - since >= self.rules.healthy {
+                        self.pause = self.rules.first_pause;
+                    }
+                    let peak = if self.peak > 0 { format!("; it had {} of memory at most", bytes(self.peak)) } else { String::new() };
+                    self.died(said(exit) + &peak, true, out);
+                    self.pause(now, self.pause);
+                }
+            },
+        }
+    }
+
+    fn died(&mut self, why: String, blame: bool, out: &mut Vec<Step>) {
+        out.push(Step::Say(format!("the worker died: {why}")));
+        out.push(Step::Died { why, blame });
+    }
+
+    fn start_failed(&mut self, now: Duration, why: String, out: &mut Vec<Step>) {
+        self.failed_starts += 1;
+        match self.failed_starts >= self.rules.allowed_starts.max(1) {
+            true => self.give_up(why, out),
+            false => self.pause(now, self.pause),
+        }
+    }
+
+    fn give_up(&mut self, why: String, out: &mut Vec<Step>) {
+        self.state = State::Over;
+        out.extend([Step::GivenUp(why.clone()), Step::End(End::GaveUp(why))]);
+    }
+
+    /// The next pause is twice as long, unless this one was none.
+    fn pause(&mut self, now: Duration, pause: Duration) {
+        self.state = State::Pausing { until: now + pause };
+        if pause > Duration::ZERO {
+            self.pause = (pause * 2).min(self.rules.longest_pause);
+        }
+    }
+
+    fn asked(&mut self, now: Duration, ask: Ask, out: &mut Vec<Step>) {
+        match ask {
+            Ask::Stop => self.finish(now, End::Left, out),
+            Ask::Kill => match &self.state {
+                State::Running(_) | State::Ending { .. } => self.kill(Doom::Finish(End::Left), out),
+                State::Starting | State::Pausing { .. } | State::Over => self.finish(now, End::Left, out),
+            },
+            Ask::Restart => {
+                if let State::Running(_) = self.state {
+                    self.kill(Doom::Replace, out);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, now: Duration, end: End, out: &mut Vec<Step>) {
+        match &mut self.state {
+            State::Over => {}
+            State::Pausing { .. } | State::Starting => {
+                self.state = State::Over;
+                out.push(Step::End(end));
+            }
+            State::Running(_) => {
+                self.state = State::Ending { doom: Doom::Finish(end), kill_at: Some(now + self.rules.stop) };
+                out.push(Step::Terminate);
+            }
+            // A second wish to end changes nothing about how; a wish to end changes what follows a death.
+            State::Ending { doom: Doom::Finish(_), .. } => {}
+            State::Ending { doom, .. } => *doom = Doom::Finish(end),
+        }
+    }
+
+    fn tick(&mut self, now: Duration, out: &mut Vec<Step>) {
+        match &mut self.state {
+            State::Pausing { until } if now >= *until => {
+                self.state = State::Starting;
+                out.push(Step::Start);
+            }
+            State::Ending { kill_at, .. } if kill_at.is_some_and(|at| now >= at) => {
+                *kill_at = None;
+                out.push(Step::Kill);
+            }
+            State::Starting | State::Pausing { .. } | State::Running(_) | State::Ending { .. } | State::Over => {}
+        }
+    }
+}
+
+fn said(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("its process ended with exit code {code}"),
+        Exit::Signal(9) => "its process was killed (signal 9), perhaps by the system for want of memory".into(),
+        Exit::Signal(11) => "its process crashed (signal 11, a memory fault)".into(),
+        Exit::Signal(6) => "its process aborted (signal 6)".into(),
+        Exit::Signal(signal) => format!("its process was ended by signal {signal}"),
+    }
+}
+
+fn with_last_words(why: String, last: &str) -> String {
+    match last.trim() {
+        "" => why,
+        last => format!("{why}; it said last:\n{last}"),
+    }
+}
+
+/// Bytes for people.
+fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64),
+        _ => format!("{:.2} GiB", bytes as f64 / (1 << 30) as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,14 @@ pub struct Host {
 pub struct Held(Found);
 
 impl Held {
+    /// Bytes in memory or on disk.
+    pub fn nbytes(&self) -> u64 {
+        match &self.0 {
+            Found::Chunk(chunk) => chunk.nbytes(),
+            Found::File(file, _) => file.disk,
+        }
+    }
+
     /// As bytes, without a copy. Reading a spilled chunk touches the disk. Fails with [`partita_graph::Code::NotEncodable`]
     /// when the value has no such form and with [`partita_graph::Code::SpillFailed`] when its file is gone.
     pub fn pack(&self) -> Result<Packed, Failure> {

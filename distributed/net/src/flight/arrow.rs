@@ -24,9 +24,9 @@ use partita_local::Packed;
 use prost::Message;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::FlightMessage;
 use super::messages::{Descriptor, Endpoint, Info, Schema, Ticket, encapsulated, flight_data, framed};
 use super::port::{Refusal, Shared};
-use super::FlightMessage;
 use crate::address::unhex;
 use crate::rpc::{SECRET_HEADER, collect, unframe};
 
@@ -131,7 +131,9 @@ async fn method(request: Request<Incoming>, shared: &Shared) -> Result<VecDeque<
             let messages = open(described(&decode(&message)?)?, shared)?;
             Ok(VecDeque::from([framed(&Schema { schema: schema(&messages) })]))
         }
-        "ListFlights" => Ok(shared.shelf.list(LISTED).into_iter().map(|(key, nbytes)| framed(&info((key, None), nbytes, Vec::new()))).collect()),
+        "ListFlights" => {
+            Ok(shared.shelf.list(LISTED).into_iter().map(|(key, nbytes)| framed(&info((key, None), nbytes, Vec::new()))).collect())
+        }
         // There are none.
         _ => Ok(VecDeque::new()),
     }
@@ -172,13 +174,16 @@ fn packed(piece: Piece, shared: &Shared) -> Result<Packed, Status> {
 
 /// The Arrow messages of a frame; `Ok(None)` for values of other kinds.
 fn open(piece: Piece, shared: &Shared) -> Result<Option<Vec<FlightMessage>>, Status> {
-    let packed = packed(piece, shared)?;
-    Ok(messages_of(&packed, shared))
+    messages_of(&packed(piece, shared)?, shared)
 }
 
-fn messages_of(packed: &Packed, shared: &Shared) -> Option<Vec<FlightMessage>> {
-    let (kind, encoded) = packed.sections.first().filter(|_| !packed.parts)?;
-    shared.door.as_ref()?.messages(kind, encoded)
+fn messages_of(packed: &Packed, shared: &Shared) -> Result<Option<Vec<FlightMessage>>, Status> {
+    match (packed.sections.first().filter(|_| !packed.parts), &shared.door) {
+        (Some((kind, encoded)), Some(door)) => {
+            door.messages(kind, encoded).map_err(|failure| Status(tonic::Code::Internal, failure.what.clone()))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn schema(messages: &Option<Vec<FlightMessage>>) -> Vec<u8> {
@@ -200,7 +205,7 @@ fn data(piece: Piece, shared: &Shared) -> Result<VecDeque<Bytes>, Status> {
     }
     let too_large = || Status(tonic::Code::ResourceExhausted, "a message of more than 4 GiB cannot be sent by gRPC".into());
     let mut pieces = VecDeque::new();
-    match messages_of(&packed, shared) {
+    match messages_of(&packed, shared)? {
         Some(messages) => {
             for message in messages {
                 pieces.extend(flight_data(message, &[]).ok_or_else(too_large)?);

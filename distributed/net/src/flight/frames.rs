@@ -250,7 +250,8 @@ mod tests {
             answers.flush().await.expect("open");
             assert_eq!(head(&mut a).await.expect("sent"), Head::Missing);
             let Head::Here { parts, sections } = head(&mut a).await.expect("sent") else { panic!("it is here") };
-            let again = body(&mut a, parts, sections, Duration::from_secs(1)).await.expect("sent").open(&Registry::default()).expect("known");
+            let again =
+                body(&mut a, parts, sections, Duration::from_secs(1)).await.expect("sent").open(&Registry::default()).expect("known");
             assert_eq!(again.part(0).and_then(|part| part.get::<Plain<Vec<u8>>>().map(|bytes| bytes.0 == large)), Some(true));
             assert_eq!(again.0.parts().map(<[_]>::len), Some(3));
             assert_eq!(head(&mut a).await.expect("sent"), Head::Busy);
@@ -271,7 +272,10 @@ mod tests {
             let short = 100u32.to_le_bytes();
             assert_eq!(head(&mut &short[..]).await.expect_err("cut off").code, Code::Unreachable);
             let huge = Section { kind: "bytes".into(), header: vec![], buffers: vec![u64::MAX, 5] };
-            assert_eq!(body(&mut &short[..], false, vec![huge], Duration::from_secs(1)).await.err().expect("too large").code, Code::TooLarge);
+            assert_eq!(
+                body(&mut &short[..], false, vec![huge], Duration::from_secs(1)).await.err().expect("too large").code,
+                Code::TooLarge
+            );
         });
     }
 }

@@ -12,15 +12,16 @@ mod messages;
 mod port;
 
 pub use fetch::{FetchError, Peers};
-pub use port::{Ports, Refusal, Shelf};
+pub use port::{Bound, Ports, Refusal, Shelf};
 
-use partita_graph::{Buffer, Encoded};
+use partita_graph::{Buffer, Encoded, Failure};
 
 /// One Arrow Flight message: the header of the record batch (or schema), and the buffers of its body.
 pub type FlightMessage = (Vec<u8>, Vec<Buffer>);
 
 /// What knows frames: implemented above this crate, where the format is known.
 pub trait FrameDoor: Send + Sync + 'static {
-    /// An encoded frame as Arrow Flight messages, the schema first; `None` for values of other kinds.
-    fn messages(&self, kind: &str, encoded: &Encoded) -> Option<Vec<FlightMessage>>;
+    /// An encoded frame as Arrow Flight messages, the schema first; `None` for values of other kinds. Fails when the bytes are not
+    /// those of a frame.
+    fn messages(&self, kind: &str, encoded: &Encoded) -> Result<Option<Vec<FlightMessage>>, Failure>;
 }

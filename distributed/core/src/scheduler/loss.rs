@@ -112,7 +112,7 @@ impl Scheduler {
         for task in to {
             if let Some(copy) = self.copies.end(task, &mut self.workers) {
                 self.copies.stored(task);
-                self.copy_failed(task, copy);
+                self.retirements_try_again(task, copy.to);
             }
         }
     }

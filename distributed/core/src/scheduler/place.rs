@@ -80,9 +80,8 @@ impl Scheduler {
         let slot = self.slot(task.slot);
         let (priority, micros) = (slot.priority(task.index), slot.micros().min(u64::from(u32::MAX)) as u32);
         let record = self.workers.known(worker);
-        if record.backlog.insert((priority, task), micros).is_none() {
-            record.backlog_micros += u64::from(micros);
-        }
+        let before = record.backlog.insert((priority, task), micros).unwrap_or(0);
+        record.backlog_micros = record.backlog_micros + u64::from(micros) - u64::from(before);
         self.touch(worker);
     }
 

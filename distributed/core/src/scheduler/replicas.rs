@@ -114,7 +114,7 @@ impl Scheduler {
             return;
         }
         let copy = self.copies.end(task, &mut self.workers).expect("just seen");
-        self.copy_failed(task, copy);
+        self.retirements_try_again(task, copy.to);
         // With one holder it is the recipient that cannot reach it, or the holder that is gone, of which more will be heard.
         if self.record(task).state.is_stored() && self.holders_of(task).len() > asked.len() {
             for holder in asked {
@@ -122,15 +122,6 @@ impl Scheduler {
                     self.frees.entry(*holder).or_default().push(key);
                 }
             }
-        }
-    }
-
-    /// The copy does not come: the recipient is gone, or it reached no holder.
-    pub(super) fn copy_failed(&mut self, task: TaskId, copy: Copy) {
-        match copy.purpose {
-            Purpose::Retire => self.retirements_try_again(task, copy.to),
-            // Once more with the next look at all wishes, so that a chunk that nobody can fetch does not busy everybody.
-            Purpose::Wish | Purpose::Balance(_) => {}
         }
     }
 

@@ -108,7 +108,9 @@ impl Scheduler {
         self.out.push(SchedulerAction::CannotRetire(worker, why));
     }
 
-    /// The copy of a chunk for the sake of retiring workers did not come: somebody else is asked.
+    /// A copy did not come: the recipient is gone, or it reached no holder. Whatever it was for, retirements may have counted on it;
+    /// somebody else is asked. (A wish is looked at again with all others, so that a chunk that nobody can fetch does not busy
+    /// everybody.)
     pub(super) fn retirements_try_again(&mut self, task: TaskId, recipient: WorkerId) {
         for retirement in self.retiring.values_mut() {
             if retirement.moving.remove(&task) {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::Options;
 use super::run::{RemoteRun, Shared};
 use crate::address::Address;
+use crate::flight::Peers;
 use crate::link::{Limits, Link, LinkEvent, connect_with};
 use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient};
 use crate::security::{Role, Security};
@@ -49,7 +50,8 @@ pub struct Remote {
 /// What handles of runs keep alive.
 pub(super) struct Inner {
     pub registry: Registry,
-    pub security: Security,
+    /// Connections to the workers' data ports.
+    pub peers: Peers,
     pub options: Options,
     pub runtime: &'static Handle,
     link: Link,
@@ -96,7 +98,7 @@ impl Remote {
         let (link, events, security) = outcome.recv().map_err(|_| Failure::internal("the connecting task ended"))??;
         let inner = Arc::new(Inner {
             registry,
-            security,
+            peers: Peers::new(security),
             options,
             runtime,
             link,
@@ -122,6 +124,15 @@ impl Remote {
     pub fn cancel_all(&self) {
         for run in self.inner.live_runs() {
             run.stop();
+        }
+    }
+
+    /// Cancels the runs of this client that want one of these keys and have not ended.
+    pub fn cancel_keys(&self, keys: &[Key]) {
+        for run in self.inner.live_runs() {
+            if run.wanted.iter().any(|key| keys.contains(key)) {
+                run.stop();
+            }
         }
     }
 

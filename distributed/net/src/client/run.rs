@@ -182,7 +182,7 @@ impl RemoteRun {
         }
         if !absent.is_empty() {
             let keys: Vec<Key> = absent.iter().map(|(_, key)| *key).collect();
-            let fetched = self.inner.bring(&self.shared, keys)?;
+            let fetched = self.inner.bring(&self.shared, &keys)?;
             for ((at, _), chunk) in absent.iter().zip(fetched) {
                 chunks[*at] = Some(chunk);
             }

@@ -52,14 +52,8 @@ pub(super) struct RunBook {
 
 /// A layer and how many runs contain it.
 pub(super) struct Shared {
-    layer: Arc<Layer>,
+    pub layer: Arc<Layer>,
     runs: u32,
-}
-
-impl Shared {
-    pub fn name(&self) -> &str {
-        &self.layer.name
-    }
 }
 
 impl RunBook {
@@ -266,7 +260,8 @@ impl Owner {
     fn progress(&self, run: RunId) -> Progress {
         let known = self.machine.progress(run);
         let layers = known.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
-        let (memory, spilled) = self.stored_bytes();
+        let sum = |of: fn(&super::workers::Worker) -> u64| self.workers.values().map(of).sum();
+        let (memory, spilled) = (sum(|worker| worker.stored.0), sum(|worker| worker.stored.1));
         Progress { layers, memory, spilled, running: known.running }
     }
 }

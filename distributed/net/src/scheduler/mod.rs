@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use diary::Entry;
 pub use files::{read_file, state_file};
 pub use server::Server;
-pub use view::{ClusterView, LayerCounts, RunState};
+pub use view::ClusterView;
 
 use crate::address::DEFAULT_PORT;
 use crate::security::ServerSecurity;
@@ -49,10 +49,10 @@ pub struct Options {
     pub client_grace: Duration,
     /// Ends the scheduler when there was neither a client nor a run for so long. Default: never.
     pub idle_timeout: Option<Duration>,
-    /// Where to write the address and the right to join, for others to read. Default: nowhere but in the user's state folder.
+    /// Where to write the address and the right to join, for others to read. Default: nowhere.
     pub scheduler_file: Option<PathBuf>,
-    /// Whether to leave the address in the user's state folder too, so that programs of the same user on this host need no
-    /// token. Default: yes.
+    /// Whether to leave the address in the user's state folder, so that programs of the same user on this host need no token.
+    /// Default: no, because a cluster inside a program is that program's own.
     pub state_file: bool,
     /// What the cluster is called. Default: made by [`ServerSecurity`].
     pub name: Option<String>,
@@ -72,7 +72,7 @@ impl Options {
             client_grace: Duration::from_secs(30),
             idle_timeout: None,
             scheduler_file: None,
-            state_file: true,
+            state_file: false,
             name: None,
             check: false,
         }

@@ -166,7 +166,7 @@ impl Owner {
         let asked: Vec<WorkerId> = waiting.iter().copied().collect();
         self.pending.push(Pending::Retire { client, query, waiting, gone: Vec::new(), refused: Vec::new() });
         for worker in asked {
-            self.begin_to_retire(worker);
+            self.event(SchedulerEvent::Retire(worker));
         }
         self.look_after_pending();
     }

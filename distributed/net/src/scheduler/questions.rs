@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use partita_core::protocol::{ClientId, RunId, SchedulerEvent, WorkerId};
-use partita_graph::{Code, Failure, Key, LayerId};
+use partita_graph::{Code, Failure, Key};
 
 use super::owner::Owner;
+use super::workers::Worker;
 use crate::message::{Answer, Located, PeerAddress, Question};
 
 /// Keys in one question or answer.
@@ -72,35 +73,34 @@ impl Owner {
             for holder in &holders {
                 peers.entry(*holder).or_insert_with(|| self.workers[holder].data.clone());
             }
-            chunks.push((key, self.machine.stored_nbytes(key).unwrap_or(0), holders));
+            chunks.push((key, self.machine.nbytes(key).unwrap_or(0), holders));
         }
         Located { chunks, peers: peers.into_iter().collect() }
     }
 
     fn has_what(&self, name: Option<&str>) -> Result<Answer, Failure> {
-        let asked = |worker: &&WorkerId| name.is_none_or(|name| self.workers[worker].about.name == name);
-        let mut held: BTreeMap<WorkerId, Vec<(Key, u64)>> = self.workers.keys().filter(asked).map(|id| (*id, Vec::new())).collect();
-        if let (Some(name), true) = (name, held.is_empty()) {
-            let known: Vec<&str> = self.workers.values().map(|worker| worker.about.name.as_str()).collect();
-            return Err(Failure::new(Code::NoMatch, format!("no worker is called `{name}`")).detail("connected", known.join(", ")));
+        let asked = |(_, worker): &(&WorkerId, &Worker)| name.is_none_or(|name| worker.about.name == name);
+        let held: Vec<(String, Vec<(Key, u64)>)> =
+            self.workers.iter().filter(asked).map(|(id, worker)| (worker.about.name.clone(), self.machine.holdings(*id))).collect();
+        match name {
+            Some(name) if held.is_empty() => Err(self.no_worker(name)),
+            _ => Ok(Answer::HasWhat(held)),
         }
-        let mut count = 0;
-        self.machine.for_stored(|key, nbytes, holders| {
-            for holder in holders {
-                if let Some(list) = held.get_mut(holder).filter(|_| count < MOST_KEYS) {
-                    list.push((key, nbytes));
-                    count += 1;
-                }
-            }
-        });
-        Ok(Answer::HasWhat(held.into_iter().map(|(id, list)| (self.workers[&id].about.name.clone(), list)).collect()))
+    }
+
+    /// The failure for a name that no connected worker has.
+    pub fn no_worker(&self, name: &str) -> Failure {
+        let known: Vec<&str> = self.workers.values().map(|worker| worker.about.name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Failure::new(Code::NoMatch, format!("no worker is called `{name}`")).detail("connected", known)
     }
 
     fn nbytes(&self) -> Answer {
-        let mut bytes: BTreeMap<LayerId, u64> = BTreeMap::new();
-        self.machine.for_stored(|key, nbytes, _| *bytes.entry(key.layer).or_default() += nbytes);
-        let name = |id: &LayerId| self.layers.get(id).map(|shared| shared.name().to_owned()).unwrap_or_default();
-        Answer::Nbytes(bytes.into_iter().map(|(id, nbytes)| (id, name(&id), nbytes)).collect())
+        let sizes = self.layers.iter().map(|(id, shared)| {
+            let of = |index| self.machine.nbytes(Key::new(*id, index)).unwrap_or(0);
+            (*id, shared.layer.name.to_string(), (0..shared.layer.len).map(of).sum())
+        });
+        Answer::Nbytes(sizes.filter(|(_, _, nbytes)| *nbytes > 0).collect())
     }
 
     pub fn story(&self, key: Key) -> Vec<String> {

@@ -2,12 +2,16 @@
 //!
 //! It refuses to hand out anything alive. Invariant: making it changes nothing.
 
-use partita_core::protocol::RunId;
-use partita_graph::LayerId;
+use std::collections::BTreeMap;
+
+use partita_core::protocol::{ClientId, WorkerId};
+use partita_core::scheduler::Snapshot;
 use serde::{Deserialize, Serialize};
 
+use super::clients::Client;
 use super::diary::Entry;
 use super::owner::Owner;
+use super::workers::Worker;
 use crate::message::{ClientInfo, ClusterInfo, VERSION, WorkerInfo};
 
 /// A cluster at one moment.
@@ -15,51 +19,21 @@ use crate::message::{ClientInfo, ClusterInfo, VERSION, WorkerInfo};
 pub struct ClusterView {
     /// Scheduler, workers, clients.
     pub info: ClusterInfo,
-    /// Layers of live runs, with their tasks by state.
-    pub layers: Vec<LayerCounts>,
-    /// Live runs.
-    pub runs: Vec<RunState>,
+    /// What the machine knows: layers with their tasks by state, runs.
+    pub machine: Snapshot,
     /// Published names.
     pub datasets: Vec<String>,
     /// What happened lately, the oldest first.
     pub events: Vec<Entry>,
 }
 
-/// One layer in a [`ClusterView`].
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct LayerCounts {
-    /// Its identity.
-    pub id: LayerId,
-    /// Its name.
-    pub name: String,
-    /// All its tasks.
-    pub len: u64,
-    /// Wanted, inputs missing.
-    pub waiting: u64,
-    /// Wanted, inputs there, not yet given to a worker.
-    pub ready: u64,
-    /// Given to a worker.
-    pub assigned: u64,
-    /// Their chunks are kept.
-    pub stored: u64,
-}
-
-/// One run in a [`ClusterView`].
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct RunState {
-    /// Its number.
-    pub id: RunId,
-    /// Whose: the client's name, or empty for a published dataset.
-    pub client: String,
-    /// Wanted chunks that are not stored yet.
-    pub unstored: u64,
-    /// Whether it failed and waits to be released.
-    pub failed: bool,
-}
-
 impl Owner {
-    /// Scheduler, workers and clients. O(workers and clients).
+    /// Scheduler, workers and clients. O(workers, clients, layers and runs).
     pub fn info(&self) -> ClusterInfo {
+        self.info_of(&self.machine.snapshot())
+    }
+
+    fn info_of(&self, machine: &Snapshot) -> ClusterInfo {
         ClusterInfo {
             cluster: self.fixed.cluster.clone(),
             version: VERSION.into(),
@@ -67,31 +41,35 @@ impl Owner {
             address: self.fixed.address.clone(),
             pid: std::process::id(),
             uptime: self.started.elapsed().as_micros() as u64,
-            workers: self.worker_infos(),
+            workers: self.worker_infos(machine),
             clients: self.client_infos(),
         }
     }
 
-    fn worker_infos(&self) -> Vec<WorkerInfo> {
-        let info = |(id, worker): (&_, &super::workers::Worker)| WorkerInfo {
-            id: *id,
-            about: worker.about.clone(),
-            data: worker.data.clone(),
-            pid: worker.pid,
-            nanny: worker.nanny.is_some(),
-            connected: worker.lost.is_none(),
-            paused: worker.memory.paused,
-            retiring: worker.retiring,
-            assigned: self.machine.assigned(*id),
-            managed: worker.memory.managed,
-            spilled: worker.memory.spilled,
-            rss: worker.memory.rss,
+    fn worker_infos(&self, machine: &Snapshot) -> Vec<WorkerInfo> {
+        let seen: BTreeMap<WorkerId, _> = machine.workers.iter().map(|view| (view.id, view)).collect();
+        let info = |(id, worker): (&WorkerId, &Worker)| {
+            let view = seen.get(id)?;
+            Some(WorkerInfo {
+                id: *id,
+                about: worker.about.clone(),
+                data: worker.data.clone(),
+                pid: worker.pid,
+                nanny: worker.nanny.is_some(),
+                connected: worker.lost.is_none(),
+                paused: view.paused,
+                retiring: view.retiring,
+                assigned: view.assigned,
+                managed: view.managed,
+                spilled: view.spilled,
+                rss: view.rss,
+            })
         };
-        self.workers.iter().map(info).collect()
+        self.workers.iter().filter_map(info).collect()
     }
 
     fn client_infos(&self) -> Vec<ClientInfo> {
-        let info = |(id, client): (&partita_core::protocol::ClientId, &super::clients::Client)| ClientInfo {
+        let info = |(id, client): (&ClientId, &Client)| ClientInfo {
             id: id.0,
             name: client.name.clone(),
             connected: !client.lost,
@@ -100,34 +78,12 @@ impl Owner {
         self.clients.iter().map(info).collect()
     }
 
-    /// Bytes of chunks in memory and on disk, as the workers said last.
-    pub fn stored_bytes(&self) -> (u64, u64) {
-        self.workers.values().fold((0, 0), |(memory, spilled), worker| (memory + worker.memory.managed, spilled + worker.memory.spilled))
-    }
-
-    /// Everything. O(tasks).
+    /// Everything. O(workers, clients, layers and runs).
     pub fn view(&self) -> ClusterView {
-        let snapshot = self.machine.snapshot();
-        let layers = snapshot.layers.into_iter().map(|layer| LayerCounts {
-            id: layer.id,
-            name: layer.name,
-            len: layer.len,
-            waiting: layer.waiting,
-            ready: layer.ready,
-            assigned: layer.assigned,
-            stored: layer.stored,
-        });
-        let whose = |run: &RunId| self.runs.get(run).and_then(|book| self.clients.get(&book.client)).map(|client| client.name.clone());
-        let runs = snapshot.runs.into_iter().map(|run| RunState {
-            id: run.id,
-            client: whose(&run.id).unwrap_or_default(),
-            unstored: run.unstored,
-            failed: run.failed,
-        });
+        let machine = self.machine.snapshot();
         ClusterView {
-            info: self.info(),
-            layers: layers.collect(),
-            runs: runs.collect(),
+            info: self.info_of(&machine),
+            machine,
             datasets: self.datasets.keys().cloned().collect(),
             events: self.diary.read(),
         }

@@ -32,25 +32,14 @@ pub(super) struct Worker {
     pub lost: Option<(Instant, bool)>,
     /// It asked to go itself.
     pub wants_to_retire: bool,
-    /// It is about to go.
-    pub retiring: bool,
-    /// What it said last of its memory.
-    pub memory: Memory,
+    /// Bytes of chunks in memory and on disk, as it said last.
+    pub stored: (u64, u64),
     encoder: WorkerEncoder,
     outbox: Vec<ToWorker>,
     /// Workers whose addresses it knows.
     introduced: Introduced,
     /// Layers that it was told.
     layers: BTreeSet<LayerId>,
-}
-
-/// What a worker holds, for people.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Memory {
-    pub managed: u64,
-    pub spilled: u64,
-    pub paused: bool,
-    pub rss: u64,
 }
 
 /// A set of workers: numbers are dense, so a bit for each.
@@ -81,8 +70,7 @@ impl Worker {
             link: new.link,
             lost: None,
             wants_to_retire: false,
-            retiring: false,
-            memory: Memory::default(),
+            stored: (0, 0),
             encoder: WorkerEncoder::default(),
             outbox: Vec::new(),
             introduced: Introduced::default(),
@@ -139,8 +127,8 @@ impl Owner {
             FromWorker::Joined(_) => {}
             FromWorker::Said(list) => {
                 for message in list {
-                    if let ToScheduler::Memory { managed, spilled, paused, rss } = message {
-                        self.worker_mut(id).memory = Memory { managed, spilled, paused, rss };
+                    if let ToScheduler::Memory { managed, spilled, .. } = message {
+                        self.worker_mut(id).stored = (managed, spilled);
                     }
                     self.event(SchedulerEvent::Said(id, message));
                 }
@@ -148,7 +136,7 @@ impl Owner {
             FromWorker::Paths { query, missing } => self.paths_checked(id, query, missing),
             FromWorker::WantsToRetire => {
                 self.worker_mut(id).wants_to_retire = true;
-                self.begin_to_retire(id);
+                self.event(SchedulerEvent::Retire(id));
             }
             FromWorker::Left => self.worker_gone(id, Gone::Retired, "it left"),
             FromWorker::Garbage(failure) => self.worker_gone(id, Gone::Unreachable, &format!("it sent garbage: {}", failure.what)),
@@ -234,14 +222,6 @@ impl Owner {
         }
     }
 
-    /// It is given nothing more, and goes when what only it has is elsewhere.
-    pub fn begin_to_retire(&mut self, id: WorkerId) {
-        if let Some(worker) = self.workers.get_mut(&id) {
-            worker.retiring = true;
-            self.event(SchedulerEvent::Retire(id));
-        }
-    }
-
     pub fn retired(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.say(&SchedulerToWorker::Close { reason: "it was retired".into(), restart: false });
@@ -255,7 +235,7 @@ impl Owner {
 
     pub fn cannot_retire(&mut self, id: WorkerId, why: String) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        (worker.wants_to_retire, worker.retiring) = (false, false);
+        worker.wants_to_retire = false;
         let name = worker.about.name.clone();
         self.diary.write(format!("worker {name} cannot be retired: {why}"));
         self.retire_ended(id, &name, Some(why));

@@ -7,7 +7,7 @@
 use partita_graph::Key;
 
 use super::{Phase, Task, Worker};
-use crate::protocol::{Piece, Tick, ToScheduler, WorkerAction};
+use crate::protocol::{Tick, ToScheduler, WorkerAction};
 
 /// A pause ends below this share of the bytes at which it began, so that it does not end and begin with every measurement.
 const RELIEF: f64 = 0.95;
@@ -50,11 +50,11 @@ impl Worker {
         }
     }
 
-    /// What has no thread goes back to the scheduler, which knows who has room; when nothing runs, one ready task stays and is
-    /// started next. What the scheduler gives this worker all the same stays too.
+    /// What has no thread goes back to the scheduler, which knows who has room; when nothing runs, the most urgent task
+    /// stays and is run: it may be what fills the memory, and would fill any other's. What the scheduler gives this worker all the same stays too.
     fn hand_back(&mut self) {
         let has_thread = |phase: Phase| matches!(phase, Phase::Loading { .. } | Phase::Executing);
-        let stays = if self.running == 0 { self.ready.first().map(|(_, key)| *key) } else { None };
+        let stays = if self.running == 0 { self.most_urgent() } else { None };
         let goes = |key: &Key, task: &Task| !has_thread(task.phase) && Some(*key) != stays;
         let queued: Vec<Key> = self.tasks.iter().filter(|(key, task)| goes(key, task)).map(|(key, _)| *key).collect();
         for key in queued {
@@ -67,13 +67,18 @@ impl Worker {
             self.retracted += 1;
             self.out.push(WorkerAction::Send(ToScheduler::Retracted(assignment.key, assignment.attempt)));
         }
-        let copies: Vec<Piece> = self.gather.needs.iter().filter(|(_, need)| need.in_flight.is_none()).map(|(piece, _)| *piece).collect();
-        for piece in copies {
-            if let Some(need) = self.gather.needs.get_mut(&piece) {
-                need.asked.clear();
-            }
-            self.give_up(piece);
+        let copies = self.gather.needs.iter().filter(|(_, need)| need.copy && need.in_flight.is_none());
+        let copies: Vec<Key> = copies.map(|((key, _), _)| *key).collect();
+        for key in copies {
+            self.forget_copy(key);
+            self.out.push(WorkerAction::Send(ToScheduler::AcquireFailed { key, asked: Vec::new() }));
         }
+    }
+
+    /// The first ready task, or else the most urgent one that waits for inputs.
+    fn most_urgent(&self) -> Option<Key> {
+        let waiting = || self.tasks.iter().map(|(key, task)| (task.assignment.priority, *key)).min();
+        self.ready.first().copied().or_else(waiting).map(|(_, key)| key)
     }
 
     /// Reports if the last report is some time ago and something has changed.

@@ -212,6 +212,7 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
         }
         "started" => ToScheduler::Started { key, attempt },
         "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
+        "timed-out" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::TaskTimeout, "it took too long") },
         "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
         "replicated" => ToScheduler::Replicated(key),
         "retracted" => ToScheduler::Retracted(key, attempt),
@@ -371,6 +372,7 @@ fn play(script: &str) -> String {
         ["scheduler", ..] => {
             let mut config = scheduler::Config::default();
             config.saturation = after(&first, "saturation").map_or(config.saturation, |text| text.parse().unwrap());
+            config.no_workers_timeout = after(&first, "timeout").map(bytes);
             config.allowed_failures = after(&first, "allowed").map_or(config.allowed_failures, |text| text.parse().unwrap());
             Machine::Scheduler(Box::new(Scheduler::new(config)))
         }

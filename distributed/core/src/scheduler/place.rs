@@ -21,6 +21,8 @@ const NEAR_BYTES_A_MICRO: u64 = 400;
 pub(super) const ASKING_MICROS: u64 = 500;
 /// Neighbouring tasks without inputs that are kept together for one worker, at most.
 const RUN: u64 = 64;
+/// So many inputs of one edge are looked at to see whether one worker has them all.
+const FEW: usize = 16;
 /// A backlog that did not pay to move is left alone for so long, in microseconds.
 const SHARE_PAUSE_MICROS: u64 = 1_000;
 
@@ -102,6 +104,14 @@ impl Scheduler {
         if let Some(only) = self.workers.only() {
             return self.workers.get(only).is_some_and(|record| record.is_usable()).then_some(only);
         }
+        if let Some(holder) = self.sole_holder(task)
+            && let Some(record) = self.workers.get(holder)
+            && record.is_usable()
+            && record.wait() <= ASKING_MICROS
+        {
+            // Nobody else could begin sooner.
+            return Some(holder);
+        }
         let (mut candidates, total) = self.hold_inputs(task);
         let holders = candidates.len();
         candidates.extend(self.workers.open().take(2));
@@ -117,6 +127,27 @@ impl Scheduler {
         let best = candidates.iter().filter_map(rank).min().map(|(_, _, worker)| worker);
         self.release_inputs(&candidates);
         best
+    }
+
+    /// Who has all inputs of the task, when these are few and one worker is the first holder of each.
+    fn sole_holder(&self, task: TaskId) -> Option<WorkerId> {
+        let slot = self.slot(task.slot);
+        let mut sole = None;
+        let mut same = true;
+        for (edge, to) in slot.layer.edges.iter().zip(&slot.edges) {
+            let producer = self.slot(to.producer);
+            let inputs = edge.wiring.inputs(task.index, producer.layer.len);
+            same = same && inputs.len() <= FEW;
+            if !same {
+                return None;
+            }
+            visit(&inputs, |index| {
+                if let State::Stored { holder } = producer.records[index as usize].state {
+                    same &= *sole.get_or_insert(holder) == holder;
+                }
+            });
+        }
+        sole.filter(|_| same)
     }
 
     /// How long it takes to bring the inputs to this worker, which holds `here` of `total` bytes.
@@ -249,13 +280,14 @@ impl Scheduler {
             let short = self.slots[first.slot as usize].as_ref().is_some_and(|slot| slot.is_short());
             let Some(worker) = self.workers.next(short) else { return };
             let record = self.workers.get(worker).expect("indexed");
-            if record.is_usable() && !record.claims.is_empty() && self.claims_go_first(worker) {
+            let claim = record.claims.first().filter(|_| record.is_usable() && self.claims_go_first(worker)).map(|(_, task)| task);
+            if !self.has_room_for_root(worker, claim.unwrap_or(first)) {
+                return;
+            }
+            if claim.is_some() {
                 self.give_claimed(worker);
                 self.workers.reindex(worker, self.config.saturation);
                 continue;
-            }
-            if !self.has_room_for_root(worker, first) {
-                return;
             }
             let Some((first, end)) = self.roots.pop(&self.slots) else { return };
             if !self.slot(first.slot).edges.is_empty()

@@ -134,7 +134,7 @@ fn run_steps(
                 results[*s as usize] = None;
             }
         }
-        let arg: Option<&Arg> = step.arg.map(|column| &layer.args[column as usize][key.index as usize]);
+        let arg: Option<&Arg> = step.arg.map(|column| layer.arg(column, key.index));
         let ctx = TaskContext { key, attempt, arg, cancelled, notes };
         ctx.check_cancelled()?;
         let decoded;

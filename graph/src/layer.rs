@@ -65,6 +65,13 @@ impl Layer {
         Self::new(name, args.len() as u32, kernel, vec![args.into()], edges)
     }
 
+    /// The argument of task `index` in a column. A column of one entry serves whatever task it was sent for: a worker gets the
+    /// arguments of its own tasks only.
+    pub(crate) fn arg(&self, column: u16, index: u32) -> &Arg {
+        let column = &self.args[column as usize];
+        if column.len() == 1 { &column[0] } else { &column[index as usize] }
+    }
+
     /// The same layer with the user's line.
     pub fn origin(mut self, origin: Option<Origin>) -> Self {
         // Each step keeps the line for itself: a fused kernel has steps of several lines.

@@ -172,7 +172,7 @@ impl Worker {
         match event {
             WorkerEvent::Heard(message) => self.heard(message),
             WorkerEvent::Ran { key, attempt, nbytes, spillable, micros, notes, value } => {
-                self.ran(key, attempt, start::Result { nbytes, spillable, micros, notes, value });
+                self.ran(key, attempt, start::Made { nbytes, spillable, micros, notes, value });
             }
             WorkerEvent::RunFailed { key, attempt, failure } => self.run_failed(key, attempt, failure),
             WorkerEvent::Fetched { key, part, nbytes } => self.fetched(key, part, nbytes),

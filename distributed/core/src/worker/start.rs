@@ -10,7 +10,7 @@ use super::{Claim, Phase, Task, Worker};
 use crate::protocol::{Attempt, ToScheduler, WorkerAction, WorkerId};
 
 /// What an operator that ended well left.
-pub(super) struct Result {
+pub(super) struct Made {
     pub nbytes: u64,
     pub spillable: bool,
     pub micros: u64,
@@ -158,9 +158,9 @@ impl Worker {
         self.out.push(WorkerAction::Execute(assignment));
     }
 
-    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, result: Result) {
+    pub(super) fn ran(&mut self, key: Key, attempt: Attempt, made: Made) {
         let Some(task) = self.end_executing(key, attempt) else { return };
-        let Result { nbytes, spillable, micros, notes, value } = result;
+        let Made { nbytes, spillable, micros, notes, value } = made;
         if task.abandoned {
             if !self.chunks.contains_key(&key) {
                 self.out.push(WorkerAction::Drop(key));

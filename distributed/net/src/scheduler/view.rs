@@ -81,11 +81,6 @@ impl Owner {
     /// Everything. O(workers, clients, layers and runs).
     pub fn view(&self) -> ClusterView {
         let machine = self.machine.snapshot();
-        ClusterView {
-            info: self.info_of(&machine),
-            machine,
-            datasets: self.datasets.keys().cloned().collect(),
-            events: self.diary.read(),
-        }
+        ClusterView { info: self.info_of(&machine), machine, datasets: self.datasets.keys().cloned().collect(), events: self.diary.read() }
     }
 }

@@ -101,6 +101,8 @@ impl Worker {
                 need.is_some_and(|need| need.listed && need.priority == *priority && need.holders.contains(worker))
             };
             assert!(peer.queue.iter().all(wanted), "what is queued at {worker:?} is needed");
+            let bytes: u64 = peer.queue.iter().map(|(_, piece)| self.gather.needs[piece].nbytes).sum();
+            assert_eq!(peer.queued_bytes, bytes, "bytes queued at {worker:?}");
             if let Some((priority, piece)) = peer.rank {
                 assert_eq!(peer.queue.first(), Some(&(priority, piece)), "the most urgent piece of {worker:?}");
                 askable.insert((priority, piece, *worker));

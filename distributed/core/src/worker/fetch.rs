@@ -24,12 +24,12 @@ impl Worker {
                 return;
             }
             let Some(from) = self.gather.best_holder(piece) else { return };
-            let batch = self.batch(from);
-            let granted = self.granted(&batch);
+            // What one event costs must not grow with what waits: the pieces are looked at when it is known how much may come.
+            let granted = self.granted(from, piece);
             if granted == 0 {
                 return;
             }
-            let pieces: Vec<Piece> = batch.into_iter().take(granted).map(|(piece, _)| piece).collect();
+            let pieces = self.batch(from, granted);
             self.gather.launch(from, &pieces);
             self.out.push(WorkerAction::Fetch { from, pieces });
         }
@@ -44,14 +44,14 @@ impl Worker {
         self.claim.is_none() || quiet
     }
 
-    /// What to ask of the peer, at least one piece.
-    fn batch(&self, from: WorkerId) -> Vec<(Piece, u64)> {
+    /// What to ask of the peer: at least one piece, and others as far as so many bytes go.
+    fn batch(&self, from: WorkerId, most: u64) -> Vec<Piece> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         let Some(peer) = self.gather.peers.get(&from) else { return batch };
         for (_, piece) in peer.queue.iter().take(2 * PIECES) {
             let need = &self.gather.needs[piece];
-            if !batch.is_empty() && (bytes + need.nbytes > self.config.fetch_bytes || batch.len() == PIECES) {
+            if !batch.is_empty() && (bytes + need.nbytes > most || batch.len() == PIECES) {
                 break;
             }
             // Another holder has less to do: the piece is asked of that one.
@@ -59,30 +59,30 @@ impl Worker {
                 continue;
             }
             bytes += need.nbytes;
-            batch.push((*piece, need.nbytes));
+            batch.push(*piece);
         }
         batch
     }
 
-    /// How many of these pieces may come, in their order: as far as there is memory, and the share of it for what is under way.
-    fn granted(&mut self, batch: &[(Piece, u64)]) -> usize {
-        let Some(first) = batch.first().map(|(_, nbytes)| *nbytes) else { return 0 };
-        let receive = self.config.mark(self.config.receive_share).map_or(u64::MAX, |most| most.saturating_sub(self.gather.receiving));
+    /// How many bytes may come from the peer in one request, whose first piece is this: as far as there is memory, and the share
+    /// of it for what is under way. Zero when it must wait.
+    fn granted(&mut self, from: WorkerId, piece: Piece) -> u64 {
+        let first = self.gather.needs[&piece].nbytes.max(1);
         let alone = self.gather.requests.is_empty();
+        let receive = self.config.mark(self.config.receive_share).map_or(u64::MAX, |most| most.saturating_sub(self.gather.receiving));
         if first > receive && !alone {
             return 0;
         }
-        let (count, bytes) = fitting(batch, receive);
-        if self.make_room(bytes, false) == Room::Granted {
-            return count;
+        let most = self.gather.peers[&from].queued_bytes.min(receive).min(self.config.fetch_bytes).max(first);
+        if self.make_room(most, false) == Room::Granted {
+            return most;
         }
         if self.memory.spilling > 0 || self.memory.loading > 0 {
             return 0;
         }
         // Nothing more can be spilled: what there is room for, or the first alone when nothing else will make room.
-        let (count, bytes) = fitting(batch, receive.min(self.room()));
         let quiet = self.running == 0 && alone;
-        if self.make_room(bytes, quiet) == Room::Granted { count } else { 0 }
+        if self.make_room(first, quiet) == Room::Granted { most.min(self.room()).max(first) } else { 0 }
     }
 
     /// A fetch came back with its piece, or a late one whose peer was given up meanwhile.
@@ -201,16 +201,4 @@ impl Worker {
         }
         self.out.push(WorkerAction::DropPeer(peer));
     }
-}
-
-/// How many of the first pieces have together at most so many bytes, and how many bytes these have; the first counts always.
-fn fitting(batch: &[(Piece, u64)], most: u64) -> (usize, u64) {
-    let (mut count, mut bytes) = (0, 0);
-    for (_, nbytes) in batch {
-        if count > 0 && bytes + nbytes > most {
-            break;
-        }
-        (count, bytes) = (count + 1, bytes + nbytes);
-    }
-    (count, bytes)
 }

@@ -85,6 +85,8 @@ impl Need {
 #[derive(Default)]
 pub(super) struct Peer {
     pub queue: BTreeSet<(u64, Piece)>,
+    /// Expected bytes of what is queued.
+    pub queued_bytes: u64,
     /// Requests under way.
     pub requests: u32,
     pub rests_until: Option<Tick>,
@@ -92,6 +94,17 @@ pub(super) struct Peer {
     pub rest: u64,
     /// Its entry in `askable`.
     pub rank: Option<(u64, Piece)>,
+}
+
+impl Peer {
+    fn insert(&mut self, entry: (u64, Piece), nbytes: u64) {
+        // A holder that is named twice is one.
+        self.queued_bytes += if self.queue.insert(entry) { nbytes } else { 0 };
+    }
+
+    fn remove(&mut self, entry: (u64, Piece), nbytes: u64) {
+        self.queued_bytes -= if self.queue.remove(&entry) { nbytes } else { 0 };
+    }
 }
 
 /// Pieces that were asked for together.
@@ -125,9 +138,9 @@ impl Gather {
     pub fn list(&mut self, piece: Piece) {
         let Some(need) = self.needs.get_mut(&piece).filter(|need| !need.listed && need.in_flight.is_none()) else { return };
         need.listed = true;
-        let (priority, (holders, count)) = (need.priority, need.first_holders());
+        let (entry, nbytes, (holders, count)) = ((need.priority, piece), need.nbytes, need.first_holders());
         for holder in &holders[..count] {
-            self.peers.entry(*holder).or_default().queue.insert((priority, piece));
+            self.peers.entry(*holder).or_default().insert(entry, nbytes);
             self.rank(*holder);
         }
     }
@@ -136,9 +149,9 @@ impl Gather {
     pub fn delist(&mut self, piece: Piece) {
         let Some(need) = self.needs.get_mut(&piece).filter(|need| need.listed) else { return };
         need.listed = false;
-        let (priority, (holders, count)) = (need.priority, need.first_holders());
+        let (entry, nbytes, (holders, count)) = ((need.priority, piece), need.nbytes, need.first_holders());
         for holder in &holders[..count] {
-            self.peers.entry(*holder).or_default().queue.remove(&(priority, piece));
+            self.peers.entry(*holder).or_default().remove(entry, nbytes);
             self.rank(*holder);
         }
     }
@@ -163,9 +176,9 @@ impl Gather {
             (need.listed, need.in_flight) = (false, Some((from, request)));
             self.fetching += 1;
             self.receiving += need.nbytes;
-            let (priority, (holders, count)) = (need.priority, need.first_holders());
+            let (entry, nbytes, (holders, count)) = ((need.priority, *piece), need.nbytes, need.first_holders());
             for holder in &holders[..count] {
-                self.peers.entry(*holder).or_default().queue.remove(&(priority, *piece));
+                self.peers.entry(*holder).or_default().remove(entry, nbytes);
                 if !queued_at.contains(holder) {
                     queued_at.push(*holder);
                 }

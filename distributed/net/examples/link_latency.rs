@@ -145,9 +145,35 @@ async fn bare(threads: &str) {
     println!("bare TCP, {threads}: echo of 100 bytes: {}", median(times.split_off(2_000)));
 }
 
+async fn bare_bulk(threads: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        runtime(0).block_on(async move {
+            let listener = TcpListener::from_std(listener.into_std().expect("a socket")).expect("a socket");
+            let (mut stream, _) = listener.accept().await.expect("a caller");
+            let mut buffer = vec![0; 1 << 20];
+            let mut left = TOTAL;
+            while left > 0 {
+                left -= stream.read(&mut buffer).await.expect("a caller") as u64;
+            }
+            stream.write_all(b"all").await.expect("a caller");
+        })
+    });
+    let mut stream = TcpStream::connect(at).await.expect("a connection");
+    let large = vec![7; 1 << 20];
+    let start = Instant::now();
+    for _ in 0..TOTAL >> 20 {
+        stream.write_all(&large).await.expect("a peer");
+    }
+    stream.read_exact(&mut [0; 3]).await.expect("a peer");
+    println!("bare TCP, {threads}: {:7.0} MB/s", TOTAL as f64 / 1e6 / start.elapsed().as_secs_f64());
+}
+
 fn main() {
     for (name, threads) in [("one thread a side", 0), ("runtime of two threads a side", 2)] {
         runtime(threads).block_on(async move { tokio::spawn(bare(name)).await.expect("no panic") });
+        runtime(threads).block_on(async move { tokio::spawn(bare_bulk(name)).await.expect("no panic") });
         let plain = ServerSecurity::plain(None);
         let encrypted = ServerSecurity::new_cluster(None).expect("a cluster");
         for (kind, server) in [("plain", plain), ("TLS", encrypted)] {

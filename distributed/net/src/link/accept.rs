@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -32,6 +32,9 @@ use crate::security::{Peer, Role, ServerSecurity, join};
 
 /// Connections whose handshake is under way, or that only may ask for a certificate.
 const STRANGERS: usize = 256;
+
+/// How often it is looked whether a stranger still is one.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// What a response consists of.
 pub(super) type ReplyBody = http_body_util::Either<http_body_util::Either<Outgoing, Whole>, tonic::body::Body>;
@@ -135,22 +138,18 @@ impl Port {
         });
         let mut serving = std::pin::pin!(builder.serve_connection(TokioIo::new(connection), service));
         let mut closing = self.closing.clone();
-        if !proved {
+        let deadline = Instant::now() + self.limits.handshake;
+        while !caller.welcome.load(Ordering::Acquire) {
+            let refuse = |what: String| self.refused(remote, &Failure::new(Code::WrongProtocol, what));
             let broke = tokio::select! {
                 done = &mut serving => Some(done),
-                () = tokio::time::sleep(self.limits.handshake) => None,
+                () = tokio::time::sleep(GLANCE) => None,
             };
             match broke {
                 Some(Ok(())) => return,
-                Some(Err(error)) if !caller.welcome.load(Ordering::Acquire) => {
-                    let what = format!("it does not speak HTTP/2 as it should: {error}");
-                    return self.refused(remote, &Failure::new(Code::WrongProtocol, what));
-                }
-                Some(Err(_)) => return,
-                None if !caller.welcome.load(Ordering::Acquire) => {
-                    let what = format!("it did not say who it is within {:?}", self.limits.handshake);
-                    return self.refused(remote, &Failure::new(Code::WrongProtocol, what));
-                }
+                Some(Err(_)) if caller.welcome.load(Ordering::Acquire) => return,
+                Some(Err(error)) => return refuse(format!("it does not speak HTTP/2 as it should: {error}")),
+                None if Instant::now() > deadline => return refuse(format!("it did not say who it is within {:?}", self.limits.handshake)),
                 None => {}
             }
         }

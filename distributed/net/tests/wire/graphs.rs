@@ -1,0 +1,122 @@
+//! Graphs that are submitted, and graphs that are refused.
+//!
+//! It refuses to run them.
+
+use std::sync::Arc;
+
+use partita_graph::{Annotations, AxisMap, Chunk, Code, Edge, Failure, Graph, Key, Layer, OpRef, Origin, Plain, Table, Wiring};
+use partita_net::message::ClientToScheduler;
+use partita_net::wire::*;
+
+use crate::messages::{Add, layer, with_args};
+
+pub fn graph() -> Graph {
+    let mut graph = Graph::default();
+    let numbers = graph.add(layer(12));
+    let offsets = graph.add(with_args(3));
+    let op = || OpRef::new(Add(0), "sum");
+    let edge = |layer, wiring| vec![Edge { layer, wiring }];
+    let grid = AxisMap { producer: [3, 4].into(), consumer: [3].into(), axes: [Some(0), None].into() };
+    let rows = graph.add(Layer::single("rows", 3, op(), edge(numbers, Wiring::Block(grid))));
+    let table = Table { offsets: [0, 2, 2].into(), indices: [1, 0].into() };
+    let picked = graph.add(Layer::single("picked", 2, op(), edge(rows, Wiring::Table(table))));
+    let mut last = Layer::single(
+        "last",
+        1,
+        op(),
+        vec![Edge { layer: picked, wiring: Wiring::Group(2) }, Edge { layer: offsets, wiring: Wiring::Every }],
+    );
+    last.fixed = true;
+    last.annotations = Some(Arc::new(Annotations { priority: -3, retries: 2, workers: vec!["w".into()], ..Annotations::default() }));
+    let last = graph.add(last);
+    graph.want_all(last);
+    graph.want_all(numbers);
+    graph.wanted.extend([Key::new(rows, 2), Key::new(rows, 0), Key::new(rows, 0)]);
+    graph
+}
+
+#[test]
+fn a_graph_there_and_back() {
+    let graph = graph();
+    let bytes = encode_graph(&graph).unwrap();
+    let back = decode_graph(&bytes).unwrap();
+    assert_eq!(back.wanted, graph.wanted);
+    assert_eq!(encode_graph(&back).unwrap(), bytes);
+    for (back, layer) in back.layers.iter().zip(&graph.layers) {
+        assert_eq!(
+            (back.id, &back.name, back.len, &back.edges, &back.origin),
+            (layer.id, &layer.name, layer.len, &layer.edges, &layer.origin)
+        );
+        assert_eq!((back.fixed, &back.annotations, back.args.len()), (layer.fixed, &layer.annotations, layer.args.len()));
+        assert_eq!(back.kernel.steps[0].inputs, layer.kernel.steps[0].inputs);
+        assert!(back.kernel.steps[0].op.operator.is_none(), "nobody decodes an operator on the way");
+        // The identity is that of the content, so it is the same when it is computed again.
+        let kernel = (*back.kernel).clone();
+        assert_eq!(Layer::new("", back.len, kernel, back.args.clone(), back.edges.clone()).id, layer.id);
+    }
+}
+
+#[test]
+fn a_million_tasks_are_as_small_as_ten() {
+    let mut graph = Graph::default();
+    let id = graph.add(layer(1_000_000));
+    graph.want_all(id);
+    let bytes = encode_graph(&graph).unwrap();
+    assert!(bytes.len() < 150, "{} bytes", bytes.len());
+    assert_eq!(decode_graph(&bytes).unwrap().wanted.len(), 1_000_000);
+}
+
+#[test]
+fn closures_are_refused_with_name_place_and_fix() {
+    let closure = OpRef::closure("double", 1, |_, _| Ok(Chunk::new(Plain(1i64))));
+    let origin = Origin { file: "src/main.rs".into(), line: 3, column: 9, step: "map".into() };
+    let mut graph = Graph::default();
+    graph.add(Layer::single("doubled", 1, closure, vec![]).origin(Some(origin)));
+    let failure = encode_asked(&ClientToScheduler::Submit { run: 1, graph }).unwrap_err();
+    assert_eq!(failure.code, Code::ClosureOnCluster);
+    for words in ["`double` is a closure", "src/main.rs:3:9", "named operator", "local engine"] {
+        assert!(failure.to_string().contains(words), "{failure}");
+    }
+}
+
+#[test]
+fn arguments_without_a_form_as_bytes_are_refused() {
+    let arg = partita_graph::Arg::Chunk { token: 1, chunk: Chunk::new(partita_graph::Parts(vec![])) };
+    let mut graph = Graph::default();
+    graph.add(Layer::with_args("parts", OpRef::new(Add(0), "add"), vec![arg], vec![]));
+    assert_eq!(encode_graph(&graph).unwrap_err().code, Code::NotEncodable);
+}
+
+#[track_caller]
+fn refused(graph: &Graph) -> Failure {
+    decode_graph(&encode_graph(graph).unwrap()).unwrap_err()
+}
+
+#[test]
+fn graphs_that_cannot_run_are_refused() {
+    let mut missing = Graph::default();
+    missing.add(crate::messages::sum(2));
+    assert!(refused(&missing).what.contains("does not come before it"));
+    let mut unwanted = Graph::default();
+    let id = unwanted.add(layer(3));
+    unwanted.wanted.push(Key::new(id, 3));
+    assert!(refused(&unwanted).what.contains("wanted but not in the graph"));
+    let twice = Graph::new(vec![Arc::new(layer(3)), Arc::new(layer(3))], Vec::new());
+    assert!(refused(&twice).what.contains("twice"));
+}
+
+#[test]
+fn graphs_that_stand_for_too_much_are_refused_before_they_are_expanded() {
+    let mut many = Graph::default();
+    many.add(layer(u32::MAX));
+    assert_eq!(refused(&many).code, Code::TooLarge);
+    let mut grids = Graph::default();
+    let numbers = grids.add(layer(1 << 20));
+    let grid = AxisMap { producer: [1 << 20].into(), consumer: [1 << 20].into(), axes: [None].into() };
+    grids.add(Layer::single("all", 1 << 20, OpRef::new(Add(0), "sum"), vec![Edge { layer: numbers, wiring: Wiring::Block(grid) }]));
+    assert_eq!(refused(&grids).code, Code::TooLarge);
+    let mut wanted = Graph::default();
+    let id = wanted.add(layer(1 << 20));
+    (0..40).for_each(|_| wanted.want_all(id));
+    assert_eq!(refused(&wanted).code, Code::TooLarge);
+}

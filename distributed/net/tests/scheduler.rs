@@ -1,6 +1,8 @@
 //! The scheduler as a process: who is let in, who goes, what is kept, what is answered; over real links with workers that are
 //! small enough to be told what to do wrong.
 
+#[path = "scheduler/client.rs"]
+mod client_side;
 #[path = "scheduler/fake.rs"]
 mod fake;
 

@@ -75,7 +75,7 @@ impl RunBook {
 
     /// The graph as it was submitted.
     pub fn graph(&self) -> Graph {
-        Graph { layers: self.layers.clone(), wanted: self.keys().collect() }
+        Graph::new(self.layers.clone(), self.keys().collect())
     }
 }
 

@@ -16,7 +16,7 @@ use super::diary::Diary;
 use super::inbox::{FromClient, FromNanny, FromWorker, Inbox, Incoming, LinkChange};
 use super::roster::Roster;
 use crate::link::{Admit, Cut, Link, LinkEvent};
-use crate::message::{ClientToScheduler, Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome, WorkerToScheduler};
+use crate::message::{Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome, WorkerToScheduler};
 use crate::security::Role;
 use crate::wire;
 
@@ -233,16 +233,15 @@ async fn hear_client(id: ClientId, link: Link, inbox: Arc<Inbox>, mut events: Un
     while let Some(event) = events.recv().await {
         let what = match event {
             LinkEvent::Message(bytes) => match wire::decode_asked(&bytes) {
-                Ok(ClientToScheduler::Submit { run, graph }) => match graph.validate() {
-                    Ok(()) => FromClient::Said(ClientToScheduler::Submit { run, graph }),
-                    Err(failure) => FromClient::Unsound { run, failure },
-                },
                 Ok(said) => FromClient::Said(said),
-                Err(failure) => {
-                    link.close(&failure.what);
-                    inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));
-                    return;
-                }
+                Err(failure) => match wire::submitted_run(&bytes) {
+                    Some(run) => FromClient::Unsound { run, failure },
+                    None => {
+                        link.close(&failure.what);
+                        inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));
+                        return;
+                    }
+                },
             },
             other => FromClient::Link(change(other)),
         };

@@ -43,7 +43,7 @@ pub(super) enum FromWorker {
 pub(super) enum FromClient {
     Joined(Box<NewClient>),
     Said(ClientToScheduler),
-    /// A graph that arrived whole but is not sound: the run fails and nothing else does.
+    /// A graph that is not sound, or cannot be read: its run fails and nothing else does.
     Unsound {
         run: u64,
         failure: Failure,

@@ -257,3 +257,43 @@ fn farewell(owner: &mut Owner, reason: &str) {
         link.close(reason);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{self, Remote};
+    use crate::security::ServerSecurity;
+    use partita_graph::{Chunk, Code, Executor, Graph, Layer, NamedOperator, OpRef, Operator, Plain, Registry, TaskContext};
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct One;
+
+    impl Operator for One {
+        fn run(&self, _: &TaskContext<'_>, _: &[Chunk]) -> Result<Chunk, Failure> {
+            Ok(Chunk::new(Plain(1i64)))
+        }
+    }
+
+    impl NamedOperator for One {
+        const NAME: &'static str = "one";
+    }
+
+    #[test]
+    fn a_broken_machine_ends_loudly_and_every_client_is_told() {
+        let mut options = Options::new(ServerSecurity::plain(None));
+        options.port = 0;
+        let server = Server::start(options).expect("a free port");
+        let client = Remote::connect_to(server.client_address(), client::Options::default(), Registry::default()).expect("let in");
+        let mut graph = Graph::default();
+        let id = graph.add(Layer::single("one", 1, OpRef::new(One, "one"), vec![]));
+        graph.want_all(id);
+        let run = client.submit(graph).expect("sound");
+        client.info().expect("it serves, and has the graph");
+        server.outside.inbox.post(Incoming::Visit(Box::new(|_| panic!("books that do not balance"))));
+        let failure = server.wait().expect_err("it did not end well");
+        assert_eq!(failure.code, Code::Internal);
+        assert!(failure.to_string().contains("books that do not balance"), "{failure}");
+        assert_eq!(run.wait().expect_err("no result can be trusted").code, Code::Internal);
+        assert_eq!(client.info().map(drop).expect_err("it is gone").code, Code::Disconnected);
+    }
+}

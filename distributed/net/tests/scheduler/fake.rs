@@ -167,7 +167,7 @@ pub type Store = Arc<Mutex<HashMap<Key, Chunk>>>;
 pub struct Fake {
     pub seen: Arc<Seen>,
     pub link: Link,
-    pub ways: Ways,
+    ways: Ways,
     store: Store,
     _runtime: Dying,
 }

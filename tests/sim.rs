@@ -3,11 +3,30 @@
 //! `PARTITA_SIM_SEED=123` runs one seed and tells its story when it fails; `PARTITA_SIM_SEEDS=10000` sets how many are tried,
 //! `PARTITA_SIM_THREADS=2` on how many threads.
 
+#[path = "sim/behaviours.rs"]
+mod behaviours;
+#[path = "sim/check.rs"]
+mod check;
+#[path = "sim/copies.rs"]
+mod copies;
+#[path = "sim/losing.rs"]
+mod losing;
+#[path = "sim/memory.rs"]
+mod memory;
+#[path = "sim/placement.rs"]
+mod placement;
+#[path = "sim/results.rs"]
+mod results;
+#[path = "sim/shuffle.rs"]
+mod shuffle;
+#[path = "sim/stealing.rs"]
+mod stealing;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Plain, Registry, Serial, Wiring};
+use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Parts, Plain, Registry, Serial, Wiring};
 use partita_sim::{Faults, Report, SimExecutor, SimFailure, run_seed};
 
 /// Seeds that are tried when nothing else is asked for.
@@ -89,6 +108,25 @@ fn sums(len: u32) -> Graph {
     let groups = graph.add(Layer::single("groups", len.div_ceil(8), sum.clone(), vec![Edge { layer: numbers, wiring: Wiring::Group(8) }]));
     let total = graph.add(Layer::single("total", 1, sum, vec![Edge { layer: groups, wiring: Wiring::Every }]));
     graph.want_all(total);
+    graph
+}
+
+/// Each of `n` chunks is cut into `n` pieces, and piece `j` of all is put together again; then their sum is taken.
+fn transposed(n: u32) -> Graph {
+    let cut = OpRef::closure("cut", 3, move |ctx, _| {
+        let pieces = (0..n).map(|piece| Chunk::new(Plain(i64::from(ctx.key.index * 1000 + piece)))).collect();
+        Ok(Chunk::new(Parts(pieces)))
+    });
+    // The order of what is read counts.
+    let fold = OpRef::closure("fold", 4, |_, inputs| {
+        let numbers = inputs.iter().filter_map(|chunk| chunk.get::<Plain<i64>>());
+        Ok(Chunk::new(Plain(numbers.fold(7, |hash: i64, n| hash.wrapping_mul(31).wrapping_add(n.0)))))
+    });
+    let mut graph = Graph::default();
+    let cut = graph.add(Layer::single("cut", n, cut, vec![]));
+    let put = graph.add(Layer::single("put", n, fold.clone(), vec![Edge { layer: cut, wiring: Wiring::Part }]));
+    let all = graph.add(Layer::single("all", 1, fold, vec![Edge { layer: put, wiring: Wiring::Every }]));
+    graph.want_all(all);
     graph
 }
 

@@ -13,7 +13,7 @@ pub struct Faults {
     pub seen: f64,
     /// A worker goes without a word, and not because it died: nobody is to blame.
     pub vanish: f64,
-    /// Time until a replacement of the same name joins is drawn up to this.
+    /// Time until a replacement of the same name joins is drawn up to this; 0 for no replacement.
     pub rejoin_within: u64,
     /// Mean time between new workers that replace nobody.
     pub join_every: u64,

@@ -37,6 +37,8 @@ pub(crate) struct Node {
     pub doomed: bool,
     /// Its disk takes nothing more.
     pub disk_full: bool,
+    /// What each measurement shows, whatever is tracked.
+    pub pressed: Option<u64>,
     pub worker: Worker,
     /// Chunks in memory.
     pub memory: BTreeMap<Key, Chunk>,
@@ -65,6 +67,7 @@ impl Node {
             frozen: Vec::new(),
             doomed: false,
             disk_full: false,
+            pressed: None,
             worker,
             memory: BTreeMap::new(),
             disk: BTreeMap::new(),
@@ -111,6 +114,14 @@ impl Node {
         if fits { Ok(()) } else { Err(format!("a task starts above the target of {most} bytes: {seen:?}")) }
     }
 
+    /// Something was just asked for: what is on its way fits in the share of memory that is for it, unless it is one request.
+    pub fn receives_within(&self, limit: u64) -> Result<(), String> {
+        let seen = self.worker.snapshot();
+        let most = (limit as f64 * worker::Config::new(1, limit).receive_share) as u64;
+        let fits = limit == 0 || seen.receiving <= most || seen.requests <= 1;
+        if fits { Ok(()) } else { Err(format!("more than {most} bytes are asked for at a time: {seen:?}")) }
+    }
+
     /// The whole chunks of this node that a task reads, or reads parts of.
     pub fn read_by(&self, assignment: &Assignment) -> Vec<Key> {
         let fetched = |input: &&Input| input.part.is_some_and(|part| self.parts.contains_key(&(input.key, part)));
@@ -152,9 +163,8 @@ impl Node {
     /// What is left, if anything is.
     pub fn leftovers(&self) -> Option<String> {
         let seen = self.worker.snapshot();
-        let empty = partita_core::worker::Snapshot { paused: seen.paused, ..Default::default() };
         let mut names: Vec<String> = self.memory.keys().chain(self.disk.keys()).map(|key| format!("{key:?}")).collect();
         names.extend(self.parts.keys().map(|(key, part)| format!("{key:?}/{part}")));
-        (seen != empty || !names.is_empty()).then(|| format!("{}; {seen:?}", names.join(", ")))
+        (!seen.is_empty() || !names.is_empty()).then(|| format!("{}; {seen:?}", names.join(", ")))
     }
 }

@@ -64,7 +64,8 @@ pub(crate) fn release_all(cluster: &mut Cluster) -> Result<(), String> {
 /// Nobody wants anything: no machine and no shell has anything.
 pub(crate) fn nothing_left(cluster: &Cluster) -> Result<(), String> {
     let seen = cluster.scheduler.snapshot();
-    if !seen.layers.is_empty() || !seen.runs.is_empty() || seen.workers.iter().any(|worker| worker.assigned > 0) {
+    let busy = seen.workers.iter().any(|worker| worker.assigned > 0 || worker.resources.values().any(|(_, taken)| *taken > 0));
+    if !seen.layers.is_empty() || !seen.runs.is_empty() || busy {
         return Err(format!("everything is released, but the scheduler has {seen:?}"));
     }
     for (id, node) in &cluster.nodes {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use partita_core::protocol::{ClientId, RunId};
+use partita_core::scheduler;
 use partita_graph::{Code, Failure, Graph, Key, Layer, Registry, Serial};
 
 use crate::cluster::{Cluster, Counts, RunState};
@@ -139,9 +140,11 @@ impl Story {
         let least = (random.largest_task as f64 / 0.6) + random.largest_chunk as f64 * f64::from(threads) / 0.4;
         let limit = (least * faults.memory) as u64;
         let mut cluster = Cluster::new(rng.fork(), faults.clone(), threads, limit, Registry::default());
+        cluster = cluster.scheduled_by(scheduler::Config { client_grace: faults.grace, ..scheduler::Config::default() });
         if listen {
             cluster.trace = Some(vec![format!("{faults:?} threads {threads} limit {limit}")]);
         }
+        cluster.wishful = random.graph.layers.iter().any(|layer| layer.annotations.is_some());
         cluster.fates = random.fates.clone();
         cluster.lossless = faults.lossless() && random.fates.is_empty();
         let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0 && faults.disk.is_none();
@@ -162,7 +165,7 @@ impl Story {
         let mut graphs = vec![Arc::new(self.random.graph.clone())];
         for _ in 0..rng.u32(0..3) {
             let wanted = random_wanted(rng, &self.random.graph);
-            graphs.push(Arc::new(Graph { layers: self.random.graph.layers.clone(), wanted }));
+            graphs.push(Arc::new(Graph::new(self.random.graph.layers.clone(), wanted)));
         }
         for graph in graphs {
             let client = ClientId(rng.u64(0..clients));
@@ -246,7 +249,7 @@ impl Story {
                     if let Some(key) = bad {
                         return Err(format!("run {} is done but {key} cannot be made", run.0));
                     }
-                    let sound = Graph { layers: self.random.sound.layers.clone(), wanted: state.graph.wanted.clone() };
+                    let sound = Graph::new(self.random.sound.layers.clone(), state.graph.wanted.clone());
                     let (expected, _) = Serial::default().run(&sound);
                     same(run.0, &state.graph, found, &expected.map_err(|failure| failure.to_string())?)?;
                 }

@@ -36,6 +36,9 @@ impl Cluster {
         if !may_begin_late && out.iter().any(|action| matches!(action, WorkerAction::Execute(_))) {
             node.memory_was_granted(self.memory_limit)?;
         }
+        if out.iter().any(|action| matches!(action, WorkerAction::Fetch { .. })) {
+            node.receives_within(self.memory_limit)?;
+        }
         out.into_iter().try_for_each(|action| self.perform(worker, action))
     }
 
@@ -93,15 +96,18 @@ impl Cluster {
         if inline {
             node.inline.insert(key);
         }
+        let slow = node.slow;
         if !node.doomed {
             self.counts.executions += 1;
             self.excuses.runs(key)?;
             self.starts.push((key, worker));
+            let running = self.nodes.values().flat_map(|node| node.running.keys());
+            self.crowds.push((key, running.filter(|(other, _)| other.layer == key.layer).count()));
         }
         let micros = match self.fates.get(&key) {
             Some(Fate::Endless) => return Ok(()),
             Some(Fate::Takes(micros)) => *micros,
-            _ => micros * node.slow,
+            _ => micros * slow,
         };
         let outcome = run_task(&assignment.layer, key, attempt, &inputs, &AtomicBool::new(false), &self.registry);
         self.after(micros, Happening::Ended(worker, key, attempt, Box::new(outcome), micros));
@@ -271,7 +277,7 @@ impl Cluster {
         let (overhead, spikes) = (self.faults.overhead, self.faults.spikes);
         let spike = self.chance(spikes);
         let Some(node) = self.nodes.get(&worker) else { return Ok(()) };
-        let rss = if spike { self.memory_limit } else { (node.bytes() as f64 * overhead) as u64 };
+        let rss = node.pressed.unwrap_or(if spike { self.memory_limit } else { (node.bytes() as f64 * overhead) as u64 });
         if self.runs.values().any(|state| !state.left && state.outcome.is_none()) || !self.runs.is_empty() && node.worker.snapshot().paused
         {
             self.after(700, Happening::Measure(worker));

@@ -66,12 +66,16 @@ pub(crate) struct Cluster {
     pub excuses: Excuses,
     /// What ran where, in order.
     pub starts: Vec<(Key, WorkerId)>,
+    /// At each start, how many tasks of its layer were running, itself included.
+    pub crowds: Vec<(Key, usize)>,
     /// Bytes of memory for each worker; 0 for no limit.
     pub memory_limit: u64,
     pub threads: u32,
     pub trace: Option<Vec<String>>,
     /// Nothing is taken away in this story: no worker goes, every fetch and every read succeeds.
     pub lossless: bool,
+    /// Some task says where it wants to run: in the end there is a worker of each name.
+    pub wishful: bool,
     /// Where time goes on although nothing happens.
     pub ticking: bool,
     /// Workers that are not of the list of names have these names, in order.
@@ -102,10 +106,12 @@ impl Cluster {
             counts: Counts::default(),
             excuses: Excuses::default(),
             starts: Vec::new(),
+            crowds: Vec::new(),
             memory_limit,
             threads,
             trace: None,
             lossless: false,
+            wishful: false,
             ticking: true,
             next_worker: 1,
             registry,
@@ -250,6 +256,11 @@ impl Cluster {
             self.after(self.faults.tick_every, Happening::Tick);
         }
         self.tell_scheduler(SchedulerEvent::Tick)
+    }
+
+    /// How many of these tasks ran at a time, at most, on the whole cluster.
+    pub fn most_at_a_time(&self, keys: &[Key]) -> usize {
+        self.crowds.iter().filter(|(key, _)| keys.contains(key)).map(|(_, crowd)| *crowd).max().unwrap_or(0)
     }
 
     /// The names that are in use, as the scheduler sees it.

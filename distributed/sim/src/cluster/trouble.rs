@@ -107,8 +107,10 @@ impl Cluster {
 
     pub fn noticed(&mut self, worker: WorkerId, reason: Gone) -> Result<(), String> {
         let name = self.names.remove(&worker);
-        let rejoin = self.up_to(self.faults.rejoin_within);
-        self.after(rejoin, Happening::Join { name, repeat: false });
+        if self.faults.rejoin_within > 0 {
+            let rejoin = self.up_to(self.faults.rejoin_within);
+            self.after(rejoin, Happening::Join { name, repeat: false });
+        }
         self.tell_scheduler(SchedulerEvent::WorkerGone { worker, reason })
     }
 
@@ -236,8 +238,7 @@ impl Cluster {
         for client in lost {
             self.client_back(client)?;
         }
-        let wishes = self.runs.values().flat_map(|state| &state.graph.layers).any(|layer| layer.annotations.is_some());
-        let needed = if wishes { OFFERS.len() } else { 1 };
+        let needed = if self.wishful { OFFERS.len() } else { 1 };
         for (name, ..) in OFFERS.iter().take(needed) {
             self.join(Some(name.to_string()), false)?;
         }

@@ -12,6 +12,7 @@ impl Player {
         match *words {
             [run, "ended"] => Ok(self.cluster.runs.get(&run_id(run)?).is_none_or(|state| state.left || state.outcome.is_some())),
             [name, "gone"] => Ok(!self.cluster.names.contains_key(&self.id(name)?)),
+            ["nothing", "runs"] => Ok(self.cluster.nodes.values().all(|node| node.running.is_empty())),
             [key, "runs"] => {
                 let keys = self.layers.keys(key)?;
                 let mut nodes = self.cluster.nodes.values().filter(|node| !node.doomed);
@@ -29,6 +30,7 @@ impl Player {
             }
             [count, "of", keys, "ran"] => Ok(self.ran(keys, None)? >= number(Some(count))?),
             ["nothing", "moves"] => Ok(self.cluster.idle()),
+            ["nothing", "wanted"] => Ok(self.cluster.scheduler.snapshot().layers.is_empty()),
             _ => Err("it cannot be waited for".into()),
         }
     }
@@ -61,8 +63,8 @@ impl Player {
                 let (notes, text) = (&self.cluster.runs[&run_id(run)?].notes, rest.join(" "));
                 if notes.iter().any(|note| note.contains(&text)) { Ok(()) } else { Err(format!("its notes are {notes:?}")) }
             }
-            [keys, "ran", ref rest @ ..] if rest.first() != Some(&"at") || rest.len() == 3 => within(self.ran(keys, None)?, rest),
-            [keys, "ran", "at", name, ref rest @ ..] => within(self.ran(keys, Some(name))?, rest),
+            [keys, "ran", "at", name, ref rest @ ..] if name != "most" && name != "least" => within(self.ran(keys, Some(name))?, rest),
+            [keys, "ran", ref rest @ ..] => within(self.ran(keys, None)?, rest),
             [keys, "stored", "at", ref names @ ..] => self.stored_at(keys, names),
             [name, "holds", ref rest @ .., "of", keys] => {
                 let (worker, keys) = (self.id(name)?, self.layers.keys(keys)?);
@@ -70,6 +72,22 @@ impl Player {
                 within(held as u64, rest)
             }
             [first, "before", second] => self.before(first, second),
+            // It ends well or badly.
+            [run, "settles"] => {
+                self.until(&[run, "ended"])?;
+                self.settled.insert(run_id(run)?);
+                Ok(())
+            }
+            [name, "has", ref rest @ ..] => {
+                let (worker, seen) = (self.id(name)?, self.cluster.scheduler.snapshot());
+                let assigned = seen.workers.iter().find(|view| view.id == worker).map_or(0, |view| view.assigned);
+                within(u64::from(assigned), rest)
+            }
+            ["most", most, "of", keys, "at", "a", "time"] => {
+                let keys = self.layers.keys(keys)?;
+                let found = self.cluster.most_at_a_time(&keys);
+                if found as u64 == number(Some(most))? { Ok(()) } else { Err(format!("{found} ran at a time")) }
+            }
             ["steals", ref rest @ ..] => within(self.cluster.counts.steals, rest),
             ["copies", ref rest @ ..] => within(self.cluster.counts.copies, rest),
             ["values", ref rest @ ..] => within(self.cluster.counts.values, rest),

@@ -89,13 +89,13 @@ impl Layers {
 
     /// The layers that the wanted keys need, in order.
     pub fn graph(&self, wanted: Vec<Key>) -> Graph {
-        let graph = Graph { layers: self.made.iter().map(|made| made.layer.clone()).collect(), wanted };
+        let graph = Graph::new(self.made.iter().map(|made| made.layer.clone()).collect(), wanted);
         partita_graph::optimize::cull(&graph)
     }
 
     /// The graph that the oracle runs.
     pub fn sound(&self, wanted: Vec<Key>) -> Graph {
-        Graph { layers: self.made.iter().map(|made| made.sound.clone()).collect(), wanted }
+        Graph::new(self.made.iter().map(|made| made.sound.clone()).collect(), wanted)
     }
 
     /// The text with names in place of identities.

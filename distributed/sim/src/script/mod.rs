@@ -68,7 +68,7 @@ struct Player {
 
 impl Player {
     fn new() -> Self {
-        let mut cluster = Cluster::new(Rng::with_seed(1), Faults::none(), 1, 0, Registry::default());
+        let mut cluster = Cluster::new(Rng::with_seed(1), Faults { rejoin_within: 0, ..Faults::none() }, 1, 0, Registry::default());
         cluster.trace = Some(Vec::new());
         cluster.quiet = true;
         let config = scheduler::Config::default();
@@ -133,8 +133,11 @@ impl Player {
                 self.cluster.nodes.get_mut(&worker).ok_or("it is gone")?.stopped = true;
             }
             "fill-disk" => self.cluster.nodes.get_mut(&worker).ok_or("it is gone")?.disk_full = true,
-            "pressure" => return self.cluster.tell_worker(worker, WorkerEvent::Measured { rss: self.cluster.memory_limit }),
-            "relief" => return self.cluster.tell_worker(worker, WorkerEvent::Measured { rss: 1 }),
+            "pressure" | "relief" => {
+                let pressed = (what == "pressure").then_some(self.cluster.memory_limit);
+                self.cluster.nodes.get_mut(&worker).ok_or("it is gone")?.pressed = pressed;
+                return self.cluster.tell_worker(worker, WorkerEvent::Measured { rss: pressed.unwrap_or(1) });
+            }
             _ => return Err("it is no line of a script".into()),
         }
         Ok(())
@@ -161,6 +164,8 @@ impl Player {
             "load-fails" => faults.load_fails = rate()?,
             "memory" => self.cluster.memory_limit = number(Some(value))?,
             "saturation" => self.config.saturation = rate()?,
+            "grace" => self.config.client_grace = number(Some(value))?,
+            "no-workers-timeout" => self.config.no_workers_timeout = Some(number(Some(value))?),
             "allowed-failures" => self.config.allowed_failures = number(Some(value))? as u32,
             _ => return Err(format!("{what:?} cannot be set")),
         }
@@ -203,6 +208,7 @@ impl Player {
             keys.extend(self.layers.keys(text)?);
         }
         let graph = Arc::new(self.layers.graph(keys));
+        graph.validate().map_err(|failure| failure.to_string())?;
         self.cluster.submit(run_id(run)?, client, graph)
     }
 
@@ -227,7 +233,8 @@ impl Player {
     }
 
     fn id(&self, name: &str) -> Result<WorkerId, String> {
-        self.workers.get(name).copied().ok_or_else(|| format!("no worker {name:?}"))
+        let known = self.cluster.names.iter().rev().find(|(_, other)| *other == name).map(|(id, _)| *id);
+        known.or_else(|| self.workers.get(name).copied()).ok_or_else(|| format!("no worker {name:?}"))
     }
 
     /// All runs end, with the results of the oracle; after they are released nothing is left.
@@ -251,6 +258,7 @@ impl Player {
         for (worker, of) in links {
             self.cluster.happen(Happening::Mended(worker, of))?;
         }
+        self.cluster.nodes.values_mut().for_each(|node| node.pressed = None);
         release_all(&mut self.cluster)?;
         nothing_left(&self.cluster)
     }

@@ -65,7 +65,7 @@ impl Names {
     }
 
     fn graph(&self, wanted: &[&str]) -> Graph {
-        let mut graph = Graph { layers: self.order.iter().map(|name| self.layers[name].clone()).collect(), wanted: Vec::new() };
+        let mut graph = Graph::new(self.order.iter().map(|name| self.layers[name].clone()).collect(), Vec::new());
         for text in wanted {
             match text.contains('#') {
                 true => graph.wanted.push(self.key(text)),

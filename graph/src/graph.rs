@@ -1,20 +1,50 @@
 //! A graph: layers in an order in which they can run, and the chunks that somebody wants.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Failure, Key, Layer, LayerId};
 
 /// Layers, each after the layers that it reads, and the wanted keys.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Graph {
-    /// Producers before consumers.
+    /// Producers before consumers. Layers may be pushed here directly; who takes some out or puts them in another order makes
+    /// a new graph with [`Graph::new`].
     pub layers: Vec<Arc<Layer>>,
     /// What the caller gets, in this order.
     pub wanted: Vec<Key>,
+    /// Places of the first layers by id: looking through all of them would make a graph of many layers cost the square of
+    /// their number.
+    places: BTreeMap<LayerId, usize>,
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph").field("layers", &self.layers).field("wanted", &self.wanted).finish()
+    }
 }
 
 impl Graph {
+    /// A graph of these layers, producers before consumers.
+    pub fn new(layers: Vec<Arc<Layer>>, wanted: Vec<Key>) -> Self {
+        let mut graph = Self { layers, wanted, places: BTreeMap::new() };
+        graph.index();
+        graph
+    }
+
+    /// Enters the layers that were pushed since the last time.
+    fn index(&mut self) {
+        for at in self.places.len()..self.layers.len() {
+            let id = self.layers[at].id;
+            if self.places.contains_key(&id) {
+                // The same layer twice: what comes after it is looked for one by one, and `validate` refuses the graph.
+                break;
+            }
+            self.places.insert(id, at);
+        }
+    }
+
     /// Adds a layer unless the same work is there already, and returns its id.
     pub fn add(&mut self, layer: Layer) -> LayerId {
         let id = layer.id;
@@ -24,6 +54,7 @@ impl Graph {
 
     /// The same for a layer that is shared.
     pub fn add_shared(&mut self, layer: Arc<Layer>) {
+        self.index();
         if self.get(layer.id).is_none() {
             self.layers.push(layer);
         }
@@ -37,7 +68,9 @@ impl Graph {
 
     /// The layer of this id.
     pub fn get(&self, id: LayerId) -> Option<&Arc<Layer>> {
-        self.layers.iter().find(|layer| layer.id == id)
+        let known = self.places.get(&id).and_then(|at| self.layers.get(*at));
+        let is_it = |layer: &&Arc<Layer>| layer.id == id;
+        known.filter(is_it).or_else(|| self.layers.iter().skip(self.places.len()).find(is_it))
     }
 
     /// All tasks of all layers.

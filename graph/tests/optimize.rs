@@ -1,9 +1,11 @@
 //! Optimized graphs compute the same chunks, bit by bit; and what is fused is what should be.
 
+use std::sync::Arc;
+
 use partita_graph::optimize::{PASSES, cull, fuse, optimize, order};
 use partita_graph::{
-    Arg, Chunk, Edge, Executor, Failure, Graph, Kernel, Key, Layer, LayerId, OpRef, Origin, Parts, Plain, Serial, Source, Step, Table,
-    TaskContext, Wiring,
+    Annotations, Arg, Chunk, Edge, Executor, Failure, Graph, Kernel, Key, Layer, LayerId, OpRef, Origin, Parts, Plain, Serial, Source,
+    Step, Table, TaskContext, Wiring,
 };
 use proptest::prelude::*;
 
@@ -225,6 +227,45 @@ fn what_is_read_twice_wanted_fixed_or_not_chunk_by_chunk_stays() {
     let beyond = add(&mut graph, "beyond", 6, &[(wanted, Wiring::Each)]);
     [next, wanted, beyond].into_iter().for_each(|layer| graph.want_all(layer));
     assert_eq!(names(&fused(&graph)), ["x", "a", "b", "sum", "next", "tail+wanted", "beyond"]);
+}
+
+#[test]
+fn layers_with_different_wishes_stay_apart_and_a_fused_layer_keeps_them() {
+    let wishing = |graph: &mut Graph, id: LayerId, retries: u32| {
+        let wishes = Annotations { retries, ..Annotations::default() };
+        let layer = graph.layers.iter_mut().find(|layer| layer.id == id).unwrap();
+        Arc::make_mut(layer).annotations = Some(Arc::new(wishes));
+    };
+    let mut graph = Graph::default();
+    let read = add(&mut graph, "read", 6, &[]);
+    let a = add(&mut graph, "a", 6, &[(read, Wiring::Each)]);
+    let b = add(&mut graph, "b", 6, &[(a, Wiring::Each)]);
+    let end = add(&mut graph, "end", 6, &[(b, Wiring::Each)]);
+    graph.want_all(end);
+    // No wish, an empty wish, and twice the same.
+    wishing(&mut graph, a, 0);
+    wishing(&mut graph, b, 2);
+    wishing(&mut graph, end, 2);
+    let fused = fused(&graph);
+    assert_eq!(names(&fused), ["read+a", "b+end"]);
+    let retries: Vec<Option<u32>> = fused.layers.iter().map(|layer| layer.annotations.as_ref().map(|wishes| wishes.retries)).collect();
+    assert_eq!(retries, [None, Some(2)]);
+}
+
+#[test]
+fn a_graph_of_many_layers_is_built_in_reasonable_time_however_they_come() {
+    let mut graph = Graph::default();
+    let layers: Vec<Arc<Layer>> = (0..50_000).map(|at| Arc::new(Layer::single("call", 1, mix("call", at), vec![]))).collect();
+    for (at, layer) in layers.iter().enumerate() {
+        match at % 2 {
+            0 => graph.add_shared(layer.clone()),
+            _ => graph.layers.push(layer.clone()),
+        }
+        graph.add_shared(layer.clone());
+    }
+    assert_eq!(graph.layers.len(), layers.len());
+    assert!(layers.iter().all(|layer| graph.get(layer.id).is_some_and(|found| Arc::ptr_eq(found, layer))));
+    assert!(graph.validate().is_ok());
 }
 
 #[test]

@@ -16,5 +16,5 @@ pub fn cull(graph: &Graph) -> Graph {
         }
     }
     let layers = graph.layers.iter().filter(|layer| needed.contains(&layer.id)).cloned().collect();
-    Graph { layers, wanted: graph.wanted.clone() }
+    Graph::new(layers, graph.wanted.clone())
 }

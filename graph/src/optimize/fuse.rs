@@ -1,12 +1,13 @@
 //! Folds a layer into the only layer that reads it, so that one task does the work of both and no chunk lies between.
 //!
-//! It refuses to copy work: a layer with two readers stays a layer. Wanted layers, and layers that an earlier run made or
+//! It refuses to copy work: a layer with two readers stays a layer. Layers with different wishes (annotations) stay apart, and a
+//! fused layer keeps the wish of both. Wanted layers, and layers that an earlier run made or
 //! is making, are left as they are. The steps of a folded layer run in the order in which its tasks would have run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Arg, Edge, Graph, Kernel, Layer, LayerId, Origin, Source, Step, Wiring};
+use crate::{Annotations, Arg, Edge, Graph, Kernel, Layer, LayerId, Origin, Source, Step, Wiring};
 
 /// From this number of tasks on, a layer keeps all cores busy by itself, so several producers may be folded into one
 /// task. A narrower layer takes in its producer only if that is the only one: `c(a(), b())` must still run `a` beside `b`.
@@ -85,7 +86,7 @@ fn assemble(graph: &Graph, drafts: Vec<Option<Draft>>) -> Graph {
     for key in &mut wanted {
         key.layer = renamed.get(&key.layer).copied().unwrap_or(key.layer);
     }
-    Graph { layers, wanted }
+    Graph::new(layers, wanted)
 }
 
 /// A layer under construction. Its edges name producers by position, because ids change while layers are folded.
@@ -96,6 +97,7 @@ struct Draft {
     edges: Vec<DraftEdge>,
     names: Vec<Arc<str>>,
     origin: Option<Origin>,
+    annotations: Option<Arc<Annotations>>,
     folded: bool,
 }
 
@@ -115,6 +117,7 @@ impl Draft {
             edges: edges.map(|(edge, &producer)| DraftEdge { producer, wiring: edge.wiring.clone() }).collect(),
             names: vec![layer.name.clone()],
             origin: layer.origin.clone(),
+            annotations: layer.annotations.clone().filter(|wishes| !wishes.is_empty()),
             folded: false,
         }
     }
@@ -132,6 +135,7 @@ impl Draft {
             let fits = |draft: &Draft| {
                 !draft.steps.is_empty()
                     && draft.len == self.len
+                    && draft.annotations == self.annotations
                     && draft.steps.len() + self.steps.len() <= LIMIT
                     && draft.edges.len() + self.edges.len() <= LIMIT
                     && draft.args.len() + self.args.len() <= LIMIT
@@ -182,7 +186,8 @@ impl Draft {
     fn into_layer(self, len: u32, ids: &[LayerId]) -> Layer {
         let name = joined(&self.names);
         let edges = self.edges.into_iter().map(|edge| Edge { layer: ids[edge.producer], wiring: edge.wiring }).collect();
-        Layer::new(name, len, Kernel { steps: self.steps }, self.args, edges).origin(self.origin)
+        let layer = Layer::new(name, len, Kernel { steps: self.steps }, self.args, edges).origin(self.origin);
+        Layer { annotations: self.annotations, ..layer }
     }
 }
 

@@ -37,7 +37,7 @@ pub fn order(graph: &Graph) -> Graph {
             }
         }
     }
-    Graph { layers, wanted: graph.wanted.clone() }
+    Graph::new(layers, graph.wanted.clone())
 }
 
 #[cfg(test)]

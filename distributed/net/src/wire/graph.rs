@@ -78,7 +78,7 @@ pub(super) fn read_graph(reader: &mut Reader<'_>) -> Result<Graph, Failure> {
         layer.args = read_columns(reader, layer.len)?;
         layers.push(Arc::new(layer));
     }
-    let mut graph = Graph { layers, wanted: Vec::new() };
+    let mut graph = Graph::new(layers, Vec::new());
     graph.validate()?;
     graph.wanted = read_wanted(reader, &graph, tasks)?;
     Ok(graph)

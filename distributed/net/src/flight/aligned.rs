@@ -14,6 +14,9 @@ pub const ALIGN: usize = 64;
 /// The largest chunk that is accepted, in bytes.
 pub const MAX_BODY: u64 = 1 << 36;
 
+/// From this size on the system is asked first whether it has so much.
+const PROBED: u64 = 256 << 20;
+
 /// The place of a buffer and of the zeros that follow it.
 pub const fn padded(len: u64) -> u64 {
     len.next_multiple_of(ALIGN as u64)
@@ -41,16 +44,19 @@ impl AsRef<[u8]> for Slice {
 impl Landing {
     /// Room for buffers of these lengths. Fails with [`Code::TooLarge`].
     pub fn new(lens: impl Iterator<Item = u64>) -> Result<Self, Failure> {
+        let too_large = |bytes: u64| Failure::new(Code::TooLarge, format!("a chunk of {bytes} bytes does not fit here"));
         let mut total = 0u64;
         for len in lens {
-            total = total.checked_add(len.min(MAX_BODY)).map_or(u64::MAX, padded);
-            if total > MAX_BODY {
-                return Err(Failure::new(Code::TooLarge, format!("a chunk of more than {MAX_BODY} bytes was refused")));
-            }
+            let next = total.checked_add(len).and_then(|next| next.checked_next_multiple_of(ALIGN as u64));
+            total = next.filter(|next| *next <= MAX_BODY).ok_or_else(|| too_large(len))?;
         }
         let len = total as usize;
         if len == 0 {
             return Ok(Self { bytes: Vec::new(), start: 0, len: 0 });
+        }
+        if total > PROBED {
+            // What the system would refuse ends the process below; here it is only asked.
+            Vec::<u8>::new().try_reserve_exact(len + ALIGN).map_err(|_| too_large(total))?;
         }
         // Zeroed memory in large pieces comes from the system as it is and costs nothing until it is written.
         let bytes = vec![0; len + ALIGN - 1];
@@ -96,7 +102,7 @@ mod tests {
 
     #[test]
     fn claims_that_are_too_large_are_refused_before_memory_is_taken() {
-        for lens in [vec![u64::MAX], vec![MAX_BODY, 1], vec![u64::MAX; 3]] {
+        for lens in [vec![u64::MAX], vec![MAX_BODY, 1], vec![u64::MAX; 3], vec![1 << 35, (1 << 35) + 1]] {
             assert_eq!(Landing::new(lens.into_iter()).err().expect("too large").code, Code::TooLarge);
         }
     }

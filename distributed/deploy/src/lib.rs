@@ -20,6 +20,6 @@ pub use cluster::{LocalCluster, LocalOptions, memory_of_machine};
 pub use crew::{Crew, Member, Status};
 pub use nanny::{NannyOptions, Voice};
 pub use process::WorkerCommand;
-pub use serve::worker_main;
+pub use serve::{serve, worker_main};
 pub use signals::on_stop;
 pub use spec::{Shares, WORKER_VARIABLE, WorkerSpec, random_id};

@@ -51,6 +51,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// As long as it has not joined, somebody waits for that.
 const LOOK_EARLY: Duration = Duration::from_millis(15);
 
+/// How long its last words to the scheduler may take to arrive.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// The nanny's end of its link.
 pub(crate) type Line = (Link, UnboundedReceiver<LinkEvent>);
 
@@ -130,7 +133,7 @@ impl Nanny {
             while !self.steps.is_empty() {
                 for step in std::mem::take(&mut self.steps) {
                     if let Step::End(end) = step {
-                        return self.end(end);
+                        return self.end(end).await;
                     }
                     self.act(step);
                 }
@@ -273,9 +276,20 @@ impl Nanny {
         }
     }
 
-    fn end(self, end: End) {
+    /// What was said must have arrived before anybody learns that it is over: this process may end right then.
+    async fn end(mut self, end: End) {
         debug_assert!(!self.care.running());
+        let until = Instant::now() + FAREWELL;
+        while !self.deaf && self.link.pending_bytes() > 0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         self.link.close("the nanny ends");
+        if !self.deaf {
+            let events = &mut self.events;
+            let closed = async { while events.recv().await.is_some_and(|event| !matches!(event, LinkEvent::Closed(_))) {} };
+            // Whether or not it arrives, the other side finds out.
+            let _ = tokio::time::timeout_at(until.into(), closed).await;
+        }
         let failure = match &end {
             End::GaveUp(why) => Some(Failure::new(Code::WorkerStart, format!("worker {}: {why}", self.name()))),
             End::Left | End::SchedulerGone(_) => None,

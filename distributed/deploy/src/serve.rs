@@ -20,6 +20,11 @@ use crate::spec::WorkerSpec;
 ///
 /// A failure to start is printed to standard error, where a nanny reads it.
 pub fn worker_main(spec: &WorkerSpec, start: impl FnOnce(&WorkerSpec) -> Result<Worker, Failure>) -> ExitCode {
+    ExitCode::from(u8::try_from(serve(spec, start)).unwrap_or(1))
+}
+
+/// The same with the exit code as a number, for programs that end the process themselves.
+pub fn serve(spec: &WorkerSpec, start: impl FnOnce(&WorkerSpec) -> Result<Worker, Failure>) -> i32 {
     if spec.nanny.is_some() {
         end_with_nanny(spec);
     }
@@ -27,7 +32,7 @@ pub fn worker_main(spec: &WorkerSpec, start: impl FnOnce(&WorkerSpec) -> Result<
         Ok(worker) => Arc::new(worker),
         Err(failure) => {
             eprintln!("{failure}");
-            return exit_code(refusal(&failure));
+            return refusal(&failure);
         }
     };
     if let Some(joined) = &spec.joined {
@@ -35,27 +40,25 @@ pub fn worker_main(spec: &WorkerSpec, start: impl FnOnce(&WorkerSpec) -> Result<
         let _ = std::fs::write(joined, "");
     }
     leave_on_signals(&worker, spec.stop_timeout);
-    exit_code(match worker.wait() {
+    match worker.wait() {
         Exit::Left | Exit::Closed { restart: false, .. } => code::LEFT,
         Exit::LifetimeOver | Exit::Closed { restart: true, .. } => code::AGAIN,
         Exit::SchedulerLost(failure) => {
             eprintln!("{failure}");
             code::LONELY
         }
-    })
+    }
 }
 
 /// Which code tells a nanny whether it is worth trying again.
 fn refusal(failure: &Failure) -> i32 {
     match failure.code {
-        Code::NotTrusted | Code::VersionMismatch | Code::WrongProtocol | Code::Insecure | Code::InvalidOption | Code::DuplicateName => code::REFUSED,
+        Code::NotTrusted | Code::VersionMismatch | Code::WrongProtocol | Code::Insecure | Code::InvalidOption | Code::DuplicateName => {
+            code::REFUSED
+        }
         Code::Unreachable | Code::Disconnected => code::LONELY,
         _ => 1,
     }
-}
-
-fn exit_code(code: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
 /// The nanny holds the other end of standard input and never writes: its end is the nanny's.

@@ -105,8 +105,9 @@ impl WorkerSpec {
         let text = std::env::var_os(WORKER_VARIABLE)?;
         let read = |text: std::ffi::OsString| serde_json::from_str(text.to_str()?).ok();
         Some(read(text).ok_or_else(|| {
-            Failure::new(Code::InvalidOption, format!("{WORKER_VARIABLE} in the environment does not describe a worker"))
-                .help(format!("unset {WORKER_VARIABLE}; it is set by nannies for the processes that they start, which must be of the same release"))
+            Failure::new(Code::InvalidOption, format!("{WORKER_VARIABLE} in the environment does not describe a worker")).help(format!(
+                "unset {WORKER_VARIABLE}; it is set by nannies for the processes that they start, which must be of the same release"
+            ))
         }))
     }
 

@@ -85,7 +85,7 @@ fn computes() {
     cluster.close();
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     assert!(pids.iter().all(|pid| !exists(*pid)));
-    assert_eq!(zombies(), []);
+    assert!(zombies().is_empty(), "{:?}", zombies());
     assert_eq!(entries(&place.spill()), 0);
 }
 
@@ -141,7 +141,8 @@ fn program_killed() {
     let place = Place::new();
     std::fs::create_dir(place.spill()).expect("a folder");
     let program = std::env::current_exe().expect("this program has a file");
-    let mut child = Command::new(program).arg("--hire").arg(place.spill()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut child =
+        Command::new(program).arg("--hire").arg(place.spill()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("its processes");
     let numbers = line.trim().trim_matches(['[', ']']).split(", ");

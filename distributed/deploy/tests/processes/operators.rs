@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, raise};
 use partita_graph::{
-    Chunk, Code, Edge, Failure, Key, Layer, LayerId, NamedOperator, OpRef, Operator, OperatorEntry, Parts, Plain, Registry, TaskContext, Wiring,
+    Chunk, Code, Edge, Failure, Key, Layer, LayerId, NamedOperator, OpRef, Operator, OperatorEntry, Parts, Plain, Registry, TaskContext,
+    Wiring,
 };
 use serde::{Deserialize, Serialize};
 

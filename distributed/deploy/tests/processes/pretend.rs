@@ -6,8 +6,8 @@ use std::time::Duration;
 use partita_deploy::{WorkerSpec, worker_main};
 use partita_graph::{Code, Failure};
 use partita_local::ThreadPool;
-use partita_net::worker::recorder::Recorder;
 use partita_net::worker::Worker;
+use partita_net::worker::recorder::Recorder;
 
 use crate::operators;
 

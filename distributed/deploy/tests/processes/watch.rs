@@ -28,7 +28,8 @@ pub fn signal(pid: u32, signal: Signal) {
 /// Children of this process that were not reaped.
 pub fn zombies() -> Vec<u32> {
     let own = std::process::id();
-    let children = std::fs::read_dir("/proc").expect("a list of processes").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let children =
+        std::fs::read_dir("/proc").expect("a list of processes").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let dead = |pid: &u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let mut fields = stat.rsplit(") ").next().unwrap_or("").split(' ');

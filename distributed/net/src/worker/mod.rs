@@ -152,8 +152,7 @@ impl Outcome {
 }
 
 impl Worker {
-    /// Joins the scheduler at `address` and serves in threads of its own. Blocks until it has joined; must not be called within
-    /// an asynchronous runtime.
+    /// Joins the scheduler at `address` and serves in threads of its own. Blocks until it has joined.
     ///
     /// # Errors
     /// The scheduler cannot be reached within the death timeout, does not trust this process or refuses it; a folder or port
@@ -168,7 +167,7 @@ impl Worker {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().thread_name("partita-net").build();
         let runtime = runtime.map_err(|e| Failure::new(Code::WorkerStart, format!("no threads for the network: {e}")))?;
-        let office = runtime.block_on(join::join(address, options, pool, registry, door))?;
+        let office = apart(|| runtime.block_on(join::join(address, options, pool, registry, door)))?;
         Ok(Worker { office, runtime: Mutex::new(Some(runtime)) })
     }
 
@@ -235,15 +234,25 @@ impl Worker {
         // Whoever comes first ends it; others return when that is done.
         let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(runtime) = runtime.take() else { return };
-        let office = self.office.clone();
-        runtime.block_on(async move {
-            office.port.close();
-            office.link.close("the worker ends");
-            let _ = tokio::time::timeout(LAST_WORDS, office.link.drained()).await;
+        apart(|| {
+            runtime.block_on(async {
+                self.office.port.close();
+                self.office.link.close("the worker ends");
+                // A scheduler that does not answer in time has other ways to learn of it.
+                let _ = tokio::time::timeout(LAST_WORDS, self.office.link.drained()).await;
+            });
+            self.office.host.close();
+            runtime.shutdown_timeout(LAST_WORDS);
         });
-        self.office.host.close();
-        runtime.shutdown_timeout(LAST_WORDS);
     }
+}
+
+/// Runs in a thread of its own: the caller's may belong to an asynchronous runtime, where nothing may block on another.
+fn apart<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(act).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
 }
 
 impl Drop for Worker {

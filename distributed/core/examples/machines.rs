@@ -159,12 +159,15 @@ fn zero_workers(graph: Graph, workers: u32, micros: u64) -> (u64, u64) {
     }
 }
 
+/// Makes a graph of about so many tasks.
+type Make = fn(u32) -> Graph;
+
 /// How often each case is measured.
 const ROUNDS: usize = 5;
 
 /// What a task costs with few and with many workers, short tasks (given ahead) and long ones (one round trip each).
 fn growth() {
-    let cases: [(&str, fn(u32) -> Graph, u32); 4] =
+    let cases: [(&str, Make, u32); 4] =
         [("independent", independent, 1_000_000), ("merge", merge, 100_000), ("tree", tree, 1 << 15), ("chains of 4", chains, 1_000_000)];
     for (name, make, n) in cases {
         for micros in [5, 100_000] {

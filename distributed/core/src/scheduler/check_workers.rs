@@ -68,7 +68,11 @@ impl Scheduler {
                     let kept = |worker| {
                         self.retiring.get(worker).is_some_and(|record| record.queue.contains(&task) || record.moving.contains(&task))
                     };
-                    assert!(self.holders_of(task).iter().any(kept), "{task:?} would be lost when its holders {:?} retire", self.holders_of(task));
+                    assert!(
+                        self.holders_of(task).iter().any(kept),
+                        "{task:?} would be lost when its holders {:?} retire",
+                        self.holders_of(task)
+                    );
                 }
             }
         }

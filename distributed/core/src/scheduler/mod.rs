@@ -35,6 +35,7 @@ mod loss;
 mod obstacles;
 mod place;
 mod queue;
+mod rebalance;
 mod record;
 mod replicas;
 mod retain;

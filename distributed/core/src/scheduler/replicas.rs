@@ -16,10 +16,6 @@ use crate::protocol::{SchedulerAction, ToWorker, WorkerId};
 const LOOKED_AT: usize = 4096;
 /// Copies on their way at a time.
 const MOVING: usize = 256;
-/// Chunks that one rebalancing moves at most.
-const BALANCED: usize = 65_536;
-/// Workers within so many thousandths of the mean are left alone.
-const BALANCE_GAP: u64 = 50;
 
 impl Scheduler {
     pub(super) fn replicate(&mut self, keys: &[Key], copies: u32) {
@@ -190,45 +186,6 @@ impl Scheduler {
             }
             found
         })
-    }
-
-    /// Plans moves from workers that are fuller than the mean to those that are emptier, by what they hold. O(tasks).
-    pub(super) fn rebalance(&mut self) {
-        let usable: Vec<WorkerId> = self.workers.iter().filter(|(_, record)| record.is_usable()).map(|(id, _)| id).collect();
-        if usable.len() < 2 {
-            return;
-        }
-        let mut held: Vec<(u64, WorkerId, Vec<(TaskId, u64)>)> = usable
-            .iter()
-            .map(|id| {
-                let chunks = self.held_at(*id);
-                (chunks.iter().map(|(_, nbytes)| nbytes).sum(), *id, chunks)
-            })
-            .collect();
-        let mean = held.iter().map(|(bytes, ..)| bytes).sum::<u64>() / held.len() as u64;
-        let gap = mean * BALANCE_GAP / 1000;
-        held.sort_by_key(|(bytes, id, _)| (*bytes, *id));
-        let mut plan = Vec::new();
-        let (mut low, mut high) = (0, held.len() - 1);
-        while low < high && plan.len() < BALANCED {
-            let (spare, lack) = (held[high].0.saturating_sub(mean), mean.saturating_sub(held[low].0));
-            if spare <= gap {
-                high -= 1;
-            } else if lack <= gap {
-                low += 1;
-            } else {
-                let Some((task, nbytes)) = held[high].2.pop() else {
-                    high -= 1;
-                    continue;
-                };
-                if nbytes > 0 && nbytes <= spare.min(lack) + gap {
-                    plan.push((task, held[high].1, held[low].1));
-                    held[high].0 -= nbytes;
-                    held[low].0 += nbytes;
-                }
-            }
-        }
-        self.copies.balance = plan.into();
     }
 
     /// Chunks that this worker holds, with their sizes. O(tasks).

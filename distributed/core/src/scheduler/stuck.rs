@@ -142,5 +142,5 @@ impl Scheduler {
 
 /// `1`, or `0.5`.
 pub(super) fn units(milli: u64) -> String {
-    if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{}", milli as f64 / 1000.0) }
+    if milli.is_multiple_of(1000) { (milli / 1000).to_string() } else { format!("{}", milli as f64 / 1000.0) }
 }

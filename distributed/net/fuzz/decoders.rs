@@ -16,7 +16,7 @@ pub const TARGETS: &[&str] = &["session", "hello", "to_worker", "to_scheduler", 
 pub fn decode(target: &str, bytes: &[u8]) {
     match target {
         "session" => {
-            let (mut splitter, mut session) = (frame::Splitter::new(), Session::new(1 << 20));
+            let (mut splitter, mut session) = (frame::Splitter::default(), Session::new(1 << 20));
             let mut heard = Vec::new();
             for chunk in bytes.chunks(7.max(bytes.len() / 5)) {
                 let mut chunk = Bytes::copy_from_slice(chunk);

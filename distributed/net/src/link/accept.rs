@@ -220,7 +220,7 @@ impl Port {
 
     /// A stream begins: hello, then a new session or one that goes on.
     async fn open(self: Arc<Self>, mut body: Incoming, caller: &Caller) -> Result<Outgoing, Failure> {
-        let mut splitter = Splitter::new();
+        let mut splitter = Splitter::default();
         let mut rest = Bytes::new();
         let first = loop {
             if let Some(first) = splitter.next(&mut rest)? {

@@ -113,7 +113,7 @@ impl Target {
         let outgoing = Outgoing::new(shared.clone(), shared.next_connection(), frame::hello(&hello));
         let response = sender.send_request(rpc::request("/partita.Control/Session", outgoing)).await.map_err(broken)?;
         let mut body = response.into_body();
-        let mut splitter = Splitter::new();
+        let mut splitter = Splitter::default();
         let mut rest = Bytes::new();
         let answer = loop {
             if let Some(answer) = splitter.next(&mut rest)? {

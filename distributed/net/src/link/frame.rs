@@ -213,12 +213,14 @@ pub struct Splitter {
     partial: BytesMut,
 }
 
-impl Splitter {
+impl Default for Splitter {
     /// With the limit of a stream on which nothing was said yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { limit: HELLO_LIMIT, partial: BytesMut::new() }
     }
+}
 
+impl Splitter {
     /// The handshake is over.
     pub fn greeted(&mut self) {
         self.limit = FRAME_LIMIT;

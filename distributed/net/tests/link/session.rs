@@ -19,7 +19,7 @@ struct Side {
 }
 
 fn greeted() -> Splitter {
-    let mut splitter = Splitter::new();
+    let mut splitter = Splitter::default();
     splitter.greeted();
     splitter
 }

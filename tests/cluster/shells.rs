@@ -5,7 +5,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use partita::Client;
-use partita::prelude::*;
 
 use crate::start::{files, here, job, kill, until};
 

@@ -54,6 +54,6 @@ impl Owner {
     fn no_dataset(&self, name: &str) -> Failure {
         let known: Vec<&str> = self.datasets.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Failure::new(Code::NoMatch, format!("no dataset called `{name}` is published")).detail("published", known)
+        Failure::new(Code::InvalidOption, format!("no dataset called `{name}` is published")).detail("published", known)
     }
 }

@@ -158,7 +158,7 @@ impl Owner {
                 None => {
                     let known: Vec<&str> = self.workers.values().map(|worker| worker.about.name.as_str()).collect();
                     let failure =
-                        Failure::new(Code::NoMatch, format!("no worker is called `{name}`")).detail("connected", known.join(", "));
+                        Failure::new(Code::InvalidOption, format!("no worker is called `{name}`")).detail("connected", known.join(", "));
                     return self.answer(client, query, Err(failure));
                 }
             }

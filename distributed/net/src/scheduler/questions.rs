@@ -92,7 +92,7 @@ impl Owner {
     pub fn no_worker(&self, name: &str) -> Failure {
         let known: Vec<&str> = self.workers.values().map(|worker| worker.about.name.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Failure::new(Code::NoMatch, format!("no worker is called `{name}`")).detail("connected", known)
+        Failure::new(Code::InvalidOption, format!("no worker is called `{name}`")).detail("connected", known)
     }
 
     fn nbytes(&self) -> Answer {

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use partita_deploy::{LocalOptions, WorkerSpec, worker_main};
+use partita_deploy::{LocalOptions, WorkerSpec, serve};
 use partita_graph::{Buffer, Code, Encoded, Failure};
 use partita_net::flight::FrameDoor;
 use partita_net::worker::Worker;
@@ -39,17 +39,12 @@ pub fn run() {
     SERVES.store(true, Ordering::Relaxed);
     match WorkerSpec::from_environment() {
         None => {}
-        Some(Ok(spec)) => end(worker_main(&spec, start_worker)),
+        Some(Ok(spec)) => std::process::exit(serve(&spec, start_worker)),
         Some(Err(failure)) => {
             eprintln!("{failure}");
             std::process::exit(2);
         }
     }
-}
-
-fn end(code: std::process::ExitCode) -> ! {
-    use std::process::Termination;
-    code.report().exit_process()
 }
 
 /// Starts a worker in this process, with all operators, values and the thread pool of this program. The program `partita` does

@@ -78,6 +78,10 @@ impl Body for Whole {
         let next = self.message.take().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
         Poll::Ready(next.map(Ok))
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.message.is_none() && self.trailers.is_none()
+    }
 }
 
 /// A response that only says why there is none.

@@ -55,6 +55,11 @@ impl Body for Messages {
         let next = self.pieces.pop_front().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
         Poll::Ready(next.map(Ok))
     }
+
+    /// Headers that say it all end the stream themselves; gRPC clients take an empty piece after them for a fault.
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty() && self.trailers.is_none()
+    }
 }
 
 /// Serves one HTTP/2 connection until it ends.

@@ -36,6 +36,9 @@ const STRANGERS: usize = 256;
 /// How often it is looked whether a stranger still is one.
 const GLANCE: Duration = Duration::from_millis(20);
 
+/// A connection to a host that is gone is noticed after this time twice. Links notice earlier; this frees the socket.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
 /// What a response consists of.
 pub(super) type ReplyBody = http_body_util::Either<http_body_util::Either<Outgoing, Whole>, tonic::body::Body>;
 
@@ -129,8 +132,10 @@ impl Port {
         let caller = Caller { peer, remote, welcome: Arc::new(AtomicBool::new(proved)) };
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).max_header_list_size(16 << 10).max_send_buf_size(2 << 20);
-        builder.initial_stream_window_size(WINDOW).initial_connection_window_size(2 * WINDOW).max_frame_size(1 << 20);
-        builder.max_concurrent_streams(if proved || !self.security.is_encrypted() { 256 } else { 4 });
+        builder.keep_alive_interval(KEEP_ALIVE).keep_alive_timeout(KEEP_ALIVE).max_frame_size(1 << 20);
+        // Who can only ask for a certificate needs no room for more.
+        let (window, streams) = if proved || !self.security.is_encrypted() { (WINDOW, 256) } else { (64 << 10, 4) };
+        builder.initial_stream_window_size(window).initial_connection_window_size(2 * window).max_concurrent_streams(streams);
         let (port, calling) = (self.clone(), caller.clone());
         let service = service_fn(move |request| {
             let (port, caller) = (port.clone(), calling.clone());

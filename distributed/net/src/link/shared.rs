@@ -22,9 +22,9 @@ use super::session::{Heard, Session};
 use super::{Cut, End, Limits, LinkEvent};
 use crate::message::{PeerInfo, Welcome};
 
-/// How often a connection looks at the clock.
+/// How often a connection looks at the clock, at least.
 const TICK: Duration = Duration::from_millis(250);
-/// A connection that said nothing for so long says that it lives.
+/// A connection that said nothing for so long says that it lives; a fourth of the silence that is borne, if that is less.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a closed link waits for its last messages to be acknowledged.
 const LINGER: Duration = Duration::from_secs(2);
@@ -196,7 +196,7 @@ impl Shared {
         if heard_at.elapsed() > self.limits.silence {
             return Some(Outcome::Broken(Cut::Silent));
         }
-        if state.session.owes_ack() || state.wrote.elapsed() >= IDLE {
+        if state.session.owes_ack() || state.wrote.elapsed() >= IDLE.min(self.limits.silence / 4) {
             state.session.ask_ack();
             wake(&mut state);
         }
@@ -211,7 +211,7 @@ impl Shared {
         let mut heard = Vec::new();
         let mut heard_at = Instant::now();
         let mut outcome = self.hear(connection, &mut splitter, chunk, &mut heard);
-        let mut ticks = tokio::time::interval(TICK);
+        let mut ticks = tokio::time::interval(TICK.min(self.limits.silence / 4).max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while outcome.is_none() {
             outcome = tokio::select! {

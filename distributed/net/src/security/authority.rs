@@ -15,8 +15,9 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::Role;
 use super::certificate::{Lifetime, cluster_of, fingerprint, role_name};
+use super::{Role, random};
+use crate::address::hex;
 
 /// The authority outlives its certificates.
 const AUTHORITY_DAYS: u64 = 3650;
@@ -151,9 +152,12 @@ pub fn new_key() -> Result<(PrivateKeyDer<'static>, Vec<u8>), Failure> {
 
 /// Writes a file that only its owner can read, whatever was there before.
 pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Under another name first, so that nobody ever reads half of it.
-    let unfinished = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(bytes)?;
-    fs::rename(&unfinished, path)
+    // Under another name first, so that nobody ever reads half of it. The name is new, so that nobody else's file or link, left
+    // there before, is written to.
+    let unfinished = path.with_extension(format!("new-{}", hex(&random::<8>())));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    file.write_all(bytes).and_then(|()| fs::rename(&unfinished, path)).inspect_err(|_| {
+        // What could not be finished is of no use; the error says why.
+        let _ = fs::remove_file(&unfinished);
+    })
 }

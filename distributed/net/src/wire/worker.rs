@@ -53,16 +53,39 @@ struct Sent {
 #[derive(Default)]
 pub struct WorkerEncoder {
     layers: BTreeMap<LayerId, Sent>,
-    /// Numbers that were given back.
+    /// Numbers that were given back, and the first that never was given.
     free: Vec<u32>,
+    next: u32,
+    /// What this message adds: layers, and whether the worker had no number for them before. Undone when the message fails.
+    added: Vec<(LayerId, bool)>,
     /// The layer of the last assignment, which is that of the next one most of the time.
     last: Option<(LayerId, u32)>,
 }
 
 impl WorkerEncoder {
-    /// The next message. Fails with `NotEncodable` when an argument is a chunk without a form as bytes; nothing of the message
-    /// may be sent then, and the encoder is not usable any more.
+    /// The next message. Fails with `NotEncodable` when an argument is a chunk without a form as bytes; then nothing is changed,
+    /// and other messages can follow.
     pub fn encode(&mut self, message: &SchedulerToWorker) -> Result<Bytes, Failure> {
+        self.added.clear();
+        let next = self.next;
+        self.write(message).inspect_err(|_| self.undo(next))
+    }
+
+    fn undo(&mut self, next: u32) {
+        for (layer, new) in std::mem::take(&mut self.added).into_iter().rev() {
+            if !new {
+                self.layers.get_mut(&layer).expect("it was there before").defined = false;
+                continue;
+            }
+            let number = self.layers.remove(&layer).expect("it was added").number;
+            if number < next {
+                self.free.push(number);
+            }
+        }
+        (self.next, self.last) = (next, None);
+    }
+
+    fn write(&mut self, message: &SchedulerToWorker) -> Result<Bytes, Failure> {
         let mut out = Writer::default();
         match message {
             SchedulerToWorker::Machine(items) => {
@@ -189,37 +212,37 @@ impl WorkerEncoder {
 
     /// The number of a layer of which the worker knows all.
     fn define(&mut self, out: &mut Writer, layer: &Layer) -> Result<u32, Failure> {
-        let number = match self.layers.get(&layer.id) {
-            Some(Sent { number, defined: true }) => *number,
-            Some(Sent { number, defined: false }) => *number,
-            None => self.new_number(),
-        };
-        let known = self.layers.get(&layer.id).is_some_and(|sent| sent.defined);
-        if !known {
+        let known = self.layers.get(&layer.id).map(|sent| (sent.number, sent.defined));
+        let number = known.map_or_else(|| self.new_number(), |(number, _)| number);
+        if !known.is_some_and(|(_, defined)| defined) {
+            self.layers.insert(layer.id, Sent { number, defined: true });
+            self.added.push((layer.id, known.is_none()));
             out.byte(DEFINE);
             out.number(number.into());
             write_layer(out, layer, Edges::Producers)?;
-            self.layers.insert(layer.id, Sent { number, defined: true });
         }
         self.last = Some((layer.id, number));
         Ok(number)
     }
 
-    /// The number of a layer of which the worker knows at least the identity.
-    fn name(&mut self, out: &mut Writer, layer: LayerId) -> u32 {
-        if let Some(sent) = self.layers.get(&layer) {
-            return sent.number;
+    /// Gives a layer a number, unless it has one: the worker then knows its identity at least.
+    fn name(&mut self, out: &mut Writer, layer: LayerId) {
+        if self.layers.contains_key(&layer) {
+            return;
         }
         let number = self.new_number();
         out.byte(NAME);
         out.number(number.into());
         out.fixed(layer.0);
         self.layers.insert(layer, Sent { number, defined: false });
-        number
+        self.added.push((layer, true));
     }
 
     fn new_number(&mut self) -> u32 {
-        self.free.pop().unwrap_or(self.layers.len() as u32)
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
     }
 
     fn number(&self, layer: LayerId) -> u32 {

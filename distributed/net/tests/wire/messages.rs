@@ -317,6 +317,28 @@ fn chunks_in_arguments_arrive_at_the_worker_and_pass_the_scheduler_unopened() {
 }
 
 #[test]
+fn a_message_that_fails_leaves_no_trace() {
+    let good = |layer: &Arc<Layer>, index| ToWorker::Assign(Assignment::new(Key::new(layer.id, index), layer.clone(), vec![]));
+    let (mut encoder, mut decoder) = (WorkerEncoder::default(), WorkerDecoder::new(registry()));
+    let (numbers, offsets) = (Arc::new(layer(10)), Arc::new(with_args(5)));
+    let arg = Arg::Chunk { token: 1, chunk: Chunk::new(partita_graph::Parts(vec![])) };
+    let bad = Arc::new(Layer::with_args("bad", OpRef::new(Add(0), "add"), vec![arg], vec![]));
+    let named = ToWorker::Acquire { key: Key::new(offsets.id, 1), nbytes: 8, holders: vec![] };
+    let first = encoder.encode(&SchedulerToWorker::Machine(vec![good(&numbers, 0), named])).unwrap();
+    decoder.decode(&first).unwrap();
+    decoder.decode(&encoder.encode(&SchedulerToWorker::ForgetLayers(vec![numbers.id])).unwrap()).unwrap();
+    let batch = SchedulerToWorker::Machine(vec![good(&numbers, 0), good(&offsets, 1), ToWorker::Free(vec![key(5, 5)]), good(&bad, 0)]);
+    assert_eq!(encoder.encode(&batch).unwrap_err().code, Code::NotEncodable);
+    for (layer, index) in [(&offsets, 2), (&numbers, 3), (&Arc::new(sum(1)), 0)] {
+        let inputs = if layer.edges.is_empty() { vec![] } else { vec![vec![], vec![]] };
+        let assignment = Assignment::new(Key::new(layer.id, index), layer.clone(), inputs);
+        let bytes = encoder.encode(&SchedulerToWorker::Machine(vec![ToWorker::Assign(assignment)])).unwrap();
+        let SchedulerToWorker::Machine(heard) = decoder.decode(&bytes).unwrap() else { panic!("no message for the machine") };
+        assert!(matches!(&heard[0], ToWorker::Assign(heard) if heard.key == Key::new(layer.id, index) && heard.layer.name == layer.name));
+    }
+}
+
+#[test]
 fn values_there_and_back() {
     let bytes = encode_value(&Chunk::new(Plain(vec![1u8, 2, 3]))).unwrap();
     assert_eq!(decode_value(&bytes, &registry()).unwrap().get::<Plain<Vec<u8>>>().unwrap().0, [1, 2, 3]);

@@ -80,6 +80,8 @@ pub fn options(settings: &Settings) -> Result<Options, Error> {
     let mut options = Options::new(security(settings)?);
     options.host = settings.text("scheduler.host").unwrap_or_else(|| "127.0.0.1".into());
     options.port = settings.port("scheduler.port");
+    // So that programs of this user on this host need no token.
+    options.state_file = true;
     options.name = settings.text("scheduler.name");
     options.scheduler_file = settings.path("scheduler.scheduler-file");
     options.idle_timeout = settings.span("scheduler.idle-timeout");
@@ -87,6 +89,7 @@ pub fn options(settings: &Settings) -> Result<Options, Error> {
     options.worker_ttl = settings.span("scheduler.worker-ttl").unwrap_or(never);
     options.client_grace = settings.span("scheduler.client-grace").unwrap_or(never);
     options.machine.allowed_failures = u32::try_from(settings.count("scheduler.allowed-failures")).unwrap_or(u32::MAX);
+    options.machine.no_workers_timeout = settings.span("scheduler.no-workers-timeout").map(|span| span.as_micros() as u64);
     options.machine.saturation = settings.number("scheduler.saturation").unwrap_or(options.machine.saturation);
     Ok(options)
 }

@@ -1,8 +1,10 @@
 //! What the HTTP pages of a scheduler show.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use partita_core::scheduler::{LayerView, RunView};
 use partita_dashboard::Source;
 use partita_net::message::WorkerInfo;
 use partita_net::scheduler::{ClusterView, Server};
@@ -28,18 +30,19 @@ impl Source for Show {
         let mut shown = info_json(&view.info);
         shown["tasks"] =
             tasks(&view).into_iter().map(|(state, count)| (state.to_string(), count.into())).collect::<serde_json::Map<_, _>>().into();
-        shown["runs"] = view
-            .runs
-            .iter()
-            .map(|run| json!({ "run": run.id.0, "client": run.client, "unstored": run.unstored, "failed": run.failed }))
-            .collect();
-        let layer = |layer: &partita_net::scheduler::LayerCounts| {
+        let names: BTreeMap<u64, &str> = view.info.clients.iter().map(|client| (client.id, client.name.as_str())).collect();
+        let run = |run: &RunView| {
+            let client = names.get(&run.client.0).copied().unwrap_or_default();
+            json!({ "run": run.id.0, "client": client, "unstored": run.unstored, "failed": run.failed })
+        };
+        shown["runs"] = view.machine.runs.iter().map(run).collect();
+        let layer = |layer: &LayerView| {
             json!({
                 "layer": layer.name, "key": layer.id.to_string(), "tasks": layer.len, "waiting": layer.waiting, "ready": layer.ready,
-                "assigned": layer.assigned, "stored": layer.stored,
+                "assigned": layer.assigned, "stored": layer.stored, "bytes": layer.bytes,
             })
         };
-        shown["layers"] = view.layers.iter().map(layer).collect();
+        shown["layers"] = view.machine.layers.iter().map(layer).collect();
         shown["datasets"] = view.datasets.iter().cloned().collect();
         shown["events"] = view.events.iter().rev().map(|entry| serde_json::to_value(entry).unwrap_or_default()).collect();
         shown
@@ -59,7 +62,7 @@ impl Source for Show {
         let mut out = String::new();
         gauge(&mut out, "partita_uptime_seconds", "time since the scheduler started", [("".into(), view.info.uptime / 1_000_000)]);
         gauge(&mut out, "partita_clients", "connected clients", [("".into(), view.info.clients.len() as u64)]);
-        gauge(&mut out, "partita_runs", "live runs", [("".into(), view.runs.len() as u64)]);
+        gauge(&mut out, "partita_runs", "live runs", [("".into(), view.machine.runs.len() as u64)]);
         gauge(
             &mut out,
             "partita_tasks",
@@ -97,7 +100,7 @@ fn told(key: &str, lines: Vec<String>) -> Option<Value> {
 
 /// Tasks of live runs by state.
 fn tasks(view: &ClusterView) -> [(&'static str, u64); 4] {
-    let sum = |count: fn(&partita_net::scheduler::LayerCounts) -> u64| view.layers.iter().map(count).sum();
+    let sum = |count: fn(&LayerView) -> u64| view.machine.layers.iter().map(count).sum();
     [("waiting", sum(|l| l.waiting)), ("ready", sum(|l| l.ready)), ("assigned", sum(|l| l.assigned)), ("stored", sum(|l| l.stored))]
 }
 

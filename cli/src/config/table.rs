@@ -33,6 +33,7 @@ pub const SETTINGS: &[Setting] = &[
     set("scheduler.worker-ttl", Kind::Span, "30s", "a worker that cannot be heard for so long is given up"),
     set("scheduler.client-grace", Kind::Span, "30s", "results of a client that cannot be heard are kept for so long"),
     set("scheduler.allowed-failures", Kind::Count, "3", "deaths of workers under one task that are forgiven"),
+    set("scheduler.no-workers-timeout", Kind::Span, "", "a task that no connected worker may run fails after so long; by default it waits"),
     set("scheduler.saturation", Kind::Factor, "1.1", "tasks without inputs given to a worker, as a multiple of its threads"),
     set("worker.address", Kind::Text, "", "the scheduler that workers join, when none is named"),
     set("worker.name", Kind::Text, "", "name of the worker, unique in its cluster; by default made from host and process"),

@@ -1,3 +1,5 @@
+//! Settings from files, environment and flags: which wins, and what is said of mistakes.
+
 use super::*;
 
 fn file(path: &str, text: &str) -> Option<SettingsFile> {

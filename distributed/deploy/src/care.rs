@@ -235,11 +235,11 @@ impl Care {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Ending { doom: Doom::Fault(why), .. } => {
                 let why = if self.peak > 0 { format!("{why}; it had {} at most", bytes(self.peak)) } else { why };
-                self.died(why, true, out);
+                self.died(why, out);
                 self.pause(now, self.pause);
             }
             State::Ending { doom: Doom::Replace, .. } => {
-                self.died("replaced on request".into(), false, out);
+                out.push(Step::Died { why: "replaced on request".into(), blame: false });
                 self.pause(now, Duration::ZERO);
                 self.tick(now, out);
             }
@@ -273,16 +273,16 @@ impl Care {
                         self.pause = self.rules.first_pause;
                     }
                     let peak = if self.peak > 0 { format!("; it had {} of memory at most", bytes(self.peak)) } else { String::new() };
-                    self.died(said(exit) + &peak, true, out);
+                    self.died(said(exit) + &peak, out);
                     self.pause(now, self.pause);
                 }
             },
         }
     }
 
-    fn died(&mut self, why: String, blame: bool, out: &mut Vec<Step>) {
+    fn died(&mut self, why: String, out: &mut Vec<Step>) {
         out.push(Step::Say(format!("the worker died: {why}")));
-        out.push(Step::Died { why, blame });
+        out.push(Step::Died { why, blame: true });
     }
 
     fn start_failed(&mut self, now: Duration, why: String, out: &mut Vec<Step>) {

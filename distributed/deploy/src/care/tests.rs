@@ -1,3 +1,5 @@
+//! Sequences of what a nanny sees, and the steps that it takes.
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);

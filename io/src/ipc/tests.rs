@@ -1,3 +1,5 @@
+//! Frames there and back, and what damage does.
+
 use polars::prelude::*;
 use polars_arrow::io::ipc::read::FlightConsumer;
 use polars_arrow::io::ipc::write::EncodedData;

@@ -10,7 +10,7 @@ use partita_net::security::{SchedulerFile, join};
 use partita_net::wire::*;
 
 /// All targets; each has a folder of the corpus.
-pub const TARGETS: &[&str] = &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value"];
+pub const TARGETS: &[&str] = &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value", "ticket"];
 
 /// Does with the bytes what the target of this name is about.
 pub fn decode(target: &str, bytes: &[u8]) {
@@ -67,6 +67,9 @@ pub fn decode(target: &str, bytes: &[u8]) {
         }
         "value" => {
             let _ = decode_value(bytes, &partita_graph::Registry::default());
+        }
+        "ticket" => {
+            let _ = partita_net::flight::parse_ticket(bytes);
         }
         other => panic!("there is no fuzz target `{other}`"),
     }

@@ -155,19 +155,20 @@ fn described(descriptor: &Descriptor) -> Result<Piece, Status> {
     }
 }
 
-/// The piece that a text names.
+/// The piece that a ticket names: the text of a key; `/` and a part may follow.
+pub fn parse_ticket(text: &[u8]) -> Option<Piece> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (key, part) = text.split_once('/').map_or((text, None), |(key, part)| (key, Some(part)));
+    let (layer, index) = key.split_once('#')?;
+    let digits = layer.len() == 16 && layer.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let layer = u64::from_str_radix(layer, 16).ok().filter(|_| digits)?;
+    let part = part.map(str::parse).transpose().ok()?;
+    Some((Key::new(LayerId(layer), index.parse().ok()?), part))
+}
+
 fn piece_of(text: &[u8]) -> Result<Piece, Status> {
-    let parse = || {
-        let text = std::str::from_utf8(text).ok()?;
-        let (key, part) = text.split_once('/').map_or((text, None), |(key, part)| (key, Some(part)));
-        let (layer, index) = key.split_once('#')?;
-        let digits = layer.len() == 16 && layer.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let layer = u64::from_str_radix(layer, 16).ok().filter(|_| digits)?;
-        let part = part.map(str::parse).transpose().ok()?;
-        Some((Key::new(LayerId(layer), index.parse().ok()?), part))
-    };
     let what = "a ticket is the text of a key, 16 hexadecimal digits, `#` and a number; `/` and a part may follow";
-    parse().ok_or_else(|| Status(tonic::Code::InvalidArgument, what.into()))
+    parse_ticket(text).ok_or_else(|| Status(tonic::Code::InvalidArgument, what.into()))
 }
 
 fn packed(piece: Piece, shared: &Shared) -> Result<Packed, Status> {

@@ -58,7 +58,7 @@ pub enum Head {
     /// It is not held here.
     Missing,
     /// It cannot be sent.
-    Failed(Failure),
+    Failed(#[serde(with = "crate::wire::flat")] Failure),
 }
 
 /// One value.

@@ -11,6 +11,7 @@ mod frames;
 mod messages;
 mod port;
 
+pub use arrow::parse_ticket;
 pub use fetch::{FetchError, Peers};
 pub use port::{Bound, Ports, Refusal, Shelf};
 

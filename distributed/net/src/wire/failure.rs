@@ -74,3 +74,25 @@ pub fn read_failure(reader: &mut Reader<'_>) -> Result<Failure, Failure> {
     let innermost = chain.pop().expect("there is at least one");
     Ok(chain.into_iter().rev().fold(innermost, |cause, failure| failure.cause(cause)))
 }
+
+/// A failure within plain data: `#[serde(with = "crate::wire::flat")]`. What serde derives for causes of causes nests as deep as
+/// the bytes say; this does not.
+pub mod flat {
+    use partita_graph::Failure;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::{Reader, Writer, read_failure, write_failure};
+
+    /// As bytes.
+    pub fn serialize<S: Serializer>(failure: &Failure, to: S) -> Result<S::Ok, S::Error> {
+        let mut out = Writer::default();
+        write_failure(&mut out, failure);
+        to.serialize_bytes(&out.into_vec())
+    }
+
+    /// And back.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Failure, D::Error> {
+        let bytes = <&[u8]>::deserialize(from)?;
+        read_failure(&mut Reader::new(bytes)).map_err(|failure| de::Error::custom(&failure.what))
+    }
+}

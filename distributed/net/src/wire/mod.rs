@@ -15,7 +15,7 @@ mod worker;
 
 pub use self::bytes::{Reader, Writer};
 pub use client::{decode_asked, decode_told, encode_asked, encode_told, submitted_run};
-pub use failure::{read_failure, write_failure};
+pub use failure::{flat, read_failure, write_failure};
 pub use graph::{MOST_TASKS, decode_graph, encode_graph};
 pub use nanny::{decode_nanny, decode_to_nanny, encode_nanny, encode_to_nanny};
 pub use said::{decode_said, encode_said};

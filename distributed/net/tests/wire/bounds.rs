@@ -95,6 +95,7 @@ fn the_corpus_is_what_is_said() {
     let value = |chunk| encode_value(&chunk).unwrap();
     let chunks = [partita_graph::Chunk::new(partita_graph::Plain(1i64)), partita_graph::Chunk::new(partita_graph::Plain(vec![1u8, 2]))];
     said.push(("value", chunks.map(value).into()));
+    said.push(("ticket", vec![b"00000000000000ab#7".to_vec(), b"ffffffffffffffff#4294967295/12".to_vec()]));
     for (target, messages) in said {
         let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
         for (number, message) in messages.iter().enumerate() {

@@ -104,7 +104,7 @@ impl Asked {
         }
         let (tasks, bytes, repeat) = if self.bench { (100_000, 1 << 30, 500) } else { (100, 1 << 20, 5) };
         let round = |what: &str, tls: bool| {
-            let tasks = if what == "tree" { (tasks as u32 / 4).next_power_of_two() - 1 } else { tasks };
+            let tasks = if what == "tree" { (tasks / 4u32).next_power_of_two() - 1 } else { tasks };
             Self { what: what.into(), tasks, bytes, repeat: if what == "latency" { repeat } else { 1 }, tls, bench: self.bench }
         };
         let on_cluster = ["independent", "merge", "tree", "latency", "transfer"];

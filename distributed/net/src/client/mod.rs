@@ -14,6 +14,7 @@ mod run;
 
 use std::time::Duration;
 
+pub use questions::{Holdings, Missing};
 pub use remote::Remote;
 
 use crate::security::TlsFiles;

@@ -17,6 +17,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// For each path that is missing somewhere the workers that do not have it, and how many workers were asked.
 pub type Missing = (Vec<(String, Vec<String>)>, usize);
 
+/// For each worker's name what it holds, with bytes.
+pub type Holdings = Vec<(String, Vec<(Key, u64)>)>;
+
 fn unexpected(answer: &Answer) -> Failure {
     Failure::internal(format!("the scheduler answered something else than was asked: {answer:?}"))
 }
@@ -69,7 +72,7 @@ impl Remote {
     ///
     /// # Errors
     /// No worker has this name (E0103).
-    pub fn has_what(&self, worker: Option<&str>) -> Result<Vec<(String, Vec<(Key, u64)>)>, Failure> {
+    pub fn has_what(&self, worker: Option<&str>) -> Result<Holdings, Failure> {
         match self.ask(Question::HasWhat(worker.map(str::to_owned)))? {
             Answer::HasWhat(held) => Ok(held),
             other => Err(unexpected(&other)),

@@ -40,6 +40,9 @@ fn runtime() -> Result<&'static Handle, Failure> {
     made.as_ref().map(Runtime::handle).map_err(Clone::clone)
 }
 
+/// A run whose handle may still live.
+type Known = (Arc<Shared>, Weak<RemoteRun>);
+
 type Asked = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
 
 /// A cluster as an executor. Dropping it says goodbye once its runs are dropped too.
@@ -57,7 +60,7 @@ pub(super) struct Inner {
     link: Link,
     /// Where the scheduler is, for messages.
     place: String,
-    runs: Mutex<BTreeMap<u64, (Arc<Shared>, Weak<RemoteRun>)>>,
+    runs: Mutex<BTreeMap<u64, Known>>,
     questions: Mutex<HashMap<u64, Asked>>,
     next: AtomicU64,
     /// Why nothing is heard any more, once that is so.

@@ -86,7 +86,7 @@ fn alike(a: &Layer, b: &Layer) -> bool {
 }
 
 impl Owner {
-    pub fn from_client(&mut self, id: ClientId, what: FromClient) {
+    pub fn on_client(&mut self, id: ClientId, what: FromClient) {
         if let FromClient::Joined(new) = what {
             let NewClient { name, link } = *new;
             self.diary.write(format!("client {name} connected"));

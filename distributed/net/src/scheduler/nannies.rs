@@ -28,7 +28,7 @@ impl Nanny {
 }
 
 impl Owner {
-    pub fn from_nanny(&mut self, id: u128, what: FromNanny) {
+    pub fn on_nanny(&mut self, id: u128, what: FromNanny) {
         match what {
             FromNanny::Joined(new) => {
                 let NewNanny { host, worker_name, link } = *new;

@@ -129,9 +129,9 @@ impl Owner {
     fn round(&mut self, batch: &mut Vec<Incoming>, tick: bool) {
         for incoming in batch.drain(..) {
             match incoming {
-                Incoming::Worker(id, what) => self.from_worker(id, what),
-                Incoming::Client(id, what) => self.from_client(id, what),
-                Incoming::Nanny(id, what) => self.from_nanny(id, what),
+                Incoming::Worker(id, what) => self.on_worker(id, what),
+                Incoming::Client(id, what) => self.on_client(id, what),
+                Incoming::Nanny(id, what) => self.on_nanny(id, what),
                 Incoming::Visit(visit) => visit(self),
             }
         }

@@ -115,7 +115,7 @@ impl Worker {
 }
 
 impl Owner {
-    pub fn from_worker(&mut self, id: WorkerId, what: FromWorker) {
+    pub fn on_worker(&mut self, id: WorkerId, what: FromWorker) {
         if let FromWorker::Joined(new) = what {
             return self.worker_joined(id, *new);
         }

@@ -76,6 +76,14 @@ pub struct Faults {
     pub tick_every: u64,
     /// Values of at most so many bytes travel with the answer.
     pub inline: u64,
+    /// The machine's settings: tasks without inputs that a worker is given, as a multiple of its threads.
+    pub saturation: f64,
+    /// Deaths under a task that are forgiven.
+    pub allowed_failures: u32,
+    /// Bytes of one request to a peer, requests at a time, and requests to one peer at a time.
+    pub fetch: (u64, u32, u32),
+    /// Bytes on disk above which a worker spills nothing more; 0 for no limit.
+    pub max_spill: u64,
 }
 
 impl Faults {
@@ -116,6 +124,10 @@ impl Faults {
             copies_every: 0,
             tick_every: 100_000,
             inline: 0,
+            saturation: 1.1,
+            allowed_failures: 3,
+            fetch: (64 << 20, 50, 2),
+            max_spill: 0,
         }
     }
 
@@ -182,6 +194,14 @@ impl Faults {
         self.inline = if inline { rng.u64(8..500) } else { 0 };
         self.limit_told = told;
         self.tick_every = rng.u64(500..100_000);
+        if rng.bool() {
+            self.saturation = [0.1, 1.0, 2.5, 100.0][rng.usize(0..4)];
+            self.allowed_failures = rng.u32(0..6);
+        }
+        if rng.bool() {
+            self.fetch = (rng.u64(1..2_000), rng.u32(1..6), rng.u32(1..4));
+        }
+        self.max_spill = if rng.f64() < 0.15 { rng.u64(1..2_000) } else { 0 };
     }
 
     /// No fault takes a chunk or a worker away.
@@ -199,6 +219,10 @@ impl Faults {
             limit_told: self.limit_told,
             inline: self.inline,
             grace: self.grace,
+            saturation: self.saturation,
+            allowed_failures: self.allowed_failures,
+            fetch: self.fetch,
+            max_spill: self.max_spill,
             ..Self::none()
         }
     }

@@ -140,14 +140,15 @@ impl Story {
         let least = (random.largest_task as f64 / 0.6) + random.largest_chunk as f64 * f64::from(threads) / 0.4;
         let limit = (least * faults.memory) as u64;
         let mut cluster = Cluster::new(rng.fork(), faults.clone(), threads, limit, Registry::default());
-        cluster = cluster.scheduled_by(scheduler::Config { client_grace: faults.grace, ..scheduler::Config::default() });
+        let Faults { saturation, allowed_failures, grace: client_grace, .. } = faults;
+        cluster = cluster.scheduled_by(scheduler::Config { saturation, allowed_failures, client_grace, no_workers_timeout: None });
         if listen {
             cluster.trace = Some(vec![format!("{faults:?} threads {threads} limit {limit}")]);
         }
         cluster.wishful = random.graph.layers.iter().any(|layer| layer.annotations.is_some());
         cluster.fates = random.fates.clone();
         cluster.lossless = faults.lossless() && random.fates.is_empty();
-        let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0 && faults.disk.is_none();
+        let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0 && faults.disk.is_none() && faults.max_spill == 0;
         let mut story = Self { random, cluster, graphs: Vec::new(), bounded };
         for number in 0..rng.u32(0..5) {
             let delay = if number == 0 { 0 } else { rng.u64(0..3_000) };
@@ -265,7 +266,9 @@ impl Story {
         let limited = |layer: &Arc<Layer>| layer.annotations.as_ref().is_some_and(|wishes| wishes.timeout.is_some());
         let limit = self.cluster.memory_limit;
         let fair = match failure.code {
-            Code::KilledWorker => self.cluster.counts.deaths > 3 && needed.iter().any(|key| named(&key)),
+            Code::KilledWorker => {
+                self.cluster.counts.deaths > u64::from(self.cluster.faults.allowed_failures) && needed.iter().any(|key| named(&key))
+            }
             Code::UserFunction => self.random.failing.intersection(needed).any(|key| named(&key)),
             Code::TaskTimeout => run.graph.layers.iter().any(limited),
             Code::Cancelled => run.restarted,

@@ -176,7 +176,7 @@ impl Cluster {
             Happening::ToWorker(worker, message) => match self.nodes.get_mut(&worker) {
                 Some(node) if node.link.cut_in => {
                     node.link.held_in.push(message);
-                    return None;
+                    None
                 }
                 _ => self.frozen(Happening::ToWorker(worker, message)),
             },

@@ -217,7 +217,10 @@ impl Cluster {
         let id = WorkerId(self.next_worker);
         self.next_worker += 1;
         let slow = if self.faults.slow > 1 { self.rng.u64(1..=self.faults.slow) } else { 1 };
-        let machine = Worker::new(worker::Config::new(about.threads, self.memory_limit));
+        let (fetch_bytes, fetches, fetches_per_peer) = self.faults.fetch;
+        let max_spill = self.faults.max_spill;
+        let config = worker::Config::new(about.threads, self.memory_limit);
+        let machine = Worker::new(worker::Config { fetch_bytes, fetches, fetches_per_peer, max_spill, ..config });
         self.nodes.insert(id, Node::new(machine, slow));
         self.names.insert(id, about.name.clone());
         if self.memory_limit > 0 {

@@ -54,15 +54,27 @@ impl Player {
                 }
             }
             [run, "fails", code, ref rest @ ..] => self.fails(run, code, &rest.join(" ")),
-            [run, "waits"] => {
-                let run = run_id(run)?;
-                self.settled.insert(run);
-                if self.cluster.runs[&run].outcome.is_none() { Ok(()) } else { Err("it has ended".into()) }
+            // It ends well or badly.
+            [run, "settles"] => {
+                self.until(&[run, "ended"])?;
+                self.settled.insert(run_id(run)?);
+                Ok(())
             }
             [run, "notes", ref rest @ ..] => {
                 let (notes, text) = (&self.cluster.runs[&run_id(run)?].notes, rest.join(" "));
-                if notes.iter().any(|note| note.contains(&text)) { Ok(()) } else { Err(format!("its notes are {notes:?}")) }
+                kept(notes.iter().any(|note| note.contains(&text)), || format!("its notes are {notes:?}"))
             }
+            ["steals", ref rest @ ..] => within(self.cluster.counts.steals, rest),
+            ["copies", ref rest @ ..] => within(self.cluster.counts.copies, rest),
+            ["values", ref rest @ ..] => within(self.cluster.counts.values, rest),
+            ["spills", ref rest @ ..] => within(self.cluster.counts.spills, rest),
+            ["not", ref rest @ ..] => kept(!self.holds(rest)?, || "it is so".into()),
+            _ => self.expect_of_tasks(words),
+        }
+    }
+
+    fn expect_of_tasks(&self, words: &[&str]) -> Result<(), String> {
+        match *words {
             [keys, "ran", "at", name, ref rest @ ..] if name != "most" && name != "least" => within(self.ran(keys, Some(name))?, rest),
             [keys, "ran", ref rest @ ..] => within(self.ran(keys, None)?, rest),
             [keys, "stored", "at", ref names @ ..] => self.stored_at(keys, names),
@@ -72,40 +84,16 @@ impl Player {
                 within(held as u64, rest)
             }
             [first, "before", second] => self.before(first, second),
-            // It ends well or badly.
-            [run, "settles"] => {
-                self.until(&[run, "ended"])?;
-                self.settled.insert(run_id(run)?);
-                Ok(())
-            }
             [name, "has", ref rest @ ..] => {
                 let (worker, seen) = (self.id(name)?, self.cluster.scheduler.snapshot());
                 let assigned = seen.workers.iter().find(|view| view.id == worker).map_or(0, |view| view.assigned);
                 within(u64::from(assigned), rest)
             }
             ["most", most, "of", keys, "at", "a", "time"] => {
-                let keys = self.layers.keys(keys)?;
-                let found = self.cluster.most_at_a_time(&keys);
-                if found as u64 == number(Some(most))? { Ok(()) } else { Err(format!("{found} ran at a time")) }
+                let found = self.cluster.most_at_a_time(&self.layers.keys(keys)?);
+                within(found as u64, &[most])
             }
-            ["steals", ref rest @ ..] => within(self.cluster.counts.steals, rest),
-            ["copies", ref rest @ ..] => within(self.cluster.counts.copies, rest),
-            ["values", ref rest @ ..] => within(self.cluster.counts.values, rest),
-            ["spills", ref rest @ ..] => within(self.cluster.counts.spills, rest),
-            ["not", ref rest @ ..] => {
-                if self.holds(rest)? {
-                    Err("it is so".into())
-                } else {
-                    Ok(())
-                }
-            }
-            _ => {
-                if self.holds(words)? {
-                    Ok(())
-                } else {
-                    Err("it is not so".into())
-                }
-            }
+            _ => kept(self.holds(words)?, || "it is not so".into()),
         }
     }
 
@@ -153,4 +141,8 @@ fn within(found: u64, words: &[&str]) -> Result<(), String> {
         _ => return Err("how many?".into()),
     };
     if (least..=most).contains(&found) { Ok(()) } else { Err(format!("it is {found}")) }
+}
+
+fn kept(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
 }

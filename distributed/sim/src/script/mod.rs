@@ -106,12 +106,12 @@ impl Player {
                 self.cluster.excuses.excuse([key]);
                 Ok(())
             }
-            [what, name] => self.to_worker(what, name),
+            [what, name] => self.happens_to(what, name),
             _ => Err("it is no line of a script".into()),
         }
     }
 
-    fn to_worker(&mut self, what: &str, name: &str) -> Result<(), String> {
+    fn happens_to(&mut self, what: &str, name: &str) -> Result<(), String> {
         let worker = self.id(name)?;
         let breaks = self.cluster.nodes.get(&worker).map_or(0, |node| node.link.breaks);
         match what {

@@ -24,6 +24,7 @@ const size = (bytes) => {
 
 const text = (name, value) => {
   if (value === null || value === undefined) return "";
+  if (typeof value === "number" && name.endsWith("unix_millis")) return new Date(value).toLocaleTimeString();
   if (typeof value === "number") return isBytes(name) ? size(value) : value.toLocaleString("en", { maximumFractionDigits: 3 });
   if (typeof value === "object") return JSON.stringify(value);
   return String(value);

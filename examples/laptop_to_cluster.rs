@@ -2,7 +2,7 @@
 //! started from the command line; also with a worker killed half-way. All results are equal, bit by bit.
 //!
 //! ```text
-//! cargo run --release --example laptop_to_cluster
+//! cargo build --release --bins && cargo run --release --example laptop_to_cluster
 //! ```
 
 use std::path::Path;
@@ -115,7 +115,11 @@ fn program() -> Result<std::path::PathBuf, Box<dyn std::error::Error>> {
     }
     let here = std::env::current_exe()?;
     let beside = here.ancestors().skip(1).take(2).map(|folder| folder.join("partita")).find(|path| path.is_file());
-    Ok(beside.unwrap_or_else(|| "partita".into()))
+    let found = beside.unwrap_or_else(|| "partita".into());
+    match Command::new(&found).arg("--version").stdout(Stdio::null()).status() {
+        Ok(_) => Ok(found),
+        Err(_) => Err("the program `partita` is not there: build it with `cargo build --release --bins`".into()),
+    }
 }
 
 /// Four files of flights, about 8 MB.

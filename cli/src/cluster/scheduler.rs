@@ -32,7 +32,7 @@ pub struct Scheduler {
     /// Name of the cluster, for people
     #[arg(long)]
     name: Option<String>,
-    /// Folder in which the cluster's authority is kept, so that workers and clients survive a restart of the scheduler
+    /// Folder in which the cluster's authority is kept, so that certificates stay valid over a restart of the scheduler
     #[arg(long, value_name = "FOLDER")]
     tls_dir: Option<String>,
     #[command(flatten)]

@@ -60,7 +60,7 @@ pub const SETTINGS: &[Setting] = &[
     set("tls.ca-file", Kind::Path, "", "PEM file of the authority that all certificates of the cluster come from"),
     set("tls.cert", Kind::Path, "", "PEM file of this process's certificate"),
     set("tls.key", Kind::Path, "", "PEM file of its key"),
-    set("tls.dir", Kind::Path, "", "folder in which the scheduler keeps its authority, so that it survives restarts"),
+    set("tls.dir", Kind::Path, "", "folder in which the scheduler keeps its authority over restarts"),
     set("tls.insecure", Kind::Flag, "false", "connections without encryption"),
     set("tls.insecure-off-loopback", Kind::Flag, "false", "the same on addresses that other hosts can reach"),
 ];

@@ -1,7 +1,8 @@
 //! How long a message takes over a link and back, and how many bytes a second go through: plain and encrypted, beside a bare
 //! TCP connection. `cargo run --release -p partita-net --example link_latency`.
 //!
-//! It refuses to judge: it prints medians and rates of one run, to be compared within that run.
+//! It refuses to judge: it prints medians and rates of one run, to be compared within that run, and processor time, which other
+//! programs on the machine change less.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +47,19 @@ impl Admit for Echo {
             }
         });
     }
+}
+
+/// Seconds of processor time that this process has used, both sides of all links.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
+fn rate(start: Instant, used: f64) -> String {
+    let (gigabytes, used) = (TOTAL as f64 / 1e9, processor() - used);
+    format!("{:7.0} MB/s, {:5.2} s of processor time for a GB", gigabytes * 1e3 / start.elapsed().as_secs_f64(), used / gigabytes)
 }
 
 fn runtime(threads: usize) -> Runtime {
@@ -101,7 +115,7 @@ async fn measure(name: &str, at: SocketAddr, security: Security) {
     println!("{name}: echo of 100 bytes: {}", median(times.split_off(2_000)));
     for size in [LARGE, 64 << 10, 4 << 20] {
         let large = Bytes::from(vec![7; size]);
-        let start = Instant::now();
+        let (start, used) = (Instant::now(), processor());
         let mut sent = 0;
         while sent < TOTAL {
             link.send(large.clone());
@@ -113,7 +127,7 @@ async fn measure(name: &str, at: SocketAddr, security: Security) {
             }
         }
         assert_eq!(&next(&mut events).await[..], b"all");
-        println!("{name}: messages of {size:>8} bytes: {:7.0} MB/s", TOTAL as f64 / 1e6 / start.elapsed().as_secs_f64());
+        println!("{name}: messages of {size:>8} bytes: {}", rate(start, used));
     }
     link.close("done");
     link.drained().await;
@@ -162,12 +176,12 @@ async fn bare_bulk(threads: &str) {
     });
     let mut stream = TcpStream::connect(at).await.expect("a connection");
     let large = vec![7; 1 << 20];
-    let start = Instant::now();
+    let (start, used) = (Instant::now(), processor());
     for _ in 0..TOTAL >> 20 {
         stream.write_all(&large).await.expect("a peer");
     }
     stream.read_exact(&mut [0; 3]).await.expect("a peer");
-    println!("bare TCP, {threads}: {:7.0} MB/s", TOTAL as f64 / 1e6 / start.elapsed().as_secs_f64());
+    println!("bare TCP, {threads}: {}", rate(start, used));
 }
 
 fn main() {

@@ -1,11 +1,13 @@
 //! What the scheduler's process costs by itself: workers that answer at once and do nothing, in this process but over real
 //! sockets, encrypted unless told otherwise. A client submits, and everything between it and the workers is the real thing:
-//! encoding, links, TLS, the machine. The figures are of scheduler, client and workers together, because they share the cores.
+//! encoding, links, TLS, the machine. Scheduler, client and workers share the cores, so the throughput is of all together; what
+//! each of them takes is told apart. A worker's share is mostly its end of links: messages are what costs, not tasks.
 //!
 //! `cargo bench -p partita-net --bench zero_worker`; after `--` any of `plain` (no encryption), `values` (results of eight bytes
 //! travel with the answers), `quick` (small graphs, to see that it runs), or numbers of workers (default 24 and 1512).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use partita_core::protocol::{About, ToScheduler, ToWorker};
@@ -87,6 +89,7 @@ impl Zero {
         let mut batch = Vec::new();
         while events.recv_many(&mut batch, 64).await > 0 {
             let mut said = Vec::new();
+            MESSAGES.fetch_add(batch.len() as u64, Ordering::Relaxed);
             for event in batch.drain(..) {
                 match event {
                     LinkEvent::Message(bytes) => match self.decoder.decode(&bytes).expect("the scheduler encodes well") {
@@ -155,7 +158,12 @@ impl Wishes {
     }
 
     fn crew(&self, server: &Server, count: u32) -> Runtime {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("zero-workers")
+            .enable_all()
+            .build()
+            .expect("a thread");
         let address = server.client_address();
         let security = runtime.block_on(Security::resolve(&address, Role::Worker, None)).expect("let in");
         let value = self.values.then(|| wire::encode_value(&Chunk::new(Plain(0i64))).expect("a number has a form").into());
@@ -181,14 +189,24 @@ fn client(server: &Server) -> Arc<Remote> {
     Remote::connect_to(server.client_address(), client::Options::default(), registry()).expect("let in")
 }
 
-/// Microseconds that this process was on a processor: other work on the machine does not count.
-fn on_processor() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/stat").expect("this bench needs Linux");
-    let after_name = text.rsplit(')').next().unwrap_or_default();
-    let ticks: Vec<u64> = after_name.split_whitespace().skip(11).take(2).filter_map(|number| number.parse().ok()).collect();
-    // Hundredths of a second on every Linux that this runs on.
-    ticks.iter().sum::<u64>() * 10_000
+/// Microseconds that threads of such names were on a processor: other work on the machine does not count.
+fn on_processor(names: &[&str]) -> u64 {
+    let mut nanos = 0;
+    for thread in std::fs::read_dir("/proc/self/task").expect("this bench needs Linux").flatten() {
+        let read = |file: &str| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+        if names.iter().any(|name| read("comm").starts_with(name)) {
+            nanos += read("schedstat").split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    nanos / 1000
 }
+
+/// The scheduler's thread and those of its links, as far as the system keeps their names.
+const SCHEDULER: &[&str] = &["partita-schedul", "partita-links"];
+const WORKERS: &[&str] = &["zero-workers"];
+
+/// Messages that all workers got.
+static MESSAGES: AtomicU64 = AtomicU64::new(0);
 
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").expect("this bench needs Linux");
@@ -197,15 +215,19 @@ fn resident() -> u64 {
 
 struct Row {
     wall: Duration,
-    processor: u64,
+    scheduler: u64,
+    workers: u64,
+    messages: u64,
 }
 
 fn measure(remote: &Remote, graph: &Graph) -> Row {
     let graph = graph.clone();
-    let (start, before) = (Instant::now(), on_processor());
+    let look = || (on_processor(SCHEDULER), on_processor(WORKERS), MESSAGES.load(Ordering::Relaxed));
+    let (before, start) = (look(), Instant::now());
     let run = remote.submit(graph).expect("sound");
     run.wait_stored().expect("nothing fails");
-    let row = Row { wall: start.elapsed(), processor: on_processor() - before };
+    let (wall, after) = (start.elapsed(), look());
+    let row = Row { wall, scheduler: after.0 - before.0, workers: after.1 - before.1, messages: after.2 - before.2 };
     drop(run);
     // Chunks of one try must not be there in the next.
     while !remote.nbytes().expect("answered").is_empty() {
@@ -222,7 +244,8 @@ fn throughput(wishes: &Wishes) {
         ("merge", merge(small)),
         ("tree-15", tree(if wishes.quick { 8 } else { 15 })),
     ];
-    println!("| graph | tasks | workers | s | tasks/s | us of processor a task |\n| --- | ---: | ---: | ---: | ---: | ---: |");
+    println!("| graph | tasks | workers | s | tasks/s | scheduler, us a task | workers, us a task | tasks a message |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for &workers in &wishes.workers {
         let server = wishes.server();
         let crew = wishes.crew(&server, workers);
@@ -234,7 +257,14 @@ fn throughput(wishes: &Wishes) {
             rows.sort_by_key(|row| row.wall);
             let (row, tasks) = (&rows[TRIES / 2], graph.tasks() as f64);
             let seconds = row.wall.as_secs_f64();
-            println!("| {name} | {tasks} | {workers} | {seconds:.3} | {:.0} | {:.2} |", tasks / seconds, row.processor as f64 / tasks);
+            let each = |micros: u64| micros as f64 / tasks;
+            println!(
+                "| {name} | {tasks} | {workers} | {seconds:.3} | {:.0} | {:.2} | {:.2} | {:.1} |",
+                tasks / seconds,
+                each(row.scheduler),
+                each(row.workers),
+                tasks / row.messages as f64
+            );
         }
         drop(remote);
         server.close();

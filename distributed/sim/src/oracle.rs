@@ -30,7 +30,11 @@ pub(crate) fn stuck(cluster: &Cluster) -> String {
             text += &format!("\n  run {}: {}", run.0, cluster.scheduler.explain(**key));
         }
         if missing.is_empty() {
-            text += &format!("\n  run {}: all are stored, but nobody said so or the holders do not have them", run.0);
+            let has = |key: &Key| {
+                cluster.scheduler.holders(*key).iter().any(|holder| cluster.nodes.get(holder).is_some_and(|n| n.get(*key, None).is_some()))
+            };
+            let vain: Vec<&Key> = state.graph.wanted.iter().filter(|key| !has(key)).take(3).collect();
+            text += &format!("\n  run {}: all are stored, but nobody said so, or they are not where they should be: {vain:?}", run.0);
         }
     }
     text + &format!("\n  {:?}", cluster.scheduler.snapshot())

@@ -66,7 +66,9 @@ impl Scheduler {
                 let task = super::record::TaskId { slot: at as u32, index };
                 if self.record(task).state.is_stored() && self.staying(task) == 0 {
                     let kept = |worker| {
-                        self.retiring.get(worker).is_some_and(|record| record.queue.contains(&task) || record.moving.contains(&task))
+                        self.retiring
+                            .get(worker)
+                            .is_some_and(|record| record.said || record.queue.contains(&task) || record.moving.contains(&task))
                     };
                     assert!(
                         self.holders_of(task).iter().any(kept),

@@ -80,6 +80,8 @@ impl Scheduler {
         self.workers.known(to).incoming += nbytes;
         self.copies.moving.insert(task, Copy { to, nbytes, purpose });
         self.stories.tell(self.now, key, Happening::CopyAsked { worker: to });
+        // What it was just told to drop may be what it is to fetch now: it must hear of that first, or it answers that it has it.
+        self.flush_frees();
         self.out.push(SchedulerAction::Send(to, ToWorker::Acquire { key, nbytes, holders }));
     }
 

@@ -53,6 +53,10 @@ impl Scheduler {
         let moving = &self.copies.moving;
         let Some(retirement) = self.retiring.get_mut(&worker) else { return };
         retirement.moving.retain(|task| moving.contains_key(task));
+        if retirement.said {
+            // It is on its way out and gives nothing more: what others lose meanwhile is made again when it has gone.
+            return retirement.queue.clear();
+        }
         while let Some(retirement) = self.retiring.get_mut(&worker)
             && retirement.moving.len() < AT_A_TIME
             && let Some(task) = retirement.queue.pop_first()

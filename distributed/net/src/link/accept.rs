@@ -289,7 +289,7 @@ impl Port {
         if session.owner != caller.peer {
             return Err(Failure::new(Code::NotTrusted, "the session belongs to somebody else"));
         }
-        let (connection, received) = session.shared.attach(hello.received)?;
+        let (connection, received) = session.shared.attach(None, hello.received)?;
         let mut welcome = session.shared.welcome().ok_or_else(forgotten)?;
         welcome.received = received;
         Ok((session.shared, connection, frame::welcome(&welcome)))
@@ -311,7 +311,7 @@ impl Port {
         let mut welcome = admit.admit(&hello, role, caller.remote)?;
         welcome.received = 0;
         shared.set_welcome(welcome.clone());
-        let (connection, _) = shared.attach(0)?;
+        let (connection, _) = shared.attach(None, 0)?;
         sessions.insert(hello.session, Session { owner: caller.peer.clone(), shared: shared.clone() });
         drop(sessions);
         admit.connected(&welcome, hello, Link(shared.clone()), received);

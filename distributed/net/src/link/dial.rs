@@ -110,7 +110,8 @@ impl Target {
         let driver = Driver(tokio::spawn(driver).abort_handle());
         let mut hello = self.hello.clone();
         hello.received = shared.received();
-        let outgoing = Outgoing::new(shared.clone(), shared.next_connection(), frame::hello(&hello));
+        let connection = shared.begin();
+        let outgoing = Outgoing::new(shared.clone(), connection, frame::hello(&hello));
         let response = sender.send_request(rpc::request("/partita.Control/Session", outgoing)).await.map_err(broken)?;
         let mut body = response.into_body();
         let mut splitter = Splitter::default();
@@ -126,7 +127,7 @@ impl Target {
         };
         let welcome = frame::read_welcome(&answer)?;
         splitter.greeted();
-        let (connection, _) = shared.attach(welcome.received)?;
+        shared.attach(Some(connection), welcome.received)?;
         Ok((Greeted { connection, body, splitter, rest, driver }, welcome))
     }
 

@@ -1,8 +1,8 @@
 //! One end of a session while connections come and go under it: what the sender, the writer of the current connection and its
 //! reader share.
 //!
-//! It refuses to open or accept connections. Invariant: only the connection whose number is current may read and write; an
-//! older one that wakes up late finds that out and ends.
+//! It refuses to open or accept connections. Invariant: only the connection whose number is current may read and write, once it
+//! is attached; an older one that wakes up late finds that out and ends.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -40,9 +40,11 @@ pub(super) struct Shared {
 
 struct State {
     session: Session,
-    /// The number of the current connection; connections that were replaced have smaller ones.
+    /// The number of the current connection, or of the try to make one; no two have the same.
     connection: u64,
     connected: bool,
+    /// Whether there ever was a connection.
+    began: bool,
     /// The writer of the current connection, when it has nothing to write.
     writer: Option<Waker>,
     wrote: Instant,
@@ -75,6 +77,7 @@ impl Shared {
             session: Session::new(limits.message),
             connection: 0,
             connected: false,
+            began: false,
             writer: None,
             wrote: Instant::now(),
             events: Some(events),
@@ -100,9 +103,11 @@ impl Shared {
         self.state().ended
     }
 
-    /// The number of the connection that comes next.
-    pub fn next_connection(&self) -> u64 {
-        self.state().connection + 1
+    /// A number for a try to connect.
+    pub fn begin(&self) -> u64 {
+        let mut state = self.state();
+        state.connection += 1;
+        state.connection
     }
 
     pub fn set_welcome(&self, welcome: Welcome) {
@@ -113,16 +118,22 @@ impl Shared {
         self.state().welcome.clone()
     }
 
-    /// A new connection takes over; returns its number and how many messages this side has received.
-    pub fn attach(&self, peer_received: u64) -> Result<(u64, u64), Failure> {
+    /// A new connection takes over: the try of this number, or one that was accepted. Returns its number and how many messages
+    /// this side has received.
+    pub fn attach(&self, begun: Option<u64>, peer_received: u64) -> Result<(u64, u64), Failure> {
         let mut state = self.state();
         if state.ended {
             return Err(forgotten());
         }
+        if begun.is_some_and(|begun| begun != state.connection) {
+            return Err(Failure::internal("two tries to connect at a time"));
+        }
         state.session.resume(peer_received)?;
-        let back = state.connection > 0 && !state.connected;
-        state.connection += 1;
-        state.connected = true;
+        if begun.is_none() {
+            state.connection += 1;
+        }
+        let back = state.began && !state.connected;
+        (state.connected, state.began) = (true, true);
         state.wrote = Instant::now();
         wake(&mut state);
         if back {
@@ -409,7 +420,7 @@ impl Outgoing {
             return Poll::Ready(None);
         }
         // Before its connection is attached, a caller's body has said hello and waits for the welcome.
-        if state.connection == self.connection {
+        if state.connected {
             state.session.write(&mut self.scratch, &mut self.ready);
             if state.ended {
                 self.ready.extend(state.last_words.take());

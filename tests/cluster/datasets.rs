@@ -54,7 +54,9 @@ fn a_worker_that_retires_takes_nothing_with_it() {
     let frame = DFrame::read_csv_with(&pattern, CsvOptions::new().blocksize("32KiB")).unwrap();
     let kept = frame.persist_on(&client).unwrap();
     let keys = kept.keys().unwrap();
-    let made = |client: &Client| keys.iter().map(|key| client.story(*key).unwrap().iter().filter(|line| line.contains("given to")).count()).sum::<usize>();
+    let made = |client: &Client| {
+        keys.iter().map(|key| client.story(*key).unwrap().iter().filter(|line| line.contains("given to")).count()).sum::<usize>()
+    };
     let before = made(&client);
     let victim = client.scheduler_info().unwrap().workers[0].about.name.clone();
     assert_eq!(client.retire_workers(&[victim.as_str()]).unwrap(), [victim.clone()]);
@@ -92,7 +94,8 @@ fn wishes_that_no_worker_meets_are_explained() {
         let other = other.clone();
         std::thread::spawn(move || nowhere.run(&other))
     };
-    let waiting = |client: &Client| client.has_what(None).is_ok() && client.scheduler_info().unwrap().clients.iter().any(|one| one.runs > 0);
+    let waiting =
+        |client: &Client| client.has_what(None).is_ok() && client.scheduler_info().unwrap().clients.iter().any(|one| one.runs > 0);
     until("the run is there", || waiting(&client));
     std::thread::sleep(std::time::Duration::from_millis(200));
     client.cancel_all();

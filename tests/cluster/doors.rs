@@ -25,7 +25,8 @@ fn pyarrow_reads_a_persisted_partition() {
     };
     let (cluster, client) = cluster(1);
     let long = "a text of more than twelve bytes";
-    let table = df!("k" => [Some("a"), None, Some(long)], "x" => [1i64, 2, 3], "y" => [0.5, f64::NAN, -0.0], "b" => [true, false, true]).unwrap();
+    let table =
+        df!("k" => [Some("a"), None, Some(long)], "x" => [1i64, 2, 3], "y" => [0.5, f64::NAN, -0.0], "b" => [true, false, true]).unwrap();
     let kept = DFrame::from_polars(table, 1).persist_on(&client).unwrap();
     let key = kept.keys().unwrap()[0];
     let worker = client.scheduler_info().unwrap().workers[0].clone();
@@ -35,7 +36,12 @@ fn pyarrow_reads_a_persisted_partition() {
     let output = Command::new(python).args([script, &location, &secret, &key.to_string()]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(text.trim(), format!("[{{\"b\": true, \"k\": \"a\", \"x\": 1, \"y\": 0.5}}, {{\"b\": false, \"k\": null, \"x\": 2, \"y\": \"nan\"}}, {{\"b\": true, \"k\": \"{long}\", \"x\": 3, \"y\": -0.0}}] refused"));
+    assert_eq!(
+        text.trim(),
+        format!(
+            "[{{\"b\": true, \"k\": \"a\", \"x\": 1, \"y\": 0.5}}, {{\"b\": false, \"k\": null, \"x\": 2, \"y\": \"nan\"}}, {{\"b\": true, \"k\": \"{long}\", \"x\": 3, \"y\": -0.0}}] refused"
+        )
+    );
 }
 
 #[test]
@@ -68,7 +74,12 @@ fn garbage_on_the_ports_disturbs_nobody() {
     let data = format!("{}:{}", info.workers[0].data.host, info.workers[0].data.port);
     let scheduler = info.address.clone();
     for port in [&scheduler, &data] {
-        for bytes in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0xff; 4096], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0garbage", b"\x16\x03\x01\x02\0\x01"] {
+        for bytes in [
+            &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+            &[0xff; 4096],
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0garbage",
+            b"\x16\x03\x01\x02\0\x01",
+        ] {
             let mut stream = TcpStream::connect(port.trim_start_matches("tcp://").split('?').next().unwrap()).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             let _ = stream.write_all(bytes);

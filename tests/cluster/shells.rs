@@ -32,7 +32,9 @@ fn a_scheduler_and_two_workers_by_hand() {
     let named = file.to_string_lossy().into_owned();
     let _scheduler = partita(state.path(), &["scheduler", "--port", "0", "--http-port", "0", "--scheduler-file", &named]);
     until("the scheduler wrote its file", || file.exists());
-    let worker = |name: &str, more: &[&str]| partita(state.path(), &[&["worker", "--scheduler-file", &named, "--nthreads", "1", "--name", name], more].concat());
+    let worker = |name: &str, more: &[&str]| {
+        partita(state.path(), &[&["worker", "--scheduler-file", &named, "--nthreads", "1", "--name", name], more].concat())
+    };
     let lonely = worker("lonely", &["--no-nanny"]);
     let _nursed = worker("nursed", &["--memory-limit", "1GiB", "--resources", "GPU=1"]);
     let client = Client::scheduler_file(&file).expect("the scheduler answers");
@@ -56,7 +58,8 @@ fn a_scheduler_and_two_workers_by_hand() {
 
 #[test]
 fn nobody_there_is_said_at_once() {
-    let failure = Client::connect_with("127.0.0.1:1", partita::ConnectOptions { timeout: Some(Duration::from_secs(1)), ..Default::default() });
+    let failure =
+        Client::connect_with("127.0.0.1:1", partita::ConnectOptions { timeout: Some(Duration::from_secs(1)), ..Default::default() });
     let failure = failure.map(|_| ()).expect_err("nothing listens there");
     assert_eq!(failure.code, partita::Code::Unreachable, "{failure}");
     assert!(failure.to_string().contains("partita scheduler"), "{failure}");

@@ -19,7 +19,8 @@ pub fn cluster(workers: usize) -> (LocalCluster, Client) {
 pub fn files(count: usize, rows: usize) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in 0..count {
-        let mut out = std::io::BufWriter::new(std::fs::File::create(folder.path().join(format!("{file}.csv"))).expect("the folder can be written"));
+        let mut out =
+            std::io::BufWriter::new(std::fs::File::create(folder.path().join(format!("{file}.csv"))).expect("the folder can be written"));
         writeln!(out, "k,x,y").unwrap();
         for row in 0..rows {
             let number = (file * rows + row) as u64 * 2_654_435_761 % 100_003;
@@ -33,7 +34,12 @@ pub fn files(count: usize, rows: usize) -> (tempfile::TempDir, String) {
 /// The job of most tests: read, filter, aggregate.
 pub fn job(pattern: &str) -> DFrame {
     let frame = DFrame::read_csv_with(pattern, CsvOptions::new().blocksize("64KiB")).expect("the files are there");
-    frame.filter(col("x").gt(lit(10))).group_by(["k"]).agg([col("x").sum(), col("y").mean(), col("y").std(1).alias("spread"), len().alias("n")])
+    frame.filter(col("x").gt(lit(10))).group_by(["k"]).agg([
+        col("x").sum(),
+        col("y").mean(),
+        col("y").std(1).alias("spread"),
+        len().alias("n"),
+    ])
 }
 
 /// The same on threads of this process: the reference.

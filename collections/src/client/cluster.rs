@@ -30,7 +30,7 @@ impl Connection {
 
     /// Tasks read files themselves, so a local path must exist on every worker too.
     pub fn check_files(&self, files: &[FileInfo]) -> Result<(), Failure> {
-        let local: Vec<String> = files.iter().filter(|file| !file.path.contains("://")).map(|file| whole(&file.path)).collect();
+        let local: Vec<String> = files.iter().filter_map(|file| on_disk(&file.path)).collect();
         if local.is_empty() {
             return Ok(());
         }
@@ -43,8 +43,15 @@ impl Connection {
     }
 }
 
-fn whole(path: &str) -> String {
-    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
+/// The whole path of a file that workers must find on their own disks; `None` for objects in stores.
+fn on_disk(path: &str) -> Option<String> {
+    if path.starts_with("file://") {
+        return Some(path.to_owned());
+    }
+    if path.contains("://") {
+        return None;
+    }
+    Some(std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned()))
 }
 
 /// How a client meets its cluster.
@@ -114,8 +121,10 @@ impl Client {
     fn remote(&self) -> Result<&Remote, Failure> {
         match &self.inner.engine {
             Engine::Cluster(connection) => Ok(&connection.remote),
-            Engine::Local { .. } => Err(Failure::new(Code::Unsupported, "this client runs tasks in its own process, so there is no cluster to ask")
-                .help("connect to one with Client::connect(\"host:8786\"), or start one with LocalCluster::start")),
+            Engine::Local { .. } => {
+                Err(Failure::new(Code::Unsupported, "this client runs tasks in its own process, so there is no cluster to ask")
+                    .help("connect to one with Client::connect(\"host:8786\"), or start one with LocalCluster::start"))
+            }
         }
     }
 
@@ -208,12 +217,15 @@ impl Client {
         self.remote()?.replicate(run, copies)
     }
 
-    /// Runs a frame that failed once more. A failure is remembered only while somebody holds the run that failed, and
-    /// `compute` lets go of it, so this is the same as computing the frame again.
+    /// Runs a frame that failed once more. A failure is a result as others are, and is handed out again while somebody holds
+    /// the run that failed; on a cluster this forgets it first.
     ///
     /// # Errors
     /// As [`DFrame::compute`].
     pub fn retry(&self, frame: &DFrame) -> Result<DataFrame, Failure> {
+        if let Engine::Cluster(connection) = &self.inner.engine {
+            connection.remote.forget_failures(&frame.keys()?);
+        }
         self.compute(frame)
     }
 
@@ -250,7 +262,8 @@ impl Client {
     pub fn get_dataset(&self, name: &str) -> Result<DFrame, Failure> {
         let origin = Origin::here(&format!(".get_dataset({name:?})"));
         let (meta, graph) = self.remote()?.dataset(name)?;
-        let schema: Schema = postcard::from_bytes(&meta).map_err(|_| Failure::new(Code::WrongProtocol, format!("the dataset {name:?} is no frame of this version")))?;
+        let schema: Schema = postcard::from_bytes(&meta)
+            .map_err(|_| Failure::new(Code::WrongProtocol, format!("the dataset {name:?} is no frame of this version")))?;
         let run = self.submit(graph.clone())?;
         Ok(DFrame::of_run(Arc::new(schema), graph, run, origin))
     }

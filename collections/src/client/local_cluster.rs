@@ -183,7 +183,8 @@ impl LocalClusterBuilder {
     pub fn start(self) -> Result<LocalCluster, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let memory_limit = self.memory_limit.transpose().map_err(|text| {
-            Failure::new(Code::InvalidOption, format!("memory_limit: {text:?} is no size")).help("write .memory_limit(\"4GiB\") or a number of bytes")
+            Failure::new(Code::InvalidOption, format!("memory_limit: {text:?} is no size"))
+                .help("write .memory_limit(\"4GiB\") or a number of bytes")
         })?;
         let mut options = LocalOptions {
             workers: self.workers.unwrap_or_else(|| processes_for(cores)),

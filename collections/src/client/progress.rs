@@ -1,10 +1,11 @@
-//! What a person sees while a computation runs: a bar on a terminal after one second, else a line every ten seconds.
+//! What a person sees while a computation runs: a bar on a terminal after one second, else a line every ten seconds; and remarks
+//! as they come, for example that no worker is there.
 //!
 //! `PARTITA_PROGRESS` chooses: `auto` (the default), `plain`, `json` or `off`. Everything goes to standard error.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use partita_graph::{Progress, Run};
 const PATIENCE: Duration = Duration::from_secs(1);
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Between two looks at the remarks where there is no bar.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -45,17 +48,39 @@ pub(super) fn tell(note: &str) {
 }
 
 /// Shows a run until it is dropped.
-pub(super) struct Watch(Option<(Sender<()>, JoinHandle<()>)>);
+pub(super) struct Watch {
+    thread: Option<(Sender<()>, JoinHandle<()>)>,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+/// Tells what was remarked since the last look.
+struct Remarks {
+    run: Run,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Remarks {
+    fn tell_new(&self, tell: impl Fn(&str)) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in self.run.notes() {
+            if !told.contains(&note) {
+                tell(&note);
+                told.push(note);
+            }
+        }
+    }
+}
 
 impl Watch {
     /// Starts to watch, unless progress is off.
     pub fn start(run: &Run) -> Self {
         let mode = mode();
+        let told = Arc::new(Mutex::new(Vec::new()));
         if mode == Mode::Off {
-            return Self(None);
+            return Self { thread: None, told };
         }
+        let remarks = Remarks { run: run.clone(), told: told.clone() };
         let (stop, stopped) = channel();
-        let run = run.clone();
         let thread = std::thread::Builder::new().name("partita-progress".into()).spawn(move || {
             let start = Instant::now();
             let wait = |time| stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
@@ -63,28 +88,38 @@ impl Watch {
                 return;
             }
             match mode {
-                Mode::Bar => show_bar(&run, start, wait),
-                Mode::Plain => {
-                    while wait(LINE_EVERY) {
-                        eprintln!("{}", line(&run.progress(), start.elapsed()));
-                    }
-                }
-                Mode::Json => {
-                    while wait(LINE_EVERY) {
-                        eprintln!("{}", json(&run.progress(), start.elapsed()));
-                    }
-                }
+                Mode::Bar => show_bar(&remarks, start, wait),
+                Mode::Plain => show_lines(&remarks, start, wait, line),
+                Mode::Json => show_lines(&remarks, start, wait, json),
                 Mode::Off => {}
             }
         });
         // Without a thread there is no bar, and the computation goes on.
-        Self(thread.ok().map(|thread| (stop, thread)))
+        Self { thread: thread.ok().map(|thread| (stop, thread)), told }
+    }
+
+    /// Ends it. Returns the remarks that were told while it watched.
+    pub fn end(self) -> Vec<String> {
+        let told = self.told.clone();
+        drop(self);
+        std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn show_lines(remarks: &Remarks, start: Instant, wait: impl Fn(Duration) -> bool, line: impl Fn(&Progress, Duration) -> String) {
+    let mut next = LINE_EVERY;
+    while wait(LOOK_EVERY) {
+        remarks.tell_new(tell);
+        if start.elapsed() >= next {
+            next += LINE_EVERY;
+            eprintln!("{}", line(&remarks.run.progress(), start.elapsed()));
+        }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some((stop, thread)) = self.0.take() {
+        if let Some((stop, thread)) = self.thread.take() {
             // Both fail only when the thread has ended already.
             let _ = stop.send(());
             let _ = thread.join();
@@ -96,12 +131,13 @@ fn totals(progress: &Progress) -> (u64, u64) {
     progress.layers.iter().fold((0, 0), |(done, all), layer| (done + layer.1, all + layer.2))
 }
 
-fn show_bar(run: &Run, start: Instant, wait: impl Fn(Duration) -> bool) {
+fn show_bar(remarks: &Remarks, start: Instant, wait: impl Fn(Duration) -> bool) {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:32.cyan/dim} {pos}/{len} tasks  {msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
     loop {
-        let progress = run.progress();
+        remarks.tell_new(|note| bar.suspend(|| tell(note)));
+        let progress = remarks.run.progress();
         let (done, all) = totals(&progress);
         bar.set_length(all);
         bar.set_position(done);

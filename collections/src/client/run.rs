@@ -63,7 +63,8 @@ impl Attempts {
     }
 
     /// The end of an attempt: `None` means that another one is worth it.
-    fn end(&mut self, attempt: Attempt, outcome: Result<(), Failure>) -> Option<Result<Ended, Failure>> {
+    fn end(&mut self, attempt: Attempt, outcome: Result<(), Failure>, told: Vec<String>) -> Option<Result<Ended, Failure>> {
+        self.notes.extend(told);
         for note in attempt.run.notes() {
             self.note(note);
         }
@@ -106,8 +107,7 @@ fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failur
         let attempt = attempts.submit(executor)?;
         let watch = Watch::start(&attempt.run);
         let outcome = attempt.run.wait_stored();
-        drop(watch);
-        if let Some(end) = attempts.end(attempt, outcome) {
+        if let Some(end) = attempts.end(attempt, outcome, watch.end()) {
             return end;
         }
     }
@@ -132,13 +132,13 @@ pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Re
             let _ = sender.send(());
         }));
         let told = receiver.await;
-        drop(watch);
+        let notes = watch.end();
         let outcome = match told {
             // The run has ended, so this does not block.
             Ok(()) => attempt.run.wait_stored(),
             Err(_) => Err(Failure::new(Code::Cancelled, "the engine was shut down before the run ended")),
         };
-        if let Some(end) = attempts.end(attempt, outcome) {
+        if let Some(end) = attempts.end(attempt, outcome, notes) {
             return rows(end?, start);
         }
     }

@@ -10,11 +10,11 @@ use polars_arrow::array::{
 };
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::{ArrowDataType, PhysicalType};
+use polars_arrow::io::ipc::format::ipc::planus::ReadAsRoot;
+use polars_arrow::io::ipc::format::ipc::{BufferRef, FieldNodeRef, MessageHeaderRef, MessageRef, RecordBatchRef};
 use polars_arrow::io::ipc::read::deserialize_schema;
 use polars_arrow::offset::OffsetsBuffer;
 use polars_arrow::types::PrimitiveType;
-use polars_arrow::io::ipc::format::ipc::planus::ReadAsRoot;
-use polars_arrow::io::ipc::format::ipc::{BufferRef, FieldNodeRef, MessageHeaderRef, MessageRef, RecordBatchRef};
 use polars_buffer::Buffer;
 
 use super::Message;
@@ -174,7 +174,9 @@ impl<'a> Reader<'a> {
             PhysicalType::LargeList => self.list(owned, len, nulls, depth)?,
             PhysicalType::FixedSizeList => {
                 let validity = self.validity(len, nulls)?;
-                let ArrowDataType::FixedSizeList(child, _) = dtype.to_storage() else { polars_bail!(ComputeError: "a list without a size") };
+                let ArrowDataType::FixedSizeList(child, _) = dtype.to_storage() else {
+                    polars_bail!(ComputeError: "a list without a size")
+                };
                 let values = self.array(child.dtype(), depth - 1)?;
                 FixedSizeListArray::try_new(owned, len, values, validity)?.boxed()
             }

@@ -133,4 +133,3 @@ impl WriteBytesOwned for Pieces {
         self.len
     }
 }
-

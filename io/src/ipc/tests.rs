@@ -19,8 +19,15 @@ fn sample() -> DataFrame {
         "s" => [Some(long), None, Some("short")], "small" => [1i8, 2, 3]
     );
     let mut frame = frame.unwrap();
-    frame.with_column(Column::new("list".into(), [Some(Series::from_iter([1i64, 2])), None, Some(Series::new_empty("".into(), &DataType::Int64))])).unwrap();
-    frame.with_column(frame.column("i").unwrap().cast(&DataType::Datetime(TimeUnit::Microseconds, None)).unwrap().with_name("t".into())).unwrap();
+    frame
+        .with_column(Column::new(
+            "list".into(),
+            [Some(Series::from_iter([1i64, 2])), None, Some(Series::new_empty("".into(), &DataType::Int64))],
+        ))
+        .unwrap();
+    frame
+        .with_column(frame.column("i").unwrap().cast(&DataType::Datetime(TimeUnit::Microseconds, None)).unwrap().with_name("t".into()))
+        .unwrap();
     let pair = StructChunked::from_columns("pair".into(), 3, &[frame.column("i").unwrap().clone(), frame.column("s").unwrap().clone()]);
     frame.with_column(pair.unwrap().into_series().into()).unwrap();
     frame
@@ -68,7 +75,8 @@ fn polars_own_reader_understands_the_messages() {
 
 #[test]
 fn categories_go_another_way() {
-    let frame = df!("c" => ["a", "b"]).unwrap().lazy().select([col("c").cast(DataType::from_categories(Categories::global()))]).collect().unwrap();
+    let frame =
+        df!("c" => ["a", "b"]).unwrap().lazy().select([col("c").cast(DataType::from_categories(Categories::global()))]).collect().unwrap();
     assert!(encode(&frame).unwrap().is_none());
     let text = super::text_for_categories(&frame).unwrap();
     assert!(round(&text).equals(&df!("c" => ["a", "b"]).unwrap()));

@@ -208,10 +208,10 @@ fn published_results_outlive_their_client() {
     let run = reader.submit(graph).expect("sound");
     run.wait_stored().expect("it is there already");
     assert_eq!(worker.seen.executed.load(Ordering::SeqCst), 3, "nothing ran twice");
-    let failure = refused(reader.dataset("four"), Code::NoMatch);
+    let failure = refused(reader.dataset("four"), Code::InvalidOption);
     assert!(failure.to_string().contains("three"), "{failure}");
     reader.unpublish("three").expect("it is there");
-    refused(reader.unpublish("three"), Code::NoMatch);
+    refused(reader.unpublish("three"), Code::InvalidOption);
     drop(run);
     until("nobody wants it now", || worker.seen.freed.load(Ordering::SeqCst) == 3);
 }
@@ -224,7 +224,7 @@ fn retired_workers_hand_over_and_are_told_to_end() {
     client.wait_for_workers(2, PATIENCE).expect("both come");
     let run = client.submit(graph(Act::Number, 20)).expect("sound");
     run.wait_stored().expect("it ends well");
-    let failure = refused(client.retire_workers(&["c"]), Code::NoMatch);
+    let failure = refused(client.retire_workers(&["c"]), Code::InvalidOption);
     assert!(failure.to_string().contains("a, b"), "{failure}");
     assert_eq!(client.retire_workers(&["a"]).expect("b takes over"), ["a"]);
     assert_eq!(workers[0].seen.closed.lock().unwrap().as_ref().map(|(_, restart)| *restart), Some(false));
@@ -355,7 +355,7 @@ fn what_is_asked_about_workers_that_are_not_there() {
     let _worker = worker(&server, "late", &Store::default());
     assert_eq!(numbers(&run), [0]);
     assert!(client.story(key).expect("answered").join("\n").contains("late"), "{:?}", client.story(key));
-    refused(client.has_what(Some("nobody")), Code::NoMatch);
+    refused(client.has_what(Some("nobody")), Code::InvalidOption);
 }
 
 #[test]

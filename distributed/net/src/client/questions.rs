@@ -71,7 +71,7 @@ impl Remote {
     /// What each worker holds, or the one of this name: keys and bytes.
     ///
     /// # Errors
-    /// No worker has this name (E0103).
+    /// No worker has this name (E0108).
     pub fn has_what(&self, worker: Option<&str>) -> Result<Holdings, Failure> {
         match self.ask(Question::HasWhat(worker.map(str::to_owned)))? {
             Answer::HasWhat(held) => Ok(held),
@@ -129,7 +129,7 @@ impl Remote {
     /// went.
     ///
     /// # Errors
-    /// No worker is called so (E0103); what one holds fits nowhere else (E0205).
+    /// No worker is called so (E0108); what one holds fits nowhere else (E0205).
     pub fn retire_workers(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
         self.names(Question::Retire(names.iter().map(|name| (*name).to_owned()).collect()))
     }
@@ -170,7 +170,7 @@ impl Remote {
     /// Takes a name back.
     ///
     /// # Errors
-    /// Nothing has this name (E0103).
+    /// Nothing has this name (E0108).
     pub fn unpublish(&self, name: &str) -> Result<(), Failure> {
         self.done(Question::Unpublish(name.into()))
     }
@@ -186,7 +186,7 @@ impl Remote {
     /// What was published under a name: what the publisher attached, and the graph, whose submission gives the results.
     ///
     /// # Errors
-    /// Nothing has this name (E0103).
+    /// Nothing has this name (E0108).
     pub fn dataset(&self, name: &str) -> Result<(Vec<u8>, Graph), Failure> {
         match self.ask(Question::Dataset(name.into()))? {
             Answer::Dataset { meta, graph, .. } => Ok((meta, wire::decode_graph(&graph)?)),

@@ -31,16 +31,7 @@ pub fn decode(target: &str, bytes: &[u8]) {
         "hello" => {
             let _ = (frame::read_hello(bytes), frame::read_welcome(bytes));
         }
-        "to_worker" => {
-            let mut decoder = WorkerDecoder::new(partita_graph::Registry::default());
-            // Several messages, each with its length before it.
-            let mut reader = Reader::new(bytes);
-            while let Ok(message) = reader.bytes() {
-                if let Ok(SchedulerToWorker::Machine(items)) = decoder.decode(message) {
-                    assert!(items.capacity() <= message.len(), "room for no more items than there are bytes");
-                }
-            }
-        }
+        "to_worker" => to_worker(bytes),
         "to_scheduler" => {
             if let Ok(partita_net::message::WorkerToScheduler::Machine(items)) = decode_said(bytes) {
                 assert!(items.capacity() <= bytes.len());
@@ -73,5 +64,16 @@ pub fn decode(target: &str, bytes: &[u8]) {
             let _ = partita_net::flight::parse_ticket(bytes);
         }
         other => panic!("there is no fuzz target `{other}`"),
+    }
+}
+
+/// Several messages, each with its length before it, because each changes how the next one is read.
+fn to_worker(bytes: &[u8]) {
+    let mut decoder = WorkerDecoder::new(partita_graph::Registry::default());
+    let mut reader = Reader::new(bytes);
+    while let Ok(message) = reader.bytes() {
+        if let Ok(SchedulerToWorker::Machine(items)) = decoder.decode(message) {
+            assert!(items.capacity() <= message.len(), "room for no more items than there are bytes");
+        }
     }
 }

@@ -6,15 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use partita_graph::{Arg, AxisMap, Code, Failure, Graph, Key, Layer, LayerId, Wiring};
+use partita_graph::{Arg, AxisMap, Code, Failure, Graph, Key, LayerId, Wiring};
 
 use super::layer::{ARG, Edges, read_arg, read_layer, write_arg, write_layer};
 use super::{Reader, Writer};
 
 /// A graph of more tasks is refused.
 pub const MOST_TASKS: u64 = 1 << 25;
-/// A block edge that stands for more pairs of chunks and tasks is refused: it is written out in the scheduler.
+/// A graph is refused whose block edges and tables stand for more pairs of chunks and tasks: they are written out in the scheduler.
 const MOST_PAIRS: u64 = 1 << 28;
+/// Columns of arguments that a graph's layers without tasks may have together: such columns take no bytes.
+const MOST_EMPTY: u64 = u16::MAX as u64;
 /// Least bytes of an encoded layer, and of an encoded range of wanted keys.
 const LAYER: usize = 16;
 const RANGE: usize = 10;
@@ -67,19 +69,25 @@ fn ranges(keys: &[Key]) -> Vec<(Key, u32)> {
 pub(super) fn read_graph(reader: &mut Reader<'_>) -> Result<Graph, Failure> {
     let count = reader.count(LAYER)?;
     let mut layers = Vec::with_capacity(count);
-    let mut tasks = 0;
+    let (mut tasks, mut empty) = (0, 0);
     for _ in 0..count {
         let mut layer = read_layer(reader, Edges::Wired)?;
         tasks += u64::from(layer.len);
         if tasks > MOST_TASKS {
             return Err(too_large("tasks", tasks, MOST_TASKS));
         }
-        check_blocks(&layer)?;
         layer.args = read_columns(reader, layer.len)?;
+        if layer.len == 0 {
+            empty += layer.args.len() as u64;
+        }
+        if empty > MOST_EMPTY {
+            return Err(too_large("columns of arguments in layers without tasks", empty, MOST_EMPTY));
+        }
         layers.push(Arc::new(layer));
     }
     let mut graph = Graph::new(layers, Vec::new());
     graph.validate()?;
+    check_pairs(&graph)?;
     graph.wanted = read_wanted(reader, &graph, tasks)?;
     Ok(graph)
 }
@@ -92,9 +100,13 @@ fn too_large(what: &str, found: u64, most: u64) -> Failure {
 fn read_columns(reader: &mut Reader<'_>, len: u32) -> Result<Vec<Arc<[Arg]>>, Failure> {
     let columns = reader.number()?;
     let least = columns.saturating_mul(u64::from(len).max(1)).saturating_mul(ARG as u64);
-    // Of a layer without tasks a column takes no bytes, so their number is bounded apart.
     if columns > u64::from(u16::MAX) || (len > 0 && least > reader.left().len() as u64) {
         return reader.unknown();
+    }
+    if len == 0 {
+        // They take no bytes here and no memory there: all of them are one. Their number is bounded by the graph.
+        let none: Arc<[Arg]> = Arc::new([]);
+        return Ok(vec![none; columns as usize]);
     }
     let mut read = Vec::with_capacity(columns as usize);
     for _ in 0..columns {
@@ -107,18 +119,30 @@ fn read_columns(reader: &mut Reader<'_>, len: u32) -> Result<Vec<Arc<[Arg]>>, Fa
     Ok(read)
 }
 
-/// Grids are small numbers that stand for many pairs.
-fn check_blocks(layer: &Layer) -> Result<(), Failure> {
-    for edge in &layer.edges {
-        let Wiring::Block(AxisMap { producer, axes, .. }) = &edge.wiring else { continue };
-        let read = producer.iter().zip(&**axes).filter(|(_, axis)| axis.is_none());
-        let read = read.fold(1u64, |product, (blocks, _)| product.saturating_mul(u64::from(*blocks)));
-        let pairs = read.saturating_mul(layer.len.into());
-        if pairs > MOST_PAIRS {
-            return Err(too_large("pairs of blocks along one edge", pairs, MOST_PAIRS));
+/// Grids are small numbers that stand for many pairs. The graph is valid.
+fn check_pairs(graph: &Graph) -> Result<(), Failure> {
+    let lens: BTreeMap<LayerId, u32> = graph.layers.iter().map(|layer| (layer.id, layer.len)).collect();
+    let mut pairs = 0u64;
+    for layer in &graph.layers {
+        for edge in &layer.edges {
+            let of_edge = match &edge.wiring {
+                Wiring::Block(AxisMap { producer, axes, .. }) => {
+                    let read = producer.iter().zip(&**axes).filter(|(_, axis)| axis.is_none());
+                    let read = read.fold(1u64, |product, (blocks, _)| product.saturating_mul(u64::from(*blocks).max(1)));
+                    read.saturating_mul(layer.len.into())
+                }
+                Wiring::Table(table) => table.indices.len() as u64,
+                Wiring::Each | Wiring::Group(_) | Wiring::Every | Wiring::Part => continue,
+            };
+            // What is written out has an entry for each chunk of the producer too, read or not.
+            let least = layer.len.max(lens.get(&edge.layer).copied().unwrap_or(0));
+            pairs = pairs.saturating_add(of_edge.max(least.into()));
         }
     }
-    Ok(())
+    match pairs > MOST_PAIRS {
+        true => Err(too_large("pairs of blocks along its edges", pairs, MOST_PAIRS)),
+        false => Ok(()),
+    }
 }
 
 fn read_wanted(reader: &mut Reader<'_>, graph: &Graph, tasks: u64) -> Result<Vec<Key>, Failure> {

@@ -206,6 +206,10 @@ fn blocks(grid: &[u32]) -> Option<u32> {
 impl AxisMap {
     /// The producer's blocks that block `task` of the consumer reads, in row-major order.
     fn inputs(&self, task: u32) -> Vec<u32> {
+        // An empty grid has no blocks: the axes before the empty one must not be written out first, however long they are.
+        if self.producer.contains(&0) {
+            return Vec::new();
+        }
         let mut position = vec![0; self.consumer.len()];
         let mut rest = task;
         for axis in (0..self.consumer.len()).rev() {

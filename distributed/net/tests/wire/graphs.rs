@@ -120,3 +120,56 @@ fn graphs_that_stand_for_too_much_are_refused_before_they_are_expanded() {
     (0..40).for_each(|_| wanted.want_all(id));
     assert_eq!(refused(&wanted).code, Code::TooLarge);
 }
+
+#[test]
+fn a_grid_with_an_empty_axis_reads_nothing_and_is_not_written_out() {
+    let (mut graph, op) = (Graph::default(), || OpRef::new(Add(0), "sum"));
+    let nothing = graph.add(layer(0));
+    let grid = AxisMap { producer: [1 << 14, 0].into(), consumer: [].into(), axes: [None, None].into() };
+    let sum = graph.add(Layer::single("sum", 1, op(), vec![Edge { layer: nothing, wiring: Wiring::Block(grid) }]));
+    graph.want_all(sum);
+    let back = decode_graph(&encode_graph(&graph).unwrap()).unwrap();
+    let Wiring::Block(grid) = &back.get(sum).unwrap().edges[0].wiring else { panic!("another wiring") };
+    assert!(Wiring::Block(grid.clone()).inputs(0, 0).is_empty());
+    // Four thousand million blocks along an axis of nothing: refused, and if they were not they would read nothing at once.
+    let axes = AxisMap { producer: [u32::MAX, 0].into(), ..grid.clone() };
+    let start = std::time::Instant::now();
+    assert!(Wiring::Block(axes.clone()).inputs(0, 0).is_empty());
+    assert!(start.elapsed() < std::time::Duration::from_secs(1), "it was written out");
+    let mut huge = Graph::default();
+    let nothing = huge.add(layer(0));
+    huge.add(Layer::single("sum", 1, op(), vec![Edge { layer: nothing, wiring: Wiring::Block(axes) }]));
+    assert_eq!(refused(&huge).code, Code::TooLarge);
+}
+
+#[test]
+fn pairs_are_counted_over_the_whole_graph() {
+    let graph = |edges: u32| {
+        let mut graph = Graph::default();
+        let blocks = graph.add(layer(1 << 13));
+        for at in 0..edges {
+            let grid = AxisMap { producer: [1 << 13].into(), consumer: [1 << 13].into(), axes: [None].into() };
+            let op = OpRef::new(Add(i64::from(at)), "sum");
+            graph.add(Layer::single("all", 1 << 13, op, vec![Edge { layer: blocks, wiring: Wiring::Block(grid) }]));
+        }
+        graph
+    };
+    decode_graph(&encode_graph(&graph(4)).unwrap()).unwrap();
+    assert_eq!(refused(&graph(5)).code, Code::TooLarge);
+}
+
+#[test]
+fn columns_of_layers_without_tasks_are_bounded_over_the_graph() {
+    let graph = |layers: u32| {
+        let mut graph = Graph::default();
+        for at in 0..layers {
+            let mut empty = Layer::single("empty", 0, OpRef::new(Add(at.into()), "add"), vec![]);
+            empty.args = vec![Arc::new([]); 1 << 14];
+            graph.add(empty);
+        }
+        graph
+    };
+    let back = decode_graph(&encode_graph(&graph(3)).unwrap()).unwrap();
+    assert!(back.layers.iter().all(|layer| layer.args.len() == 1 << 14));
+    assert_eq!(refused(&graph(4)).code, Code::TooLarge);
+}

@@ -123,6 +123,9 @@ impl Scheduler {
         for (task, more) in &self.replicas {
             assert!(self.record(*task).state.is_stored() && !more.is_empty(), "replicas of {:?}", task);
         }
+        for task in self.vain.keys() {
+            assert!(self.record(*task).state.is_active(), "tries in vain of {task:?}");
+        }
         for (key, (_, runs)) in &self.failures {
             let failed = self.runs.values().filter(|run| run.cause == Some(*key)).count();
             assert_eq!(*runs as usize, failed, "runs that failed for {key}");

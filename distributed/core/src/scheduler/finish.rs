@@ -57,6 +57,7 @@ impl Scheduler {
         slot.set(task.index, State::Stored { holder: worker });
         let complete = slot.unstored() == 0;
         let wanting = !slot.wanting.is_empty();
+        self.vain.remove(&task);
         self.copies.stored(task);
         if let Some(retirement) = self.retiring.get_mut(&worker) {
             retirement.queue.insert(task);
@@ -97,7 +98,7 @@ impl Scheduler {
         }
     }
 
-    fn note(&mut self, task: TaskId, notes: &[String]) {
+    pub(super) fn note(&mut self, task: TaskId, notes: &[String]) {
         let runs: Vec<RunId> = self.slot(task.slot).runs.iter().copied().collect();
         for run in runs {
             notes.iter().for_each(|note| self.note_for(run, note));

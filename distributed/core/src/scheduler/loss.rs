@@ -240,6 +240,9 @@ impl Scheduler {
         };
         self.stories.tell(self.now, key, Happening::GivenBack { worker });
         self.take_from(task, worker);
+        if let Some(failure) = self.read_in_vain(task, worker, asked) {
+            return self.fail(task, failure);
+        }
         self.take_back(task);
         let here = [worker];
         for holder in if asked.is_empty() { &here } else { asked } {

@@ -45,6 +45,7 @@ mod steal;
 mod story;
 mod stuck;
 mod submit;
+mod vain;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ use steal::Steal;
 use story::Stories;
 pub use story::{Happening, StoryEvent};
 use stuck::Stuck;
+use vain::Vain;
 use workers::Workers;
 
 use crate::protocol::{Attempt, ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
@@ -132,6 +134,8 @@ pub struct Scheduler {
     copies: Copies,
     clients: Clients,
     stuck: Stuck,
+    /// Active tasks that were given back because holders that live could not be read from.
+    vain: BTreeMap<TaskId, Vain>,
     /// When the slower policies were last applied.
     tidied: Tick,
     stories: Stories,
@@ -185,6 +189,7 @@ impl Scheduler {
             copies: Copies::default(),
             clients: Clients::default(),
             stuck: Stuck::default(),
+            vain: BTreeMap::new(),
             tidied: 0,
             stories: Stories::default(),
             out: Vec::new(),

@@ -82,6 +82,7 @@ impl Scheduler {
     /// Idle, and whatever is still said of the last try is stale.
     fn set_idle(&mut self, task: TaskId) {
         self.copies.forget(task, &mut self.workers);
+        self.vain.remove(&task);
         self.set_state(task, State::Idle);
         let record = self.record_mut(task);
         record.attempt += 1;

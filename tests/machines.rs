@@ -310,6 +310,9 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
         }
         "failed" => WorkerEvent::RunFailed { key, attempt, failure: Failure::new(Code::UserFunction, words[2]) },
         "fetched" => WorkerEvent::Fetched { key, part, nbytes: bytes(words[2]) },
+        "refused" => WorkerEvent::FetchRefused { key, part, failure: Failure::new(Code::NotEncodable, words[2]) },
+        // `starved b#0 of a#0`
+        "starved" => WorkerEvent::InputLost { key, attempt, input: names.key(words[3]) },
         "unfetched" => WorkerEvent::FetchFailed { key, part, from: worker_id(words[2]) },
         "spilled" => WorkerEvent::Spilled { key, disk: bytes(words[2]) },
         "unspilled" => WorkerEvent::SpillFailed { key },

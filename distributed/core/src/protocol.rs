@@ -176,11 +176,12 @@ pub enum ToScheduler {
     /// The try has no thread here (any more). Said once for each `Abandon`, at once or when the operator has returned, and when
     /// the operator of a try that was reported as timed out has returned: only then are its thread and its resources free.
     Ended(Key, Attempt),
-    /// The answer to `Acquire` when no holder could be reached, or when this worker is paused and takes nothing.
+    /// The answer to `Acquire` when no holder could be reached, when the chunk cannot be sent or understood, or when this worker is
+    /// paused and takes nothing.
     AcquireFailed {
         /// The chunk.
         key: Key,
-        /// Who was asked in vain; empty when this worker is paused.
+        /// Who turned out not to have it; empty when that is not why.
         asked: Vec<WorkerId>,
     },
     /// A chunk that was stored here can no longer be read (its spill file is gone or damaged).
@@ -341,6 +342,15 @@ pub enum WorkerEvent {
         /// Why.
         failure: Failure,
     },
+    /// The operator was not called: the file of a spilled input is gone or damaged. The try is given back.
+    InputLost {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// The chunk that cannot be read.
+        input: Key,
+    },
     /// A fetch came back with the chunk, which the shell has stored under the key (or key and part).
     Fetched {
         /// The chunk.
@@ -358,6 +368,16 @@ pub enum WorkerEvent {
         part: Option<u32>,
         /// Who was asked.
         from: WorkerId,
+    },
+    /// A peer has the piece, but it cannot be sent or cannot be understood here. The shell stores nothing: tasks that wait for it
+    /// fail with this, and a copy that was wanted does not come.
+    FetchRefused {
+        /// The chunk.
+        key: Key,
+        /// The part.
+        part: Option<u32>,
+        /// Why.
+        failure: Failure,
     },
     /// A peer serves too many others at the moment: these pieces did not come, and may be asked for again a little later.
     FetchBusy {
@@ -404,12 +424,13 @@ pub enum WorkerEvent {
 pub enum WorkerAction {
     /// Deliver to the scheduler.
     Send(ToScheduler),
-    /// Run it now on a thread of the pool; all inputs are in the store. Answer with `Ran` or `RunFailed`.
+    /// Run it now on a thread of the pool; all inputs are in the store. Answer with `Ran`, `RunFailed` or
+    /// `InputLost`.
     Execute(Arc<Assignment>),
     /// Tell the running operator of this try that nobody wants its result. It still answers.
     Interrupt(Key, Attempt),
-    /// Fetch from a peer, all in one request. Answer each piece with `Fetched` or `FetchFailed`, or what is left with
-    /// `FetchBusy`.
+    /// Fetch from a peer, all in one request. Answer each piece with `Fetched`, `FetchRefused` or `FetchFailed`, or
+    /// what is left with `FetchBusy`.
     Fetch {
         /// Whom to ask.
         from: WorkerId,

@@ -70,17 +70,13 @@ impl Host {
     /// A chunk, or a part of one, came from a peer.
     pub fn arrived(&self, (key, part): Piece, chunk: Chunk) {
         let nbytes = chunk.nbytes();
-        self.bring(Brought { key, part, len: UNKNOWN, chunk, nbytes, event: WorkerEvent::Fetched { key, part, nbytes } });
-    }
-
-    /// A peer has the piece, but it cannot be sent or cannot be understood here: whoever reads it fails with this.
-    pub fn refused(&self, (key, part): Piece, failure: Failure) {
-        let chunk = self.engine.store.refused(failure);
-        self.bring(Brought { key, part, len: UNKNOWN, chunk, nbytes: 0, event: WorkerEvent::Fetched { key, part, nbytes: 0 } });
-    }
-
-    fn bring(&self, brought: Brought) {
+        let brought = Brought { key, part, len: UNKNOWN, chunk, nbytes, event: WorkerEvent::Fetched { key, part, nbytes } };
         self.engine.post(Event::Brought(Box::new(brought)), Who::Other);
+    }
+
+    /// A peer has the piece, but it cannot be sent or cannot be understood here: whoever waits for it fails with this.
+    pub fn refused(&self, (key, part): Piece, failure: Failure) {
+        self.post(WorkerEvent::FetchRefused { key, part, failure });
     }
 
     /// These pieces could not be had from this peer.

@@ -136,8 +136,11 @@ fn execute(engine: &Arc<Engine>, slot: usize, assignment: &Assignment) -> Answer
         match engine.store.gather(edge, &engine.registry) {
             Ok(chunks) => inputs.push(chunks),
             Err((input, failure)) => {
-                engine.post(Event::Worker(WorkerEvent::LoadFailed { key: input }), Who::Other);
-                return WorkerEvent::RunFailed { key, attempt, failure }.into();
+                // A file that is gone or damaged is no fault of the task: its chunk is made again, and the task waits for that.
+                return match failure.code {
+                    Code::SpillFailed => WorkerEvent::InputLost { key, attempt, input }.into(),
+                    _ => WorkerEvent::RunFailed { key, attempt, failure }.into(),
+                };
             }
         }
     }

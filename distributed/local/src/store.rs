@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use partita_core::protocol::Input;
-use partita_graph::{Chunk, Encoded, Failure, Key, LayerId, Registry, Value, pick};
+use partita_graph::{Chunk, Failure, Key, LayerId, Registry, pick};
 
 use crate::spill::SpillFile;
 
@@ -27,8 +27,6 @@ pub(crate) struct Store {
     shards: [Mutex<Shard>; SHARDS],
     /// Parts that were fetched from other processes, and their sizes.
     parts: Mutex<HashMap<(Key, u32), (Chunk, u64)>>,
-    /// How many [`Refused`] there may be. Zero spares readers the look.
-    refused: AtomicU64,
     memory: AtomicU64,
     peak: AtomicU64,
     spilled: AtomicU64,
@@ -121,7 +119,6 @@ impl Default for Store {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             parts: Mutex::default(),
-            refused: zero(),
             memory: zero(),
             peak: zero(),
             spilled: zero(),
@@ -212,7 +209,6 @@ impl Store {
                 let slot = block.and_then(|block| block.slots.get(place(input.key)));
                 match slot {
                     Some(Slot { chunk: Some(chunk), .. }) => {
-                        self.refusal(chunk).map_err(|e| (input.key, e))?;
                         out.push(pick(chunk, input.part).map_err(|e| (input.key, e))?);
                     }
                     Some(Slot { file: Some(file), .. }) => {
@@ -306,23 +302,6 @@ impl Store {
     }
 }
 
-/// Stands where a chunk should be that could be fetched, but not sent or understood: whoever reads it fails with this.
-struct Refused(Failure);
-
-impl Value for Refused {
-    fn kind(&self) -> &'static str {
-        "refused"
-    }
-
-    fn nbytes(&self) -> u64 {
-        0
-    }
-
-    fn encode(&self) -> Result<Encoded, Failure> {
-        Err(self.0.clone())
-    }
-}
-
 impl Store {
     /// Keeps a part of a chunk of another process.
     pub fn put_part(&self, key: Key, part: u32, chunk: Chunk, nbytes: u64) -> Option<Garbage> {
@@ -349,22 +328,7 @@ impl Store {
     /// The part that this input asks for, when it was fetched.
     fn fetched_part(&self, input: &Input) -> Result<Chunk, Failure> {
         let part = input.part.and_then(|part| self.parts().get(&(input.key, part)).map(|(chunk, _)| chunk.clone()));
-        let chunk = part.ok_or_else(|| missing(input.key))?;
-        self.refusal(&chunk)?;
-        Ok(chunk)
-    }
-
-    /// What stands in the place of a chunk that cannot be had for this reason.
-    pub fn refused(&self, failure: Failure) -> Chunk {
-        self.refused.fetch_add(1, Relaxed);
-        Chunk::new(Refused(failure))
-    }
-
-    fn refusal(&self, chunk: &Chunk) -> Result<(), Failure> {
-        if self.refused.load(Relaxed) == 0 {
-            return Ok(());
-        }
-        chunk.get::<Refused>().map_or(Ok(()), |refused| Err(refused.0.clone()))
+        part.ok_or_else(|| missing(input.key))
     }
 
     /// A chunk or a part of it, wherever it is.

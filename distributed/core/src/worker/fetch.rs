@@ -3,7 +3,7 @@
 //! A request takes all wanted pieces that one peer has, the most urgent first, up to a number of bytes. It refuses to know why a
 //! piece is wanted. What is under way is counted against memory before it arrives; while the worker is paused nothing is asked.
 
-use partita_graph::Key;
+use partita_graph::{Failure, Key};
 
 use super::memory::Room;
 use super::{Part, Worker};
@@ -113,6 +113,30 @@ impl Worker {
         }
         self.one_less_missing(need.waiters);
         self.relieve();
+    }
+
+    /// A peer has the piece, but it cannot be sent or understood, and others that have it would answer alike. Nothing is held: what
+    /// would count as a copy here could outlive the chunk itself.
+    pub(super) fn fetch_refused(&mut self, piece: Piece, failure: Failure) {
+        let (key, part) = piece;
+        if part.is_none() && self.chunks.contains_key(&key) {
+            // Made here meanwhile, so it need not be sent.
+            return self.fetched(key, part, 0);
+        }
+        if let Some(from) = self.gather.land(piece) {
+            self.gather.served(from);
+        }
+        let Some(need) = self.gather.remove(piece) else { return };
+        for (waiter, serial) in need.waiters {
+            if self.tasks.get(&waiter).is_some_and(|task| task.serial == serial) {
+                let attempt = self.remove_task(waiter).assignment.attempt;
+                let failed = ToScheduler::Failed { key: waiter, attempt, failure: failure.clone() };
+                self.out.push(WorkerAction::Send(failed));
+            }
+        }
+        if need.copy {
+            self.out.push(WorkerAction::Send(ToScheduler::AcquireFailed { key, asked: Vec::new() }));
+        }
     }
 
     /// Something arrived that nobody waits for: the shell has stored it and must not keep it.

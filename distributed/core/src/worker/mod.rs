@@ -176,6 +176,8 @@ impl Worker {
             }
             WorkerEvent::RunFailed { key, attempt, failure } => self.run_failed(key, attempt, failure),
             WorkerEvent::Fetched { key, part, nbytes } => self.fetched(key, part, nbytes),
+            WorkerEvent::InputLost { key, attempt, input } => self.input_lost(key, attempt, input),
+            WorkerEvent::FetchRefused { key, part, failure } => self.fetch_refused((key, part), failure),
             WorkerEvent::FetchFailed { key, part, from } => self.fetch_failed(key, part, from),
             WorkerEvent::FetchBusy { from, pieces } => self.busy(from, pieces),
             WorkerEvent::Spilled { key, disk } => self.spilled(key, disk),

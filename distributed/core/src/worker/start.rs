@@ -201,6 +201,16 @@ impl Worker {
         self.after(task);
     }
 
+    /// The operator was not called, because an input that is on disk only cannot be read any more.
+    pub(super) fn input_lost(&mut self, key: Key, attempt: Attempt, input: Key) {
+        self.load_failed(input);
+        let Some(task) = self.end_executing(key, attempt) else { return };
+        if !task.abandoned {
+            self.out.push(WorkerAction::Send(ToScheduler::MissingInput { key, attempt, input, asked: Vec::new() }));
+        }
+        self.after(task);
+    }
+
     /// The task, if it is this try of it that executes. An answer that comes twice finds nothing.
     fn end_executing(&mut self, key: Key, attempt: Attempt) -> Option<Task> {
         let task = self.tasks.get(&key)?;

@@ -139,9 +139,10 @@ def run_once(command: list[str], timeout: float) -> dict:
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            stop(process)
             return {"failed": f"killed after {timeout:.0f} s"}
-        stop(process)
+        finally:
+            # Also when this program is told to end, and for what a run that ended leaves behind.
+            stop(process)
         out.seek(0)
         lines = [line for line in out.read().decode().splitlines() if line.startswith("{")]
         if code == 0 and lines:
@@ -264,6 +265,7 @@ def processor() -> str:
 
 def main() -> None:
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"== the machine is busy (load {load:.1f}): times will be too long and will vary", file=sys.stderr)

@@ -252,7 +252,7 @@ def versions(records: list[dict]) -> dict[str, str]:
     for record in records:
         for column in record["programs"]:
             for run in column["runs"]:
-                if "version" in run:
+                if run.get("version"):
                     found[column["program"].split(",")[0]] = run["version"]
     return found
 

@@ -2,14 +2,16 @@
 //!
 //! It refuses to know frames: what can be said of a value as Arrow messages, the [`super::FrameDoor`] says; other values are
 //! one opaque body whose `app_metadata` names kind, header and lengths. Invariant: reading only; whatever would write or call
-//! is answered with the status `Unimplemented`.
+//! is answered with the status `Unimplemented`. An answer keeps its turn until it was sent, and one that nobody reads ends its
+//! connection.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -23,10 +25,13 @@ use partita_graph::{Code, Failure, Key, LayerId};
 use partita_local::Packed;
 use prost::Message;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::FlightMessage;
+use super::frames::STRETCH;
 use super::messages::{Descriptor, Endpoint, Info, Schema, Ticket, encapsulated, flight_data, framed};
-use super::port::{Refusal, Shared};
+use super::port::{Patience, Refusal, Shared};
 use crate::address::unhex;
 use crate::rpc::{SECRET_HEADER, collect, unframe};
 
@@ -41,10 +46,88 @@ const WINDOW: u32 = 16 << 20;
 #[derive(Debug)]
 struct Status(tonic::Code, String);
 
+/// A connection as far as its patience with the caller goes.
+struct Line {
+    begun: Instant,
+    /// Whether the caller has shown that it may be here.
+    accepted: AtomicBool,
+    /// The answers that are being sent, and when something of each went out last.
+    moved: Mutex<BTreeMap<u64, Instant>>,
+}
+
+impl Line {
+    fn moved(&self) -> MutexGuard<'_, BTreeMap<u64, Instant>> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails when there is nothing to wait for any more.
+    fn check(&self, patience: &Patience) -> Result<(), Failure> {
+        if !self.accepted.load(Ordering::Acquire) && self.begun.elapsed() > patience.greeting {
+            return Err(Failure::new(Code::NotTrusted, "a caller did not say the cluster's secret"));
+        }
+        // Twice as long as for peers: other programs may look at one batch before they read the next.
+        match self.moved().values().any(|moved| moved.elapsed() > 2 * patience.silence) {
+            true => Err(Failure::new(Code::Unreachable, "a caller does not read what it asked for")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// An answer that is being sent, and its right to be, until it is dropped.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+    line: Arc<Line>,
+    number: u64,
+}
+
+impl Turn {
+    fn begin(permit: OwnedSemaphorePermit, line: &Arc<Line>) -> Self {
+        let mut moved = line.moved();
+        let number = moved.last_key_value().map_or(0, |(last, _)| last + 1);
+        moved.insert(number, Instant::now());
+        drop(moved);
+        Self { _permit: permit, line: line.clone(), number }
+    }
+
+    fn moved(&self) {
+        self.line.moved().insert(self.number, Instant::now());
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.line.moved().remove(&self.number);
+    }
+}
+
+/// What a method answers.
+struct Reply {
+    pieces: VecDeque<Bytes>,
+    turn: Option<Turn>,
+}
+
+impl From<VecDeque<Bytes>> for Reply {
+    fn from(pieces: VecDeque<Bytes>) -> Self {
+        Self { pieces, turn: None }
+    }
+}
+
 /// Messages that are all there, then the status.
 struct Messages {
     pieces: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
+    turn: Option<Turn>,
+}
+
+impl Messages {
+    /// The next bytes, not too many at once: more are asked for when these have gone out, so it is seen whether they do.
+    fn next(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.front_mut()?;
+        match piece.len() > STRETCH {
+            true => Some(piece.split_to(STRETCH)),
+            false => self.pieces.pop_front(),
+        }
+    }
 }
 
 impl Body for Messages {
@@ -52,7 +135,10 @@ impl Body for Messages {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = self.pieces.pop_front().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
+        if let Some(turn) = &self.turn {
+            turn.moved();
+        }
+        let next = self.next().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
         Poll::Ready(next.map(Ok))
     }
 
@@ -68,18 +154,30 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
     builder.timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(20)).max_header_list_size(16 << 10);
     builder.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW).max_frame_size(1 << 20);
     builder.max_send_buf_size(4 << 20).max_concurrent_streams(64);
+    let patience = shared.patience;
+    // Where no secret is asked for, whoever came so far may be here.
+    let accepted = AtomicBool::new(shared.security.accepts_secret(None));
+    let line = Arc::new(Line { begun: Instant::now(), accepted, moved: Mutex::default() });
+    let calling = line.clone();
     let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(answer(request, &shared).await) }
+        let (shared, line) = (shared.clone(), calling.clone());
+        async move { Ok::<_, Infallible>(answer(request, &shared, &line).await) }
     });
-    let served = builder.serve_connection(TokioIo::new(stream), service).await;
-    served.map_err(|e| Failure::new(Code::WrongProtocol, format!("an HTTP/2 connection ended: {e}")))
+    let mut served = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    loop {
+        tokio::select! {
+            ended = &mut served => {
+                return ended.map_err(|e| Failure::new(Code::WrongProtocol, format!("an HTTP/2 connection ended: {e}")));
+            }
+            () = tokio::time::sleep(patience.greeting / 5) => line.check(&patience)?,
+        }
+    }
 }
 
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Messages> {
-    let (status, pieces) = match method(request, shared).await {
-        Ok(pieces) => (Status(tonic::Code::Ok, String::new()), pieces),
-        Err(status) => (status, VecDeque::new()),
+async fn answer(request: Request<Incoming>, shared: &Shared, line: &Arc<Line>) -> Response<Messages> {
+    let (status, Reply { pieces, turn }) = match method(request, shared, line).await {
+        Ok(reply) => (Status(tonic::Code::Ok, String::new()), reply),
+        Err(status) => (status, VecDeque::new().into()),
     };
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from(status.0 as i32));
@@ -90,11 +188,11 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Response<Message
     let mut response = match pieces.is_empty() && status.0 != tonic::Code::Ok {
         // A status alone stands in the headers.
         true => {
-            let mut response = Response::new(Messages { pieces, trailers: None });
+            let mut response = Response::new(Messages { pieces, trailers: None, turn });
             response.headers_mut().extend(trailers);
             response
         }
-        false => Response::new(Messages { pieces, trailers: Some(trailers) }),
+        false => Response::new(Messages { pieces, trailers: Some(trailers), turn }),
     };
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
     response
@@ -111,8 +209,16 @@ fn check_secret(headers: &HeaderMap, shared: &Shared) -> Result<(), Status> {
     }
 }
 
-async fn method(request: Request<Incoming>, shared: &Shared) -> Result<VecDeque<Bytes>, Status> {
+/// Waits for a turn, for longer than a caller that does not read may have one.
+async fn turn(shared: &Shared) -> Result<OwnedSemaphorePermit, Status> {
+    let permit = timeout(4 * shared.patience.silence, shared.flights.clone().acquire_owned()).await;
+    let permit = permit.map_err(|_| Status(tonic::Code::Unavailable, "too many requests are served here: try again".into()))?;
+    Ok(permit.expect("it is never closed"))
+}
+
+async fn method(request: Request<Incoming>, shared: &Shared, line: &Arc<Line>) -> Result<Reply, Status> {
     check_secret(request.headers(), shared)?;
+    line.accepted.store(true, Ordering::Release);
     let path = request.uri().path();
     let name = path.strip_prefix(SERVICE).unwrap_or_default().to_owned();
     if !matches!(name.as_str(), "DoGet" | "GetFlightInfo" | "GetSchema" | "ListFlights" | "ListActions") {
@@ -124,23 +230,28 @@ async fn method(request: Request<Incoming>, shared: &Shared) -> Result<VecDeque<
     match name.as_str() {
         "DoGet" => {
             let ticket: Ticket = decode(&message)?;
-            let _turn = shared.serving.acquire().await;
-            data(piece_of(&ticket.ticket)?, shared)
+            let piece = piece_of(&ticket.ticket)?;
+            let permit = turn(shared).await?;
+            let pieces = data(piece, shared)?;
+            Ok(Reply { pieces, turn: Some(Turn::begin(permit, line)) })
         }
         "GetFlightInfo" => {
             let piece = described(&decode(&message)?)?;
+            let _turn = turn(shared).await?;
             let messages = open(piece, shared)?;
-            Ok(VecDeque::from([framed(&info(piece, shared.shelf.nbytes(piece), schema(&messages)))]))
+            Ok(VecDeque::from([framed(&info(piece, shared.shelf.nbytes(piece), schema(&messages)))]).into())
         }
         "GetSchema" => {
-            let messages = open(described(&decode(&message)?)?, shared)?;
-            Ok(VecDeque::from([framed(&Schema { schema: schema(&messages) })]))
+            let piece = described(&decode(&message)?)?;
+            let _turn = turn(shared).await?;
+            Ok(VecDeque::from([framed(&Schema { schema: schema(&open(piece, shared)?) })]).into())
         }
         "ListFlights" => {
-            Ok(shared.shelf.list(LISTED).into_iter().map(|(key, nbytes)| framed(&info((key, None), nbytes, Vec::new()))).collect())
+            let listed = shared.shelf.list(LISTED).into_iter();
+            Ok(listed.map(|(key, nbytes)| framed(&info((key, None), nbytes, Vec::new()))).collect::<VecDeque<_>>().into())
         }
         // There are none.
-        _ => Ok(VecDeque::new()),
+        _ => Ok(VecDeque::new().into()),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Chunks of other processes: connections that are kept open, and requests for many pieces at once.
 //!
 //! It refuses to decide whom to ask and whether to ask again. Invariants: to one address there are at most [`LANES`]
-//! connections; each piece that is asked for is answered exactly once, also when the connection breaks half-way.
+//! connections; a connection that nobody uses is closed after [`IDLE`], before the other side does it; each piece that is asked
+//! for is answered exactly once, also when the connection breaks half-way.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use partita_core::protocol::Piece;
@@ -12,6 +13,7 @@ use partita_graph::{Chunk, Code, Failure, Registry};
 use partita_local::Packed;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::frames::{self, Head};
@@ -20,7 +22,7 @@ use crate::security::{Connection, Role, Security, open};
 
 /// Connections to one address at a time.
 pub const LANES: usize = 2;
-/// A connection that was not used for so long is not used again.
+/// A connection that was not used for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 /// When nothing more arrives for so long, the peer counts as gone.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -48,7 +50,15 @@ pub struct Peers(Arc<Inner>);
 
 struct Inner {
     security: Security,
-    lanes: Mutex<HashMap<PeerAddress, Arc<Lanes>>>,
+    idle: Duration,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    lanes: HashMap<PeerAddress, Arc<Lanes>>,
+    /// Closes what nobody uses, as long as there is something.
+    sweeper: Option<JoinHandle<()>>,
 }
 
 struct Lanes {
@@ -59,7 +69,11 @@ struct Lanes {
 impl Peers {
     /// No connections yet.
     pub fn new(security: Security) -> Self {
-        Self(Arc::new(Inner { security, lanes: Mutex::default() }))
+        Self::with_idle(security, IDLE)
+    }
+
+    fn with_idle(security: Security, idle: Duration) -> Self {
+        Self(Arc::new(Inner { security, idle, known: Mutex::default() }))
     }
 
     /// Fetches pieces from one address and decodes them; answers come in the order in which they were asked for.
@@ -86,7 +100,7 @@ impl Peers {
             let mut answered = 0;
             let mut reused = true;
             let ended = loop {
-                let mut connection = match lanes.idle() {
+                let mut connection = match lanes.take(self.0.idle) {
                     Some(connection) => connection,
                     None => match self.open(address).await {
                         Ok(connection) => {
@@ -117,13 +131,18 @@ impl Peers {
 
     /// Forgets the connections to an address whose process is gone.
     pub fn forget(&self, address: &PeerAddress) {
-        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner).remove(address);
+        self.0.known().lanes.remove(address);
     }
 
+    /// Must be called within a runtime.
     fn lanes(&self, address: &PeerAddress) -> Arc<Lanes> {
-        let mut all = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.known();
+        // One whose runtime has ended is finished too.
+        if known.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
+            known.sweeper = Some(tokio::spawn(sweep(Arc::downgrade(&self.0), self.0.idle)));
+        }
         let new = || Arc::new(Lanes { permits: Semaphore::new(LANES), idle: Mutex::default() });
-        all.entry(address.clone()).or_insert_with(new).clone()
+        known.lanes.entry(address.clone()).or_insert_with(new).clone()
     }
 
     async fn open(&self, address: &PeerAddress) -> Result<Connection, Failure> {
@@ -143,15 +162,46 @@ impl Peers {
     }
 }
 
+/// Closes what was not used for so long, until nothing is left to close.
+async fn sweep(inner: Weak<Inner>, idle: Duration) {
+    loop {
+        tokio::time::sleep(idle / 4).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let mut known = inner.known();
+        // Lanes that somebody holds are in use. Nobody takes hold of others while all of them are locked.
+        known.lanes.retain(|_, lanes| lanes.close_idle(idle) > 0 || Arc::strong_count(lanes) > 1);
+        if known.lanes.is_empty() {
+            known.sweeper = None;
+            return;
+        }
+    }
+}
+
+impl Inner {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Lanes {
-    fn idle(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(_, since)| since.elapsed() < IDLE);
-        idle.pop().map(|(connection, _)| connection)
+    fn idle(&self) -> MutexGuard<'_, Vec<(Connection, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes connections that were not used for so long; returns how many are left.
+    fn close_idle(&self, limit: Duration) -> usize {
+        let mut idle = self.idle();
+        idle.retain(|(_, since)| since.elapsed() < limit);
+        idle.len()
+    }
+
+    fn take(&self, limit: Duration) -> Option<Connection> {
+        self.close_idle(limit);
+        self.idle().pop().map(|(connection, _)| connection)
     }
 
     fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
+        self.idle().push((connection, Instant::now()));
     }
 }
 
@@ -179,4 +229,49 @@ async fn exchange(
         each(*piece, answer);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flight::{Ports, Refusal, Shelf};
+    use crate::security::ServerSecurity;
+    use partita_graph::{Key, LayerId};
+
+    struct Empty;
+
+    impl Shelf for Empty {
+        fn pack(&self, _: Piece) -> Result<Packed, Refusal> {
+            Err(Refusal::Missing)
+        }
+
+        fn nbytes(&self, _: Piece) -> u64 {
+            0
+        }
+
+        fn list(&self, _: usize) -> Vec<(Key, u64)> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn connections_that_nobody_uses_are_closed() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let security = ServerSecurity::plain(None);
+            let bound = Ports::bind("127.0.0.1", 0, &security).await.expect("a port");
+            let port = Ports::serve(bound, security, Arc::new(Empty), None, 4);
+            let address = PeerAddress { host: "127.0.0.1".into(), port: port.address().port() };
+            let peers = Peers::with_idle(Security::Plain { secret: None }, Duration::from_millis(400));
+            let wanted = [(Key::new(LayerId(1), 0), None)];
+            for _ in 0..2 {
+                let got = peers.fetch(&address, &wanted, &Registry::default()).await;
+                assert_eq!(got[0].1.as_ref().err(), Some(&FetchError::Missing));
+                assert_eq!(peers.0.known().lanes[&address].idle().len(), 1, "it is kept for a while");
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                assert!(peers.0.known().lanes.is_empty());
+                assert!(peers.0.known().sweeper.is_none());
+            }
+        });
+    }
 }

@@ -31,11 +31,11 @@ pub const HTTP2: [u8; 8] = *b"PRI * HT";
 /// Largest request in bytes: about a hundred thousand pieces.
 const MAX_REQUEST: u32 = 2 << 20;
 /// Largest head in bytes: headers of values are small, but a chunk may have thousands of parts.
-const MAX_HEAD: u32 = 256 << 20;
+const MAX_HEAD: u32 = 16 << 20;
 /// Buffers below this are copied together, so that small chunks go out in one packet.
 const SMALL: usize = 32 << 10;
-/// Of a body so much must arrive within the patience for silence.
-const STRETCH: usize = 1 << 20;
+/// Of a body so much must arrive, or be taken by the other side, within the patience for silence.
+pub const STRETCH: usize = 1 << 20;
 const ZEROS: [u8; 64] = [0; 64];
 
 /// Says that the greeting was accepted.
@@ -164,12 +164,26 @@ pub async fn body(
 pub struct Answers<'a, S> {
     stream: &'a mut S,
     pending: Vec<u8>,
+    silence: Duration,
+}
+
+/// Writes while the other side takes something: whoever has stopped reading must not hold the turn of others.
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8], silence: Duration) -> Result<(), Failure> {
+    for stretch in bytes.chunks(STRETCH) {
+        timeout(silence, stream.write_all(stretch)).await.map_err(|_| stopped(silence))?.map_err(broken)?;
+    }
+    Ok(())
+}
+
+fn stopped(silence: Duration) -> Failure {
+    Failure::new(Code::Unreachable, format!("a peer read nothing for {silence:?}"))
 }
 
 impl<'a, S: AsyncWrite + Unpin> Answers<'a, S> {
-    /// Nothing is written before [`Answers::flush`] or a large buffer.
-    pub fn new(stream: &'a mut S) -> Self {
-        Self { stream, pending: Vec::new() }
+    /// Nothing is written before [`Answers::flush`] or a large buffer. Writing fails when the other side takes nothing for as
+    /// long as `silence`.
+    pub fn new(stream: &'a mut S, silence: Duration) -> Self {
+        Self { stream, pending: Vec::new(), silence }
     }
 
     fn head(&mut self, head: &Head) {
@@ -178,6 +192,11 @@ impl<'a, S: AsyncWrite + Unpin> Answers<'a, S> {
         self.pending = postcard::to_extend(head, std::mem::take(&mut self.pending)).expect("a head is plain data");
         let len = (self.pending.len() - at - 4) as u32;
         self.pending[at..at + 4].copy_from_slice(&len.to_le_bytes());
+    }
+
+    /// Whether the head that begins there is one that the other side accepts.
+    fn fits(&self, at: usize) -> bool {
+        self.pending.len() - at - 4 <= MAX_HEAD as usize
     }
 
     /// A head without bytes.
@@ -194,14 +213,21 @@ impl<'a, S: AsyncWrite + Unpin> Answers<'a, S> {
             sections.push(Section { kind, buffers: lens(&encoded), header: encoded.header });
             buffers.extend(encoded.buffers);
         }
+        let at = self.pending.len();
         self.head(&Head::Here { parts: packed.parts, sections });
+        if !self.fits(at) {
+            self.pending.truncate(at);
+            let what = format!("a chunk is described by more than {MAX_HEAD} bytes, the most that is sent");
+            self.head(&Head::Failed(Failure::new(Code::TooLarge, what).help("make chunks of fewer parts")));
+            return Ok(());
+        }
         for buffer in buffers {
             let bytes = (*buffer).as_ref();
             if bytes.len() < SMALL {
                 self.pending.extend(bytes);
             } else {
                 self.flush().await?;
-                self.stream.write_all(bytes).await.map_err(broken)?;
+                write(self.stream, bytes, self.silence).await?;
             }
             self.pending.extend(&ZEROS[..padded(bytes.len() as u64) as usize - bytes.len()]);
             if self.pending.len() >= 2 * SMALL {
@@ -213,9 +239,9 @@ impl<'a, S: AsyncWrite + Unpin> Answers<'a, S> {
 
     /// Everything goes out now.
     pub async fn flush(&mut self) -> Result<(), Failure> {
-        self.stream.write_all(&self.pending).await.map_err(broken)?;
+        write(self.stream, &self.pending, self.silence).await?;
         self.pending.clear();
-        self.stream.flush().await.map_err(broken)
+        timeout(self.silence, self.stream.flush()).await.map_err(|_| stopped(self.silence))?.map_err(broken)
     }
 }
 
@@ -243,7 +269,7 @@ mod tests {
 
             let large: Vec<u8> = (0..100_001u32).map(|at| (at * 7) as u8).collect();
             let chunk = Chunk::new(Parts(vec![Chunk::new(Plain(large.clone())), Chunk::new(Plain(5)), Chunk::new(Plain(vec![]))]));
-            let mut answers = Answers::new(&mut b);
+            let mut answers = Answers::new(&mut b, Duration::from_secs(1));
             answers.refuse(&Head::Missing);
             answers.piece(Packed::of(&chunk).expect("plain")).await.expect("open");
             answers.refuse(&Head::Busy);
@@ -257,6 +283,29 @@ mod tests {
             assert_eq!(head(&mut a).await.expect("sent"), Head::Busy);
             drop(a);
             assert_eq!(asked(&mut b).await.expect("a clean end"), None);
+        });
+    }
+
+    #[test]
+    fn a_reader_that_stops_is_given_up() {
+        block(async {
+            let (_reads_nothing, mut b) = tokio::io::duplex(64 << 10);
+            let large = Packed::of(&Chunk::new(Plain(vec![1u8; 1 << 20]))).expect("plain");
+            let mut answers = Answers::new(&mut b, Duration::from_millis(30));
+            assert_eq!(answers.piece(large).await.expect_err("nobody reads").code, Code::Unreachable);
+        });
+    }
+
+    #[test]
+    fn a_head_that_nobody_accepts_is_not_sent() {
+        block(async {
+            let (mut a, mut b) = tokio::io::duplex(1 << 10);
+            let encoded = Encoded { header: vec![0; MAX_HEAD as usize + 1], buffers: Vec::new() };
+            let mut answers = Answers::new(&mut b, Duration::from_secs(1));
+            answers.piece(Packed { parts: false, sections: vec![("bytes".into(), encoded)] }).await.expect("nothing is written");
+            answers.flush().await.expect("it is small");
+            let Head::Failed(failure) = head(&mut a).await.expect("sent") else { panic!("it is too large") };
+            assert_eq!(failure.code, Code::TooLarge);
         });
     }
 

@@ -1,7 +1,8 @@
 //! The port on which a process serves the chunks that it holds.
 //!
 //! It refuses to know how chunks are kept. Invariants: at most so many requests are served at a time, and others are told so
-//! at once instead of waiting; a caller that does not greet is gone after a few seconds.
+//! at once instead of waiting; a caller that does not greet is gone after a few seconds, and one that stops reading gives back
+//! its turn soon after.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,10 +23,19 @@ use super::{FrameDoor, arrow};
 use crate::address::place;
 use crate::security::{Connection, ServerSecurity};
 
-/// Until a caller has said who it is.
-const GREETING: Duration = Duration::from_secs(5);
-/// A connection on which nothing is asked for so long is closed.
-const IDLE: Duration = Duration::from_secs(600);
+/// How long is waited for a caller.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// Until it has said who it is.
+    pub greeting: Duration,
+    /// While it reads nothing of its answer.
+    pub silence: Duration,
+    /// While it asks for nothing: longer than callers keep a connection that they do not use.
+    pub idle: Duration,
+}
+
+const PATIENCE: Patience = Patience { greeting: Duration::from_secs(5), silence: Duration::from_secs(30), idle: Duration::from_secs(120) };
+
 /// Connections at a time.
 const CONNECTIONS: usize = 1024;
 /// Packing larger chunks than this may take a while, so it is done beside the other connections.
@@ -62,7 +72,11 @@ pub(super) struct Shared {
     pub security: ServerSecurity,
     pub shelf: Arc<dyn Shelf>,
     pub door: Option<Arc<dyn FrameDoor>>,
+    pub patience: Patience,
+    /// Turns of peers.
     pub serving: Semaphore,
+    /// Turns of Flight clients, which may take their time between two batches: apart, so that peers never wait for them.
+    pub flights: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -102,7 +116,7 @@ impl Ports {
         Ok(Bound { listener, address })
     }
 
-    /// Serves, at most so many requests at a time. Must be called within a runtime of several threads.
+    /// Serves, at most so many requests of peers and as many of Flight clients at a time. Must be called within a runtime of several threads.
     pub fn serve(
         bound: Bound,
         security: ServerSecurity,
@@ -111,7 +125,8 @@ impl Ports {
         at_a_time: usize,
     ) -> Self {
         let (closing, closed) = watch::channel(false);
-        let shared = Arc::new(Shared { security, shelf, door, serving: Semaphore::new(at_a_time) });
+        let (serving, flights) = (Semaphore::new(at_a_time), Arc::new(Semaphore::new(at_a_time)));
+        let shared = Arc::new(Shared { security, shelf, door, patience: PATIENCE, serving, flights });
         tokio::spawn(accept(bound.listener, shared, closed));
         Self { address: bound.address, closing }
     }
@@ -160,9 +175,13 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut closed: watch::R
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Result<(), Failure> {
     let late = |_| Failure::new(Code::WrongProtocol, "a caller did not greet");
-    let (mut stream, _peer) = shared.security.accept(stream, GREETING).await?;
+    let (mut stream, peer) = shared.security.accept(stream, shared.patience.greeting).await?;
+    if shared.security.is_encrypted() && peer.certificate.is_none() {
+        // A port that gives out certificates lets such callers in; here there is nothing for them.
+        return Err(Failure::new(Code::NotTrusted, "a caller has no certificate"));
+    }
     let mut first = [0; 8];
-    let read = timeout(GREETING, stream.read_exact(&mut first)).await.map_err(late)?;
+    let read = timeout(shared.patience.greeting, stream.read_exact(&mut first)).await.map_err(late)?;
     read.map_err(|_| Failure::new(Code::WrongProtocol, "a caller hung up"))?;
     match first {
         MAGIC => serve_pieces(stream, shared).await,
@@ -173,7 +192,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) -> Result<(), Failure> {
 
 async fn serve_pieces(mut stream: Connection, shared: Arc<Shared>) -> Result<(), Failure> {
     let late = |_| Failure::new(Code::WrongProtocol, "a caller did not greet");
-    let secret = timeout(GREETING, frames::greeted(&mut stream)).await.map_err(late)??;
+    let secret = timeout(shared.patience.greeting, frames::greeted(&mut stream)).await.map_err(late)??;
     let trusted = shared.security.accepts_secret(secret.as_ref());
     let answer = if trusted { frames::WELCOME } else { frames::NOT_TRUSTED };
     let sent = stream.write_all(&[answer]).await;
@@ -182,9 +201,9 @@ async fn serve_pieces(mut stream: Connection, shared: Arc<Shared>) -> Result<(),
         let _ = stream.shutdown().await;
         return Ok(());
     }
-    while let Ok(asked) = timeout(IDLE, frames::asked(&mut stream)).await {
+    while let Ok(asked) = timeout(shared.patience.idle, frames::asked(&mut stream)).await {
         let Some(pieces) = asked? else { return Ok(()) };
-        let mut answers = Answers::new(&mut stream);
+        let mut answers = Answers::new(&mut stream, shared.patience.silence);
         match shared.serving.try_acquire() {
             Err(_) => answers.refuse(&Head::Busy),
             Ok(_turn) => {
@@ -239,5 +258,117 @@ impl AsyncWrite for Replayed {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flight::{FetchError, Peers};
+    use crate::message::PeerAddress;
+    use crate::rpc::{Whole, request};
+    use crate::security::Security;
+    use http_body_util::BodyExt;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use partita_graph::{Chunk, LayerId, Plain, Registry};
+    use prost::Message;
+
+    /// Every chunk is larger than what lies between two sockets.
+    struct Large;
+
+    const PIECE: Piece = (Key { layer: LayerId(1), index: 0 }, None);
+
+    impl Shelf for Large {
+        fn pack(&self, _: Piece) -> Result<Packed, Refusal> {
+            Packed::of(&Chunk::new(Plain(vec![7u8; 48 << 20]))).map_err(Refusal::Failed)
+        }
+
+        fn nbytes(&self, _: Piece) -> u64 {
+            48 << 20
+        }
+
+        fn list(&self, _: usize) -> Vec<(Key, u64)> {
+            Vec::new()
+        }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime").block_on(future)
+    }
+
+    /// A port with one turn of each kind and little patience.
+    async fn impatient(security: ServerSecurity) -> PeerAddress {
+        let bound = Ports::bind("127.0.0.1", 0, &security).await.expect("a port");
+        let address = PeerAddress { host: "127.0.0.1".into(), port: bound.address().port() };
+        let patience = Patience { greeting: Duration::from_millis(300), silence: Duration::from_secs(1), idle: Duration::from_secs(9) };
+        let (serving, flights) = (Semaphore::new(1), Arc::new(Semaphore::new(1)));
+        let shared = Arc::new(Shared { security, shelf: Arc::new(Large), door: None, patience, serving, flights });
+        let (closing, closed) = watch::channel(false);
+        tokio::spawn(async move {
+            accept(bound.listener, shared, closed).await;
+            drop(closing);
+        });
+        address
+    }
+
+    async fn dial(address: &PeerAddress) -> TcpStream {
+        TcpStream::connect((address.host.as_str(), address.port)).await.expect("it listens")
+    }
+
+    #[test]
+    fn a_peer_that_stops_reading_gives_its_turn_back() {
+        run(async {
+            let address = impatient(ServerSecurity::plain(None)).await;
+            let mut stopped = dial(&address).await;
+            frames::greet(&mut stopped, None).await.expect("open");
+            frames::ask(&mut stopped, &[PIECE]).await.expect("open");
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            let peers = Peers::new(Security::Plain { secret: None });
+            let fetch = async || peers.fetch(&address, &[PIECE], &Registry::default()).await.remove(0).1;
+            assert_eq!(fetch().await.err(), Some(FetchError::Busy));
+            let served = async {
+                loop {
+                    match fetch().await {
+                        Err(FetchError::Busy) => tokio::time::sleep(Duration::from_millis(100)).await,
+                        other => break other,
+                    }
+                }
+            };
+            assert_eq!(timeout(Duration::from_secs(20), served).await.expect("it is given up").map(drop), Ok(()));
+        });
+    }
+
+    #[test]
+    fn a_flight_client_that_stops_reading_gives_its_turn_back() {
+        run(async {
+            let address = impatient(ServerSecurity::plain(None)).await;
+            let ask = async || {
+                let io = TokioIo::new(dial(&address).await);
+                let (mut sender, connection) =
+                    hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.expect("it speaks HTTP/2");
+                let driver = tokio::spawn(connection);
+                let ticket = super::super::messages::Ticket { ticket: PIECE.0.to_string().into_bytes() };
+                let body = Whole::message(&ticket.encode_to_vec());
+                let asked = sender.send_request(request("/arrow.flight.protocol.FlightService/DoGet", body)).await;
+                (asked.expect("it answers").into_body(), sender, driver)
+            };
+            let (first, _sender, _driver) = ask().await;
+            // The second one waits until the first one is given up.
+            let (second, _sender, _driver) = ask().await;
+            assert!(second.collect().await.expect("whole").to_bytes().len() > 48 << 20);
+            assert!(first.collect().await.is_err(), "it was cut off");
+        });
+    }
+
+    #[test]
+    fn a_stranger_that_only_begins_http2_is_gone_soon() {
+        run(async {
+            let address = impatient(ServerSecurity::plain_with_secret()).await;
+            let mut stranger = dial(&address).await;
+            stranger.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("it accepts");
+            let mut answer = Vec::new();
+            // Closed or reset: both are an end.
+            let _ = timeout(Duration::from_secs(4), stranger.read_to_end(&mut answer)).await.expect("it hangs up");
+        });
     }
 }

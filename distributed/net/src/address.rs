@@ -146,9 +146,13 @@ impl fmt::Debug for Address {
     }
 }
 
+/// What of a text can be printed that should be an address. Rights follow a question mark, or what was mistyped for one.
+pub fn without_rights(text: &str) -> &str {
+    text.split(['?', '&', '=']).next().unwrap_or_default()
+}
+
 fn bad(text: &str, why: &str) -> Failure {
-    // What follows the question mark is a right, and this message is printed.
-    let shown = text.split('?').next().unwrap_or_default();
+    let shown = without_rights(text);
     Failure::new(Code::InvalidOption, format!("`{shown}` is no address: {why}"))
         .help("write host:port, for example 127.0.0.1:8786, or paste the link that `partita scheduler` printed")
 }
@@ -162,7 +166,7 @@ impl FromStr for Address {
             Some(("tls", rest)) => (Scheme::Tls, rest),
             Some(("tcp", rest)) => (Scheme::Plain, rest),
             Some(("http" | "https", _)) => return Err(bad(text, "HTTP is for the dashboard; programs connect to the control port")),
-            Some((other, _)) => return Err(bad(text, &format!("`{other}://` is not one of tls:// and tcp://"))),
+            Some(_) => return Err(bad(text, "what it begins with is not one of tls:// and tcp://")),
             None => (Scheme::Auto, text),
         };
         let (place, rights) = rest.split_once('?').unwrap_or((rest, ""));
@@ -189,7 +193,8 @@ impl Address {
             }
             ("secret", _) => return Err(bad(text, "a secret is for tcp://")),
             ("insecure-off-loopback", "") => self.insecure_off_loopback = true,
-            (other, _) => return Err(bad(text, &format!("`{other}` is not one of join, secret and insecure-off-loopback"))),
+            // The word is not shown: it may be a right whose name was forgotten.
+            _ => return Err(bad(text, "a word after its `?` is not one of join=, secret= and insecure-off-loopback")),
         }
         Ok(())
     }
@@ -273,6 +278,12 @@ mod tests {
         let right = "0f".repeat(32);
         let failure = format!("tls://x:1?join={right}.1&y=2").parse::<Address>().unwrap_err();
         assert!(!failure.to_string().contains(&right));
+        for mistyped in ["tls://h:1?", "tls://h:1&join=", "tls://h:1=", "h:1?x&", "h:1?a=", "tcp://h:1?join=", "x=", "h:1?join=x"] {
+            for text in [format!("{mistyped}{right}.{right}"), format!("{mistyped}{right}://h:1")] {
+                let failure = text.parse::<Address>().unwrap_err();
+                assert!(!format!("{failure} {failure:?}").contains(&right), "{failure}");
+            }
+        }
         let address: Address = format!("tcp://x:1?secret={right}").parse().unwrap();
         assert!(!format!("{address:?}").contains(&right));
     }

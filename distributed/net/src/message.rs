@@ -5,6 +5,8 @@
 //!
 //! Invariant: nothing in here holds an operator's object, so that no receiver decodes one before it means to run it.
 
+use std::fmt;
+
 use bytes::Bytes;
 use partita_core::protocol::{About, Attempt, ToScheduler, ToWorker, WorkerId};
 use partita_graph::{Failure, Graph, Key, LayerId, Progress};
@@ -17,7 +19,7 @@ pub const PROTOCOL: u32 = 1;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The first message on a stream: who calls, and which session goes on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`PROTOCOL`] of the caller.
     pub protocol: u32,
@@ -39,6 +41,15 @@ impl Hello {
     /// The first hello of a new session. The link fills in the session's number.
     pub fn new(peer: PeerInfo) -> Self {
         Self { protocol: PROTOCOL, version: VERSION.into(), session: 0, received: 0, resume: false, secret: None, peer }
+    }
+}
+
+impl fmt::Debug for Hello {
+    /// Without the secret and the session's number, which is a right too: debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut hello = f.debug_struct("Hello");
+        hello.field("protocol", &self.protocol).field("version", &self.version).field("received", &self.received);
+        hello.field("resume", &self.resume).field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 //! It refuses to know tokens and authorities; `ServerSecurity` decides. Invariant: a request is at most 4 KiB, and the token is
 //! sent only to a scheduler that has proved to be of the token's cluster.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ pub const LIMIT: usize = 4 << 10;
 const ANSWER_LIMIT: usize = 64 << 10;
 
 /// Asks for a certificate.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// [`PROTOCOL`] of the caller.
     pub protocol: u32,
@@ -36,6 +37,14 @@ pub struct Request {
     pub role: Role,
     /// Its key: a point on the curve P-256, uncompressed.
     pub public_key: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    /// Without the token: debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut request = f.debug_struct("Request");
+        request.field("protocol", &self.protocol).field("version", &self.version).field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 impl Request {

@@ -2,6 +2,7 @@
 //!
 //! It refuses to connect. Invariant: such a file is readable by its owner only, because it holds a right.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,11 @@ use partita_graph::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::authority::write_private;
+use crate::address::without_rights;
 use crate::message::PROTOCOL;
 
 /// What stands in a scheduler file, as JSON.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchedulerFile {
     /// The whole address, with the right to join.
     pub address: String,
@@ -26,6 +28,15 @@ pub struct SchedulerFile {
 
 /// A scheduler file is small; more than this is none.
 const LIMIT: u64 = 16 << 10;
+
+impl fmt::Debug for SchedulerFile {
+    /// Without the right to join: debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut file = f.debug_struct("SchedulerFile");
+        file.field("address", &without_rights(&self.address)).field("cluster", &self.cluster);
+        file.field("pid", &self.pid).field("protocol", &self.protocol).finish()
+    }
+}
 
 impl SchedulerFile {
     /// For this process.

@@ -1,10 +1,13 @@
 //! One request to a peer: what comes goes into the store, and what does not is told to the machine.
 //!
-//! It refuses to ask again. Invariant: each piece is answered exactly once, also when the peer goes away meanwhile.
+//! It refuses to ask again. Invariant: each piece is answered exactly once, also when the peer goes away meanwhile or a decoder
+//! panics.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use partita_core::protocol::{Piece, WorkerId};
+use partita_graph::{Chunk, Code, Failure, Registry};
 use partita_local::Packed;
 
 use super::talk::Office;
@@ -42,9 +45,18 @@ pub(super) async fn fetch(office: Arc<Office>, from: WorkerId, pieces: Vec<Piece
 
 fn arrived(office: &Office, piece: Piece, packed: Packed) {
     let large = packed.nbytes() >= LARGE;
-    let decode = || match packed.open(&office.registry) {
+    let decode = || match decoded(packed, &office.registry) {
         Ok(chunk) => office.host.arrived(piece, chunk),
         Err(failure) => office.host.refused(piece, failure),
     };
     if large { tokio::task::block_in_place(decode) } else { decode() }
+}
+
+/// The chunk. Decoders may be the user's own, so a panic of one is an answer like any other.
+fn decoded(packed: Packed, registry: &Registry) -> Result<Chunk, Failure> {
+    let kind = packed.sections.first().map(|(kind, _)| kind.clone()).unwrap_or_default();
+    catch_unwind(AssertUnwindSafe(|| packed.open(registry))).unwrap_or_else(|_| {
+        let what = format!("the decoder of values of kind `{kind}` panicked");
+        Err(Failure::new(Code::Panicked, what).help("the worker has printed the panic: look at its output"))
+    })
 }

@@ -63,8 +63,20 @@ impl Office {
     }
 }
 
+/// Ends the worker when the task that has this ends, for whatever reason: a worker that does not hear or does not notice that
+/// time passes would be of no use and live for ever. Reasons that were given before stay.
+struct Duty(Arc<Office>, &'static str);
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        let reason = format!("{} (a fault of partita or of a task's decoder; the panic is printed above)", self.1);
+        self.0.outcome.set(Exit::Closed { reason, restart: true });
+    }
+}
+
 /// Hears what the scheduler says until it says no more.
 pub(super) async fn listen(office: Arc<Office>, mut events: UnboundedReceiver<LinkEvent>, mut decoder: WorkerDecoder) {
+    let _duty = Duty(office.clone(), "the worker does not hear the scheduler any more");
     while let Some(event) = events.recv().await {
         match event {
             LinkEvent::Message(bytes) => match decoder.decode(&bytes) {
@@ -110,6 +122,7 @@ fn is_missing(path: &str) -> bool {
 
 /// Lets the machine and the recorder know that time passes.
 pub(super) async fn tick(office: Arc<Office>) {
+    let _duty = Duty(office.clone(), "the worker does not notice any more that time passes");
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::Args;
 use partita::{Code, Error};
 use partita_dashboard::{Dashboard, Options};
-use partita_net::address::{Address, Scheme};
+use partita_net::address::{Address, Scheme, is_loopback};
 
 pub use ask::Cluster;
 pub use local::Local;
@@ -124,8 +124,15 @@ fn serve_pages(settings: &Settings, server: &std::sync::Arc<partita_net::schedul
     if !settings.flag("scheduler.http") {
         return Ok(None);
     }
+    let host = settings.text("scheduler.http-host").unwrap_or_else(|| "127.0.0.1".into());
+    if !is_loopback(&host) && !settings.flag("tls.insecure-off-loopback") {
+        let what = format!("HTTP pages on `{host}` were refused: they are not encrypted, and anybody who reaches them may read them");
+        let help = "leave them on loopback and look at them through `ssh -L 8787:127.0.0.1:8787 HOST`; \
+            if it is meant, write `tls.insecure-off-loopback = true` into partita.toml";
+        return Err(Error::new(Code::Insecure, what).help(help));
+    }
     let options = Options {
-        host: settings.text("scheduler.http-host").unwrap_or_else(|| "127.0.0.1".into()),
+        host,
         port: settings.port("scheduler.http-port"),
         exact: settings.all("scheduler.http-port").len() > 1,
         names: std::iter::once(server.client_address().host).collect(),

@@ -52,6 +52,36 @@ fn a_graph_runs_on_several_workers_and_small_results_come_with_the_answer() {
 }
 
 #[test]
+fn arguments_that_are_large_together_travel_in_several_messages() {
+    let (server, store) = (server(), Store::default());
+    let mut ways = Ways::new("a");
+    // As many threads as tasks: all are given at once.
+    ways.threads = 6;
+    let worker = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    // This worker ends its link when a message has more than 64 MiB.
+    let run = client.submit(heavy(6, 20 << 20)).expect("sound");
+    assert_eq!(numbers(&run), [20 << 20; 6]);
+    assert_eq!(worker.seen.executed.load(Ordering::SeqCst), 6);
+    assert!(!worker.seen.ended.load(Ordering::SeqCst));
+}
+
+#[test]
+fn one_argument_may_be_larger_than_most_messages() {
+    let server = server();
+    let options = partita_net::worker::Options { name: Some("real".into()), ..partita_net::worker::Options::default() };
+    let pool = Arc::new(partita_local::ThreadPool::new(1));
+    let worker = partita_net::worker::Worker::start(&server.client_address(), options, pool, registry(), None).expect("it joins");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let before = server.info().workers[0].id;
+    assert_eq!(numbers(&client.submit(heavy(1, 100 << 20)).expect("sound")), [100 << 20]);
+    assert_eq!(server.info().workers[0].id, before, "it is the same worker still");
+    drop(worker);
+}
+
+#[test]
 fn a_name_belongs_to_one_worker_and_a_reborn_one_gets_it_back() {
     let (server, store) = (server(), Store::default());
     let first = worker(&server, "a", &store);

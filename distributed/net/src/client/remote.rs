@@ -23,6 +23,8 @@ use crate::wire;
 
 /// Largest message that is accepted of a scheduler.
 const MOST_MESSAGE: usize = 1 << 30;
+/// Bytes of graphs that may wait for a slow network.
+const MOST_WAITING: u64 = 4 << 30;
 /// How old the number of threads may be.
 const THREADS_AGE: Duration = Duration::from_secs(1);
 /// How long words that are under way may take when the last handle is dropped.
@@ -190,7 +192,7 @@ async fn dial(address: &Address, options: &Options) -> Result<(Link, UnboundedRe
 async fn dial_once(address: &Address, options: &Options) -> Result<(Link, UnboundedReceiver<LinkEvent>, Security), Failure> {
     let security = Security::resolve(address, Role::Client, options.tls_files.as_ref()).await?;
     let hello = Hello::new(PeerInfo::Client { name: options.name.clone() });
-    let limits = Limits { message: MOST_MESSAGE, grace: options.grace, ..Limits::default() };
+    let limits = Limits { message: MOST_MESSAGE, pending: MOST_WAITING, grace: options.grace, ..Limits::default() };
     let (link, events, _) = connect_with(address, &security, hello, limits).await?;
     Ok((link, events, security))
 }

@@ -80,7 +80,7 @@ impl Link {
         self.0.peer()
     }
 
-    /// Bytes of messages that the peer has not acknowledged yet.
+    /// Bytes that are held for messages that the peer has not acknowledged yet, 64 for each message included.
     pub fn pending_bytes(&self) -> u64 {
         self.0.pending_bytes()
     }
@@ -99,7 +99,8 @@ pub struct Limits {
     pub message: usize,
     /// The same for a listener's clients, whose graphs may be large. Default 1 GiB.
     pub client_message: usize,
-    /// Unacknowledged bytes at which a link is given up. Default 4 GiB.
+    /// Unacknowledged bytes, 64 for each message included, after which one more message ends the link. Default 1 GiB; a single
+    /// message may be larger.
     pub pending: u64,
     /// Silence after which a connection counts as broken. Default 10 s.
     pub silence: Duration,
@@ -114,7 +115,7 @@ impl Default for Limits {
         Self {
             message: 64 << 20,
             client_message: 1 << 30,
-            pending: 4 << 30,
+            pending: 1 << 30,
             silence: Duration::from_secs(10),
             grace: Duration::from_secs(30),
             handshake: Duration::from_secs(5),

@@ -18,6 +18,9 @@ const BATCH: usize = 64 << 10;
 const ACK_MESSAGES: u64 = 64;
 const ACK_BYTES: usize = 256 << 10;
 
+/// Bytes that a message takes beside its own.
+const OVERHEAD: u64 = 64;
+
 /// What came out of a session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Heard {
@@ -77,7 +80,7 @@ impl Session {
 
     /// Adds a message.
     pub fn push(&mut self, bytes: Bytes) {
-        self.pending += bytes.len() as u64;
+        self.pending += cost(&bytes);
         self.queue.push_back(Item { bytes, close: false });
     }
 
@@ -95,7 +98,7 @@ impl Session {
         self.received
     }
 
-    /// Bytes of messages that the peer has not acknowledged.
+    /// Bytes that are held for messages that the peer has not acknowledged.
     pub fn pending_bytes(&self) -> u64 {
         self.pending
     }
@@ -126,7 +129,7 @@ impl Session {
         while self.acked < ack {
             let item = self.queue.pop_front().expect("what was begun is in the queue until it is acknowledged");
             if !item.close {
-                self.pending -= item.bytes.len() as u64;
+                self.pending -= cost(&item.bytes);
             }
             self.acked += 1;
         }
@@ -234,6 +237,11 @@ impl Session {
             out.push_back(scratch.split().freeze());
         }
     }
+}
+
+/// What a message costs as long as it is kept, however short it is.
+fn cost(bytes: &Bytes) -> u64 {
+    bytes.len() as u64 + OVERHEAD
 }
 
 fn too_large(limit: usize) -> Failure {

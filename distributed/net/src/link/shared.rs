@@ -272,7 +272,8 @@ impl Shared {
         loop {
             {
                 let state = self.state();
-                if state.ended || state.connection != connection {
+                // It may have been connected again before this was asked, and then the number is that of the new connection.
+                if state.ended || state.connected || state.connection != connection {
                     return;
                 }
             }
@@ -307,7 +308,7 @@ impl End for Shared {
         if state.ended || state.closing.is_some() {
             return;
         }
-        state.session.push(message);
+        // What waits already, because one message may be as large as the peer accepts.
         if state.session.pending_bytes() > self.limits.pending {
             let failure = Failure::new(
                 Code::Disconnected,
@@ -316,6 +317,7 @@ impl End for Shared {
             end(&mut state, failure);
             return;
         }
+        state.session.push(message);
         wake(&mut state);
     }
 

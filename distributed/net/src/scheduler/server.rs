@@ -24,8 +24,6 @@ use crate::link::{Limits, Listener};
 use crate::message::{ClusterInfo, SchedulerToClient, SchedulerToNanny, SchedulerToWorker};
 use crate::wire;
 
-/// Largest message that is accepted: a client's graph with its data.
-const MOST_MESSAGE: usize = 1 << 30;
 /// How long peers may take to hear that the scheduler ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Threads for links, at most.
@@ -172,7 +170,7 @@ fn open(options: Options) -> Result<(Premises, Owner, Arc<Outside>), Failure> {
     let door = Arc::new(Door::new(roster.clone(), inbox.clone(), diary.clone(), epoch, cluster.clone()));
     // The machine decides when a client is forgotten and the owner when a worker is; links wait a little longer.
     let grace = options.worker_ttl.max(options.client_grace) + Duration::from_secs(5);
-    let limits = Limits { message: MOST_MESSAGE, grace, ..Limits::default() };
+    let limits = Limits { grace, ..Limits::default() };
     let listening = Listener::bind(&options.host, options.port, options.security.clone(), limits, Some(door.clone()), None);
     let listener = runtime.block_on(listening)?;
     let address = listener.address();

@@ -14,11 +14,14 @@ use super::inbox::{FromWorker, LinkChange};
 use super::owner::Owner;
 use crate::link::Link;
 use crate::message::{PeerAddress, SchedulerToWorker};
-use crate::wire::WorkerEncoder;
+use crate::wire::{MOST_TO_WORKER, WorkerEncoder};
 
 /// How long a worker without a nanny may reconnect after its system closed the connection: a process that lives does so at
 /// once, so it is dead.
 const CLOSED_PATIENCE: Duration = Duration::from_secs(2);
+
+/// About how many bytes of what is for a worker's machine are one message: arguments can be large, and there are many.
+const PORTION: usize = 16 << 20;
 
 /// One connected worker.
 pub(super) struct Worker {
@@ -249,7 +252,7 @@ impl Owner {
         worker.outbox.push(message);
     }
 
-    /// Sends what the batch has made, one message for each worker.
+    /// Sends what the batch has made: one message for each worker, unless there is much to say.
     pub fn flush(&mut self) {
         while let Some(id) = self.dirty.pop() {
             self.flush_worker(id);
@@ -278,17 +281,19 @@ impl Owner {
         }
         let worker = self.worker_mut(id);
         worker.note_layers();
-        let message = SchedulerToWorker::Machine(std::mem::take(&mut worker.outbox));
-        let encoded = worker.encoder.encode(&message);
-        let SchedulerToWorker::Machine(mut list) = message else { return };
-        match encoded {
-            Ok(bytes) => {
-                worker.link.send(bytes);
-                list.clear();
-                worker.outbox = list;
+        let mut list = std::mem::take(&mut worker.outbox);
+        let mut sent = 0;
+        while sent < list.len() {
+            match worker.encoder.encode_some(&list[sent..], PORTION, MOST_TO_WORKER) {
+                Ok((bytes, count)) => {
+                    worker.link.send(bytes);
+                    sent += count;
+                }
+                Err(_) => return self.send_one_by_one(id, list.split_off(sent)),
             }
-            Err(_) => self.send_one_by_one(id, list),
         }
+        list.clear();
+        worker.outbox = list;
     }
 
     /// Something in a batch cannot be sent: only that task fails.
@@ -299,8 +304,8 @@ impl Owner {
                 _ => None,
             };
             let Some(worker) = self.workers.get_mut(&id) else { return };
-            match (worker.encoder.encode(&SchedulerToWorker::Machine(vec![message])), task) {
-                (Ok(bytes), _) => worker.link.send(bytes),
+            match (worker.encoder.encode_some(&[message], PORTION, MOST_TO_WORKER), task) {
+                (Ok((bytes, _)), _) => worker.link.send(bytes),
                 (Err(failure), Some((key, attempt))) => {
                     self.event(SchedulerEvent::Said(id, ToScheduler::Failed { key, attempt, failure }));
                 }

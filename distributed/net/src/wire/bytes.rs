@@ -218,6 +218,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Of so many items, for how many room is made before they are read: an item can be far larger than its bytes.
+    #[inline]
+    pub fn room(&self, count: usize) -> usize {
+        count.min(64 << 10)
+    }
+
     /// A byte that is 0 or 1.
     pub fn flag(&mut self) -> Result<bool, Failure> {
         match self.byte()? {

@@ -145,7 +145,7 @@ fn write_progress(out: &mut Writer, progress: &Progress) {
 
 fn read_progress(reader: &mut Reader<'_>) -> Result<Progress, Failure> {
     let count = reader.count(3)?;
-    let mut layers = Vec::with_capacity(count);
+    let mut layers = Vec::with_capacity(reader.room(count));
     for _ in 0..count {
         layers.push((reader.text()?.to_owned(), reader.number()?, reader.number()?));
     }

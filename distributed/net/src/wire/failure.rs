@@ -57,7 +57,7 @@ pub fn read_failure(reader: &mut Reader<'_>) -> Result<Failure, Failure> {
     if count == 0 || count > CAUSES {
         return reader.unknown();
     }
-    let mut chain = Vec::with_capacity(count);
+    let mut chain = Vec::with_capacity(reader.room(count));
     for _ in 0..count {
         let number = reader.number()?;
         let code = Code::ALL.iter().find(|code| **code as u16 as u64 == number).copied().unwrap_or(Code::Internal);

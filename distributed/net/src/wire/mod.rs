@@ -20,4 +20,4 @@ pub use graph::{MOST_TASKS, decode_graph, encode_graph};
 pub use nanny::{decode_nanny, decode_to_nanny, encode_nanny, encode_to_nanny};
 pub use said::{decode_said, encode_said};
 pub use value::{Opaque, decode_value, encode_value};
-pub use worker::{WorkerDecoder, WorkerEncoder};
+pub use worker::{MOST_TO_WORKER, WorkerDecoder, WorkerEncoder};

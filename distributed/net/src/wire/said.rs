@@ -141,7 +141,7 @@ pub fn decode_said(bytes: &[u8]) -> Result<WorkerToScheduler, Failure> {
     let message = match reader.byte()? {
         MACHINE => {
             let count = reader.count(ITEM)?;
-            let mut items = Vec::with_capacity(count);
+            let mut items = Vec::with_capacity(reader.room(count));
             let mut last = None;
             for _ in 0..count {
                 items.push(read_item(&mut reader, &mut last)?);
@@ -151,7 +151,7 @@ pub fn decode_said(bytes: &[u8]) -> Result<WorkerToScheduler, Failure> {
         PATHS => {
             let query = reader.number()?;
             let count = reader.count(1)?;
-            let mut missing = Vec::with_capacity(count);
+            let mut missing = Vec::with_capacity(reader.room(count));
             for _ in 0..count {
                 missing.push(reader.text()?.to_owned());
             }
@@ -189,7 +189,7 @@ fn read_item(reader: &mut Reader<'_>, last: &mut Option<LayerId>) -> Result<ToSc
             let (mut notes, mut value) = (Vec::new(), None);
             if more == FINISHED_MORE {
                 let count = reader.count(1)?;
-                notes.reserve_exact(count);
+                notes.reserve_exact(reader.room(count));
                 for _ in 0..count {
                     notes.push(reader.text()?.to_owned());
                 }

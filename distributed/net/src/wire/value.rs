@@ -70,7 +70,7 @@ pub(super) fn read_value(reader: &mut Reader<'_>) -> Result<Opaque, Failure> {
     let kind = reader.text()?.to_owned();
     let header = reader.bytes()?.to_vec();
     let count = reader.count(1)?;
-    let mut buffers: Vec<Buffer> = Vec::with_capacity(count);
+    let mut buffers: Vec<Buffer> = Vec::with_capacity(reader.room(count));
     for _ in 0..count {
         buffers.push(Arc::new(reader.bytes()?.to_vec()));
     }

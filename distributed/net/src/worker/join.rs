@@ -23,7 +23,7 @@ use crate::flight::{Bound, FrameDoor, Peers, Ports};
 use crate::link::{self, Limits, Link, LinkEvent};
 use crate::message::{Hello, PeerInfo, Welcome};
 use crate::security::{Role, Security, ServerSecurity, random};
-use crate::wire::WorkerDecoder;
+use crate::wire::{MOST_TO_WORKER, WorkerDecoder};
 
 /// Between two attempts to reach the scheduler, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -116,7 +116,7 @@ fn host_name() -> String {
 type Met = (Link, UnboundedReceiver<LinkEvent>, Welcome);
 
 async fn meet(address: &Address, security: &Security, info: PeerInfo, grace: Duration) -> Result<Met, Failure> {
-    link::connect_with(address, security, Hello::new(info), Limits { grace, ..Limits::default() }).await
+    link::connect_with(address, security, Hello::new(info), Limits { message: MOST_TO_WORKER, grace, ..Limits::default() }).await
 }
 
 /// Tries until the scheduler can be reached. A refusal is final.

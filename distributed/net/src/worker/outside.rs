@@ -4,6 +4,7 @@
 //! of the runtime. Invariant: messages leave in the order in which the machine said them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use partita_core::protocol::{Assignment, Piece, ToScheduler, WorkerId};
@@ -22,6 +23,8 @@ use crate::wire::{encode_said, encode_value};
 
 /// Results up to this many bytes travel with the answer.
 pub(super) const INLINE: usize = 4 << 10;
+/// Items of one message at most: with a result in each, half of what the scheduler accepts of a worker.
+const PORTION: usize = 8 << 10;
 /// Different warnings that are printed.
 const WARNINGS: usize = 100;
 
@@ -35,6 +38,8 @@ pub(super) struct Voice {
     warned: Mutex<BTreeSet<String>>,
     runtime: Handle,
     office: OnceLock<Weak<Office>>,
+    /// The machine broke.
+    useless: AtomicBool,
 }
 
 /// Another worker.
@@ -50,7 +55,8 @@ impl Voice {
     /// Must be called within the runtime.
     pub fn new(link: Link, peers: Peers, recorder: Option<Recorder>) -> Self {
         let runtime = Handle::current();
-        Self { link, peers, recorder, known: Mutex::default(), warned: Mutex::default(), runtime, office: OnceLock::new() }
+        let (known, warned, office) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        Self { link, peers, recorder, known, warned, runtime, office, useless: AtomicBool::new(false) }
     }
 
     /// From now on fetches have somewhere to go.
@@ -79,13 +85,22 @@ impl Voice {
         self.link.send(encode_said(message));
     }
 
+    /// Where tasks are noted, as long as that makes sense.
+    fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref().filter(|_| !self.useless.load(Ordering::Relaxed))
+    }
+
     fn office(&self) -> Option<Arc<Office>> {
         self.office.get()?.upgrade()
     }
 }
 
 impl Outside for Voice {
-    fn say(&self, messages: Vec<ToScheduler>) {
+    fn say(&self, mut messages: Vec<ToScheduler>) {
+        while messages.len() > PORTION {
+            let rest = messages.split_off(PORTION);
+            self.tell(&WorkerToScheduler::Machine(std::mem::replace(&mut messages, rest)));
+        }
         self.tell(&WorkerToScheduler::Machine(messages));
     }
 
@@ -119,20 +134,22 @@ impl Outside for Voice {
     }
 
     fn began(&self, slot: usize, task: &Assignment) {
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.recorder() {
             recorder.begin(slot, task.key, task.attempt, &task.layer.name);
         }
     }
 
     fn ended(&self, slot: usize) {
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = self.recorder() {
             recorder.end(slot);
         }
     }
 
     fn broken(&self, failure: Failure) {
         if let Some(office) = self.office() {
-            office.outcome.set(Exit::Closed { reason: failure.to_string(), restart: true });
+            // What was executing stays in the recorder: the nanny is to know it when it reports the death.
+            self.useless.store(true, Ordering::Relaxed);
+            office.outcome.set(Exit::Broken(failure));
         }
     }
 }

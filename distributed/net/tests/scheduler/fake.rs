@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use partita_core::protocol::{About, Assignment, ToScheduler, ToWorker};
 use partita_graph::{
-    Chunk, Code, Edge, Encoded, Failure, Graph, Key, Layer, NamedOperator, OpRef, Operator, OperatorEntry, Plain, Registry, TaskContext,
-    Value, Wiring, run_task,
+    Arg, Chunk, Code, Edge, Encoded, Failure, Graph, Key, Layer, NamedOperator, OpRef, Operator, OperatorEntry, Plain, Registry,
+    TaskContext, Value, Wiring, run_task,
 };
 use partita_net::address::Address;
 use partita_net::link::{Link, LinkEvent, connect};
@@ -35,6 +35,8 @@ pub enum Act {
     Panic,
     /// A value of a kind that no registry decodes.
     Alien,
+    /// How many bytes its argument has.
+    Weigh,
 }
 
 impl Operator for Act {
@@ -45,6 +47,10 @@ impl Operator for Act {
             Act::Large => Ok(Chunk::new(Plain(vec![ctx.key.index as u8; 1 << 20]))),
             Act::Panic => panic!("as asked"),
             Act::Alien => Ok(Chunk::new(Alien)),
+            Act::Weigh => match ctx.arg()? {
+                Arg::Bytes(bytes) => Ok(Chunk::new(Plain(bytes.len() as i64))),
+                Arg::Chunk { .. } => Err(Failure::internal("bytes were expected")),
+            },
         }
     }
 }
@@ -85,6 +91,15 @@ pub fn layer(act: Act, len: u32) -> Layer {
 pub fn graph(act: Act, len: u32) -> Graph {
     let mut graph = Graph::default();
     let id = graph.add(layer(act, len));
+    graph.want_all(id);
+    graph
+}
+
+/// `len` tasks that have arguments of so many bytes.
+pub fn heavy(len: usize, bytes: usize) -> Graph {
+    let arg = |at: usize| Arg::Bytes(vec![at as u8; bytes].into());
+    let mut graph = Graph::default();
+    let id = graph.add(Layer::with_args("heavy", OpRef::new(Act::Weigh, "weigh"), (0..len).map(arg).collect(), vec![]));
     graph.want_all(id);
     graph
 }

@@ -8,7 +8,10 @@ use partita_net::link::{frame, session::Session};
 use partita_net::security::{SchedulerFile, join};
 use partita_net::wire::*;
 
-use crate::decoders::{TARGETS, decode};
+use crate::decoders::decode;
+
+/// All targets; each has a folder of the corpus.
+const TARGETS: &[&str] = &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value", "ticket"];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));

@@ -101,6 +101,34 @@ pub fn said() -> Vec<WorkerToScheduler> {
 }
 
 #[test]
+fn a_list_is_cut_and_what_is_too_large_changes_nothing() {
+    let large = Layer::with_args("large", OpRef::new(Add(0), "add"), vec![Arg::Bytes([7; 100].as_slice().into()); 5], vec![]);
+    let large = Arc::new(large);
+    let assign = |index| ToWorker::Assign(Assignment::new(Key::new(large.id, index), large.clone(), vec![]));
+    let list: Vec<ToWorker> = (0..5).map(assign).collect();
+    let (mut encoder, mut decoder) = (WorkerEncoder::default(), WorkerDecoder::new(registry()));
+    let failure = encoder.encode_some(&list, 1 << 20, 500).unwrap_err();
+    assert_eq!(failure.code, Code::TooLarge);
+    assert_eq!(encoder.encode_some(&list[..1], 1, 100).unwrap_err().code, Code::TooLarge, "a single one is refused too");
+    assert!(!encoder.knows(large.id), "nothing was sent");
+    let (mut sent, mut keys, mut counts) = (0, Vec::new(), Vec::new());
+    while sent < list.len() {
+        let (bytes, count) = encoder.encode_some(&list[sent..], 400, 800).unwrap();
+        assert!(bytes.len() < 600);
+        let SchedulerToWorker::Machine(heard) = decoder.decode(&bytes).unwrap() else { panic!("another message") };
+        assert_eq!(heard.len(), count);
+        keys.extend(heard.iter().map(|message| match message {
+            ToWorker::Assign(assignment) => assignment.key,
+            other => panic!("{other:?}"),
+        }));
+        counts.push(count);
+        sent += count;
+    }
+    assert_eq!(keys, (0..5).map(|index| Key::new(large.id, index)).collect::<Vec<_>>());
+    assert!(counts.len() > 1 && counts[0] > 1, "{counts:?}");
+}
+
+#[test]
 fn what_workers_say() {
     for message in said() {
         assert_eq!(decode_said(&encode_said(&message)).unwrap(), message);

@@ -49,7 +49,7 @@ impl WorkerDecoder {
             MACHINE => SchedulerToWorker::Machine(self.items(&mut reader)?),
             PEERS => {
                 let count = reader.count(PEER)?;
-                let mut peers = Vec::with_capacity(count);
+                let mut peers = Vec::with_capacity(reader.room(count));
                 for _ in 0..count {
                     let worker = WorkerId(reader.small()?);
                     peers.push((worker, PeerAddress { host: reader.text()?.into(), port: reader.tiny()? }));
@@ -58,7 +58,7 @@ impl WorkerDecoder {
             }
             FORGET => {
                 let count = reader.count(1)?;
-                let mut layers = Vec::with_capacity(count);
+                let mut layers = Vec::with_capacity(reader.room(count));
                 for _ in 0..count {
                     let at = reader.small()? as usize;
                     match self.layers.get_mut(at).and_then(Option::take) {
@@ -72,7 +72,7 @@ impl WorkerDecoder {
             CHECK => {
                 let query = reader.number()?;
                 let count = reader.count(1)?;
-                let mut paths = Vec::with_capacity(count);
+                let mut paths = Vec::with_capacity(reader.room(count));
                 for _ in 0..count {
                     paths.push(reader.text()?.to_owned());
                 }
@@ -86,13 +86,13 @@ impl WorkerDecoder {
 
     fn items(&mut self, reader: &mut Reader<'_>) -> Result<Vec<ToWorker>, Failure> {
         let count = reader.count(ITEM)?;
-        let mut items = Vec::with_capacity(count);
+        let mut items = Vec::with_capacity(reader.room(count));
         while items.len() < count {
             match reader.byte()? {
                 ASSIGN => items.push(ToWorker::Assign(self.assignment(reader)?)),
                 FREE => {
                     let count = reader.count(2)?;
-                    let mut keys = Vec::with_capacity(count);
+                    let mut keys = Vec::with_capacity(reader.room(count));
                     for _ in 0..count {
                         keys.push(self.key(reader)?);
                     }
@@ -171,7 +171,7 @@ impl WorkerDecoder {
         let mut inputs = Vec::new();
         if flags & INPUTS != 0 {
             let count = reader.count(1)?;
-            inputs.reserve_exact(count);
+            inputs.reserve_exact(reader.room(count));
             for _ in 0..count {
                 inputs.push(self.list(reader)?);
             }
@@ -202,7 +202,7 @@ impl WorkerDecoder {
         if count > reader.left().len() / if mixed { MIXED } else { UNIFORM } {
             return reader.unknown();
         }
-        let mut list = Vec::with_capacity(count);
+        let mut list = Vec::with_capacity(reader.room(count));
         if mixed {
             for _ in 0..count {
                 let (key, part) = (self.key(reader)?, read_part(reader)?);

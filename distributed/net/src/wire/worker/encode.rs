@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ::bytes::Bytes;
 use partita_core::protocol::{Assignment, Input, ToWorker, WorkerId};
-use partita_graph::{Failure, Key, Layer, LayerId};
+use partita_graph::{Code, Failure, Key, Layer, LayerId};
 
 use super::super::Writer;
 use super::super::layer::{Edges, write_arg, write_layer};
@@ -40,6 +40,42 @@ impl WorkerEncoder {
         self.write(message).inspect_err(|_| self.undo(next))
     }
 
+    /// The first items of a list for the worker's machine as a message of about `about` bytes, one item at least, and how many
+    /// they are. Fails like `encode`, and with `TooLarge` when the message would have more than `most` bytes.
+    pub fn encode_some(&mut self, items: &[ToWorker], about: usize, most: usize) -> Result<(Bytes, usize), Failure> {
+        self.added.clear();
+        let next = self.next;
+        self.write_some(items, about, most).inspect_err(|_| self.undo(next))
+    }
+
+    fn write_some(&mut self, items: &[ToWorker], about: usize, most: usize) -> Result<(Bytes, usize), Failure> {
+        let mut out = Writer::with_capacity(16 + (16 * items.len()).min(about));
+        out.byte(MACHINE);
+        out.number(items.len() as u64);
+        let head = out.len();
+        let mut done = 0;
+        for item in items {
+            self.item(&mut out, item)?;
+            done += 1;
+            if out.len() >= about {
+                break;
+            }
+        }
+        if out.len() > most {
+            return Err(too_large(out.len(), most));
+        }
+        if done == items.len() {
+            return Ok((out.finish(), done));
+        }
+        // The count comes first, and was another one.
+        let body = out.into_vec();
+        let mut cut = Writer::with_capacity(body.len());
+        cut.byte(MACHINE);
+        cut.number(done as u64);
+        cut.raw(&body[head..]);
+        Ok((cut.finish(), done))
+    }
+
     fn undo(&mut self, next: u32) {
         for (layer, new) in std::mem::take(&mut self.added).into_iter().rev() {
             if !new {
@@ -57,14 +93,7 @@ impl WorkerEncoder {
     fn write(&mut self, message: &SchedulerToWorker) -> Result<Bytes, Failure> {
         let mut out = Writer::default();
         match message {
-            SchedulerToWorker::Machine(items) => {
-                out = Writer::with_capacity(16 + 16 * items.len());
-                out.byte(MACHINE);
-                out.number(items.len() as u64);
-                for item in items {
-                    self.item(&mut out, item)?;
-                }
-            }
+            SchedulerToWorker::Machine(items) => return self.write_some(items, usize::MAX, usize::MAX).map(|(bytes, _)| bytes),
             SchedulerToWorker::Peers(peers) => {
                 out.byte(PEERS);
                 out.number(peers.len() as u64);
@@ -250,4 +279,9 @@ impl WorkerEncoder {
 fn write_holders(out: &mut Writer, holders: &[WorkerId]) {
     out.number(holders.len() as u64);
     holders.iter().for_each(|holder| out.number(holder.0.into()));
+}
+
+fn too_large(bytes: usize, most: usize) -> Failure {
+    Failure::new(Code::TooLarge, format!("a task and its arguments take {bytes} bytes, and a worker accepts {most} at a time"))
+        .help("use more and smaller partitions, or let the tasks read the data from files")
 }

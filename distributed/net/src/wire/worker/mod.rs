@@ -12,6 +12,10 @@ mod encode;
 pub use decode::WorkerDecoder;
 pub use encode::WorkerEncoder;
 
+/// Largest message that a worker accepts of its scheduler, in bytes: a task's argument can be as large as a client's graph. A task
+/// that takes more with its arguments fails.
+pub const MOST_TO_WORKER: usize = 1 << 30;
+
 const MACHINE: u8 = 0;
 const PEERS: u8 = 1;
 const FORGET: u8 = 2;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
 use partita_graph::{Chunk, Edge, Executor, Graph, Layer, OpRef, Parts, Plain, Wiring};
 use partita_local::{Local, Options};
@@ -171,4 +171,42 @@ fn a_spilled_result_whose_file_is_gone_is_made_again() {
         assert_eq!(digest(&run.result(index).expect("made again")), digest(&block(index as u32, SIZE)), "{index}");
     }
     assert!(made.load(SeqCst) > 150);
+}
+
+/// Removes the spill files; how many there were.
+fn remove_files(folder: &Path) -> u32 {
+    let mut files = 0;
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        for file in fs::read_dir(entry.path()).expect("a folder").flatten() {
+            files += u32::from(file.file_name() != "lock" && fs::remove_file(file.path()).is_ok());
+        }
+    }
+    files
+}
+
+#[test]
+fn spilled_inputs_whose_files_vanish_while_they_are_read_are_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let local = under(folder.path(), 64 * MIB, true);
+    let (from, to) = (90u32, 6u32);
+    let split = OpRef::closure("split", 1, move |ctx, _| {
+        Ok(Chunk::new(Parts((0..to).map(|part| block(ctx.key.index * 1000 + part, MIB / 8)).collect())))
+    });
+    let (removed, began, place) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)), folder.path().to_owned());
+    let count = removed.clone();
+    // Whoever joins first has read a part of each file, so that nobody looks at the files again before they are read.
+    let join = OpRef::closure("join", 2, move |_, inputs| {
+        if !began.swap(true, SeqCst) {
+            count.fetch_add(remove_files(&place), SeqCst);
+        }
+        Ok(Chunk::new(Plain(inputs.iter().fold(7i64, |sum, chunk| sum.wrapping_mul(31).wrapping_add(digest(chunk))))))
+    });
+    let mut graph = Graph::default();
+    let split = graph.add(Layer::single("split", from, split, vec![]));
+    let joined = graph.add(Layer::single("join", to, join, vec![Edge { layer: split, wiring: Wiring::Part }]));
+    graph.want_all(joined);
+    let run = local.submit(graph.clone()).expect("sound");
+    let results = digests(&run.wait().expect("made again"));
+    assert!(removed.load(SeqCst) > 5, "{removed:?} files were removed");
+    assert_eq!(results, digests(&partita_graph::Serial::default().run(&graph).0.expect("fine")));
 }

@@ -9,10 +9,6 @@ use partita_net::message::SchedulerToWorker;
 use partita_net::security::{SchedulerFile, join};
 use partita_net::wire::*;
 
-/// All targets; each has a folder of the corpus.
-pub const TARGETS: &[&str] =
-    &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value", "ticket"];
-
 /// Does with the bytes what the target of this name is about.
 pub fn decode(target: &str, bytes: &[u8]) {
     match target {

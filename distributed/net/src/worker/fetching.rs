@@ -60,3 +60,20 @@ fn decoded(packed: Packed, registry: &Registry) -> Result<Chunk, Failure> {
         Err(Failure::new(Code::Panicked, what).help("the worker has printed the panic: look at its output"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use partita_graph::Encoded;
+
+    #[test]
+    fn a_decoder_that_panics_is_an_answer() {
+        let mut registry = Registry::default();
+        registry.add_value("test.trap", |_| panic!("this value cannot be decoded"));
+        let encoded = Encoded { header: Vec::new(), buffers: Vec::new() };
+        let packed = Packed { parts: false, sections: vec![("test.trap".into(), encoded)] };
+        let failure = decoded(packed, &registry).map(drop).expect_err("it panics");
+        assert_eq!(failure.code, Code::Panicked);
+        assert!(failure.what.contains("test.trap"), "{failure}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partita_graph::{Code, Executor, Graph, Registry};
+use partita_graph::{Code, Executor, Graph, Layer, OpRef, Registry};
 use partita_local::ThreadPool;
 use partita_net::address::Address;
 use partita_net::security::ServerSecurity;
@@ -12,7 +12,7 @@ use partita_net::worker::{Exit, Options, Worker};
 
 use crate::cluster::{Cluster, connect, options, server, start};
 use crate::graphs::{digests, until};
-use crate::operators::{Work, ran, registry, work};
+use crate::operators::{Trap, Work, ran, registry, work};
 
 fn slow(test: u64, len: u32, millis: u64) -> Graph {
     let mut graph = Graph::default();
@@ -53,6 +53,22 @@ fn the_scheduler_closes_its_workers() {
     cluster.client.shutdown().expect("it ends");
     match worker.worker.wait() {
         Exit::Closed { restart: false, .. } => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_hear_any_more_ends_and_is_to_be_replaced() {
+    let mut cluster = Cluster::new(ServerSecurity::plain(None), 1, 1);
+    let worker = cluster.workers.remove(0);
+    let mut graph = Graph::default();
+    let trap = graph.add(Layer::single("trap", 1, OpRef::new(Trap, "trap"), vec![]));
+    graph.want_all(trap);
+    let _run = cluster.client.submit(graph).expect("sound");
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || said.send(worker.worker.wait()));
+    match heard.recv_timeout(Duration::from_secs(30)).expect("it ends") {
+        Exit::Closed { reason, restart: true } => assert!(reason.contains("does not hear"), "{reason}"),
         other => panic!("{other:?}"),
     }
 }

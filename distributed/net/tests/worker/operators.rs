@@ -8,7 +8,7 @@ use partita_graph::{
     Chunk, Encoded, Failure, Graph, Key, Layer, LayerId, NamedOperator, OpRef, Operator, OperatorEntry, Parts, Plain, Registry,
     TaskContext, Value,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cluster::here;
 use crate::graphs::{digest, mixer, splitter};
@@ -21,6 +21,7 @@ pub fn registry() -> Registry {
         OperatorEntry::of::<Work>(),
         OperatorEntry::of::<Shy>(),
         OperatorEntry::of::<Panic>(),
+        OperatorEntry::of::<Trap>(),
     ]);
     registry
 }
@@ -162,5 +163,25 @@ impl NamedOperator for Panic {
 impl Operator for Panic {
     fn run(&self, _ctx: &TaskContext<'_>, _inputs: &[Chunk]) -> Result<Chunk, Failure> {
         panic!("this operator always panics")
+    }
+}
+
+/// Panics where it is decoded.
+#[derive(Serialize)]
+pub struct Trap;
+
+impl<'de> Deserialize<'de> for Trap {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("this operator cannot be decoded")
+    }
+}
+
+impl NamedOperator for Trap {
+    const NAME: &'static str = "test.trap";
+}
+
+impl Operator for Trap {
+    fn run(&self, _ctx: &TaskContext<'_>, _inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        Ok(Chunk::new(Plain(1)))
     }
 }

@@ -26,7 +26,7 @@ fn key(index: u32) -> Key {
 }
 
 fn large() -> Vec<u8> {
-    (0..3_000_000u32).map(|at| (at * 31 >> 4) as u8).collect()
+    (0..3_000_000u32).map(|at| ((at * 31) >> 4) as u8).collect()
 }
 
 impl Shelf for Few {

@@ -77,11 +77,14 @@ pub fn named(graph: &Graph) -> Graph {
     made
 }
 
-/// What ran where: for each test its list of (stage, index, worker).
-static RAN: Mutex<BTreeMap<u64, Vec<(u8, u32, u64)>>> = Mutex::new(BTreeMap::new());
+/// A task that ran: stage, index, worker.
+type Ran = (u8, u32, u64);
+
+/// What ran where, for each test.
+static RAN: Mutex<BTreeMap<u64, Vec<Ran>>> = Mutex::new(BTreeMap::new());
 
 /// What tasks of this test ran, in order.
-pub fn ran(test: u64) -> Vec<(u8, u32, u64)> {
+pub fn ran(test: u64) -> Vec<Ran> {
     RAN.lock().expect("nothing panics with it").get(&test).cloned().unwrap_or_default()
 }
 

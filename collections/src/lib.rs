@@ -18,7 +18,7 @@ mod operators;
 
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
-pub use client::{ConnectOptions, LocalCluster, LocalClusterBuilder, run, start_worker};
+pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};
 pub use operators::OPERATORS;

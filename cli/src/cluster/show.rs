@@ -17,6 +17,10 @@ pub struct Show {
     server: Arc<Server>,
 }
 
+/// What is counted, and what is shown, of a worker.
+type Test = fn(&WorkerInfo) -> bool;
+type Figure = fn(&WorkerInfo) -> u64;
+
 impl Show {
     /// Of this scheduler.
     pub fn new(server: Arc<Server>) -> Self {
@@ -70,11 +74,11 @@ impl Source for Show {
             tasks(&view).map(|(state, count)| (format!("{{state=\"{state}\"}}"), count)),
         );
         let count = |which: fn(&WorkerInfo) -> bool| view.info.workers.iter().filter(|worker| which(worker)).count() as u64;
-        let states: [(&str, fn(&WorkerInfo) -> bool); 4] =
+        let states: [(&str, Test); 4] =
             [("connected", |w| w.connected), ("lost", |w| !w.connected), ("paused", |w| w.paused), ("retiring", |w| w.retiring)];
         let states = states.map(|(state, which)| (format!("{{state=\"{state}\"}}"), count(which)));
         gauge(&mut out, "partita_workers", "workers by state", states);
-        let figures: [(&str, &str, fn(&WorkerInfo) -> u64); 6] = [
+        let figures: [(&str, &str, Figure); 6] = [
             ("partita_worker_threads", "tasks at a time", |w| u64::from(w.about.threads)),
             ("partita_worker_assigned", "tasks given to the worker", |w| u64::from(w.assigned)),
             ("partita_worker_managed_bytes", "chunks in memory", |w| w.managed),

@@ -17,6 +17,9 @@ use super::{Client, Engine, Inner};
 use crate::frame::DFrame;
 use crate::operators::registry;
 
+/// A worker's name, and the keys that it holds with their bytes.
+pub type Holding = (String, Vec<(Key, u64)>);
+
 /// A client's end of a cluster.
 pub(super) struct Connection {
     pub remote: Arc<Remote>,
@@ -156,7 +159,7 @@ impl Client {
     ///
     /// # Errors
     /// The client is no cluster's; the scheduler is gone; no worker has this name.
-    pub fn has_what(&self, worker: Option<&str>) -> Result<Vec<(String, Vec<(Key, u64)>)>, Failure> {
+    pub fn has_what(&self, worker: Option<&str>) -> Result<Vec<Holding>, Failure> {
         self.remote()?.has_what(worker)
     }
 

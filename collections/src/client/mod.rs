@@ -22,7 +22,7 @@ use polars::prelude::DataFrame;
 use crate::frame::DFrame;
 use crate::operators::registry;
 #[cfg(feature = "cluster")]
-pub use cluster::ConnectOptions;
+pub use cluster::{ConnectOptions, Holding};
 #[cfg(feature = "cluster")]
 pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use run::Computed;

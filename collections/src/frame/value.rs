@@ -55,6 +55,12 @@ impl AsRef<[u8]> for Owner {
 /// encoding without a header is an Arrow file.
 type Heads = Vec<(Vec<u8>, u32)>;
 
+/// One of them with its buffers.
+type Head<'a> = (Vec<u8>, &'a [Buffer]);
+
+/// An Arrow message as Flight sends it: the flatbuffer, and the body in pieces.
+pub type ArrowMessage = (Vec<u8>, Vec<Buffer>);
+
 fn encoded(messages: Vec<Message>) -> Encoded {
     let mut heads = Heads::with_capacity(messages.len());
     let mut buffers: Vec<Buffer> = Vec::new();
@@ -66,7 +72,7 @@ fn encoded(messages: Vec<Message>) -> Encoded {
 }
 
 /// The Arrow messages of an encoded partition, each with the buffers of its body; `None` when it is an Arrow file.
-fn heads(encoded: &Encoded) -> Result<Option<Vec<(Vec<u8>, &[Buffer])>>, Failure> {
+fn heads(encoded: &Encoded) -> Result<Option<Vec<Head<'_>>>, Failure> {
     if encoded.header.is_empty() {
         return Ok(None);
     }
@@ -102,7 +108,7 @@ fn decoded(encoded: &Encoded) -> Result<DataFrame, Failure> {
 ///
 /// # Errors
 /// A partition that cannot be decoded.
-pub fn arrow_messages(kind: &str, value: &Encoded) -> Result<Option<Vec<(Vec<u8>, Vec<Buffer>)>>, Failure> {
+pub fn arrow_messages(kind: &str, value: &Encoded) -> Result<Option<Vec<ArrowMessage>>, Failure> {
     if kind != KIND {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
 //! The operator that reads one block.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -49,7 +49,7 @@ impl Reader {
 
     /// The files with whole paths, when this process does not run in the folder that relative ones begin in.
     fn files_from_elsewhere(&self) -> Option<Vec<FileInfo>> {
-        let here = |file: &FileInfo| file.path.contains("://") || self.folder.join(&file.path) == PathBuf::from(&file.path);
+        let here = |file: &FileInfo| file.path.contains("://") || Path::new(&file.path).is_absolute();
         if self.files.iter().all(here) || std::env::current_dir().is_ok_and(|folder| folder == self.folder) {
             return None;
         }

@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use partita_core::protocol::Piece;
 use partita_graph::{Buffer, Chunk, Encoded, Failure, Key, LayerId, Registry, Value};
 use partita_local::Packed;
-use partita_net::flight::{Peers, Ports, Refusal, Shelf};
+use partita_net::flight::{FetchError, Peers, Ports, Refusal, Shelf};
 use partita_net::message::PeerAddress;
 use partita_net::security::{Role, ServerSecurity};
 
@@ -76,8 +76,9 @@ fn main() {
     let mut ways = vec![
         Way { name: "raw TCP copy", run: raw(block.clone(), false), seconds: Vec::new() },
         Way { name: "raw TCP copy into memory of its own", run: raw(block.clone(), true), seconds: Vec::new() },
-        Way { name: "chunks, plain", run: pieces(&runtime, &plain, &block), seconds: Vec::new() },
-        Way { name: "chunks, TLS 1.3", run: pieces(&runtime, &tls, &block), seconds: Vec::new() },
+        Way { name: "chunks, plain", run: pieces(&runtime, &plain, &block, false), seconds: Vec::new() },
+        Way { name: "chunks, TLS 1.3", run: pieces(&runtime, &tls, &block, false), seconds: Vec::new() },
+        Way { name: "chunks, plain, all kept", run: pieces(&runtime, &plain, &block, true), seconds: Vec::new() },
         Way { name: "Arrow Flight over HTTP/2, plain, read and dropped", run: flight(&runtime, &block), seconds: Vec::new() },
     ];
     for round in 0..=rounds {
@@ -141,7 +142,7 @@ fn raw(block: Buffer, keep: bool) -> Box<dyn Fn(usize)> {
     })
 }
 
-fn pieces(runtime: &Arc<tokio::runtime::Runtime>, security: &ServerSecurity, block: &Buffer) -> Box<dyn Fn(usize)> {
+fn pieces(runtime: &Arc<tokio::runtime::Runtime>, security: &ServerSecurity, block: &Buffer, keep: bool) -> Box<dyn Fn(usize)> {
     let runtime = runtime.clone();
     let worker = security.issue(Role::Worker).expect("the cluster's own");
     let accepting = ServerSecurity::of(&worker).expect("it has a certificate");
@@ -155,9 +156,17 @@ fn pieces(runtime: &Arc<tokio::runtime::Runtime>, security: &ServerSecurity, blo
     Box::new(move |chunks| {
         let _serves = &port;
         let wanted: Vec<Piece> = (0..chunks as u32).map(|index| (Key::new(LayerId(1), index), None)).collect();
-        let got = runtime.block_on(peers.fetch(&address, &wanted, &registry));
-        assert!(got.iter().all(|(_, chunk)| chunk.is_ok()), "all chunks arrive");
-        std::hint::black_box(got);
+        let (mut got, mut kept) = (0, Vec::new());
+        let mut each = |_: Piece, packed: Result<Packed, FetchError>| {
+            let chunk = packed.expect("it arrives").open(&registry).expect("it is a block");
+            got += 1;
+            if keep {
+                kept.push(chunk);
+            }
+        };
+        runtime.block_on(peers.fetch_each(&address, &wanted, &mut each));
+        assert_eq!(got, chunks);
+        std::hint::black_box(kept);
     })
 }
 

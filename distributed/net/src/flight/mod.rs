@@ -12,6 +12,7 @@ mod messages;
 mod port;
 
 pub use arrow::parse_ticket;
+pub use aligned::trim;
 pub use fetch::{FetchError, Peers};
 pub use port::{Bound, Ports, Refusal, Shelf};
 

@@ -128,6 +128,7 @@ pub(super) async fn tick(office: Arc<Office>) {
     loop {
         interval.tick().await;
         let rss = office.host.tick();
+        crate::flight::trim();
         if let Some(recorder) = &office.voice.recorder {
             recorder.beat(rss.unwrap_or(0));
         }

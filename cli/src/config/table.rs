@@ -37,7 +37,7 @@ pub const SETTINGS: &[Setting] = &[
     set("scheduler.saturation", Kind::Factor, "1.1", "tasks without inputs given to a worker, as a multiple of its threads"),
     set("worker.address", Kind::Text, "", "the scheduler that workers join, when none is named"),
     set("worker.name", Kind::Text, "", "name of the worker, unique in its cluster; by default made from host and process"),
-    set("worker.host", Kind::Text, "127.0.0.1", "address that other workers and clients read its chunks from"),
+    set("worker.host", Kind::Text, "", "address that others read its chunks from; by default the one from which the scheduler is reached"),
     set("worker.port", Kind::Port, "0", "port of that address; 0 for any that is free"),
     set("worker.nthreads", Kind::Threads, "auto", "tasks that a worker runs at a time; auto shares the cores between the workers"),
     set("worker.nworkers", Kind::Count, "1", "worker processes started by one command"),

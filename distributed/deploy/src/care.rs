@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(crate) mod code {
     /// It left on purpose and is not wanted again.
     pub const LEFT: i32 = 0;
+    /// A fault of its own made it useless: a death, which it reports itself.
+    pub const BROKEN: i32 = 70;
     /// Another one is wanted in its place.
     pub const AGAIN: i32 = 75;
     /// Its scheduler is gone.
@@ -25,15 +27,17 @@ pub struct Rules {
     pub memory_limit: u64,
     /// The share of the limit at which it is killed; `None` for never. Default 0.95.
     pub terminate: Option<f64>,
-    /// A process without a sign of life for so long is killed; `None` for never. Default 30 s.
+    /// A process that has joined and gives no sign of life for so long is killed; `None` for never. Default 30 s.
     pub hang: Option<Duration>,
     /// Starts in a row that may fail before the worker has joined. Default 5.
     pub allowed_starts: u32,
+    /// Deaths in a row of workers that had joined and were not `healthy` yet. Default 10.
+    pub allowed_deaths: u32,
     /// The pause before a restart; it doubles with each. Default 0.1 s.
     pub first_pause: Duration,
     /// Up to this. Default 30 s.
     pub longest_pause: Duration,
-    /// A worker that lived so long after it joined begins with the first pause again. Default 60 s.
+    /// A worker that lived so long after it joined begins with the first pause again, and deaths are counted anew. Default 60 s.
     pub healthy: Duration,
     /// How long leaving may take before the process is killed. Default 10 s.
     pub stop: Duration,
@@ -46,6 +50,7 @@ impl Default for Rules {
             terminate: Some(0.95),
             hang: Some(Duration::from_secs(30)),
             allowed_starts: 5,
+            allowed_deaths: 10,
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(30),
             healthy: Duration::from_secs(60),
@@ -100,6 +105,8 @@ pub(crate) enum Seen {
     Exited(Exit, String),
     /// Somebody asks.
     Asked(Ask),
+    /// Whether the scheduler can be heard at the moment.
+    SchedulerHeard(bool),
     /// The scheduler is gone.
     SchedulerGone(String),
     /// Time passed.
@@ -128,8 +135,8 @@ pub(crate) enum Step {
 /// Why a process is about to end.
 #[derive(Clone, PartialEq, Debug)]
 enum Doom {
-    /// Its own fault: it is blamed and replaced after a pause.
-    Fault(String),
+    /// Its own fault: it is blamed and replaced after a pause. And when it had joined.
+    Fault(String, Option<Duration>),
     /// Somebody wants another one.
     Replace,
     /// Nobody wants one any more.
@@ -163,15 +170,19 @@ pub(crate) struct Care {
     rules: Rules,
     state: State,
     failed_starts: u32,
+    /// Deaths in a row after short lives.
+    early_deaths: u32,
     pause: Duration,
     peak: u64,
+    scheduler_heard: bool,
 }
 
 impl Care {
     /// It wants a process at once.
     pub fn new(rules: Rules, out: &mut Vec<Step>) -> Self {
         out.push(Step::Start);
-        Self { pause: rules.first_pause, rules, state: State::Starting, failed_starts: 0, peak: 0 }
+        let (pause, state) = (rules.first_pause, State::Starting);
+        Self { rules, state, failed_starts: 0, early_deaths: 0, pause, peak: 0, scheduler_heard: true }
     }
 
     /// Something was seen.
@@ -183,6 +194,7 @@ impl Care {
             Seen::Look { resident, beats } => self.look(now, resident, beats, out),
             Seen::Exited(exit, last) => self.exited(now, exit, last, out),
             Seen::Asked(ask) => self.asked(now, ask, out),
+            Seen::SchedulerHeard(heard) => self.scheduler_heard = heard,
             Seen::SchedulerGone(why) => self.finish(now, End::SchedulerGone(why), out),
             Seen::Tick => self.tick(now, out),
         }
@@ -201,8 +213,11 @@ impl Care {
     }
 
     fn joined(&mut self, now: Duration) {
-        if let State::Running(life) = &mut self.state {
-            life.joined.get_or_insert(now);
+        if let State::Running(life) = &mut self.state
+            && life.joined.is_none()
+        {
+            // Until now it may have waited for its scheduler, which is no silence.
+            (life.joined, life.silent) = (Some(now), Duration::ZERO);
             self.failed_starts = 0;
         }
     }
@@ -212,16 +227,16 @@ impl Care {
         let State::Running(life) = &mut self.state else { return };
         life.silent = if beats.is_some() && beats != life.beats { Duration::ZERO } else { life.silent + (now - life.looked).min(AWAKE) };
         (life.beats, life.looked) = (beats, now);
-        let silent = life.silent;
+        let (silent, joined) = (life.silent, life.joined);
         let limit = self.rules.memory_limit;
         let most = self.rules.terminate.filter(|_| limit > 0).map(|share| (share, (limit as f64 * share) as u64));
         if let Some((share, _)) = most.filter(|(_, most)| resident > *most) {
             let (had, limit) = (bytes(resident), bytes(limit));
             let why = format!("killed by its nanny for memory: {had} resident, above {:.0} % of its limit of {limit}", share * 100.0);
-            self.kill(Doom::Fault(why), out);
-        } else if let Some(hang) = self.rules.hang.filter(|hang| silent > *hang) {
+            self.kill(Doom::Fault(why, joined), out);
+        } else if let Some(hang) = self.rules.hang.filter(|hang| joined.is_some() && silent > *hang) {
             let why = format!("killed by its nanny: the process gave no sign of life for {} s", hang.as_secs());
-            self.kill(Doom::Fault(why), out);
+            self.kill(Doom::Fault(why, joined), out);
         }
     }
 
@@ -233,12 +248,9 @@ impl Care {
 
     fn exited(&mut self, now: Duration, exit: Exit, last: String, out: &mut Vec<Step>) {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Ending { doom: Doom::Fault(why), .. } => {
-                let why = if self.peak > 0 { format!("{why}; it had {} at most", bytes(self.peak)) } else { why };
-                self.died(why, out);
-                self.pause(now, self.pause);
-            }
+            State::Ending { doom: Doom::Fault(why, joined), .. } => self.died(now, joined, why, &last, out),
             State::Ending { doom: Doom::Replace, .. } => {
+                self.early_deaths = 0;
                 out.push(Step::Died { why: "replaced on request".into(), blame: false });
                 self.pause(now, Duration::ZERO);
                 self.tick(now, out);
@@ -256,33 +268,64 @@ impl Care {
 
     fn ended_by_itself(&mut self, now: Duration, life: Life, exit: Exit, last: String, out: &mut Vec<Step>) {
         match exit {
-            Exit::Code(code::LEFT) => out.push(Step::End(End::Left)),
+            Exit::Code(code::LEFT) if life.joined.is_some() => out.push(Step::End(End::Left)),
+            // Trying again would run again whatever that program is.
+            Exit::Code(code::LEFT) => {
+                let why = "its process ended without having been a worker; the `main` of a worker's program begins with `partita::run();`";
+                self.give_up(with_last_words(why.into(), &last), out);
+            }
+            Exit::Code(code::LONELY) if self.scheduler_heard => self.cut_off(now, life, &last, out),
             Exit::Code(code::LONELY) => out.push(Step::End(End::SchedulerGone("the worker lost it".into()))),
             Exit::Code(code::AGAIN) => {
+                self.early_deaths = 0;
                 self.pause(now, Duration::ZERO);
                 self.tick(now, out);
             }
             Exit::Code(code::REFUSED) => self.give_up(last, out),
-            Exit::Code(_) | Exit::Signal(_) => match life.joined {
-                None => {
-                    out.push(Step::Died { why: said(exit), blame: false });
-                    self.start_failed(now, with_last_words(said(exit), &last), out);
-                }
-                Some(since) => {
-                    if now - since >= self.rules.healthy {
-                        self.pause = self.rules.first_pause;
-                    }
-                    let peak = if self.peak > 0 { format!("; it had {} of memory at most", bytes(self.peak)) } else { String::new() };
-                    self.died(said(exit) + &peak, out);
-                    self.pause(now, self.pause);
-                }
-            },
+            Exit::Code(code::BROKEN) => self.died(now, life.joined, with_last_words(said(exit), &last), &last, out),
+            Exit::Code(_) | Exit::Signal(_) => self.died(now, life.joined, said(exit), &last, out),
         }
     }
 
-    fn died(&mut self, why: String, out: &mut Vec<Step>) {
+    /// It lost a scheduler that is there: the scheduler gave it up, or the way between them was cut for too long.
+    fn cut_off(&mut self, now: Duration, life: Life, last: &str, out: &mut Vec<Step>) {
+        let why = "it lost its scheduler, which its nanny can hear".to_owned();
+        out.push(Step::Died { why: why.clone(), blame: false });
+        match life.joined {
+            None => self.start_failed(now, with_last_words(why, last), out),
+            Some(since) => {
+                self.forgive(now, since);
+                out.push(Step::Say(format!("the worker is started again: {why}")));
+                self.pause(now, self.pause);
+            }
+        }
+    }
+
+    /// A death that nobody wanted. One that never joined had no task: its start failed.
+    fn died(&mut self, now: Duration, joined: Option<Duration>, why: String, last: &str, out: &mut Vec<Step>) {
+        let why = if self.peak > 0 { format!("{why}; it had {} of memory at most", bytes(self.peak)) } else { why };
+        let Some(since) = joined else {
+            out.push(Step::Died { why: why.clone(), blame: false });
+            return self.start_failed(now, with_last_words(why, last), out);
+        };
+        self.forgive(now, since);
+        self.early_deaths += 1;
         out.push(Step::Say(format!("the worker died: {why}")));
-        out.push(Step::Died { why, blame: true });
+        out.push(Step::Died { why: why.clone(), blame: true });
+        match self.early_deaths >= self.rules.allowed_deaths.max(1) {
+            true => {
+                let (deaths, healthy) = (self.early_deaths, self.rules.healthy.as_secs_f64());
+                self.give_up(format!("it died {deaths} times in a row, each time within {healthy} s of joining; the last time: {why}"), out);
+            }
+            false => self.pause(now, self.pause),
+        }
+    }
+
+    /// After a healthy life nothing counts that was before.
+    fn forgive(&mut self, now: Duration, joined: Duration) {
+        if now - joined >= self.rules.healthy {
+            (self.pause, self.early_deaths) = (self.rules.first_pause, 0);
+        }
     }
 
     fn start_failed(&mut self, now: Duration, why: String, out: &mut Vec<Step>) {
@@ -355,6 +398,7 @@ impl Care {
 
 fn said(exit: Exit) -> String {
     match exit {
+        Exit::Code(code::BROKEN) => format!("a fault of its own made it useless (exit code {})", code::BROKEN),
         Exit::Code(code) => format!("its process ended with exit code {code}"),
         Exit::Signal(9) => "its process was killed (signal 9), perhaps by the system for want of memory".into(),
         Exit::Signal(11) => "its process crashed (signal 11, a memory fault)".into(),

@@ -14,7 +14,7 @@ use partita_graph::{Code, Failure};
 use partita_net::scheduler::{self, Server};
 use partita_net::security::ServerSecurity;
 
-use crate::care::{Ask, Rules};
+use crate::care::{Ask, End, Rules};
 use crate::crew::{Crew, Member, Status};
 use crate::nanny::{NannyOptions, Voice};
 use crate::process::WorkerCommand;
@@ -155,7 +155,8 @@ impl LocalCluster {
     /// Waits until every wanted worker has joined.
     ///
     /// # Errors
-    /// [`Code::WorkerStart`] when one cannot be started, or not all have joined within that time.
+    /// [`Code::WorkerStart`] when one cannot be started, or not all have joined within that time; [`Code::Disconnected`] when
+    /// the scheduler has ended.
     pub fn wait_joined(&self, limit: Duration) -> Result<(), Failure> {
         let staff = self.staff.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
         let mine = |all: &[Status]| staff.iter().filter_map(|member| all.get(member.0).cloned()).collect::<Vec<_>>();
@@ -167,6 +168,9 @@ impl LocalCluster {
         let mine = mine(&self.crew.status());
         if let Some(failure) = mine.iter().find_map(|one| one.failure.clone()) {
             return Err(failure);
+        }
+        if let Some((member, End::SchedulerGone(why))) = mine.iter().zip(0..).find_map(|(one, at)| Some((at, one.end.clone()?))) {
+            return Err(Failure::new(Code::Disconnected, format!("worker {member} of this cluster lost the scheduler: {why}")));
         }
         if in_time && mine.iter().all(|one| one.joined) {
             return Ok(());

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use nix::sys::signal::Signal;
 use partita_graph::{Code, Failure};
 use partita_net::address::Address;
-use partita_net::link::{self, Link, LinkEvent};
+use partita_net::link::{self, Limits, Link, LinkEvent};
 use partita_net::message::{Hello, NannyToScheduler, PeerInfo, SchedulerToNanny};
 use partita_net::security::{Role, Security};
 use partita_net::wire::{decode_to_nanny, encode_nanny};
@@ -67,7 +67,9 @@ pub(crate) async fn connect(spec: &WorkerSpec, id: u128) -> Result<Line, Failure
             let security = Security::resolve(&address, Role::Nanny, files.as_ref()).await?;
             let host = sysinfo::System::host_name().unwrap_or_default();
             let hello = Hello::new(PeerInfo::Nanny { id, host, worker_name: spec.name.clone() });
-            link::connect(&address, &security, hello).await
+            // It must not give up the scheduler before its worker does.
+            let limits = Limits { grace: spec.death_timeout, ..Limits::default() };
+            link::connect_with(&address, &security, hello, limits).await
         };
         match tried.await {
             Ok((link, events, _)) => return Ok((link, events)),
@@ -144,7 +146,8 @@ impl Nanny {
                 // Whoever could ask is gone: nobody needs the worker.
                 Woken::Ask(None) => self.abandoned(),
                 Woken::Link(Some(LinkEvent::Message(bytes))) => self.told(&bytes),
-                Woken::Link(Some(LinkEvent::Lost(_) | LinkEvent::Back)) => {}
+                Woken::Link(Some(LinkEvent::Lost(_))) => self.see(Seen::SchedulerHeard(false)),
+                Woken::Link(Some(LinkEvent::Back)) => self.see(Seen::SchedulerHeard(true)),
                 Woken::Link(Some(LinkEvent::Closed(failure))) => self.cut(failure.what.clone()),
                 Woken::Link(None) => self.cut("the link ended".into()),
                 Woken::Look => self.look(),

@@ -43,6 +43,10 @@ pub fn serve(spec: &WorkerSpec, start: impl FnOnce(&WorkerSpec) -> Result<Worker
     match worker.wait() {
         Exit::Left | Exit::Closed { restart: false, .. } => code::LEFT,
         Exit::LifetimeOver | Exit::Closed { restart: true, .. } => code::AGAIN,
+        Exit::Broken(failure) => {
+            eprintln!("{failure}");
+            code::BROKEN
+        }
         Exit::SchedulerLost(failure) => {
             eprintln!("{failure}");
             code::LONELY

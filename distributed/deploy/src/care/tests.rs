@@ -62,7 +62,7 @@ fn reports(steps: &[Step], blamed: bool, pieces: &[&str]) {
 
 #[test]
 fn a_dead_worker_is_reported_and_replaced_after_growing_pauses() {
-    let mut told = Told::new(Rules::default());
+    let mut told = Told::new(Rules { allowed_deaths: 100, ..Rules::default() });
     assert_eq!(told.out, [Step::Start]);
     let mut pauses = Vec::new();
     for _ in 0..11 {
@@ -122,8 +122,88 @@ fn exit_codes_say_what_comes_next() {
     let after = |code: i32| Told::new(Rules::default()).runs().dies(Exit::Code(code));
     assert_eq!(after(code::LEFT), [Step::End(End::Left)]);
     assert_eq!(after(code::AGAIN), [Step::Start]);
-    assert!(matches!(after(code::LONELY)[..], [Step::End(End::SchedulerGone(_))]));
     assert_eq!(after(code::REFUSED), [Step::GivenUp("last words".into()), Step::End(End::GaveUp("last words".into()))]);
+}
+
+#[test]
+fn a_broken_worker_has_died() {
+    let mut told = Told::new(Rules::default());
+    reports(&told.runs().dies(Exit::Code(code::BROKEN)), true, &["fault of its own", "last words"]);
+    assert_eq!(told.waits(), Duration::from_millis(100));
+    told.runs().dies(Exit::Code(code::BROKEN));
+    assert_eq!(told.waits(), Duration::from_millis(200));
+}
+
+#[test]
+fn a_worker_alone_ends_with_its_scheduler_or_comes_back_to_it() {
+    let mut told = Told::new(Rules::default());
+    told.runs().see(Seen::SchedulerHeard(false));
+    assert!(matches!(told.dies(Exit::Code(code::LONELY))[..], [Step::End(End::SchedulerGone(_))]));
+    let mut told = Told::new(Rules::default());
+    told.runs().see(Seen::SchedulerHeard(false));
+    told.see(Seen::SchedulerHeard(true));
+    for pause in [100, 200, 400] {
+        reports(&told.dies(Exit::Code(code::LONELY)), false, &["lost its scheduler"]);
+        assert_eq!(told.waits(), Duration::from_millis(pause));
+        told.runs();
+    }
+}
+
+#[test]
+fn a_program_that_is_no_worker_runs_once() {
+    let mut told = Told::new(Rules::default());
+    told.out.clear();
+    told.see(Seen::Started);
+    let steps = told.dies(Exit::Code(code::LEFT));
+    let [Step::GivenUp(why), Step::End(End::GaveUp(_))] = &steps[..] else { panic!("{steps:?}") };
+    assert!(why.contains("partita::run();") && why.contains("last words"), "{why}");
+}
+
+#[test]
+fn a_worker_that_dies_young_again_and_again_is_given_up() {
+    let mut told = Told::new(Rules { allowed_deaths: 3, ..Rules::default() });
+    for _ in 0..2 {
+        told.runs().dies(Exit::Signal(9));
+        told.waits();
+    }
+    told.runs().now += SECOND * 60;
+    told.dies(Exit::Signal(9));
+    told.waits();
+    told.runs().dies(Exit::Signal(9));
+    told.waits();
+    let steps = told.runs().dies(Exit::Signal(11));
+    reports(&steps, true, &["signal 11"]);
+    let [.., Step::GivenUp(why), Step::End(End::GaveUp(_))] = &steps[..] else { panic!("{steps:?}") };
+    assert!(why.contains("3 times in a row") && why.contains("within 60 s") && why.contains("signal 11"), "{why}");
+}
+
+#[test]
+fn before_the_join_silence_is_patience_and_every_death_a_failed_start() {
+    let mut told = Told::new(Rules { memory_limit: 100 << 20, allowed_starts: 2, ..Rules::default() });
+    told.out.clear();
+    for start in 0..2 {
+        told.see(Seen::Started);
+        for _ in 0..100 {
+            told.now += SECOND;
+            assert_eq!(told.see(Seen::Look { resident: 1, beats: Some(0) }), [], "it waits for its scheduler");
+        }
+        assert_eq!(told.see(Seen::Look { resident: 99 << 20, beats: Some(0) }), [Step::Kill]);
+        let steps = told.dies(Exit::Signal(9));
+        reports(&steps, false, &["99.0 MiB"]);
+        assert_eq!(steps.iter().any(|step| matches!(step, Step::GivenUp(why) if why.contains("for memory"))), start == 1);
+        if start == 0 {
+            told.waits();
+        }
+    }
+    let mut late = Told::new(Rules::default());
+    late.out.clear();
+    late.see(Seen::Started);
+    for _ in 0..100 {
+        late.now += SECOND;
+        late.see(Seen::Look { resident: 1, beats: Some(0) });
+    }
+    late.see(Seen::Joined);
+    assert_eq!(late.see(Seen::Look { resident: 1, beats: Some(0) }), [], "its silence begins when it joined");
 }
 
 #[test]
@@ -133,7 +213,7 @@ fn memory_above_the_share_is_the_end() {
     assert_eq!(told.see(Seen::Look { resident: 949 << 20, beats: Some(1) }), []);
     assert_eq!(told.see(Seen::Look { resident: 951 << 20, beats: Some(2) }), [Step::Kill]);
     assert_eq!(told.see(Seen::Look { resident: 999 << 20, beats: Some(2) }), [], "once is enough");
-    reports(&told.dies(Exit::Signal(9)), true, &["951.0 MiB", "95 %", "limit of 1000.0 MiB", "999.0 MiB at most"]);
+    reports(&told.dies(Exit::Signal(9)), true, &["951.0 MiB", "95 %", "limit of 1000.0 MiB", "999.0 MiB of memory at most"]);
     assert_eq!(told.waits(), Duration::from_millis(100));
     let mut free = Told::new(Rules::default());
     assert_eq!(free.runs().see(Seen::Look { resident: u64::MAX, beats: Some(1) }), [], "no limit");
@@ -220,7 +300,7 @@ fn any_order_of_events_keeps_the_promises() {
         (state >> 33) % below
     };
     for _ in 0..3000 {
-        let mut told = Told::new(Rules { memory_limit: 100, allowed_starts: 3, ..Rules::default() });
+        let mut told = Told::new(Rules { memory_limit: 100, allowed_starts: 3, allowed_deaths: 4, ..Rules::default() });
         let mut steps = std::mem::take(&mut told.out);
         let (mut alive, mut wanted, mut owed, mut over) = (false, false, false, false);
         for _ in 0..60 {
@@ -250,12 +330,14 @@ fn any_order_of_events_keeps_the_promises() {
                 2 if alive => Seen::Joined,
                 3 if alive => Seen::Look { resident: random(110), beats: Some(random(3)) },
                 4 | 5 if alive => {
-                    let exit = [Exit::Signal(9), Exit::Code(1), Exit::Code(75), Exit::Code(0), Exit::Code(76)][random(5) as usize];
+                    let codes = [1, code::BROKEN, code::AGAIN, code::LEFT, code::LONELY];
+                    let exit = codes.get(random(6) as usize).map_or(Exit::Signal(9), |code| Exit::Code(*code));
                     alive = false;
-                    owed = matches!(exit, Exit::Signal(9) | Exit::Code(1));
+                    owed = matches!(exit, Exit::Signal(9) | Exit::Code(1 | code::BROKEN | code::LONELY));
                     Seen::Exited(exit, String::new())
                 }
                 6 if random(8) == 0 && !wanted => Seen::Asked([Ask::Stop, Ask::Kill, Ask::Restart][random(3) as usize]),
+                7 if random(4) == 0 => Seen::SchedulerHeard(random(2) == 0),
                 7 if random(20) == 0 && !wanted => Seen::SchedulerGone("x".into()),
                 _ if wanted => continue,
                 _ => Seen::Tick,

@@ -109,7 +109,9 @@ pub enum Exit {
     Left,
     /// Its lifetime is over, and what only it had is elsewhere now.
     LifetimeOver,
-    /// The scheduler told it to end, or a fault of our own made it useless.
+    /// A fault of our own made it useless. The scheduler was told nothing: to it this is a death.
+    Broken(Failure),
+    /// The scheduler told it to end.
     Closed {
         /// For people.
         reason: String,
@@ -174,7 +176,11 @@ impl Worker {
     /// Blocks until the worker has ended, and says how. Then its ports are closed and its folder is gone.
     pub fn wait(&self) -> Exit {
         let exit = self.office.outcome.wait();
-        self.end();
+        match &exit {
+            // A farewell would say that it left in peace, and nobody would ask which task broke it.
+            Exit::Broken(_) => self.fall_silent(|runtime| apart(|| runtime.shutdown_timeout(LAST_WORDS))),
+            _ => self.end(),
+        }
         exit
     }
 
@@ -193,9 +199,14 @@ impl Worker {
     /// Cuts it off as if its process had died: nothing is said to anybody. For tests.
     pub fn vanish(&self) {
         self.office.outcome.set(Exit::SchedulerLost(Failure::new(Code::Disconnected, "the worker was cut off")));
+        self.fall_silent(Runtime::shutdown_background);
+    }
+
+    /// Ends without a word to anybody.
+    fn fall_silent(&self, end: impl FnOnce(Runtime)) {
         self.office.host.close();
         if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            runtime.shutdown_background();
+            end(runtime);
         }
     }
 
@@ -258,5 +269,34 @@ fn apart<T: Send>(act: impl FnOnce() -> T + Send) -> T {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduler::{self, Server};
+    use crate::security::ServerSecurity;
+    use partita_graph::{Key, LayerId};
+    use partita_local::{Outside, ThreadPool};
+
+    #[test]
+    fn a_worker_whose_machine_breaks_says_no_farewell_and_its_recorder_stays() {
+        let server = Server::start(scheduler::Options { port: 0, ..scheduler::Options::new(ServerSecurity::plain(None)) });
+        let server = server.expect("a free port");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("recorder");
+        let options = Options { recorder: Some(path.clone()), ..Options::default() };
+        let pool = Arc::new(ThreadPool::new(1));
+        let worker = Worker::start(&server.client_address(), options, pool, Registry::default(), None).expect("it joins");
+        let key = Key::new(LayerId(7), 0);
+        let voice = &worker.office.voice;
+        voice.recorder.as_ref().expect("given").begin(0, key, 1, "guilty");
+        voice.broken(Failure::internal("books that do not balance"));
+        voice.ended(0);
+        assert!(matches!(worker.wait(), Exit::Broken(failure) if failure.to_string().contains("do not balance")));
+        let record = recorder::Record::read(&path).expect("it is there");
+        assert_eq!(record.executing.iter().map(|task| task.key).collect::<Vec<_>>(), [key]);
+        assert_eq!(server.info().workers.len(), 1, "the scheduler was not told that it left");
     }
 }

@@ -78,7 +78,8 @@ fn the_corpus_is_what_is_said() {
     let mut small = partita_graph::Graph::default();
     let id = small.add(crate::messages::layer(1000));
     small.want_all(id);
-    said.push(("graph", vec![encode_graph(&crate::graphs::graph()).unwrap(), encode_graph(&small).unwrap()]));
+    let graphs = [crate::graphs::graph(), small, crate::graphs::huge_and_empty(), crate::graphs::empty_columns(2)];
+    said.push(("graph", graphs.iter().map(|graph| encode_graph(graph).unwrap()).collect()));
     let hello = partita_net::message::Hello::new(partita_net::message::PeerInfo::Client { name: "a client".into() });
     let nanny = partita_net::message::PeerInfo::Nanny { id: 1, host: "h".into(), worker_name: "w".into() };
     let hellos = [hello, partita_net::message::Hello::new(nanny)].map(|hello| frame::hello(&hello)[frame::PREFIX..].to_vec());

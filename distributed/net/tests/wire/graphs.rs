@@ -136,10 +136,16 @@ fn a_grid_with_an_empty_axis_reads_nothing_and_is_not_written_out() {
     let start = std::time::Instant::now();
     assert!(Wiring::Block(axes.clone()).inputs(0, 0).is_empty());
     assert!(start.elapsed() < std::time::Duration::from_secs(1), "it was written out");
-    let mut huge = Graph::default();
-    let nothing = huge.add(layer(0));
-    huge.add(Layer::single("sum", 1, op(), vec![Edge { layer: nothing, wiring: Wiring::Block(axes) }]));
-    assert_eq!(refused(&huge).code, Code::TooLarge);
+    assert_eq!(refused(&huge_and_empty()).code, Code::TooLarge);
+}
+
+/// One task that reads a grid of which one axis is as long as can be and the other empty.
+pub fn huge_and_empty() -> Graph {
+    let mut graph = Graph::default();
+    let nothing = graph.add(layer(0));
+    let grid = AxisMap { producer: [u32::MAX, 0].into(), consumer: [].into(), axes: [None, None].into() };
+    graph.add(Layer::single("sum", 1, OpRef::new(Add(0), "sum"), vec![Edge { layer: nothing, wiring: Wiring::Block(grid) }]));
+    graph
 }
 
 #[test]
@@ -160,16 +166,18 @@ fn pairs_are_counted_over_the_whole_graph() {
 
 #[test]
 fn columns_of_layers_without_tasks_are_bounded_over_the_graph() {
-    let graph = |layers: u32| {
-        let mut graph = Graph::default();
-        for at in 0..layers {
-            let mut empty = Layer::single("empty", 0, OpRef::new(Add(at.into()), "add"), vec![]);
-            empty.args = vec![Arc::new([]); 1 << 14];
-            graph.add(empty);
-        }
-        graph
-    };
-    let back = decode_graph(&encode_graph(&graph(3)).unwrap()).unwrap();
+    let back = decode_graph(&encode_graph(&empty_columns(3)).unwrap()).unwrap();
     assert!(back.layers.iter().all(|layer| layer.args.len() == 1 << 14));
-    assert_eq!(refused(&graph(4)).code, Code::TooLarge);
+    assert_eq!(refused(&empty_columns(4)).code, Code::TooLarge);
+}
+
+/// Layers without tasks that have many columns of arguments.
+pub fn empty_columns(layers: u32) -> Graph {
+    let mut graph = Graph::default();
+    for at in 0..layers {
+        let mut empty = Layer::single("empty", 0, OpRef::new(Add(at.into()), "add"), vec![]);
+        empty.args = vec![Arc::new([]); 1 << 14];
+        graph.add(empty);
+    }
+    graph
 }

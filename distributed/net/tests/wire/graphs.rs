@@ -176,7 +176,7 @@ pub fn empty_columns(layers: u32) -> Graph {
     let mut graph = Graph::default();
     for at in 0..layers {
         let mut empty = Layer::single("empty", 0, OpRef::new(Add(at.into()), "add"), vec![]);
-        empty.args = vec![Arc::new([]); 1 << 14];
+        empty.args = (0..1 << 14).map(|_| Arc::from([])).collect();
         graph.add(empty);
     }
     graph

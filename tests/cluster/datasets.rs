@@ -59,7 +59,7 @@ fn a_worker_that_retires_takes_nothing_with_it() {
     };
     let before = made(&client);
     let victim = client.scheduler_info().unwrap().workers[0].about.name.clone();
-    assert_eq!(client.retire_workers(&[victim.as_str()]).unwrap(), [victim.clone()]);
+    assert_eq!(client.retire_workers(&[victim.as_str()]).unwrap(), std::slice::from_ref(&victim));
     let holders = client.who_has(&keys).unwrap();
     assert!(holders.iter().all(|(_, names)| names.len() == 1 && names[0] != victim), "{holders:?}");
     assert_eq!(made(&client), before, "a partition was made again");

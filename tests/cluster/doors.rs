@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -52,7 +53,8 @@ fn a_file_that_workers_do_not_see_is_an_error_before_anything_runs() {
     // A path that leads to the file in this process and nowhere in the others: an open file of a high number.
     let open: Vec<std::fs::File> = (0..300).map(|_| std::fs::File::open(folder.path().join("0.csv")).unwrap()).collect();
     let number = std::os::fd::AsRawFd::as_raw_fd(open.last().unwrap());
-    let failure = DFrame::read_csv(&format!("/proc/self/fd/{number}")).map(|_| ()).expect_err("the workers have no such file");
+    let failure =
+        DFrame::read_csv(PathBuf::from(format!("/proc/self/fd/{number}"))).map(|_| ()).expect_err("the workers have no such file");
     assert_eq!(failure.code, Code::MissingOnWorkers, "{failure}");
     assert!(failure.to_string().contains("missing on 2 of 2 workers"), "{failure}");
 }

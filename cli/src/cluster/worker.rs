@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub struct Worker {
     /// No second process that watches and restarts the worker
     #[arg(long)]
     no_nanny: bool,
+    /// Program to start as workers, for operators of your own; its main begins with partita::run()
+    #[arg(long, value_name = "FILE", conflicts_with = "no_nanny")]
+    program: Option<PathBuf>,
     #[command(flatten)]
     size: Size,
     #[command(flatten)]
@@ -97,7 +101,7 @@ impl Worker {
     /// Serves until it is told to end.
     pub fn run(self) -> ExitCode {
         match self.prepare() {
-            Ok((specs, settings)) if settings.flag("worker.nanny") => exit::run(watch(specs, &settings)),
+            Ok((specs, settings)) if settings.flag("worker.nanny") => exit::run(watch(specs, &settings, self.command())),
             Ok((specs, _)) => match &specs[..] {
                 [spec] => worker_main(spec, start),
                 _ => exit::run(Err(Error::new(Code::InvalidOption, "several workers need nannies")
@@ -105,6 +109,14 @@ impl Worker {
                     .into())),
             },
             Err(failure) => exit::run(Err(failure.into())),
+        }
+    }
+
+    /// What is started as a worker.
+    fn command(&self) -> WorkerCommand {
+        match self.program.clone() {
+            Some(program) => Arc::new(move || Command::new(&program)),
+            None => again(),
         }
     }
 
@@ -197,19 +209,30 @@ pub fn rules(settings: &Settings, spec: &WorkerSpec) -> Rules {
     }
 }
 
-/// The address of this host from which the scheduler is reached. Nothing is sent for it.
+/// The address of this host from which the scheduler is reached. A scheduler of this host that others reach too is reached by
+/// its public address, so that they find the worker as well.
 fn own_host(scheduler: &Address) -> Result<String, Error> {
+    let near = source_address(scheduler)?;
+    let link = || partita_net::scheduler::read_file(&partita_net::scheduler::state_file(scheduler.port)?).ok()?.parse::<Address>().ok();
+    match near.is_loopback().then(link).flatten().filter(|public| !public.is_loopback()) {
+        Some(public) => Ok(source_address(&public)?.to_string()),
+        None => Ok(near.to_string()),
+    }
+}
+
+/// Nothing is sent for it.
+fn source_address(scheduler: &Address) -> Result<IpAddr, Error> {
     let unreachable = |error: std::io::Error| Error::new(Code::Unreachable, format!("{} cannot be reached: {error}", scheduler.place()));
     let target = (scheduler.host.as_str(), scheduler.port).to_socket_addrs().map_err(unreachable)?.next();
     let target = target.ok_or_else(|| Error::new(Code::Unreachable, format!("{} has no address", scheduler.host)))?;
     let any: IpAddr = if target.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
     let socket = UdpSocket::bind((any, 0)).map_err(unreachable)?;
     socket.connect(target).map_err(unreachable)?;
-    Ok(socket.local_addr().map_err(unreachable)?.ip().to_string())
+    Ok(socket.local_addr().map_err(unreachable)?.ip())
 }
 
 /// Starts a nanny for each, and waits until all have ended.
-fn watch(specs: Vec<WorkerSpec>, settings: &Settings) -> Result<(), Stop> {
+fn watch(specs: Vec<WorkerSpec>, settings: &Settings, command: WorkerCommand) -> Result<(), Stop> {
     let crew = Arc::new(Crew::new()?);
     let stopping = Arc::downgrade(&crew);
     partita_deploy::on_stop(move |times| match (times, stopping.upgrade()) {
@@ -221,7 +244,7 @@ fn watch(specs: Vec<WorkerSpec>, settings: &Settings) -> Result<(), Stop> {
         _ => std::process::exit(130),
     });
     for spec in &specs {
-        let mut options = NannyOptions::new(spec.clone(), again());
+        let mut options = NannyOptions::new(spec.clone(), command.clone());
         options.rules = rules(settings, spec);
         crew.hire(options);
     }

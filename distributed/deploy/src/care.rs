@@ -315,7 +315,10 @@ impl Care {
         match self.early_deaths >= self.rules.allowed_deaths.max(1) {
             true => {
                 let (deaths, healthy) = (self.early_deaths, self.rules.healthy.as_secs_f64());
-                self.give_up(format!("it died {deaths} times in a row, each time within {healthy} s of joining; the last time: {why}"), out);
+                self.give_up(
+                    format!("it died {deaths} times in a row, each time within {healthy} s of joining; the last time: {why}"),
+                    out,
+                );
             }
             false => self.pause(now, self.pause),
         }

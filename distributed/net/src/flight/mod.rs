@@ -11,8 +11,8 @@ mod frames;
 mod messages;
 mod port;
 
-pub use arrow::parse_ticket;
 pub use aligned::trim;
+pub use arrow::parse_ticket;
 pub use fetch::{FetchError, Peers};
 pub use port::{Bound, Ports, Refusal, Shelf};
 

@@ -126,7 +126,7 @@ impl Roster {
         let mut book = self.book();
         for need in &needs {
             let lacking = |(name, seat): &(&String, &Seat)| need.concerns(name, &seat.host) && !seat.operators.contains(&*need.operator);
-            // A worker that cannot be heard may never come back; it is looked at again if it does.
+            // Also one that cannot be heard at the moment: it would have the operators to lack when it comes back.
             if let Some((name, _)) = book.seats.iter().find(lacking) {
                 return Err(need.refusal(name));
             }

@@ -135,9 +135,14 @@ impl<'a> Reader<'a> {
         let bytes = self.bytes()?;
         let need = len.checked_mul(size_of::<T>()).filter(|need| *need <= bytes.len());
         let need = need.ok_or_else(|| polars_err!(ComputeError: "a buffer of an Arrow message is too short"))?;
-        match bytes.sliced(..need).try_transmute() {
+        let bytes = bytes.sliced(..need);
+        // Asked here first: a buffer that starts in the middle of another may pass for aligned below.
+        if need == 0 || !bytes.as_ptr().cast::<T>().is_aligned() {
+            return Ok(bytemuck::pod_collect_to_vec::<u8, T>(&bytes).into());
+        }
+        match bytes.try_transmute() {
             Ok(typed) => Ok(typed),
-            Err(misaligned) => Ok(bytemuck::pod_collect_to_vec::<u8, T>(&misaligned).into()),
+            Err(bytes) => Ok(bytemuck::pod_collect_to_vec::<u8, T>(&bytes).into()),
         }
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::Args;
 use partita::{Code, Error};
-use partita_deploy::{Ask, Crew, End, NannyOptions, Rules, Shares, Status, WorkerCommand, WorkerSpec, memory_of_machine, worker_main};
+use partita_deploy::{Ask, Crew, End, NannyOptions, Rules, Shares, Status, WorkerCommand, WorkerSpec, worker_main};
+use partita_local::memory_of_machine;
 use partita_net::address::Address;
 
 use super::{Tls, find_scheduler, tls_files};

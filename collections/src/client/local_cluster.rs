@@ -14,7 +14,7 @@ use partita_net::flight::FrameDoor;
 use partita_net::worker::Worker;
 
 use super::pool::PolarsPool;
-use super::{Client, ConnectOptions, IntoBytes, allocator};
+use super::{Client, ConnectOptions, IntoBytes, allocator, no_size};
 use crate::frame::value::arrow_messages;
 use crate::operators::registry;
 
@@ -182,10 +182,7 @@ impl LocalClusterBuilder {
     /// when this program has not called [`run`] and no other was named.
     pub fn start(self) -> Result<LocalCluster, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let memory_limit = self.memory_limit.transpose().map_err(|text| {
-            Failure::new(Code::InvalidOption, format!("memory_limit: {text:?} is no size"))
-                .help("write .memory_limit(\"4GiB\") or a number of bytes")
-        })?;
+        let memory_limit = self.memory_limit.transpose().map_err(|text| no_size(&text))?;
         let mut options = LocalOptions {
             workers: self.workers.unwrap_or_else(|| processes_for(cores)),
             threads_per_worker: self.threads,

@@ -267,21 +267,23 @@ impl ClientBuilder {
 
     fn start(self) -> Result<Client, Failure> {
         let memory_limit = match self.memory_limit {
-            None => memory_of_machine(),
+            None => partita_local::memory_of_machine(),
             Some(Ok(bytes)) => {
                 allocator::give_back_large_blocks();
                 bytes
             }
-            Some(Err(text)) => {
-                let what = format!("memory_limit: {text:?} is no size");
-                return Err(Failure::new(Code::InvalidOption, what).help("write .memory_limit(\"4GiB\"), \"500MB\" or a number of bytes"));
-            }
+            Some(Err(text)) => return Err(no_size(&text)),
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
         let local = Local::new(options, Arc::new(pool::PolarsPool::new(threads)), registry())?;
         Ok(Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit } })))
     }
+}
+
+fn no_size(text: &str) -> Failure {
+    let what = format!("memory_limit: {text:?} is no size");
+    Failure::new(Code::InvalidOption, what).help("write .memory_limit(\"4GiB\"), \"500MB\" or a number of bytes")
 }
 
 /// A number of bytes: a number, or text such as `"64MB"` or `"1GiB"`.
@@ -306,14 +308,6 @@ impl IntoBytes for String {
     fn into_bytes(self) -> Result<u64, String> {
         self.as_str().into_bytes()
     }
-}
-
-/// The memory of this machine, or of the container when that is less, in bytes.
-pub(crate) fn memory_of_machine() -> u64 {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let machine = system.total_memory();
-    system.cgroup_limits().map_or(machine, |limits| limits.total_memory.min(machine))
 }
 
 /// A registry for executors that are no clients, for example [`partita_graph::Serial`] in a test.

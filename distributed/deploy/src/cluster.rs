@@ -144,7 +144,7 @@ impl LocalCluster {
         let mut spec = WorkerSpec { address: self.address(), name, ..options.worker.clone() };
         spec.host.clone_from(&options.host);
         spec.threads = options.threads_per_worker.unwrap_or((cores / share).max(1));
-        spec.memory_limit = options.memory_limit.unwrap_or_else(|| memory_of_machine() / share as u64);
+        spec.memory_limit = options.memory_limit.unwrap_or_else(|| partita_local::memory_of_machine() / share as u64);
         spec.folder.clone_from(&options.local_directory);
         let mut nanny = NannyOptions::new(spec, options.worker_command.clone());
         nanny.rules = options.rules.clone();
@@ -225,12 +225,4 @@ impl fmt::Debug for LocalCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LocalCluster({:?})", self.pids())
     }
-}
-
-/// The memory of this machine, or of the container when that is less, in bytes.
-pub fn memory_of_machine() -> u64 {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let machine = system.total_memory();
-    system.cgroup_limits().map_or(machine, |limits| limits.total_memory.min(machine))
 }

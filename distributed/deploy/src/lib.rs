@@ -16,7 +16,7 @@ mod signals;
 mod spec;
 
 pub use care::{Ask, End, Rules};
-pub use cluster::{LocalCluster, LocalOptions, memory_of_machine};
+pub use cluster::{LocalCluster, LocalOptions};
 pub use crew::{Crew, Member, Status};
 pub use nanny::{NannyOptions, Voice};
 pub use process::WorkerCommand;

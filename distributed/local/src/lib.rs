@@ -40,7 +40,7 @@ mod ticker;
 
 pub use host::{Held, Host};
 pub use local::{Local, Options, Snapshot};
-pub use memory::resident;
+pub use memory::{memory_of_machine, resident};
 pub use outside::Outside;
 pub use packed::Packed;
 pub use pool::{Job, Pool, ThreadPool};

@@ -25,6 +25,14 @@ impl Gauge {
     }
 }
 
+/// The memory of this machine, or of the container when that is less, in bytes.
+pub fn memory_of_machine() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let machine = system.total_memory();
+    system.cgroup_limits().map_or(machine, |limits| limits.total_memory.min(machine))
+}
+
 /// Resident bytes of this process without mapped files: their pages are clean, and the system takes them back when it
 /// needs them. `None` where the system does not tell; then the limit for chunks alone holds.
 #[cfg(target_os = "linux")]

@@ -11,7 +11,7 @@ use partita_core::protocol::{ClientId, RunId};
 use partita_core::scheduler;
 use partita_graph::{Code, Failure, Graph, Key, Layer, Registry, Serial};
 
-use crate::cluster::{Cluster, Counts, RunState};
+use crate::cluster::{Cluster, RunState};
 use crate::faults::Faults;
 use crate::happening::Happening;
 use crate::oracle::{MOST_EVENTS, memory_is_kept, nothing_left, release_all, same, stuck};
@@ -202,24 +202,7 @@ impl Story {
         self.compare()?;
         release_all(&mut self.cluster)?;
         nothing_left(&self.cluster)?;
-        let Counts { events, executions, deaths, spills, given_up, retired, breaks, steals, values, forgotten, copies, busy } =
-            self.cluster.counts;
-        let virtual_micros = self.cluster.now;
-        Ok(Report {
-            events,
-            executions,
-            deaths,
-            spills,
-            given_up,
-            retired,
-            breaks,
-            steals,
-            values,
-            forgotten,
-            copies,
-            busy,
-            virtual_micros,
-        })
+        Ok(Report { virtual_micros: self.cluster.now, ..self.cluster.counts.clone() })
     }
 
     fn run_to_the_end(&mut self) -> Result<(), String> {

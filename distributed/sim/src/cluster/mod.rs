@@ -22,23 +22,7 @@ use crate::faults::Faults;
 use crate::happening::Happening;
 use crate::node::Node;
 use crate::random_graph::Fate;
-
-/// Counters of a simulation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub events: u64,
-    pub executions: u64,
-    pub deaths: u64,
-    pub spills: u64,
-    pub given_up: u64,
-    pub retired: u64,
-    pub breaks: u64,
-    pub steals: u64,
-    pub values: u64,
-    pub forgotten: u64,
-    pub copies: u64,
-    pub busy: u64,
-}
+use crate::scenario::Report;
 
 /// A request of one worker to another that is under way.
 pub(crate) struct Request {
@@ -62,7 +46,8 @@ pub(crate) struct Cluster {
     pub requests: BTreeMap<u64, Request>,
     next_request: u64,
     pub fates: BTreeMap<Key, Fate>,
-    pub counts: Counts,
+    /// What happened so far; its time is filled in at the end.
+    pub counts: Report,
     pub excuses: Excuses,
     /// What ran where, in order.
     pub starts: Vec<(Key, WorkerId)>,
@@ -103,7 +88,7 @@ impl Cluster {
             requests: BTreeMap::new(),
             next_request: 0,
             fates: BTreeMap::new(),
-            counts: Counts::default(),
+            counts: Report::default(),
             excuses: Excuses::default(),
             starts: Vec::new(),
             crowds: Vec::new(),

@@ -18,6 +18,7 @@ use crate::address::Address;
 use crate::flight::Peers;
 use crate::link::{Limits, Link, LinkEvent, connect_with};
 use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient};
+use crate::one_thread::OneThread;
 use crate::security::{Role, Security};
 use crate::wire;
 
@@ -32,14 +33,22 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Threads on which all clients of this process hear and fetch. Never dropped: a runtime cannot be dropped inside another.
-fn runtime() -> Result<&'static Handle, Failure> {
-    static RUNTIME: OnceLock<Result<Runtime, Failure>> = OnceLock::new();
-    let made = RUNTIME.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("partita-client").enable_all().build();
-        runtime.map_err(|e| Failure::internal(format!("no threads for the connection: {e}")))
+/// Threads of all clients of this process. Never dropped: a runtime cannot be dropped inside another.
+struct Threads {
+    /// What schedulers say and are told.
+    control: OneThread,
+    /// Large results.
+    bulk: Runtime,
+}
+
+fn threads() -> Result<&'static Threads, Failure> {
+    static THREADS: OnceLock<Result<Threads, Failure>> = OnceLock::new();
+    let made = THREADS.get_or_init(|| {
+        let bulk = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("partita-fetch").enable_all().build();
+        let bulk = bulk.map_err(|e| Failure::internal(format!("no threads for reading results: {e}")))?;
+        Ok(Threads { control: OneThread::start("partita-client")?, bulk })
     });
-    made.as_ref().map(Runtime::handle).map_err(Clone::clone)
+    made.as_ref().map_err(Clone::clone)
 }
 
 /// A run whose handle may still live.
@@ -58,6 +67,7 @@ pub(super) struct Inner {
     /// Connections to the workers' data ports.
     pub peers: Peers,
     pub options: Options,
+    /// Where results are read.
     pub runtime: &'static Handle,
     link: Link,
     /// Where the scheduler is, for messages.
@@ -92,11 +102,11 @@ impl Remote {
     /// # Errors
     /// As [`Remote::connect`].
     pub fn connect_to(address: Address, options: Options, registry: Registry) -> Result<Arc<Remote>, Failure> {
-        let runtime = runtime()?;
+        let Threads { control, bulk } = threads()?;
         let (done, outcome) = mpsc::channel();
         let wishes = options.clone();
         let target = address.clone();
-        runtime.spawn(async move {
+        control.handle().spawn(async move {
             // Nobody listens when the caller is gone.
             let _ = done.send(dial(&target, &wishes).await);
         });
@@ -105,7 +115,7 @@ impl Remote {
             registry,
             peers: Peers::new(security),
             options,
-            runtime,
+            runtime: bulk.handle(),
             link,
             place: address.place(),
             runs: Mutex::default(),
@@ -116,7 +126,7 @@ impl Remote {
             lost: AtomicBool::new(false),
             threads: Mutex::default(),
         });
-        runtime.spawn(listen(Arc::downgrade(&inner), events));
+        control.handle().spawn(listen(Arc::downgrade(&inner), events));
         Ok(Arc::new(Remote { inner }))
     }
 
@@ -334,7 +344,9 @@ impl Drop for Inner {
         self.send(&ClientToScheduler::Goodbye);
         // A program may end right after this: without the goodbye its results would be kept for the whole grace period.
         let until = Instant::now() + GOODBYE;
-        while !self.lost.load(Ordering::Relaxed) && self.link.pending_bytes() > 0 && Instant::now() < until {
+        // The last handle may be dropped where links are served, and then the words leave after this.
+        let elsewhere = threads().is_ok_and(|threads| !threads.control.is_here());
+        while elsewhere && !self.lost.load(Ordering::Relaxed) && self.link.pending_bytes() > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_micros(200));
         }
         self.link.close("the client is done");

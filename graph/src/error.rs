@@ -63,6 +63,14 @@ codes! {
         "The message says what is missing and what can be written instead.";
     Corrupt = 115, "compressed data is damaged or cut off",
         "The file could not be decompressed to its end.";
+    Damaged = 131, "a file is damaged, cut off or of another format",
+        "The file does not hold what its format says. It may have been cut off while it was copied or written, changed while it was read, or be of another format than its name. The message says where reading stopped; the cause is the decoder's own.";
+    OutputExists = 132, "an output is there already",
+        "Nothing is overwritten unless you ask for it: say `overwrite(true)` in the options, or name another folder. With `overwrite(true)` the old files can be read until the new ones are complete.";
+    Unwritable = 133, "an output could not be written",
+        "The storage refused: no space, no permission, or a kind of store that cannot be written. Nothing of the output can be seen by readers; what was written of it is removed by the next write to the same place.";
+    PartsMissing = 134, "parts that were written are not there any more",
+        "Tasks wrote their parts, and the task that publishes them does not find them. Usually the workers do not see the same storage: write to s3:// or to a folder that all of them share. Another write to the same place may also have removed them.";
     KilledWorker = 201, "a task was running each time a worker died",
         "The task was running on several workers when they died, so it is no longer tried. Memory is the usual reason: smaller blocks or a larger limit help.";
     Panicked = 202, "a task panicked",

@@ -20,16 +20,22 @@ pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use frame::ops::read_csv::IntoPaths;
+pub use frame::ops::write::Written;
+pub use frame::value::Partition;
 pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error};
 pub use partita_io::csv::{CsvOptions, Encoding};
+pub use partita_io::json::JsonOptions;
+pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
+pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
 pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy};
+    pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy, IpcOptions, JsonOptions, ParquetOptions};
+    pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonWriteOptions, ParquetWriteOptions};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
 }

@@ -3,13 +3,15 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::frame::groupby::{combine, partial, split};
-use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
+use crate::frame::ops::{concat, filter, from_map, from_polars, partitions, read_csv, repartition, scan, select, with_columns, write};
 use crate::frame::value;
 
 /// All built-in operators.
 pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<read_csv::CsvBlock>(),
+    OperatorEntry::of::<scan::ReadFiles>(),
     OperatorEntry::of::<from_polars::Given>(),
+    OperatorEntry::of::<from_map::CheckSchema>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
     OperatorEntry::of::<filter::Filter>(),
@@ -21,6 +23,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<write::WriteParts>(),
+    OperatorEntry::of::<write::Publish>(),
 ];
 
 /// A registry of all built-in operators and values.

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run};
-use partita_io::csv::FileInfo;
 use partita_local::{Local, Options};
 use polars::prelude::DataFrame;
 
@@ -197,7 +196,7 @@ pub(crate) fn planned_threads() -> usize {
 }
 
 /// Fails when the current client is a cluster some of whose workers do not have these files.
-pub(crate) fn found_on_workers(files: &[FileInfo]) -> Result<(), Failure> {
+pub(crate) fn found_on_workers(files: &[&str]) -> Result<(), Failure> {
     #[cfg(feature = "cluster")]
     {
         let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);

@@ -4,6 +4,7 @@
 //! keeps its failure, with the user's line, and every later call hands that failure on.
 
 pub(crate) mod expr;
+pub(crate) mod files;
 pub(crate) mod groupby;
 pub(crate) mod lower;
 pub(crate) mod ops;
@@ -67,6 +68,10 @@ pub(crate) trait Step: Send + Sync {
     /// What becomes of a predicate that stands above this step.
     fn admit(&self, _predicate: &Expr) -> Admission {
         Admission::Stop
+    }
+    /// How many rows the result has, where that is known without running anything; `inputs` says it of the inputs.
+    fn rows(&self, _inputs: &[Option<u64>]) -> Option<u64> {
+        None
     }
     /// The step planned otherwise after a run found that a guess of its was wrong.
     fn replan(&self, _source: u64, _change: &Change) -> Option<Arc<dyn Step>> {

@@ -1,7 +1,7 @@
 //! What the footers say of the values in each row group, as a frame that predicates can be asked of.
 //!
-//! It refuses to decide what is skipped. Invariant: a bound is a true bound or null. Footers are not always to be believed: columns
-//! without a declared order, unsigned numbers of a writer that compares them as signed, and whatever does not decode, have none.
+//! It refuses to decide what is skipped. Invariant: a bound is a true bound or null, and so is a count. Footers are not always to be
+//! believed: columns without a declared order, what one writer is known to say wrongly, and whatever does not decode, have none.
 
 use polars::prelude::{Column, DataFrame, DataType, PlSmallStr, SchemaRef, Series};
 use polars_arrow::array::Array;
@@ -15,8 +15,9 @@ use crate::bounds::{self, Unit};
 use crate::damage::guarded;
 use crate::hive::Hive;
 
-/// A writer whose bounds of unsigned numbers are wrong beyond half their range: pages are joined as if their bounds were signed.
-const SIGNED_WRITER: &str = "Polars";
+/// A writer (it does not say its version) that joins what it knows of pages wrongly: unsigned numbers are compared as signed ones, a NaN
+/// hides the numbers of other pages, and the nulls of a column with a dictionary are counted once for each page.
+const CARELESS_WRITER: &str = "Polars";
 
 /// Bounds of one column in the row groups of one file.
 struct Bounds {
@@ -78,7 +79,10 @@ fn of_file(footer: &Footer, name: &str, dtype: &DataType) -> Option<Bounds> {
     let field = footer.arrow.get(name)?;
     let [leaf] = groups.first()?.columns_idxs_under_root_iter(name)? else { return None };
     let decoded = guarded(name, None, || deserialize_all(field, groups, *leaf, &footer.metadata.footer_buf)).ok()??;
-    let nulls = decoded.null_count.iter().map(|count| count.map(|count| u64::from(*count))).collect();
+    // Of a count that may be too high only zero says something.
+    let careless = careless(footer);
+    let counted = |count: &u64| *count == 0 || !careless;
+    let nulls = decoded.null_count.iter().map(|count| count.map(|count| u64::from(*count)).filter(counted)).collect();
     let unknown = || Series::full_null(PlSmallStr::EMPTY, groups.len(), dtype);
     let series = |array: Box<dyn Array>| match trusted(footer, *leaf, &field.dtype, dtype) {
         // Footers hold the numbers that dates and times are made of.
@@ -100,6 +104,10 @@ fn trusted(footer: &Footer, leaf: usize, field: &ArrowDataType, dtype: &DataType
         Some(ColumnOrder::IEEE754TotalOrder) => true,
         Some(ColumnOrder::Undefined) | None => false,
     };
-    let signed = metadata.created_by.as_deref().is_some_and(|writer| writer.starts_with(SIGNED_WRITER));
-    ordered && !seconds && !(signed && matches!(dtype, DataType::UInt32 | DataType::UInt64))
+    let wrong = careless(footer) && (dtype.is_float() || matches!(dtype, DataType::UInt32 | DataType::UInt64));
+    ordered && !seconds && !wrong
+}
+
+fn careless(footer: &Footer) -> bool {
+    footer.metadata.created_by.as_deref().is_some_and(|writer| writer.starts_with(CARELESS_WRITER))
 }

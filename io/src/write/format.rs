@@ -330,8 +330,13 @@ impl Format {
                 let statistics = if options.without_statistics { StatisticsOptions::empty() } else { StatisticsOptions::default() };
                 let rows = options.row_group_rows.map_or(GROUP_ROWS, |rows| usize::try_from(rows).unwrap_or(usize::MAX));
                 frame.rechunk_mut();
-                let writer = ParquetWriter::new(out).with_compression(options.codec.into()).with_statistics(statistics);
-                writer.with_row_group_size(Some(rows)).finish(&mut frame).map(|_| ())
+                // Parts are written side by side already.
+                let writer = ParquetWriter::new(out).with_compression(options.codec.into()).with_statistics(statistics).set_parallel(false);
+                let mut writer = writer.batched(frame.schema())?;
+                for start in (0..frame.height()).step_by(rows) {
+                    writer.write_batch(&frame.slice(start as i64, rows.min(frame.height() - start)))?;
+                }
+                writer.finish().map(|_| ())
             }
             Self::Csv(options) => packed(options.compression, out, |out| {
                 let writer = CsvWriter::new(out).include_header(first && options.header).with_separator(options.separator as u8);

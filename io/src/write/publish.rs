@@ -95,8 +95,8 @@ impl Target {
             if self.is_published(&folder, parts)? {
                 return Ok(Published::of(parts));
             }
-            present(&folder, parts)?;
             refuse_existing(&folder, self)?;
+            present(&folder, parts)?;
             let manifest = self.manifest(&folder, parts)?;
             folder.sync(parts.iter().map(|part| part.staged.as_str()))?;
             if folder.put_new(manifest::NAME, manifest.to_bytes(), &self.staging())? {

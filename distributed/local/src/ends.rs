@@ -188,6 +188,25 @@ impl Ends {
         open.into_iter().map(|at| self.wanted[at]).filter(unwanted).collect()
     }
 
+    /// Whether somebody wants the key at some place.
+    pub fn wants(&self, key: Key) -> bool {
+        let state = self.state();
+        self.places_of(key).any(|at| !matches!(state.keys[at], End::Cancelled))
+    }
+
+    /// The places of these keys that have no end.
+    pub fn open_among(&self, keys: &[Key]) -> Vec<usize> {
+        let state = self.state();
+        keys.iter().flat_map(|key| self.places_of(*key)).filter(|at| state.keys[*at].is_open()).collect()
+    }
+
+    /// Those of these keys that have failed.
+    pub fn failed_among(&self, keys: &[Key]) -> Vec<Key> {
+        let state = self.state();
+        let failed = |key: &Key| self.places_of(*key).any(|at| matches!(state.keys[at], End::Failed(_)));
+        keys.iter().copied().filter(failed).collect()
+    }
+
     /// A good end is taken back: the key is made again.
     pub fn reopen(&self, key: Key) {
         let mut state = self.state();

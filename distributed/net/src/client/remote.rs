@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use partita_core::protocol::Ending;
-use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, RunEach};
+use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, RunEach, RunningEach};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 

@@ -23,6 +23,8 @@
 #![deny(unsafe_code)]
 
 mod disk;
+mod each;
+mod ends;
 mod engine;
 mod host;
 mod local;
@@ -38,6 +40,7 @@ mod spill;
 mod store;
 mod ticker;
 
+pub use ends::Ends;
 pub use host::{Held, Host};
 pub use local::{Local, Options, Snapshot};
 pub use memory::{memory_of_machine, resident};

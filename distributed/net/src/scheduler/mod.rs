@@ -13,6 +13,7 @@ mod door;
 mod files;
 mod inbox;
 mod nannies;
+mod outbox;
 mod owner;
 mod pending;
 mod questions;

@@ -59,6 +59,8 @@ pub(super) struct Owner {
     pub next_query: u64,
     /// Workers with something in their outbox.
     pub dirty: Vec<WorkerId>,
+    /// Clients with something in theirs.
+    pub unsaid: Vec<ClientId>,
     /// Layers that no run contains any more, to be forgotten by workers after this batch.
     pub forget: Vec<LayerId>,
     /// Since when there is neither a client nor a run.
@@ -93,6 +95,7 @@ impl Owner {
             next_run: 1,
             next_query: 1,
             dirty: Vec::new(),
+            unsaid: Vec::new(),
             forget: Vec::new(),
             idle_since: Some(now),
             ending: None,
@@ -143,6 +146,7 @@ impl Owner {
             self.look_at_idleness();
         }
         self.flush();
+        self.flush_clients();
     }
 
     pub fn now(&self) -> Instant {
@@ -182,7 +186,11 @@ impl Owner {
         match action {
             SchedulerAction::Send(worker, message) => self.outbox(worker, message),
             SchedulerAction::Value { run, key, value } => {
-                self.tell(run, |number| SchedulerToClient::Value(number, key, bytes::Bytes::from_owner(value)));
+                self.tell_of_keys(run, 1, value.len(), |news| news.values.push((key, bytes::Bytes::from_owner(value))));
+            }
+            SchedulerAction::KeyDone { run, key } => self.tell_of_keys(run, 1, 0, |news| news.done.push(key)),
+            SchedulerAction::KeysFailed { run, keys, failure } => {
+                self.tell_of_keys(run, keys.len(), 0, |news| news.failed.push((keys, failure)));
             }
             SchedulerAction::RunDone(run) => {
                 self.run_ended(run, true);
@@ -197,15 +205,6 @@ impl Owner {
             SchedulerAction::Retired(worker) => self.retired(worker),
             SchedulerAction::CannotRetire(worker, why) => self.cannot_retire(worker, why),
             SchedulerAction::Disconnect(worker, why) => self.disconnect(worker, why),
-        }
-    }
-
-    /// Says something about a run to whom it belongs. Runs that nobody waits for have no such client.
-    fn tell(&mut self, run: RunId, what: impl FnOnce(u64) -> SchedulerToClient) {
-        if let Some(book) = self.runs.get(&run)
-            && let Some(client) = self.clients.get(&book.client)
-        {
-            client.link.send(wire::encode_told(&what(book.number)));
         }
     }
 

@@ -26,12 +26,13 @@ impl Owner {
                 Ok(Answer::Done)
             }
             Question::Locate { run } => self.run_of(client, run).map(|run| Answer::Located(self.locate(self.runs[&run].keys()))),
-            Question::WhoHas(keys) if keys.len() > MOST_KEYS => {
+            Question::WhoHas(keys) | Question::LocateKeys(keys) if keys.len() > MOST_KEYS => {
                 Err(Failure::new(Code::TooLarge, format!("{} keys were asked for, at most {MOST_KEYS}", keys.len())))
             }
             Question::WhoHas(keys) => {
                 Ok(Answer::WhoHas(keys.into_iter().map(|key| (key, self.names(&self.machine.holders(key)))).collect()))
             }
+            Question::LocateKeys(keys) => Ok(Answer::Located(self.locate(keys.into_iter()))),
             Question::HasWhat(name) => self.has_what(name.as_deref()),
             Question::Nbytes => Ok(self.nbytes()),
             Question::Info => Ok(Answer::Info(self.info())),

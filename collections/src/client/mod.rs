@@ -8,17 +8,19 @@ mod interrupt;
 #[cfg(feature = "cluster")]
 mod local_cluster;
 mod pool;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod run;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use partita_core::coordination::{Answer, Ask, Bytes, Name};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run};
 use partita_io::csv::FileInfo;
-use partita_local::{Local, Options};
+use partita_local::{Desk, Local, Options};
 use polars::prelude::DataFrame;
 
+use crate::delayed::submit::LOCAL;
 use crate::frame::DFrame;
 use crate::operators::registry;
 #[cfg(feature = "cluster")]
@@ -52,7 +54,7 @@ struct Inner {
 /// Where tasks run.
 enum Engine {
     /// On threads of this process.
-    Local { local: Local, threads: usize, memory_limit: u64 },
+    Local { local: Local, threads: usize, memory_limit: u64, desk: Desk },
     /// In other processes.
     #[cfg(feature = "cluster")]
     Cluster(cluster::Connection),
@@ -158,6 +160,51 @@ impl Client {
             Engine::Local { memory_limit, .. } => *memory_limit,
             #[cfg(feature = "cluster")]
             Engine::Cluster(connection) => connection.sum(|worker| worker.about.memory_limit),
+        }
+    }
+}
+
+/// Hears the answer to a question of coordination.
+pub(crate) type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
+
+/// Hears the messages of a topic.
+pub(crate) type Listener = Box<dyn FnMut(Bytes) + Send>;
+
+/// Whoever holds locks, queues and so on: the engine of this process, or the scheduler.
+impl Client {
+    /// Asks; the answer comes on any thread.
+    pub(crate) fn desk_ask(&self, what: Ask, told: Told) {
+        match &self.inner.engine {
+            Engine::Local { desk, .. } => drop(desk.ask(what, told)),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.coordinate(what, told),
+        }
+    }
+
+    /// Listens to a topic; the number is for [`Client::desk_ignore`].
+    pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener) -> u64 {
+        match &self.inner.engine {
+            Engine::Local { desk, .. } => desk.listen(topic, listener),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.listen(topic, listener),
+        }
+    }
+
+    /// Listens no more; whether that was the last listener of the topic.
+    pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) -> bool {
+        match &self.inner.engine {
+            Engine::Local { desk, .. } => desk.ignore(topic, number),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.ignore(topic, number),
+        }
+    }
+
+    /// Names of the workers; in process there is one.
+    pub(crate) fn worker_names(&self) -> Result<Vec<String>, Failure> {
+        match &self.inner.engine {
+            Engine::Local { .. } => Ok(vec![LOCAL.into()]),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => Ok(connection.remote.info()?.workers.into_iter().map(|worker| worker.about.name).collect()),
         }
     }
 }
@@ -277,7 +324,7 @@ impl ClientBuilder {
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
         let local = Local::new(options, Arc::new(pool::PolarsPool::new(threads)), registry())?;
-        Ok(Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit } })))
+        Ok(Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } })))
     }
 }
 

@@ -16,6 +16,7 @@
 extern crate self as partita;
 
 mod client;
+mod coordination;
 pub mod delayed;
 mod frame;
 mod operators;
@@ -23,10 +24,11 @@ mod operators;
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
+pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
 pub use delayed::task_support;
 pub use delayed::{
-    AsCompleted, Computable, DFuture, Delayed, IntoArgument, Status, Until, as_completed, compute, delayed, delayed_fn, gather, gather_each,
-    wait,
+    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions, as_completed, compute, delayed, delayed_fn, gather, gather_each,
+    uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};

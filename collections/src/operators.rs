@@ -3,7 +3,7 @@
 
 use partita_graph::{OperatorEntry, Registry};
 
-use crate::delayed::{self, frames};
+use crate::delayed::{self, actor, frames};
 use crate::frame::groupby::{combine, partial, split};
 use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
 use crate::frame::value;
@@ -24,6 +24,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
     OperatorEntry::of::<frames::Announced>(),
+    OperatorEntry::of::<actor::Whereabouts>(),
 ];
 
 /// A registry of all built-in operators and values.

@@ -119,6 +119,8 @@ codes! {
         "Somebody closed the semaphore. All its leases have ended, and whoever waited for one is told so. Acquiring again makes a new semaphore of that name.";
     CoordinationFull = 235, "no more locks, queues, values or calls are kept",
         "The scheduler keeps locks, semaphores, events, variables, queues and topics in memory, so there are limits: to objects of each kind, to the bytes of all values, and to what one process may hold and wait for. The message names the limit. Give queues a `maxsize`, delete variables and close what is not used, and keep large data in chunks.";
+    ActorLost = 236, "an actor is lost with its worker",
+        "An actor's state lives in one process and nowhere else. When that process ends the state is gone, and calls say so instead of working on a state that began anew. Make the actor again from what was saved outside of it.";
     UserFunction = 301, "a user's function returned an error",
         "The function ran and returned an error; the cause is the function's own.";
     WrongInference = 302, "a column's type was guessed wrong",

@@ -14,10 +14,10 @@ pub(crate) mod run;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use partita_core::coordination::{Answer, Ask, Bytes, Name};
+use partita_core::coordination::{Answer, Ask, Name};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run};
 use partita_io::csv::FileInfo;
-use partita_local::{Desk, Local, Options};
+use partita_local::{Desk, Listener, Local, Options};
 use polars::prelude::DataFrame;
 
 use crate::delayed::submit::LOCAL;
@@ -77,11 +77,15 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// The current client; starts one on all cores when there is none.
+    /// The current client; starts one on all cores when there is none. Inside a task it is the client that runs the task, on a
+    /// cluster one that is connected to the same scheduler.
     ///
     /// # Errors
     /// As [`ClientBuilder::build`].
     pub fn current() -> Result<Client, Failure> {
+        if let Some(inner) = pool::client_here().as_ref().and_then(Weak::upgrade) {
+            return Ok(Client::of(inner));
+        }
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(inner) = current.0.as_ref().and_then(Weak::upgrade) {
             return Ok(Client::of(inner));
@@ -89,6 +93,12 @@ impl Client {
         if let Some(client) = &current.1 {
             return Ok(client.clone());
         }
+        #[cfg(feature = "cluster")]
+        let client = match local_cluster::scheduler_of_this_worker() {
+            Some(address) => Client::meet(address, ConnectOptions::default())?,
+            None => ClientBuilder::default().start()?,
+        };
+        #[cfg(not(feature = "cluster"))]
         let client = ClientBuilder::default().start()?;
         current.1 = Some(client.clone());
         Ok(client)
@@ -167,9 +177,6 @@ impl Client {
 /// Hears the answer to a question of coordination.
 pub(crate) type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
 
-/// Hears the messages of a topic.
-pub(crate) type Listener = Box<dyn FnMut(Bytes) + Send>;
-
 /// Whoever holds locks, queues and so on: the engine of this process, or the scheduler.
 impl Client {
     /// Asks; the answer comes on any thread.
@@ -184,18 +191,18 @@ impl Client {
     /// Listens to a topic; the number is for [`Client::desk_ignore`].
     pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener) -> u64 {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => desk.listen(topic, listener),
+            Engine::Local { desk, .. } => desk.listeners().listen(topic, listener),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.listen(topic, listener),
+            Engine::Cluster(connection) => connection.remote.listeners().listen(topic, listener),
         }
     }
 
     /// Listens no more; whether that was the last listener of the topic.
     pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) -> bool {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => desk.ignore(topic, number),
+            Engine::Local { desk, .. } => desk.listeners().ignore(topic, number),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.ignore(topic, number),
+            Engine::Cluster(connection) => connection.remote.listeners().ignore(topic, number),
         }
     }
 
@@ -323,8 +330,11 @@ impl ClientBuilder {
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
-        let local = Local::new(options, Arc::new(pool::PolarsPool::new(threads)), registry())?;
-        Ok(Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } })))
+        let pool = Arc::new(pool::PolarsPool::new(threads));
+        let local = Local::new(options, pool.clone(), registry())?;
+        let client = Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } }));
+        pool.serve(Arc::downgrade(&client.inner));
+        Ok(client)
     }
 }
 

@@ -13,8 +13,8 @@ use partita_graph::{Arg, Chunk, Code, Failure, NamedOperator, OpRef, Operator, O
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 
-use super::Delayed;
 use super::argument::Argument;
+use super::{Delayed, actor};
 use super::value::{Lent, TaskValue, chunk_from, lent, value_in};
 
 /// Causes of a cause that are kept.
@@ -64,6 +64,9 @@ pub(super) struct Call<F> {
     slots: Vec<Slot>,
     /// Tells calls apart that are not the same work although they look it.
     token: Option<u64>,
+    /// For a call of an actor: the process that has the state. Its result is the function's outcome, so that a call that fails does
+    /// not fail those that come after it.
+    actor: Option<u64>,
     #[serde(skip)]
     task: PhantomData<fn() -> F>,
 }
@@ -71,8 +74,16 @@ pub(super) struct Call<F> {
 impl<F: Task> Call<F> {
     /// The operator with its line for plans.
     pub fn operator(slots: Vec<Slot>, token: Option<u64>) -> OpRef {
-        let label = F::NAME.rsplit("::").next().unwrap_or(F::NAME);
-        OpRef::new(Self { slots, token, task: PhantomData }, label)
+        Self { slots, token, actor: None, task: PhantomData }.labelled()
+    }
+
+    /// The operator of a call on an actor in this process.
+    pub fn of_actor(slots: Vec<Slot>, token: u64, process: u64) -> OpRef {
+        Self { slots, token: Some(token), actor: Some(process), task: PhantomData }.labelled()
+    }
+
+    fn labelled(self) -> OpRef {
+        OpRef::new(self, F::NAME.rsplit("::").next().unwrap_or(F::NAME))
     }
 }
 
@@ -84,8 +95,11 @@ impl<F: Task> Operator for Call<F> {
             None => &[],
         };
         let mut inputs = Inputs { slots: self.slots.iter(), chunks, own, function: F::NAME, parameters: F::PARAMETERS.iter() };
-        let output = F::call(ctx, &mut inputs).map_err(|failure| failure.detail("function", F::NAME))?;
-        Ok(chunk_from(output))
+        let named = |failure: Failure| failure.detail("function", F::NAME);
+        match self.actor {
+            None => Ok(chunk_from(F::call(ctx, &mut inputs).map_err(named)?)),
+            Some(process) => Ok(chunk_from(actor::check(process).and_then(|()| F::call(ctx, &mut inputs).map_err(named)))),
+        }
     }
 }
 

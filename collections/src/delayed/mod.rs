@@ -5,6 +5,7 @@
 //!
 //! Invariant: nothing runs before `compute`, `persist`, `submit` or `map`.
 
+pub(crate) mod actor;
 mod argument;
 pub(crate) mod call;
 pub(crate) mod compute;
@@ -14,7 +15,9 @@ mod gather;
 pub(crate) mod node;
 pub(crate) mod state;
 pub(crate) mod submit;
+pub(crate) mod upload;
 pub(crate) mod value;
+mod versions;
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -29,10 +32,13 @@ use call::{Call, Task, TaskOf};
 use node::{Lowerer, MakeOperator, Node, What};
 use value::{TaskValue, chunk_from, value_in};
 
+pub use actor::{Actor, ActorFuture, ActorState};
 pub use argument::IntoArgument;
 pub use compute::{Computable, compute};
 pub use future::{DFuture, Status};
 pub use gather::{AsCompleted, Completions, Until, Waited, as_completed, gather, gather_each, wait};
+pub use upload::uploaded;
+pub use versions::{Environment, Versions};
 
 use crate::client::Client;
 

@@ -17,6 +17,9 @@ use crate::frame::value::{Partition, chunk_of, frame_of};
 /// The kind of value that user tasks make, unless it is a frame.
 const KIND: &str = "datum";
 
+/// The kind of a value that has no form as bytes: it stays in its process, and nobody tries to spill it.
+const STAYS: &str = "datum that stays";
+
 /// What a task may take and give: anything that can be cloned, sent to another thread, and written and read by serde.
 ///
 /// Numbers, text, lists, maps, your own types with `#[derive(Clone, Serialize, Deserialize)]`, ndarray's arrays, polars'
@@ -36,18 +39,20 @@ struct Datum {
     /// How to make bytes of the typed form.
     encode: Option<fn(&Shared) -> Result<Vec<u8>, Failure>>,
     nbytes: u64,
+    stays: bool,
 }
 
 impl Datum {
     fn of<T: TaskValue>(value: T) -> Self {
-        let nbytes = postcard::experimental::serialized_size(&value).unwrap_or(size_of::<T>()).max(size_of::<T>());
+        let written = postcard::experimental::serialized_size(&value);
+        let nbytes = written.as_ref().map_or(0, |size| *size).max(size_of::<T>()) as u64;
         let typed = OnceLock::from(Arc::new(value) as Shared);
-        Self { typed, bytes: OnceLock::new(), encode: Some(encode::<T>), nbytes: nbytes as u64 }
+        Self { typed, bytes: OnceLock::new(), encode: Some(encode::<T>), nbytes, stays: written.is_err() }
     }
 
     fn of_bytes(bytes: Vec<u8>) -> Self {
         let nbytes = bytes.len() as u64;
-        Self { typed: OnceLock::new(), bytes: OnceLock::from(Arc::new(bytes)), encode: None, nbytes }
+        Self { typed: OnceLock::new(), bytes: OnceLock::from(Arc::new(bytes)), encode: None, nbytes, stays: false }
     }
 
     fn get<T: TaskValue>(&self) -> Result<Arc<T>, Failure> {
@@ -86,7 +91,7 @@ impl AsRef<[u8]> for Bytes {
 
 impl Value for Datum {
     fn kind(&self) -> &'static str {
-        KIND
+        if self.stays { STAYS } else { KIND }
     }
 
     fn nbytes(&self) -> u64 {

@@ -12,13 +12,12 @@ use partita_core::coordination::{Action, Answer, Ask, Bytes, Coordination, Event
 use partita_core::protocol::Tick;
 use partita_graph::Failure;
 
+use crate::listeners::Listeners;
+
 /// All threads of the process are one holder; owners within it are told apart by [`partita_core::coordination::OwnerId`].
 const HERE: HolderId = HolderId(0);
 
 type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
-
-/// Takes the messages of a topic.
-pub type Listener = Box<dyn FnMut(Bytes) + Send>;
 
 /// The desk. Clones are the same one.
 #[derive(Clone)]
@@ -30,6 +29,7 @@ struct Inner {
     state: Mutex<State>,
     bell: Condvar,
     started: Instant,
+    listeners: Listeners,
 }
 
 #[derive(Default)]
@@ -37,15 +37,13 @@ struct State {
     machine: Coordination,
     next: u64,
     waiting: HashMap<RequestId, Told>,
-    /// Those who listen to each topic.
-    listeners: HashMap<Name, Vec<(u64, Arc<Mutex<Listener>>)>>,
     /// A thread watches deadlines.
     watched: bool,
 }
 
 impl Default for Desk {
     fn default() -> Self {
-        Self { inner: Arc::new(Inner { state: Mutex::default(), bell: Condvar::new(), started: Instant::now() }) }
+        Self { inner: Arc::new(Inner { state: Mutex::default(), bell: Condvar::new(), started: Instant::now(), listeners: Listeners::default() }) }
     }
 }
 
@@ -53,17 +51,17 @@ impl Default for Desk {
 #[derive(Default)]
 struct Todo {
     answers: Vec<(Told, Result<Answer, Failure>)>,
-    deliveries: Vec<(Arc<Mutex<Listener>>, Bytes)>,
+    deliveries: Vec<(Name, Bytes)>,
     warnings: Vec<String>,
 }
 
 impl Todo {
-    fn perform(self) {
+    fn perform(self, listeners: &Listeners) {
         for (told, answer) in self.answers {
             told(answer);
         }
-        for (listener, message) in self.deliveries {
-            listener.lock().unwrap_or_else(PoisonError::into_inner)(message);
+        for (topic, message) in self.deliveries {
+            listeners.hear(&topic, &message);
         }
         for warning in self.warnings {
             eprintln!("warning: {warning}");
@@ -89,10 +87,7 @@ impl State {
         for action in out {
             match action {
                 Action::Answer { request, answer, .. } => todo.answers.extend(self.waiting.remove(&request).map(|told| (told, answer))),
-                Action::Deliver { topic, message, .. } => {
-                    let listeners = self.listeners.get(&topic).into_iter().flatten();
-                    todo.deliveries.extend(listeners.map(|(_, listener)| (listener.clone(), message.clone())));
-                }
+                Action::Deliver { topic, message, .. } => todo.deliveries.push((topic, message)),
                 Action::Warn(text) => todo.warnings.push(text),
             }
         }
@@ -110,36 +105,19 @@ impl Desk {
         let todo = state.handle(self.inner.now(), Event::Ask { holder: HERE, request, what });
         self.watch(&mut state);
         drop(state);
-        todo.perform();
+        todo.perform(&self.inner.listeners);
         request
     }
 
     /// Gives a call up: it is answered as withdrawn, unless it was answered already.
     pub fn withdraw(&self, request: RequestId) {
         let todo = self.inner.state().handle(self.inner.now(), Event::Withdraw { holder: HERE, request });
-        todo.perform();
+        todo.perform(&self.inner.listeners);
     }
 
-    /// From now on the listener hears what is published under the topic, until [`Desk::ignore`] is called with the number. The
-    /// subscription itself is a call.
-    pub fn listen(&self, topic: &Name, listener: Listener) -> u64 {
-        let mut state = self.inner.state();
-        state.next += 1;
-        let number = state.next;
-        state.listeners.entry(topic.clone()).or_default().push((number, Arc::new(Mutex::new(listener))));
-        number
-    }
-
-    /// The listener hears no more. True when it was the last one of the topic.
-    pub fn ignore(&self, topic: &Name, number: u64) -> bool {
-        let mut state = self.inner.state();
-        let Some(listeners) = state.listeners.get_mut(topic) else { return true };
-        listeners.retain(|(known, _)| *known != number);
-        let last = listeners.is_empty();
-        if last {
-            state.listeners.remove(topic);
-        }
-        last
+    /// Who listens to which topic; that a topic is subscribed to is asked besides.
+    pub fn listeners(&self) -> &Listeners {
+        &self.inner.listeners
     }
 
     /// What there is, for people.
@@ -178,7 +156,7 @@ fn watch(inner: &Inner) {
         }
         let todo = state.handle(now, Event::Tick);
         drop(state);
-        todo.perform();
+        todo.perform(&inner.listeners);
         state = inner.state();
     }
 }
@@ -219,12 +197,12 @@ mod tests {
         let desk = Desk::default();
         let topic: Name = "t".into();
         let (sender, heard) = mpsc::channel();
-        let number = desk.listen(&topic, Box::new(move |message| drop(sender.send(message))));
+        let number = desk.listeners().listen(&topic, Box::new(move |message| drop(sender.send(message))));
         ask(&desk, Ask::Topic(topic.clone(), TopicAsk::Subscribe)).1.recv().expect("told").expect("fine");
         let publish = || ask(&desk, Ask::Topic(topic.clone(), TopicAsk::Publish([1, 2].into()))).1.recv().expect("told");
         assert_eq!(publish(), Ok(Answer::Count(1)));
         assert_eq!(&*heard.recv().expect("told"), [1, 2]);
-        assert!(desk.ignore(&topic, number), "it was the only one");
+        assert!(desk.listeners().ignore(&topic, number), "it was the only one");
         publish().expect("fine");
         assert!(heard.try_recv().is_err());
     }

@@ -22,9 +22,11 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+mod desk;
 mod disk;
 mod engine;
 mod host;
+mod listeners;
 mod local;
 mod memory;
 mod outside;
@@ -38,7 +40,9 @@ mod spill;
 mod store;
 mod ticker;
 
+pub use desk::Desk;
 pub use host::{Held, Host};
+pub use listeners::{Listener, Listeners};
 pub use local::{Local, Options, Snapshot};
 pub use memory::{memory_of_machine, resident};
 pub use outside::Outside;

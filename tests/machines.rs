@@ -183,18 +183,20 @@ fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
             SchedulerEvent::Replicate { keys, copies: copies.parse().unwrap() }
         }
         ["tick"] => SchedulerEvent::Tick,
-        // `submit r1 by c2 map#0`
-        ["submit", run, "by", client, wanted @ ..] => {
-            SchedulerEvent::Submit { run: run_id(run), client: client_id(client), graph: Arc::new(names.graph(wanted)) }
-        }
-        ["submit", run, wanted @ ..] => {
-            SchedulerEvent::Submit { run: run_id(run), client: ClientId::default(), graph: Arc::new(names.graph(wanted)) }
-        }
+        // `submit r1 by c2 map#0`, and with `futures` in its place keys that end one by one.
+        [how @ ("submit" | "futures"), run, "by", client, wanted @ ..] => submit(names, how, run, client_id(client), wanted),
+        [how @ ("submit" | "futures"), run, wanted @ ..] => submit(names, how, run, ClientId::default(), wanted),
+        ["forget", run, keys @ ..] => SchedulerEvent::Forget { run: run_id(run), keys: keys.iter().map(|key| names.key(key)).collect() },
         ["cancel", run] => SchedulerEvent::Cancel(run_id(run)),
         ["release", run] => SchedulerEvent::Release(run_id(run)),
         [worker, rest @ ..] => SchedulerEvent::Said(worker_id(worker), said(names, rest)),
         _ => panic!("no event {words:?}"),
     }
+}
+
+fn submit(names: &Names, how: &str, run: &str, client: ClientId, wanted: &[&str]) -> SchedulerEvent {
+    let ending = if how == "futures" { Ending::Each } else { Ending::Together };
+    SchedulerEvent::Submit { run: run_id(run), client, graph: Arc::new(names.graph(wanted)), ending }
 }
 
 fn said(names: &Names, words: &[&str]) -> ToScheduler {
@@ -254,6 +256,10 @@ fn show_scheduler_action(names: &Names, action: &SchedulerAction) -> String {
         SchedulerAction::Send(worker, message) => format!("to w{}: {}", worker.0, show_to_worker(names, message)),
         SchedulerAction::RunDone(run) => format!("run r{} is done", run.0),
         SchedulerAction::RunFailed(run, failure) => format!("run r{} failed: [{}] {}", run.0, failure.code, unnamed(names, &failure.what)),
+        SchedulerAction::KeyDone { run, key } => format!("r{} has {}", run.0, names.name(*key)),
+        SchedulerAction::KeysFailed { run, keys, failure } => {
+            format!("r{} cannot have {}: [{}] {}", run.0, names.names(keys), failure.code, unnamed(names, &failure.what))
+        }
         SchedulerAction::Value { run, key, value } => {
             format!("value of {} for r{}: {}", names.name(*key), run.0, String::from_utf8_lossy(value))
         }

@@ -9,6 +9,8 @@ mod behaviours;
 mod check;
 #[path = "sim/copies.rs"]
 mod copies;
+#[path = "sim/each.rs"]
+mod each;
 #[path = "sim/losing.rs"]
 mod losing;
 #[path = "sim/memory.rs"]
@@ -86,6 +88,9 @@ fn every_seed_gives_the_results_of_the_oracle() {
         (total.spills, "chunks on disk"),
         (total.breaks, "links that break"),
         (total.given_up, "workers that are given up though they live"),
+        (total.done_keys, "keys that end well by themselves"),
+        (total.failed_keys, "keys that fail by themselves"),
+        (total.forgotten_keys, "keys that are forgotten"),
     ];
     for (count, what) in met {
         assert!(seeds < SEEDS || count > 0, "the seeds must meet {what}");

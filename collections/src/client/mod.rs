@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use partita_core::coordination::{Answer, Ask, Name};
-use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run};
+use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
 use partita_io::csv::FileInfo;
 use partita_local::{Desk, Listener, Local, Options};
 use polars::prelude::DataFrame;
@@ -216,8 +216,9 @@ impl Client {
     }
 }
 
-impl Executor for Client {
-    fn submit(&self, mut graph: Graph) -> Result<Run, Failure> {
+impl Client {
+    /// The graph with this client's wishes, where its layers have none of their own.
+    fn with_wishes(&self, mut graph: Graph) -> Graph {
         if let Some(wishes) = &self.annotations {
             for layer in &mut graph.layers {
                 if layer.annotations.is_none() {
@@ -225,10 +226,26 @@ impl Executor for Client {
                 }
             }
         }
+        graph
+    }
+}
+
+impl Executor for Client {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        let graph = self.with_wishes(graph);
         match &self.inner.engine {
             Engine::Local { local, .. } => local.submit(graph),
             #[cfg(feature = "cluster")]
             Engine::Cluster(connection) => connection.remote.submit(graph),
+        }
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        let graph = self.with_wishes(graph);
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.submit_each(graph),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.submit_each(graph),
         }
     }
 

@@ -21,6 +21,16 @@ pub struct WorkerId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 
+/// How the wanted keys of a run end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Ending {
+    /// As one: the first task that fails fails the run, and it is done when all wanted keys are stored.
+    #[default]
+    Together,
+    /// One by one: each wanted key is done or has failed by itself, and the others go on.
+    Each,
+}
+
 /// Somebody who submits graphs. A number is never used for a second client. Number 0 is the process that the machine runs
 /// in, and whatever is published: it never goes away.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -253,6 +263,17 @@ pub enum SchedulerEvent {
         client: ClientId,
         /// Already validated and optimized.
         graph: Arc<Graph>,
+        /// Whether its wanted keys end as one or one by one.
+        ending: Ending,
+    },
+    /// Single keys of a run are no longer wanted: tasks that it alone needs for them are stopped or never begun, and chunks that
+    /// nobody else wants are dropped. Nothing more is said of these keys, and for [`SchedulerAction::RunDone`] they count as ended.
+    /// Without any wanted key left the run still waits for its release. Keys that it does not want (any more) are no fault.
+    Forget {
+        /// Of which run.
+        run: RunId,
+        /// The keys.
+        keys: Vec<Key>,
     },
     /// The run is no longer wanted; what it alone wanted is stopped and dropped. Nothing more is said of the run.
     Cancel(RunId),
@@ -286,11 +307,32 @@ pub enum SchedulerEvent {
 pub enum SchedulerAction {
     /// Deliver to a worker.
     Send(WorkerId, ToWorker),
-    /// All wanted keys of the run are stored. Said again when some were lost afterwards and have been made once more.
+    /// All wanted keys of the run are stored, or, where they end one by one, have an end. Said again when some were lost
+    /// afterwards and have been made once more.
     RunDone(RunId),
-    /// The run failed; it holds no chunk any more. Its failure is remembered until it is released.
+    /// The run failed as a whole; it holds no chunk any more. Its failure is remembered until it is released. A run whose keys end
+    /// one by one fails so only when it is not let in or everything is cancelled, and then keys without an end fail with it.
     RunFailed(RunId, Failure),
-    /// The value of a wanted key, said before the `RunDone` that counts it, when it is small.
+    /// A wanted key of a run whose keys end one by one is stored. Said again when it was lost afterwards and has been made
+    /// once more.
+    KeyDone {
+        /// Whose result it is.
+        run: RunId,
+        /// The key.
+        key: Key,
+    },
+    /// Wanted keys of such a run cannot be made: a task failed for good that each of them is or needs. The run does not want them
+    /// any more, and why they failed is remembered until they are forgotten or the run is released. It can come after `KeyDone`: for
+    /// a key that was lost and could not be made again.
+    KeysFailed {
+        /// Whose results they were.
+        run: RunId,
+        /// The keys, each once.
+        keys: Vec<Key>,
+        /// The same for all of them.
+        failure: Failure,
+    },
+    /// The value of a wanted key, said before the `RunDone` and the `KeyDone` that count it, when it is small.
     Value {
         /// Whose result it is.
         run: RunId,

@@ -22,7 +22,7 @@ use crate::disk::{self, Errands};
 use crate::memory::{Gauge, resident};
 use crate::outside::Outside;
 use crate::pool::Pool;
-use crate::run::Shared;
+use crate::run::{Audience, KeyEnds, Shared};
 use crate::slots::Slots;
 use crate::spill::SpillFolder;
 use crate::store::{Garbage, Store};
@@ -103,11 +103,23 @@ impl Core {
 pub(crate) struct After {
     pub garbage: Vec<Garbage>,
     pub ends: Vec<(RunId, Result<(), Failure>)>,
+    /// Single keys that ended, by run; a run may stand there several times.
+    pub keys: Vec<(RunId, KeyEnds)>,
     pub notes: Vec<(Option<RunId>, String)>,
     pub interrupted: Vec<usize>,
     pub loops: usize,
     pub errand_threads: usize,
     broken: Option<Failure>,
+}
+
+impl After {
+    /// A key of this run has ended.
+    pub fn key(&mut self, run: RunId, key: Key, outcome: Result<(), Failure>) {
+        match self.keys.last_mut() {
+            Some((last, ended)) if *last == run => ended.push((key, outcome)),
+            _ => self.keys.push((run, vec![(key, outcome)])),
+        }
+    }
 }
 
 /// What an engine is made of.
@@ -132,7 +144,7 @@ pub(crate) struct Engine {
     pub store: Store,
     pub errands: Errands,
     pub folder: Arc<SpillFolder>,
-    pub runs: Mutex<BTreeMap<RunId, Arc<Shared>>>,
+    pub runs: Mutex<BTreeMap<RunId, Audience>>,
     /// Engines of graphs that were submitted inside tasks, by the slot of the task.
     inner: Mutex<Vec<(usize, Weak<Engine>)>>,
     /// True while a thread lets the machines know that time passes.
@@ -215,8 +227,10 @@ impl Engine {
 
     /// Cancels all runs that have not ended.
     pub fn cancel_all(self: &Arc<Self>) {
-        for shared in self.live_runs() {
-            self.cancel(&shared);
+        for audience in self.live_runs() {
+            if let Some(event) = audience.cancel() {
+                self.post(Event::Scheduler(event), Who::Other);
+            }
         }
     }
 
@@ -315,12 +329,15 @@ impl Engine {
         after.garbage.clear();
         for (run, text) in after.notes.drain(..) {
             match run {
-                Some(run) => self.with_run(run, |shared| shared.note(text)),
+                Some(run) => self.with_run(run, |audience| audience.note(text)),
                 None => self.note_all(&text),
             }
         }
+        for (run, ended) in after.keys.drain(..) {
+            self.with_run(run, |audience| audience.keys(ended));
+        }
         for (run, outcome) in after.ends.drain(..) {
-            self.with_run(run, |shared| shared.end(outcome));
+            self.with_run(run, |audience| audience.end(outcome));
         }
         if let (Some(outside), Some(failure)) = (&self.outside, after.broken) {
             outside.broken(failure);
@@ -332,10 +349,10 @@ impl Engine {
         self.pool.spawn(Box::new(move || serve::pool_loop(engine)));
     }
 
-    fn with_run(&self, run: RunId, act: impl FnOnce(&Shared)) {
-        let shared = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
-        if let Some(shared) = shared {
-            act(&shared);
+    fn with_run(&self, run: RunId, act: impl FnOnce(&Audience)) {
+        let audience = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
+        if let Some(audience) = audience {
+            act(&audience);
         }
     }
 
@@ -344,16 +361,16 @@ impl Engine {
         if let Some(outside) = &self.outside {
             outside.warn(text);
         }
-        for shared in self.live_runs() {
-            shared.note(text.to_owned());
+        for audience in self.live_runs() {
+            audience.note(text.to_owned());
         }
     }
 
     pub fn has_live_runs(&self) -> bool {
-        self.live_runs().iter().any(|shared| shared.is_live())
+        self.live_runs().iter().any(Audience::is_live)
     }
 
-    pub fn live_runs(&self) -> Vec<Arc<Shared>> {
+    pub fn live_runs(&self) -> Vec<Audience> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
@@ -382,7 +399,7 @@ impl Engine {
         }
         core.batch = batch;
         if let Some(failure) = core.broken.clone() {
-            core.after.ends.extend(self.live_runs().iter().map(|shared| (shared.id, Err(failure.clone()))));
+            core.after.ends.extend(self.live_runs().iter().map(|audience| (audience.id(), Err(failure.clone()))));
         }
         if let Above::Away(outside, said) = &mut core.above
             && !said.is_empty()

@@ -24,6 +24,8 @@
 
 mod desk;
 mod disk;
+mod each;
+mod ends;
 mod engine;
 mod host;
 mod listeners;
@@ -41,6 +43,7 @@ mod store;
 mod ticker;
 
 pub use desk::Desk;
+pub use ends::Ends;
 pub use host::{Held, Host};
 pub use listeners::{Listener, Listeners};
 pub use local::{Local, Options, Snapshot};
@@ -48,4 +51,5 @@ pub use memory::{memory_of_machine, resident};
 pub use outside::Outside;
 pub use packed::Packed;
 pub use pool::{Job, Pool, ThreadPool};
+pub use serve::while_waiting;
 pub use store::Usage;

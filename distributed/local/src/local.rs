@@ -6,14 +6,15 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use partita_core::protocol::{ClientId, SchedulerEvent};
+use partita_core::protocol::{ClientId, Ending, SchedulerEvent};
 use partita_core::{scheduler, worker};
-use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run};
+use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run, RunEach};
 
+use crate::each::{LocalEach, SharedEach};
 use crate::engine::{Engine, Event, Who};
 use crate::memory::Gauge;
 use crate::pool::Pool;
-use crate::run::{LocalRun, Shared};
+use crate::run::{Audience, LocalRun, Shared};
 use crate::serve::Place;
 use crate::spill::SpillFolder;
 use crate::store::Usage;
@@ -107,23 +108,54 @@ fn resolved(mut graph: Graph, registry: &Registry) -> Result<Graph, Failure> {
     Ok(graph)
 }
 
-impl Executor for Local {
-    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+/// Where a graph is to run: an engine, and whether it is one that was made for this graph because a task submits it.
+struct Chosen {
+    graph: Graph,
+    engine: Arc<Engine>,
+    nested: bool,
+}
+
+impl Local {
+    /// What can be said of a graph before it runs, and where it will.
+    fn choose(&self, graph: Graph) -> Result<Chosen, Failure> {
         graph.validate()?;
         let graph = resolved(graph, &self.engine.registry)?;
         let place = Place::current();
         let nested = place.is_some();
         let engine = place.map_or_else(|| self.engine.clone(), |place| place.nested(&self.engine));
+        Ok(Chosen { graph, engine, nested })
+    }
+}
+
+/// The run begins, and this audience hears of it.
+fn start(engine: &Arc<Engine>, graph: Graph, audience: Audience) {
+    let (run, ending) = match &audience {
+        Audience::Whole(shared) => (shared.id, Ending::Together),
+        Audience::Each(shared) => (shared.id, Ending::Each),
+    };
+    let timed = graph.layers.iter().any(|layer| layer.annotations.is_some());
+    engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run, audience);
+    let submit = SchedulerEvent::Submit { run, client: ClientId::default(), graph: Arc::new(graph), ending };
+    engine.post(Event::Scheduler(submit), Who::Other);
+    if timed {
+        ticker::start(engine);
+    }
+}
+
+impl Executor for Local {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        let Chosen { graph, engine, nested } = self.choose(graph)?;
         let shared = Shared::new(engine.new_run());
         let wanted = graph.wanted.clone();
-        let timed = graph.layers.iter().any(|layer| layer.annotations.is_some());
-        engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(shared.id, shared.clone());
-        let submit = SchedulerEvent::Submit { run: shared.id, client: ClientId::default(), graph: Arc::new(graph) };
-        engine.post(Event::Scheduler(submit), Who::Other);
-        if timed {
-            ticker::start(&engine);
-        }
+        start(&engine, graph, Audience::Whole(shared.clone()));
         Ok(Arc::new(LocalRun { engine, shared, wanted, nested }))
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        let Chosen { graph, engine, nested } = self.choose(graph)?;
+        let shared = SharedEach::new(engine.new_run(), graph.wanted.clone());
+        start(&engine, graph, Audience::Each(shared.clone()));
+        Ok(Arc::new(LocalEach { engine, shared, nested }))
     }
 
     fn threads(&self) -> usize {

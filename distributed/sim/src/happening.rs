@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use partita_core::protocol::{Attempt, ClientId, Gone, Piece, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
+use partita_core::protocol::{Attempt, ClientId, Ending, Gone, Piece, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
 use partita_graph::{Chunk, Graph, Key, Outcome};
 
 /// What comes again and again until the faults stop, to a worker or client at random.
@@ -59,9 +59,13 @@ pub(crate) enum Happening {
     Measure(WorkerId),
     WorkerTick(WorkerId),
     Tick,
-    Submit(RunId, ClientId, Arc<Graph>),
+    Submit(RunId, ClientId, Arc<Graph>, Ending),
     /// The user lost interest: cancelled when true, released otherwise.
     Leave(RunId, bool),
+    /// The user lost interest in these keys.
+    Forget(RunId, Vec<Key>),
+    /// A client looks again for what it could not read.
+    Look(ClientId),
     Trouble(Trouble),
     /// The scheduler's shell notices that a process is gone.
     Noticed(WorkerId, Gone),
@@ -131,8 +135,10 @@ impl fmt::Display for Happening {
             Happening::Measure(w) => write!(f, "w{} measures", w.0),
             Happening::WorkerTick(w) => write!(f, "w{} ticks", w.0),
             Happening::Tick => f.write_str("scheduler ticks"),
-            Happening::Submit(run, client, _) => write!(f, "client {} submits run {}", client.0, run.0),
+            Happening::Submit(run, client, _, ending) => write!(f, "client {} submits run {}, {ending:?}", client.0, run.0),
             Happening::Leave(run, cancel) => write!(f, "{} run {}", if *cancel { "cancel" } else { "release" }, run.0),
+            Happening::Forget(run, keys) => write!(f, "forget {keys:?} of run {}", run.0),
+            Happening::Look(client) => write!(f, "client {} looks again", client.0),
             Happening::Trouble(kind) => write!(f, "trouble: {kind:?}"),
             Happening::Noticed(w, reason) => write!(f, "w{} is noticed to be gone: {reason:?}", w.0),
             Happening::LinkNoticed(w, _) => write!(f, "the link of w{} is noticed to be broken", w.0),

@@ -11,6 +11,8 @@ pub(crate) struct RandomGraph {
     pub graph: Graph,
     /// The same graph with operators that never fail: what the oracle runs.
     pub sound: Graph,
+    /// The same graph with operators that fail each time or never: what the oracle runs where keys end one by one.
+    pub settled: Graph,
     /// Tasks whose operator fails, however often it is tried.
     pub failing: BTreeSet<Key>,
     /// Tasks that do not simply end.
@@ -49,10 +51,17 @@ struct Made {
 }
 
 pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
-    let (graph, sound) = (Graph::default(), Graph::default());
-    let mut all = RandomGraph { graph, sound, failing: BTreeSet::new(), fates: BTreeMap::new(), largest_task: 0, largest_chunk: 0 };
+    let mut all = RandomGraph {
+        graph: Graph::default(),
+        sound: Graph::default(),
+        settled: Graph::default(),
+        failing: BTreeSet::new(),
+        fates: BTreeMap::new(),
+        largest_task: 0,
+        largest_chunk: 0,
+    };
     let mut made: Vec<Made> = Vec::new();
-    let (fails, kills, endless) = (rng.f64() < 0.15, rng.f64() < 0.08, rng.f64() < 0.08);
+    let (fails, kills, endless) = (rng.f64() < 0.25, rng.f64() < 0.08, rng.f64() < 0.08);
     let wishes = rng.f64() < 0.4;
     for number in 0..rng.u32(1..=6) {
         let (len, edges) = random_edges(rng, &made);
@@ -65,12 +74,14 @@ pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
         let tries = if rng.bool() { u32::MAX } else { annotations.retries };
         let bad = bad.map(|index| (index, tries));
         let mut layer = Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, bad), edges.clone());
+        let always = bad.filter(|bad| bad.1 == u32::MAX);
+        all.settled.add(Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, always), edges.clone()));
         all.sound.add(Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, None), edges));
         let chunk_bytes = bytes * u64::from(pieces.unwrap_or(1));
         let inputs: u64 = (0..len).map(|task| input_bytes(&layer, &made, task)).max().unwrap_or(0);
         all.largest_task = all.largest_task.max(inputs + chunk_bytes);
         all.largest_chunk = all.largest_chunk.max(chunk_bytes);
-        all.failing.extend(bad.filter(|bad| bad.1 == u32::MAX).map(|(index, _)| Key::new(layer.id, index)));
+        all.failing.extend(always.map(|(index, _)| Key::new(layer.id, index)));
         if kills && rng.f64() < 0.3 {
             all.fates.insert(Key::new(layer.id, rng.u32(0..len)), Fate::Kills);
         } else if endless && rng.f64() < 0.3 {

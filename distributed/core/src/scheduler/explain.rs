@@ -56,7 +56,7 @@ pub enum Reason {
         /// Where.
         holders: Vec<WorkerId>,
     },
-    /// It failed, and a run that wanted it is not released yet.
+    /// It failed, or a task that it needs, and a run that wanted it is not released yet.
     Failed(Box<Failure>),
 }
 
@@ -79,7 +79,7 @@ impl Scheduler {
 
     fn reason(&self, task: TaskId) -> Reason {
         match self.record(task).state {
-            State::Idle | State::Failed => Reason::NotWanted,
+            State::Idle | State::Failed => self.doomed(task).unwrap_or(Reason::NotWanted),
             State::Waiting { .. } => Reason::Waiting { inputs: self.missing_inputs(task) },
             State::Ready if self.workers.is_empty() => Reason::NoWorkers,
             State::Ready => Reason::Queued,
@@ -89,6 +89,13 @@ impl Scheduler {
             }
             State::Stored { .. } => Reason::Stored { holders: self.holders_of(task) },
         }
+    }
+
+    /// Some run wanted it, and cannot have it.
+    fn doomed(&self, task: TaskId) -> Option<Reason> {
+        let cause = self.slot(task.slot).runs.iter().find_map(|run| self.runs[run].failed.get(&task))?;
+        let (failure, _) = self.failures.get(cause)?;
+        Some(Reason::Failed(Box::new(failure.clone())))
     }
 
     fn missing_inputs(&self, task: TaskId) -> Vec<Key> {

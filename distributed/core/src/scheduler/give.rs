@@ -123,8 +123,7 @@ impl Scheduler {
         let expected = slot.expected().unwrap_or(largest);
         let priority = slot.priority(task.index);
         let timeout = layer.annotations.as_ref().and_then(|wishes| wishes.timeout);
-        let wants = |run| self.runs[run].results.get(&task.slot).is_some_and(|bits| bits.contains(task.index));
-        let inline = slot.wanting.iter().any(wants);
+        let inline = slot.wanting.iter().any(|run| self.runs[run].wants(task));
         self.name_peers(worker, &named);
         Assignment { key, attempt, layer, inputs, priority, expected, inline, timeout }
     }

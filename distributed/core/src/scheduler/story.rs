@@ -8,7 +8,7 @@ use partita_graph::Key;
 use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
-use crate::protocol::{Attempt, Tick, WorkerId};
+use crate::protocol::{Attempt, RunId, Tick, WorkerId};
 
 /// How many happenings are remembered, over all tasks.
 const REMEMBERED: usize = 8192;
@@ -87,6 +87,16 @@ pub enum Happening {
     Freed,
     /// It failed.
     Failed,
+    /// Its chunk was a result of a run and cannot be made, because another task failed.
+    Doomed {
+        /// The key of that task.
+        cause: Key,
+    },
+    /// Its chunk was a result of a run, and is none any more.
+    Forgotten {
+        /// Of which run.
+        run: RunId,
+    },
 }
 
 impl fmt::Display for StoryEvent {
@@ -106,6 +116,8 @@ impl fmt::Display for StoryEvent {
             Happening::Lost => f.write_str("its last copy was lost"),
             Happening::Freed => f.write_str("dropped, nobody wants it"),
             Happening::Failed => f.write_str("failed"),
+            Happening::Doomed { cause } => write!(f, "cannot be made, because {cause} failed"),
+            Happening::Forgotten { run } => write!(f, "run {} does not want it any more", run.0),
         }
     }
 }

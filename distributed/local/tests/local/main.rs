@@ -1,5 +1,6 @@
 //! The local executor from outside: its results, its handles, its disk.
 
+mod each;
 mod equal;
 mod graphs;
 mod runs;

@@ -6,6 +6,7 @@
 
 mod host;
 mod people;
+mod results;
 mod talk;
 mod trouble;
 
@@ -15,7 +16,8 @@ use fastrand::Rng;
 use partita_core::protocol::{ClientId, Piece, RunId, SchedulerEvent, Tick, ToScheduler, WorkerId};
 use partita_core::scheduler::{self, Reason, Scheduler};
 use partita_graph::{Key, Registry};
-pub(crate) use people::{ClientState, RunState};
+pub(crate) use people::ClientState;
+pub(crate) use results::RunState;
 
 use crate::excuses::Excuses;
 use crate::faults::Faults;
@@ -209,8 +211,10 @@ impl Cluster {
             Happening::Measure(worker) => self.measure(worker),
             Happening::WorkerTick(worker) => self.worker_tick(worker),
             Happening::Tick => self.tick(),
-            Happening::Submit(run, client, graph) => self.submit(run, client, graph),
+            Happening::Submit(run, client, graph, ending) => self.submit(run, client, graph, ending),
             Happening::Leave(run, cancel) => self.leave(run, cancel),
+            Happening::Forget(run, keys) => self.forget(run, keys),
+            Happening::Look(client) => self.look(client),
             Happening::Trouble(kind) => self.trouble(kind),
             Happening::Noticed(worker, reason) => self.noticed(worker, reason),
             Happening::LinkNoticed(worker, of) => self.link_noticed(worker, of),

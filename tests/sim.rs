@@ -153,6 +153,29 @@ fn the_executor_gives_the_results_of_the_oracle() {
 }
 
 #[test]
+fn the_executor_gives_each_key_its_end() {
+    let picky = OpRef::closure("picky", 5, |ctx, _| match ctx.key.index % 3 {
+        1 => Err(Failure::new(Code::UserFunction, format!("not {}", ctx.key.index))),
+        _ => Ok(Chunk::new(Plain(i64::from(ctx.key.index)))),
+    });
+    let mut graph = sums(20);
+    let picky = graph.add(Layer::single("picky", 7, picky, vec![]));
+    graph.want_all(picky);
+    let plain = |result: Result<Chunk, Failure>| match result {
+        Ok(chunk) => Ok(chunk.get::<Plain<i64>>().unwrap().0),
+        Err(failure) => Err((failure.code, failure.what.clone())),
+    };
+    let expected: Vec<_> = Serial::default().run_each(&graph).into_iter().map(plain).collect();
+    assert_eq!((expected[0].clone(), expected[2].clone()), (Ok(190), Err((Code::UserFunction, "not 1".into()))));
+    let all: Vec<usize> = (0..graph.wanted.len()).collect();
+    for seed in 0..20 {
+        let run = SimExecutor::new(seed, Registry::default()).submit_each(graph.clone()).unwrap();
+        let found: Vec<_> = run.wait_keys(&all).into_iter().map(plain).collect();
+        assert_eq!(found, expected, "seed {seed}");
+    }
+}
+
+#[test]
 fn the_executor_reports_failures_and_progress() {
     let broken = OpRef::closure("broken", 3, |_, _| Err(Failure::new(Code::UserFunction, "it is broken")));
     let mut graph = Graph::default();

@@ -26,7 +26,8 @@ impl Cluster {
             return Ok(());
         }
         let gone = who.gone;
-        let state = RunState { left: gone, ..RunState::new(client, graph.clone(), ending) };
+        let mut state = RunState::new(client, graph.clone(), ending);
+        state.left = gone;
         self.runs.insert(run, state);
         if gone {
             return Ok(());

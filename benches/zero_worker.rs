@@ -241,6 +241,7 @@ fn throughput(wishes: &Wishes) {
     let mut shapes = vec![
         ("independent", independent(small)),
         ("independent", independent(small * 10)),
+        ("independent", independent(small * 100)),
         ("merge", merge(small)),
         ("tree-15", tree(if wishes.quick { 8 } else { 15 })),
     ];

@@ -1,7 +1,9 @@
-//! The table of built-in operators: everything that a worker of this program can run, one line each.
+//! The table of built-in operators: everything that a worker of this program can run, one line each. Functions with `#[task]` come
+//! to it at link time.
 
 use partita_graph::{OperatorEntry, Registry};
 
+use crate::delayed::{self, actor, frames};
 use crate::frame::groupby::{combine, partial, split};
 use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
 use crate::frame::value;
@@ -21,6 +23,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<frames::Announced>(),
+    OperatorEntry::of::<actor::Whereabouts>(),
 ];
 
 /// A registry of all built-in operators and values.
@@ -28,5 +32,8 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::default();
     registry.add_operators(OPERATORS);
     value::register(&mut registry);
+    let tasks: Vec<OperatorEntry> = delayed::call::entries().collect();
+    registry.add_operators(&tasks);
+    delayed::value::register(&mut registry);
     registry
 }

@@ -109,6 +109,18 @@ codes! {
         "Off this host, connections are encrypted and both sides prove who they are. Plain connections need `--insecure`, and off loopback a second confirmation.";
     WorkerStart = 223, "a worker could not be started",
         "The process ended before it had joined the scheduler. The message carries what it said last.";
+    NotHeld = 231, "a lock or lease is given back by who does not have it",
+        "It was given back before, was never acquired, or belongs to another; a lease is also gone when its semaphore was closed. Give back once for each acquire, from the process and owner that acquired; a guard that is dropped does so by itself.";
+    AlreadyHeld = 232, "a lock is asked for by who has it",
+        "Locks are not re-entrant: whoever has one and waits for it would wait for itself. Release it first, or hand the guard on to what needs it. Two tasks of one process are two owners and wait for each other as they should.";
+    OtherNumber = 233, "a semaphore or queue has another size than is asked for",
+        "Whoever comes first fixes `max_leases` of a semaphore or `maxsize` of a queue for as long as it is in use. Use one number wherever the name is used, or another name.";
+    SemaphoreClosed = 234, "a semaphore was closed while it was waited for",
+        "Somebody closed the semaphore. All its leases have ended, and whoever waited for one is told so. Acquiring again makes a new semaphore of that name.";
+    CoordinationFull = 235, "no more locks, queues, values or calls are kept",
+        "The scheduler keeps locks, semaphores, events, variables, queues and topics in memory, so there are limits: to objects of each kind, to the bytes of all values, and to what one process may hold and wait for. The message names the limit. Give queues a `maxsize`, delete variables and close what is not used, and keep large data in chunks.";
+    ActorLost = 236, "an actor is lost with its worker",
+        "An actor's state lives in one process and nowhere else. When that process ends the state is gone, and calls say so instead of working on a state that began anew. Make the actor again from what was saved outside of it.";
     UserFunction = 301, "a user's function returned an error",
         "The function ran and returned an error; the cause is the function's own.";
     WrongInference = 302, "a column's type was guessed wrong",

@@ -31,6 +31,7 @@ mod graph;
 mod kernel;
 mod key;
 mod layer;
+mod nesting;
 mod operator;
 pub mod optimize;
 mod registry;

@@ -4,6 +4,7 @@ use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::nesting;
 use crate::{Chunk, Code, Encoded, Failure, NamedOperator, OpRef, Operator, Payload, Plain};
 
 type DecodeOperator = fn(&[u8]) -> Result<Arc<dyn Operator>, Failure>;
@@ -31,9 +32,12 @@ fn identity<O: NamedOperator>() -> (TypeId, &'static str) {
 }
 
 fn decode_operator<O: NamedOperator>(body: &[u8]) -> Result<Arc<dyn Operator>, Failure> {
-    match postcard::from_bytes::<O>(body) {
+    match nesting::from_bytes::<O>(body) {
         Ok(operator) => Ok(Arc::new(operator)),
-        Err(e) => Err(Failure::internal(format!("operator `{}` does not decode: {e}", O::NAME))),
+        Err(e) => {
+            let what = format!("operator `{}` does not decode: {e}", O::NAME);
+            Err(Failure::internal(what).detail("levels", format!("nested at most {} deep", nesting::LEVELS)))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Bytes and formats: object stores, ranged reads, CSV. Knows no tasks.
 
-mod blocking;
+pub mod blocking;
 mod compress;
 pub mod csv;
 mod error;

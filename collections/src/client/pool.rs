@@ -1,36 +1,67 @@
 //! Where tasks run: threads of ours, each task either alone on its thread, with polars' own threads switched off for it, or
 //! inside polars' pool. Never on a foreign thread that polars would have to hop from, so cores are not claimed twice.
 
+use std::cell::RefCell;
+use std::sync::{OnceLock, Weak};
+
 use partita_local::{Job, Pool, ThreadPool};
 use polars_async::executor::ALLOW_RAYON_THREADS;
 use polars_core::runtime::THREAD_POOL;
 
+use super::Inner;
+
+thread_local! {
+    /// The client whose task this thread runs.
+    static HERE: RefCell<Option<Weak<Inner>>> = const { RefCell::new(None) };
+}
+
+/// The client whose task the calling thread runs, if it runs one of a client of this process.
+pub(super) fn client_here() -> Option<Weak<Inner>> {
+    HERE.with_borrow(Clone::clone)
+}
+
 /// A thread pool that knows polars.
-pub(super) struct PolarsPool(ThreadPool);
+pub(super) struct PolarsPool {
+    threads: ThreadPool,
+    /// Whose tasks it runs, so that a task finds the client that runs it. None on a worker of a cluster.
+    client: OnceLock<Weak<Inner>>,
+}
 
 impl PolarsPool {
     pub fn new(threads: usize) -> Self {
-        Self(ThreadPool::new(threads))
+        Self { threads: ThreadPool::new(threads), client: OnceLock::new() }
+    }
+
+    /// From now on its tasks find this client.
+    pub fn serve(&self, client: Weak<Inner>) {
+        let set = self.client.set(client);
+        debug_assert!(set.is_ok(), "a pool serves one client");
+    }
+
+    fn at_home(&self, task: &mut (dyn FnMut() + Send)) {
+        let before = HERE.replace(self.client.get().cloned());
+        task();
+        HERE.set(before);
     }
 }
 
 impl Pool for PolarsPool {
     fn threads(&self) -> usize {
-        self.0.threads()
+        self.threads.threads()
     }
 
     fn spawn(&self, job: Job) {
-        self.0.spawn(job);
+        self.threads.spawn(job);
     }
 
     fn run_task(&self, alone: bool, task: &mut (dyn FnMut() + Send)) {
         // With one thread there is nothing to nest into, whatever polars' pool has.
         if alone || self.threads() == 1 {
             let before = ALLOW_RAYON_THREADS.replace(false);
-            task();
+            self.at_home(task);
             ALLOW_RAYON_THREADS.set(before);
         } else {
-            THREAD_POOL.install(task);
+            THREAD_POOL.install(|| self.at_home(task));
         }
     }
 }

@@ -22,11 +22,13 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+mod desk;
 mod disk;
 mod each;
 mod ends;
 mod engine;
 mod host;
+mod listeners;
 mod local;
 mod memory;
 mod outside;
@@ -40,11 +42,14 @@ mod spill;
 mod store;
 mod ticker;
 
+pub use desk::Desk;
 pub use ends::Ends;
 pub use host::{Held, Host};
+pub use listeners::{Listener, Listeners};
 pub use local::{Local, Options, Snapshot};
 pub use memory::{memory_of_machine, resident};
 pub use outside::Outside;
 pub use packed::Packed;
 pub use pool::{Job, Pool, ThreadPool};
+pub use serve::while_waiting;
 pub use store::Usage;

@@ -184,3 +184,8 @@ pub(crate) fn would_block() -> Failure {
         .detail("why", "the task occupies a thread that the run may need, so both could wait for ever")
         .help("start the computation inside the task, or pass its result to the task as an input")
 }
+
+/// TEMP
+pub fn while_waiting<T>(wait: impl FnOnce() -> T) -> T {
+    wait()
+}

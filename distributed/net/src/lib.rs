@@ -15,6 +15,7 @@ pub mod wire;
 pub mod security;
 
 pub mod link;
+mod one_thread;
 pub mod rpc;
 
 pub mod scheduler;

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use partita_core::coordination;
 use partita_core::protocol::{About, Attempt, Ending, ToScheduler, ToWorker, WorkerId};
 use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
@@ -224,6 +225,13 @@ pub enum SchedulerToClient {
         /// What was asked for, or why not.
         answer: Result<Answer, Failure>,
     },
+    /// A message of a topic that the client subscribed to.
+    Delivered {
+        /// The topic.
+        topic: coordination::Name,
+        /// What was published.
+        message: coordination::Bytes,
+    },
     /// The scheduler ends.
     Closing(String),
 }
@@ -314,6 +322,13 @@ pub enum Question {
     CheckPaths(Vec<String>),
     /// End scheduler and workers: `Done`.
     Shutdown,
+    /// Something of the coordination machine: `Coordinated`, perhaps much later.
+    Coordinate(coordination::Ask),
+    /// The answer to an earlier `Coordinate` is not waited for any more: `Done`.
+    Withdraw {
+        /// Its query.
+        query: u64,
+    },
     /// Where these chunks are: `Located`.
     LocateKeys(Vec<Key>),
 }
@@ -346,6 +361,8 @@ pub enum Answer {
         /// Where its chunks are.
         located: Located,
     },
+    /// What the coordination machine answered.
+    Coordinated(coordination::Answer),
     /// Paths that are missing somewhere.
     Missing {
         /// For each such path the names of the workers that do not have it.

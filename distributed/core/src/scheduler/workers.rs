@@ -16,6 +16,10 @@ use crate::protocol::{About, Tick, WorkerId};
 pub(super) const AHEAD_MICROS: u64 = 8_000;
 /// The same in tasks.
 pub(super) const AHEAD_TASKS: u64 = 1024;
+/// What a worker is given of short tasks should keep a thread busy for so long, in microseconds: a message costs scheduler and
+/// worker some twenty microseconds each, and a share that takes less than that is not worth being sent. It is also the most by which
+/// one thread may end later than the others because its share was the last.
+pub(super) const WORTH_MICROS: u64 = 500;
 /// Results that a worker may be given ahead of their being needed, in bytes; at most a hundredth of its memory.
 const AHEAD_BYTES: u64 = 16 << 20;
 /// Numbers of workers index a vector; no cluster has had so many.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use partita_core::protocol::Ending;
 use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, RunEach, RunningEach};
+use partita_local::Listeners;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -21,6 +22,7 @@ use crate::address::Address;
 use crate::flight::Peers;
 use crate::link::{Limits, Link, LinkEvent, connect_with};
 use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient};
+use crate::one_thread::OneThread;
 use crate::security::{Role, Security};
 use crate::wire;
 
@@ -35,14 +37,22 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Threads on which all clients of this process hear and fetch. Never dropped: a runtime cannot be dropped inside another.
-fn runtime() -> Result<&'static Handle, Failure> {
-    static RUNTIME: OnceLock<Result<Runtime, Failure>> = OnceLock::new();
-    let made = RUNTIME.get_or_init(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("partita-client").enable_all().build();
-        runtime.map_err(|e| Failure::internal(format!("no threads for the connection: {e}")))
+/// Threads of all clients of this process. Never dropped: a runtime cannot be dropped inside another.
+struct Threads {
+    /// What schedulers say and are told.
+    control: OneThread,
+    /// Large results.
+    bulk: Runtime,
+}
+
+fn threads() -> Result<&'static Threads, Failure> {
+    static THREADS: OnceLock<Result<Threads, Failure>> = OnceLock::new();
+    let made = THREADS.get_or_init(|| {
+        let bulk = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("partita-fetch").enable_all().build();
+        let bulk = bulk.map_err(|e| Failure::internal(format!("no threads for reading results: {e}")))?;
+        Ok(Threads { control: OneThread::start("partita-client")?, bulk })
     });
-    made.as_ref().map(Runtime::handle).map_err(Clone::clone)
+    made.as_ref().map_err(Clone::clone)
 }
 
 /// The handle of a run, which may still live.
@@ -54,7 +64,7 @@ enum Handed {
 /// A run whose handle may still live.
 type Known = (Arc<Shared>, Handed);
 
-type Asked = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
+pub(super) type Asked = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
 
 /// A cluster as an executor. Dropping it says goodbye once its runs are dropped too.
 pub struct Remote {
@@ -67,12 +77,15 @@ pub(super) struct Inner {
     /// Connections to the workers' data ports.
     pub peers: Peers,
     pub options: Options,
+    /// Where results are read.
     pub runtime: &'static Handle,
     link: Link,
     /// Where the scheduler is, for messages.
     place: String,
     runs: Mutex<BTreeMap<u64, Known>>,
     questions: Mutex<HashMap<u64, Asked>>,
+    /// Who listens to which topic.
+    listeners: Listeners,
     next: AtomicU64,
     /// Why nothing is heard any more, once that is so.
     gone: Mutex<Option<Failure>>,
@@ -101,11 +114,11 @@ impl Remote {
     /// # Errors
     /// As [`Remote::connect`].
     pub fn connect_to(address: Address, options: Options, registry: Registry) -> Result<Arc<Remote>, Failure> {
-        let runtime = runtime()?;
+        let Threads { control, bulk } = threads()?;
         let (done, outcome) = mpsc::channel();
         let wishes = options.clone();
         let target = address.clone();
-        runtime.spawn(async move {
+        control.handle().spawn(async move {
             // Nobody listens when the caller is gone.
             let _ = done.send(dial(&target, &wishes).await);
         });
@@ -114,19 +127,30 @@ impl Remote {
             registry,
             peers: Peers::new(security),
             options,
-            runtime,
+            runtime: bulk.handle(),
             link,
             place: address.place(),
             runs: Mutex::default(),
             questions: Mutex::default(),
+            listeners: Listeners::default(),
             next: AtomicU64::new(1),
             gone: Mutex::default(),
             closing: Mutex::default(),
             lost: AtomicBool::new(false),
             threads: Mutex::default(),
         });
-        runtime.spawn(listen(Arc::downgrade(&inner), events));
+        control.handle().spawn(listen(Arc::downgrade(&inner), events));
         Ok(Arc::new(Remote { inner }))
+    }
+
+    /// Who listens to which topic; that a topic is subscribed to is asked besides.
+    pub fn listeners(&self) -> &Listeners {
+        &self.inner.listeners
+    }
+
+    /// Asks; `then` is called once.
+    pub(super) fn ask_then(&self, what: Question, then: Asked) {
+        self.inner.ask_then(what, then);
     }
 
     /// Whether messages flow at this moment.
@@ -253,6 +277,7 @@ impl Inner {
                     asked(answer);
                 }
             }
+            SchedulerToClient::Delivered { topic, message } => self.listeners.hear(&topic, &message),
             SchedulerToClient::Closing(reason) => *locked(&self.closing) = Some(reason),
         }
     }
@@ -386,7 +411,9 @@ impl Drop for Inner {
         self.send(&ClientToScheduler::Goodbye);
         // A program may end right after this: without the goodbye its results would be kept for the whole grace period.
         let until = Instant::now() + GOODBYE;
-        while !self.lost.load(Ordering::Relaxed) && self.link.pending_bytes() > 0 && Instant::now() < until {
+        // The last handle may be dropped where links are served, and then the words leave after this.
+        let elsewhere = threads().is_ok_and(|threads| !threads.control.is_here());
+        while elsewhere && !self.lost.load(Ordering::Relaxed) && self.link.pending_bytes() > 0 && Instant::now() < until {
             std::thread::sleep(Duration::from_micros(200));
         }
         self.link.close("the client is done");

@@ -259,6 +259,7 @@ impl Owner {
         self.diary.write(format!("client {} is gone: {why}", client.name));
         client.link.close(why);
         self.pending.retain(|pending| pending.client() != id);
+        self.release_agreed(id);
         true
     }
 

@@ -1,7 +1,7 @@
 //! Who may come in: it numbers newcomers, refuses what cannot work, and carries what links bring to the owner's inbox.
 //!
-//! It refuses to know the machine. Invariants: numbers are never used again; messages are decoded here, on the links' own
-//! threads, so that the owner never waits for bytes; a peer that sends garbage loses its link and nobody else's.
+//! It refuses to know the machine. Invariants: numbers are never used again; messages are decoded here, large ones on a thread
+//! of their own, so that nobody waits for somebody else's bytes; a peer that sends garbage loses its link and nobody else's.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::diary::Diary;
 use super::inbox::{FromClient, FromNanny, FromWorker, Inbox, Incoming, LinkChange};
 use super::roster::Roster;
+use crate::address::is_loopback;
 use crate::link::{Admit, Cut, Link, LinkEvent};
 use crate::message::{Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome, WorkerToScheduler};
 use crate::security::Role;
@@ -22,6 +23,8 @@ use crate::wire;
 
 /// Events of one link that are taken at a time.
 const AT_A_TIME: usize = 64;
+/// Messages of clients up to this many bytes are decoded where the links are served: in less time than a thread takes to wake.
+const SMALL: usize = 256 << 10;
 /// Newcomers whose origin is remembered until their session stands.
 const NEWCOMERS: usize = 4096;
 
@@ -97,7 +100,8 @@ impl Door {
             return Err(Failure::new(Code::Disconnected, "the scheduler is about to end"));
         }
         match &hello.peer {
-            PeerInfo::Worker { about, operators, nanny, .. } => {
+            PeerInfo::Worker { about, operators, nanny, data_host, .. } => {
+                can_be_read(about, data_host.as_deref(), remote)?;
                 self.roster.check(about, operators, *nanny)?;
                 let id = u64::from(self.next_worker.fetch_add(1, Ordering::Relaxed));
                 self.remember(id, remote.ip().to_canonical());
@@ -125,6 +129,22 @@ impl Door {
         let new = NewWorker { about, data, pid, incarnation, nanny, replaces, link: link.clone() };
         self.inbox.post(Incoming::Worker(id, FromWorker::Joined(Box::new(new))));
         tokio::spawn(hear_worker(Ear { id, name, roster, inbox, link }, events));
+    }
+}
+
+/// A worker on another host that serves its chunks on loopback would join, work, and never be read by anybody.
+fn can_be_read(about: &About, data_host: Option<&str>, remote: SocketAddr) -> Result<(), Failure> {
+    match data_host {
+        Some(host) if is_loopback(host) && !remote.ip().to_canonical().is_loopback() => {
+            let what = format!(
+                "worker `{}` calls from {} but serves its chunks on {host}, where nobody else can read them",
+                about.name,
+                remote.ip()
+            );
+            Err(Failure::new(Code::Unreachable, what)
+                .help("start it with --host and an address of its host that the others reach, or 0.0.0.0"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -229,19 +249,34 @@ async fn hear_worker(ear: Ear, mut events: UnboundedReceiver<LinkEvent>) {
     }
 }
 
+/// What a client's message says.
+async fn asked(bytes: bytes::Bytes) -> FromClient {
+    fn decode(bytes: &[u8]) -> FromClient {
+        match wire::decode_asked(bytes) {
+            Ok(said) => FromClient::Said(said),
+            Err(failure) => match wire::submitted_run(bytes) {
+                Some(run) => FromClient::Unsound { run, failure },
+                None => FromClient::Garbage(failure),
+            },
+        }
+    }
+    if bytes.len() <= SMALL {
+        return decode(&bytes);
+    }
+    let decoded = tokio::task::spawn_blocking(move || decode(&bytes)).await;
+    decoded.unwrap_or_else(|_| FromClient::Garbage(Failure::internal("a decoder panicked")))
+}
+
 async fn hear_client(id: ClientId, link: Link, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
     while let Some(event) = events.recv().await {
         let what = match event {
-            LinkEvent::Message(bytes) => match wire::decode_asked(&bytes) {
-                Ok(said) => FromClient::Said(said),
-                Err(failure) => match wire::submitted_run(&bytes) {
-                    Some(run) => FromClient::Unsound { run, failure },
-                    None => {
-                        link.close(&failure.what);
-                        inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));
-                        return;
-                    }
-                },
+            LinkEvent::Message(bytes) => match asked(bytes).await {
+                FromClient::Garbage(failure) => {
+                    link.close(&failure.what);
+                    inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));
+                    return;
+                }
+                asked => asked,
             },
             other => FromClient::Link(change(other)),
         };
@@ -266,6 +301,24 @@ async fn hear_nanny(id: u128, link: Link, inbox: Arc<Inbox>, mut events: Unbound
         };
         if !inbox.post(Incoming::Nanny(id, what)) {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_on_loopback_are_for_this_host_only() {
+        let about = About::plain("w", 1);
+        let far: SocketAddr = "10.1.2.3:4000".parse().expect("an address");
+        let near: SocketAddr = "[::ffff:127.0.0.1]:4000".parse().expect("an address");
+        let refused = can_be_read(&about, Some("127.0.0.1"), far).expect_err("nobody could read it");
+        assert_eq!(refused.code, Code::Unreachable);
+        assert!(refused.to_string().contains("--host"), "{refused}");
+        for (host, remote) in [(Some("127.0.0.1"), near), (Some("10.1.2.3"), far), (None, far)] {
+            can_be_read(&about, host, remote).expect("it can be read");
         }
     }
 }

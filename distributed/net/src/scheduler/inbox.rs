@@ -3,11 +3,11 @@
 //! It refuses to know what any of it means. Invariants: what one peer said is handed out in the order in which it was said;
 //! posting never waits for the owner; after `close` nothing is kept.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use partita_core::protocol::{ClientId, ToScheduler, WorkerId};
 use partita_graph::Failure;
+use tokio::sync::Notify;
 
 use super::door::{NewClient, NewNanny, NewWorker};
 use super::owner::Owner;
@@ -79,7 +79,7 @@ struct Queue {
 #[derive(Default)]
 pub(super) struct Inbox {
     queue: Mutex<Queue>,
-    bell: Condvar,
+    bell: Notify,
 }
 
 impl Inbox {
@@ -103,17 +103,14 @@ impl Inbox {
         true
     }
 
-    /// Swaps all that is there into `into`, which must be empty; waits for something, but not after `until`.
-    pub fn take(&self, into: &mut Vec<Incoming>, until: Instant) {
-        let mut queue = self.queue();
-        while queue.items.is_empty() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
-                return;
-            }
-            queue = self.bell.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        std::mem::swap(&mut queue.items, into);
+    /// Waits until something is there, or was: look again.
+    pub async fn filled(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Swaps all that is there into `into`, which must be empty.
+    pub fn take(&self, into: &mut Vec<Incoming>) {
+        std::mem::swap(&mut self.queue().items, into);
     }
 
     /// The owner is gone: what is here is dropped, and so is all that still comes.

@@ -1,11 +1,12 @@
 //! The scheduler as a process: the machine, its links, its clients.
 //!
-//! One thread owns the machine ([`owner`](self)); links are served by threads of a runtime of its own, which decode what comes
-//! in and leave it in the owner's inbox. It refuses to decode an operator or a chunk.
+//! One thread serves the links, decodes what comes in, and owns the machine ([`owner`](self)): a hop between threads costs more
+//! than all that is done with a message. It refuses to decode an operator or a chunk.
 //!
 //! Invariants: numbers of workers, clients and runs are never used again; whatever a peer says, only that peer is answered
 //! with a failure; a worker is gone by one path, whatever the reason.
 
+mod agree;
 mod clients;
 mod datasets;
 mod diary;

@@ -45,6 +45,7 @@ impl Outbox {
             SchedulerToClient::Note(..)
             | SchedulerToClient::Progress(..)
             | SchedulerToClient::Answer { .. }
+            | SchedulerToClient::Delivered { .. }
             | SchedulerToClient::Closing(_) => {}
         }
         self.said.push(what);

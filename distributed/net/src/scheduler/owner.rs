@@ -1,7 +1,10 @@
-//! The one thread that owns the machine: it takes what is in the inbox, hands it over event by event, and does what the
+//! The one task that owns the machine: it takes what is in the inbox, hands it over event by event, and does what the
 //! machine wants.
 //!
-//! It refuses to decide anything that the machine decides. Invariants: nothing but this thread touches the machine; what one
+//! It runs on the thread of the links. Between two rounds every link that has something to say is heard, so that one round
+//! answers all of them, and nothing waits for a thread to wake up.
+//!
+//! It refuses to decide anything that the machine decides. Invariants: nothing but this task touches the machine; what one
 //! batch of events makes for one worker leaves as one message; a broken invariant of the machine ends everything loudly, with
 //! every client told.
 
@@ -10,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use partita_core::coordination::Coordination;
 use partita_core::protocol::{ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerId};
 use partita_core::scheduler::{Config, Scheduler};
 use partita_graph::{Failure, LayerId};
@@ -43,6 +47,7 @@ pub(super) struct Fixed {
 pub(super) struct Owner {
     pub fixed: Fixed,
     pub machine: Scheduler,
+    pub coordination: Coordination,
     pub inbox: Arc<Inbox>,
     pub roster: Arc<Roster>,
     pub diary: Arc<Diary>,
@@ -80,6 +85,7 @@ impl Owner {
                 client_grace: fixed.options.client_grace.as_micros() as u64,
                 ..fixed.options.machine.clone()
             }),
+            coordination: Coordination::new(),
             fixed,
             inbox,
             roster,
@@ -106,17 +112,21 @@ impl Owner {
     }
 
     /// Works until somebody wants the scheduler to end. An error means that the machine broke.
-    pub fn run(&mut self) -> Result<String, Failure> {
+    pub async fn run(&mut self) -> Result<String, Failure> {
         let mut batch = Vec::new();
-        let mut next_tick = Instant::now() + TICK;
         let inbox = self.inbox.clone();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            inbox.take(&mut batch, next_tick);
+            let tick = tokio::select! {
+                biased;
+                _ = ticks.tick() => true,
+                () = inbox.filled() => false,
+            };
+            // Whoever else has something to say by now is heard first.
+            tokio::task::yield_now().await;
+            inbox.take(&mut batch);
             self.now = Instant::now();
-            let tick = self.now >= next_tick;
-            if tick {
-                next_tick = self.now + TICK;
-            }
             let handled = catch_unwind(AssertUnwindSafe(|| self.round(&mut batch, tick)));
             if let Err(panic) = handled {
                 let failure = broken(&*panic);
@@ -142,6 +152,7 @@ impl Owner {
             self.event(SchedulerEvent::Tick);
             self.look_after_workers();
             self.look_after_pending();
+            self.look_at_deadlines();
             self.report_progress();
             self.look_at_idleness();
         }
@@ -153,7 +164,7 @@ impl Owner {
         self.now
     }
 
-    fn machine_time(&self) -> Tick {
+    pub fn machine_time(&self) -> Tick {
         self.now.duration_since(self.started).as_micros() as Tick
     }
 

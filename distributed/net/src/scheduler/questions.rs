@@ -21,6 +21,11 @@ impl Owner {
             Question::CheckPaths(paths) => return self.check_paths(client, query, paths),
             Question::Retire(names) => return self.retire(client, query, names),
             Question::Restart => return self.restart(client, query),
+            Question::Coordinate(what) => return self.coordinate(client, query, what),
+            Question::Withdraw { query: asked } => {
+                self.withdraw(client, asked);
+                Ok(Answer::Done)
+            }
             Question::Shutdown => {
                 self.end("a client asked for it".into());
                 Ok(Answer::Done)

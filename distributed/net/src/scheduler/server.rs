@@ -26,8 +26,9 @@ use crate::wire;
 
 /// How long peers may take to hear that the scheduler ends.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Threads for links, at most.
-const LINK_THREADS: usize = 4;
+/// How many wake-ups of links are served before the sockets are asked again: more than tokio's own number, because the owner's
+/// round should come after all that is there and not in the middle of it.
+const SERVED_AT_A_TIME: u32 = 256;
 
 /// What the handle and the scheduler's thread share.
 struct Outside {
@@ -161,9 +162,8 @@ impl Outside {
 }
 
 fn open(options: Options) -> Result<(Premises, Owner, Arc<Outside>), Failure> {
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(LINK_THREADS);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name("partita-links").enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::internal(format!("no threads for links: {e}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().event_interval(SERVED_AT_A_TIME).enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::internal(format!("no runtime for links: {e}")))?;
     let (inbox, roster, diary) = (Arc::new(Inbox::default()), Arc::new(Roster::default()), Arc::new(Diary::default()));
     let epoch = fastrand::u64(..);
     let cluster = options.name.clone().unwrap_or_else(|| options.security.cluster().to_owned());
@@ -213,7 +213,7 @@ fn put_up(options: &Options, address: &Address, cluster: &str) -> Result<Vec<Sig
 }
 
 fn live(premises: Premises, mut owner: Owner, outside: &Outside) {
-    let outcome = owner.run();
+    let outcome = premises.runtime.block_on(owner.run());
     premises.door.closing.store(true, Ordering::Relaxed);
     outside.inbox.close();
     let reason = match &outcome {
@@ -221,8 +221,8 @@ fn live(premises: Premises, mut owner: Owner, outside: &Outside) {
         Err(failure) => failure.what.clone(),
     };
     drop(premises.signposts);
-    farewell(&mut owner, &reason);
     premises.runtime.block_on(async {
+        farewell(&mut owner, &reason).await;
         // Listeners close at once, unless a peer does not let go.
         let _ = tokio::time::timeout(FAREWELL, premises.listener.close()).await;
     });
@@ -233,7 +233,7 @@ fn live(premises: Premises, mut owner: Owner, outside: &Outside) {
 }
 
 /// Tells everybody, and gives the words time to leave.
-fn farewell(owner: &mut Owner, reason: &str) {
+async fn farewell(owner: &mut Owner, reason: &str) {
     let mut links = Vec::new();
     for client in owner.clients.values() {
         client.link.send(wire::encode_told(&SchedulerToClient::Closing(reason.to_owned())));
@@ -249,7 +249,7 @@ fn farewell(owner: &mut Owner, reason: &str) {
     }
     let until = Instant::now() + FAREWELL;
     while links.iter().any(|link| link.pending_bytes() > 0) && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(2));
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     for link in links {
         link.close(reason);

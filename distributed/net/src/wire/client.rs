@@ -87,6 +87,7 @@ const PROGRESS: u8 = 4;
 const ANSWER: u8 = 5;
 const REFUSAL: u8 = 6;
 const CLOSING: u8 = 7;
+const DELIVERED: u8 = 8;
 
 /// Least bytes of a value with its key, and of a failure with its keys.
 const ITEM: usize = 2;
@@ -138,6 +139,11 @@ fn write_told(out: &mut Writer, message: &SchedulerToClient) {
             numbered(out, REFUSAL, *query);
             write_failure(out, failure);
         }
+        SchedulerToClient::Delivered { topic, message } => {
+            out.byte(DELIVERED);
+            out.text(topic);
+            out.bytes(message);
+        }
         SchedulerToClient::Closing(reason) => {
             out.byte(CLOSING);
             out.text(reason);
@@ -164,6 +170,7 @@ fn read_told(reader: &mut Reader<'_>, bytes: &Bytes) -> Result<SchedulerToClient
         PROGRESS => SchedulerToClient::Progress(reader.number()?, read_progress(reader)?),
         ANSWER => SchedulerToClient::Answer { query: reader.number()?, answer: Ok(reader.plain()?) },
         REFUSAL => SchedulerToClient::Answer { query: reader.number()?, answer: Err(read_failure(reader)?) },
+        DELIVERED => SchedulerToClient::Delivered { topic: reader.text()?.into(), message: reader.bytes()?.into() },
         CLOSING => SchedulerToClient::Closing(reader.text()?.into()),
         _ => return reader.unknown(),
     })

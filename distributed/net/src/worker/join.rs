@@ -11,6 +11,7 @@ use partita_core::protocol::{About, WorkerId};
 use partita_core::worker::Config;
 use partita_graph::{Code, Failure, Registry};
 use partita_local::{Host, Pool};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::outside::Voice;
@@ -28,8 +29,9 @@ use crate::wire::{MOST_TO_WORKER, WorkerDecoder};
 /// Between two attempts to reach the scheduler, at first and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Joins and begins to serve.
+/// Joins and begins to serve: the scheduler's link on `control`, chunks where this is called.
 pub(super) async fn join(
+    control: &Handle,
     address: &Address,
     options: Options,
     pool: Arc<dyn Pool>,
@@ -49,7 +51,7 @@ pub(super) async fn join(
     }
     let bound = Ports::bind(&options.host, options.data_port, &accepting).await?;
     let info = introduce(&options, threads, &bound, &registry);
-    let (link, events, welcome) = patiently(until, || meet(address, &security, info.clone(), options.death_timeout)).await?;
+    let (link, events, welcome) = patiently(until, || meet(control, address, &security, info.clone(), options.death_timeout)).await?;
     let PeerInfo::Worker { about, .. } = info else { unreachable!("made above") };
     let voice = Arc::new(Voice::new(link.clone(), Peers::new(security), recorder));
     let local = partita_local::Options {
@@ -79,7 +81,7 @@ pub(super) async fn join(
     });
     voice.begin(&office);
     let decoder = WorkerDecoder::new((*registry).clone());
-    tokio::spawn(talk::listen(office.clone(), events, decoder));
+    control.spawn(talk::listen(office.clone(), events, decoder));
     tokio::spawn(talk::tick(office.clone()));
     Ok(office)
 }
@@ -115,8 +117,11 @@ fn host_name() -> String {
 
 type Met = (Link, UnboundedReceiver<LinkEvent>, Welcome);
 
-async fn meet(address: &Address, security: &Security, info: PeerInfo, grace: Duration) -> Result<Met, Failure> {
-    link::connect_with(address, security, Hello::new(info), Limits { message: MOST_TO_WORKER, grace, ..Limits::default() }).await
+async fn meet(control: &Handle, address: &Address, security: &Security, info: PeerInfo, grace: Duration) -> Result<Met, Failure> {
+    let (address, security) = (address.clone(), security.clone());
+    let limits = Limits { message: MOST_TO_WORKER, grace, ..Limits::default() };
+    let connecting = control.spawn(async move { link::connect_with(&address, &security, Hello::new(info), limits).await });
+    connecting.await.unwrap_or_else(|_| Err(Failure::internal("the connecting task ended")))
 }
 
 /// Tries until the scheduler can be reached. A refusal is final.

@@ -25,6 +25,7 @@ use tokio::runtime::Runtime;
 use crate::address::Address;
 use crate::flight::FrameDoor;
 use crate::message::{PeerAddress, WorkerToScheduler};
+use crate::one_thread::OneThread;
 use crate::security::TlsFiles;
 use crate::wire::encode_said;
 use talk::Office;
@@ -125,7 +126,15 @@ pub enum Exit {
 /// A worker in this process. Dropping it ends it.
 pub struct Worker {
     office: Arc<Office>,
-    runtime: Mutex<Option<Runtime>>,
+    threads: Mutex<Option<Threads>>,
+}
+
+/// Where its network runs.
+struct Threads {
+    /// What the scheduler says and is told.
+    control: OneThread,
+    /// Chunks.
+    bulk: Runtime,
 }
 
 /// How the worker ended, once it has.
@@ -167,10 +176,11 @@ impl Worker {
         door: Option<Arc<dyn FrameDoor>>,
     ) -> Result<Worker, Failure> {
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().thread_name("partita-net").build();
-        let runtime = runtime.map_err(|e| Failure::new(Code::WorkerStart, format!("no threads for the network: {e}")))?;
-        let office = apart(|| runtime.block_on(join::join(address, options, pool, registry, door)))?;
-        Ok(Worker { office, runtime: Mutex::new(Some(runtime)) })
+        let bulk = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().thread_name("partita-net").build();
+        let bulk = bulk.map_err(|e| Failure::new(Code::WorkerStart, format!("no threads for the network: {e}")))?;
+        let control = OneThread::start("partita-control")?;
+        let office = apart(|| bulk.block_on(join::join(control.handle(), address, options, pool, registry, door)))?;
+        Ok(Worker { office, threads: Mutex::new(Some(Threads { control, bulk })) })
     }
 
     /// Blocks until the worker has ended, and says how. Then its ports are closed and its folder is gone.
@@ -178,7 +188,7 @@ impl Worker {
         let exit = self.office.outcome.wait();
         match &exit {
             // A farewell would say that it left in peace, and nobody would ask which task broke it.
-            Exit::Broken(_) => self.fall_silent(|runtime| apart(|| runtime.shutdown_timeout(LAST_WORDS))),
+            Exit::Broken(_) => self.fall_silent(|threads| threads.shut_down()),
             _ => self.end(),
         }
         exit
@@ -199,14 +209,14 @@ impl Worker {
     /// Cuts it off as if its process had died: nothing is said to anybody. For tests.
     pub fn vanish(&self) {
         self.office.outcome.set(Exit::SchedulerLost(Failure::new(Code::Disconnected, "the worker was cut off")));
-        self.fall_silent(Runtime::shutdown_background);
+        self.fall_silent(|threads| threads.bulk.shutdown_background());
     }
 
     /// Ends without a word to anybody.
-    fn fall_silent(&self, end: impl FnOnce(Runtime)) {
+    fn fall_silent(&self, end: impl FnOnce(Threads)) {
         self.office.host.close();
-        if let Some(runtime) = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            end(runtime);
+        if let Some(threads) = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            end(threads);
         }
     }
 
@@ -243,17 +253,26 @@ impl Worker {
 
     fn end(&self) {
         // Whoever comes first ends it; others return when that is done.
-        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(runtime) = runtime.take() else { return };
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(threads) = threads.take() else { return };
         apart(|| {
-            runtime.block_on(async {
+            threads.bulk.block_on(async {
                 self.office.port.close();
                 self.office.link.close("the worker ends");
                 // A scheduler that does not answer in time has other ways to learn of it.
                 let _ = tokio::time::timeout(LAST_WORDS, self.office.link.drained()).await;
             });
             self.office.host.close();
-            runtime.shutdown_timeout(LAST_WORDS);
+        });
+        threads.shut_down();
+    }
+}
+
+impl Threads {
+    fn shut_down(self) {
+        apart(|| {
+            self.control.end(LAST_WORDS);
+            self.bulk.shutdown_timeout(LAST_WORDS);
         });
     }
 }

@@ -22,6 +22,7 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+mod aside;
 mod desk;
 mod disk;
 mod each;
@@ -34,13 +35,16 @@ mod memory;
 mod outside;
 mod packed;
 mod perform;
+mod place;
 mod pool;
 mod run;
 mod serve;
+mod signal;
 mod slots;
 mod spill;
 mod store;
 mod ticker;
+mod waiting;
 
 pub use desk::Desk;
 pub use ends::Ends;
@@ -51,5 +55,6 @@ pub use memory::{memory_of_machine, resident};
 pub use outside::Outside;
 pub use packed::Packed;
 pub use pool::{Job, Pool, ThreadPool};
-pub use serve::while_waiting;
+pub use signal::{Cancelled, OnCancel};
 pub use store::Usage;
+pub use waiting::{MOST_WAITING, current_cancelled, hurry_inside, try_while_waiting, wait_inside, while_waiting};

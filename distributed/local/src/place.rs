@@ -79,6 +79,23 @@ impl Drop for InLoop {
     }
 }
 
+/// Until this is dropped no task is thought to run in this thread, though one may: what is called back is not its work.
+pub(crate) struct NoTask(bool);
+
+impl NoTask {
+    pub fn new() -> Self {
+        Self(HERE.with_borrow_mut(|here| here.as_mut().is_some_and(|place| std::mem::take(&mut place.in_task))))
+    }
+}
+
+impl Drop for NoTask {
+    fn drop(&mut self) {
+        if self.0 {
+            HERE.with_borrow_mut(|here| here.iter_mut().for_each(|place| place.in_task = true));
+        }
+    }
+}
+
 /// A task runs in this thread until this is dropped.
 pub(crate) struct InTask(Option<InLoop>);
 

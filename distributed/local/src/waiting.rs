@@ -12,10 +12,10 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Instant;
 
-use partita_core::protocol::WorkerEvent;
-use partita_graph::{Annotations, Code, Failure, Graph, Layer};
+use partita_core::protocol::{RunId, WorkerEvent};
+use partita_graph::{Annotations, Code, Failure, Graph, Key, Layer};
 
-use crate::engine::{Event, Who};
+use crate::engine::{Engine, Event, Who};
 use crate::place::Place;
 use crate::signal::Cancelled;
 use crate::slots::Task;
@@ -32,13 +32,13 @@ pub const MOST_WAITING: usize = 2_000;
 /// [`try_while_waiting`] it can do something about that.
 ///
 /// ```
-/// use std::sync::{Arc, mpsc};
+/// use std::sync::{Arc, Barrier};
 /// use partita_graph::{Chunk, Executor, Graph, Layer, OpRef, Plain, Registry};
 /// use partita_local::{Local, Options, ThreadPool, while_waiting};
 ///
 /// // One thread, and two tasks that can only end together.
 /// let local = Local::new(Options::default(), Arc::new(ThreadPool::new(1)), Registry::default())?;
-/// let meeting = Arc::new(std::sync::Barrier::new(2));
+/// let meeting = Arc::new(Barrier::new(2));
 /// let meets = OpRef::closure("meets", 1, move |ctx, _| {
 ///     while_waiting(|| meeting.wait());
 ///     Ok(Chunk::new(Plain(i64::from(ctx.key.index))))
@@ -95,6 +95,18 @@ pub fn hurry_inside(graph: &mut Graph) {
             *layer = Arc::new(Layer { annotations, ..(**layer).clone() });
         }
     }
+}
+
+/// Fails when the task in which this is called would wait for itself: when the run, or this one result of it, needs the task's chunk. Of
+/// tasks that wait for each other in a circle nothing is known.
+pub(crate) fn refuse_own(engine: &Arc<Engine>, run: RunId, only: Option<Key>) -> Result<(), Failure> {
+    let Some(place) = Place::of_task().filter(|place| Arc::ptr_eq(&place.engine, engine)) else { return Ok(()) };
+    let Some(task) = engine.slots.task(place.slot) else { return Ok(()) };
+    if !engine.inspect(|core| core.scheduler().needs(run, only, task.key)) {
+        return Ok(());
+    }
+    Err(Failure::new(Code::WaitsForItself, format!("task {} waits for a result that cannot be made before its own", task.key))
+        .help("wait for it outside of the task, or submit a graph that does not need the task"))
 }
 
 /// The task here has given its slot up until this is dropped.

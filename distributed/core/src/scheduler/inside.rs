@@ -20,6 +20,7 @@ impl Scheduler {
         if !self.set_waits(task, worker, true) {
             return;
         }
+        self.slot_mut(task.slot).sizes.waits = true;
         // It has started, so that whatever is asked about it is answered.
         self.record_mut(task).started = true;
         self.end_steal(task);

@@ -3,7 +3,8 @@
 //!
 //! This crate knows no data format: chunks are opaque values, and where tasks run is the caller's [`Pool`]. It decides
 //! nothing that the machines decide; it performs their actions and tells them what happened. Results are those of
-//! [`partita_graph::Serial`], whatever the number of threads and the limit of memory.
+//! [`partita_graph::Serial`], whatever the number of threads and the limit of memory. Tasks may submit graphs themselves and wait for
+//! them; while they wait their slot is another's ([`while_waiting`]).
 //!
 //! ```
 //! use std::sync::Arc;

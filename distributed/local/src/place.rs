@@ -84,7 +84,9 @@ pub(crate) struct NoTask(bool);
 
 impl NoTask {
     pub fn new() -> Self {
-        Self(HERE.with_borrow_mut(|here| here.as_mut().is_some_and(|place| std::mem::take(&mut place.in_task))))
+        // A thread that ends may drop the last handle of a run when this is gone already.
+        let was = HERE.try_with(|here| here.borrow_mut().as_mut().is_some_and(|place| std::mem::take(&mut place.in_task)));
+        Self(was.unwrap_or(false))
     }
 }
 

@@ -103,6 +103,9 @@ impl Signal {
 /// Tells who listens to these signals, which are set. What is told may set others: their turn comes when the first have been
 /// told, so that a long chain of tasks that wait for each other needs no long stack.
 pub(crate) fn tell(signals: Vec<Arc<Signal>>) {
+    if signals.is_empty() {
+        return;
+    }
     let begun = TELLING.with_borrow_mut(|queue| match queue {
         Some(queue) => {
             queue.extend(signals);

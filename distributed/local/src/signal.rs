@@ -4,7 +4,7 @@
 //! too late is told at once.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +24,8 @@ pub(crate) struct Signal {
 #[derive(Default)]
 struct Listeners {
     last: u64,
-    list: Vec<(u64, Told)>,
+    /// In the order in which they came; a task may have many, and they come and go with what it submits.
+    list: BTreeMap<u64, Told>,
 }
 
 thread_local! {
@@ -82,21 +83,19 @@ impl Signal {
         }
         listeners.last += 1;
         let number = listeners.last;
-        listeners.list.push((number, told));
+        listeners.list.insert(number, told);
         Some(number)
     }
 
     fn ignore(&self, number: u64) {
-        let mut listeners = self.listeners();
-        let at = listeners.list.iter().position(|(known, _)| *known == number);
-        let told = at.map(|at| listeners.list.swap_remove(at));
-        drop(listeners);
+        let told = self.listeners().list.remove(&number);
+        // What it keeps may be large, and the lock is free by now.
         drop(told);
     }
 
     fn tell(&self) {
         let list = std::mem::take(&mut self.listeners().list);
-        list.into_iter().for_each(|(_, told)| told());
+        list.into_values().for_each(|told| told());
     }
 }
 

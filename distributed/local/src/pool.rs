@@ -19,9 +19,9 @@ pub trait Pool: Send + Sync + 'static {
     /// Runs the job on one of its threads, soon; never in the calling thread.
     fn spawn(&self, job: Job);
 
-    /// Called around each task, on a thread of the pool, or beside it while others wait inside. `alone` says that the task should
-    /// not use nested parallelism: enough other tasks are ready to fill the cores, or threads are kept by tasks that wait. Must call
-    /// `task` exactly once.
+    /// Called around each task, on a thread of the pool, or beside it while others wait inside. `alone` says that enough other tasks
+    /// are ready to fill the cores, so the task should not use nested parallelism. Must call `task` exactly once. A task may wait in
+    /// there for other tasks, so whoever runs it in threads that are for nested parallelism must keep one of them free.
     fn run_task(&self, alone: bool, task: &mut (dyn FnMut() + Send)) {
         let _ = alone;
         task();

@@ -143,10 +143,9 @@ impl Slots {
         self.threads
     }
 
-    /// Whether a task should run alone on its thread: there is work for all cores without nested parallelism, or some wait inside
-    /// and may keep the threads that nested parallelism needs.
+    /// Whether there is work for all cores without nested parallelism.
     pub fn crowded(&self) -> bool {
-        self.running.load(Relaxed) + self.queued.load(Relaxed) >= self.threads || self.waiting() > 0
+        self.running.load(Relaxed) + self.queued.load(Relaxed) >= self.threads
     }
 
     /// How many tasks wait inside.

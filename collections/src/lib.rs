@@ -27,8 +27,8 @@ pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
 pub use delayed::task_support;
 pub use delayed::{
-    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions, as_completed, compute, delayed, delayed_fn, gather, gather_each,
-    uploaded, wait,
+    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions,
+    as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};

@@ -213,6 +213,8 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
             ToScheduler::Finished { key, attempt, nbytes: bytes(rest[0]), micros, notes: Vec::new(), value }
         }
         "started" => ToScheduler::Started { key, attempt },
+        "waits" => ToScheduler::Waits(key, attempt),
+        "resumes" => ToScheduler::Resumes(key, attempt),
         "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
         "timed-out" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::TaskTimeout, "it took too long") },
         "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
@@ -315,6 +317,8 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
             WorkerEvent::Ran { key, attempt, nbytes: bytes(words[2]), spillable, micros: 5, notes: vec![], value }
         }
         "failed" => WorkerEvent::RunFailed { key, attempt, failure: Failure::new(Code::UserFunction, words[2]) },
+        "waits" => WorkerEvent::Waits(key, attempt),
+        "resumes" => WorkerEvent::Resumes(key, attempt),
         "fetched" => WorkerEvent::Fetched { key, part, nbytes: bytes(words[2]) },
         "refused" => WorkerEvent::FetchRefused { key, part, failure: Failure::new(Code::NotEncodable, words[2]) },
         // `starved b#0 of a#0`
@@ -355,6 +359,8 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         }
         ToScheduler::Failed { key, attempt, failure } => format!("failed {} try {attempt}: {}", names.name(*key), failure.what),
         ToScheduler::Started { key, attempt } => format!("started {} try {attempt}", names.name(*key)),
+        ToScheduler::Waits(key, attempt) => format!("waits {} try {attempt}", names.name(*key)),
+        ToScheduler::Resumes(key, attempt) => format!("resumes {} try {attempt}", names.name(*key)),
         ToScheduler::MissingInput { key, attempt, input, asked } => {
             let asked: String = asked.iter().map(|worker| format!(" w{}", worker.0)).collect();
             format!("{} try {attempt} misses {}, asked:{asked}", names.name(*key), names.name(*input))
@@ -492,4 +498,36 @@ fn snapshot_and_progress_tell_how_far_a_run_is() {
     assert_eq!((snapshot.workers[0].assigned, snapshot.runs[0].unstored), (1, 1));
     assert_eq!(scheduler.holders(names.key("map#0")), [WorkerId(1)]);
     assert!(scheduler.holders(names.key("read#0")).is_empty());
+}
+
+#[test]
+fn story_and_snapshot_tell_who_waits_inside() {
+    let (mut scheduler, names) = half_way();
+    let says = |scheduler: &mut Scheduler, line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(9, scheduler_event(&names, &words), &mut Vec::new());
+        scheduler.check();
+    };
+    says(&mut scheduler, "w1 waits read#1");
+    assert_eq!((scheduler.snapshot().workers[0].assigned, scheduler.snapshot().workers[0].waiting), (1, 1));
+    says(&mut scheduler, "w1 resumes read#1");
+    assert_eq!(scheduler.snapshot().workers[0].waiting, 0);
+    let story: Vec<String> = scheduler.story(names.key("read#1")).iter().map(ToString::to_string).collect();
+    assert_eq!(story, ["7 us: given to worker 1 (try 1)", "9 us: waits inside for other tasks at worker 1", "9 us: goes on at worker 1"]);
+}
+
+#[test]
+fn a_run_needs_the_tasks_on_the_way_to_what_it_has_not() {
+    let (mut scheduler, names) = half_way();
+    let needs = |scheduler: &Scheduler, run, only: Option<&str>, task: &str| {
+        scheduler.needs(RunId(run), only.map(|key| names.key(key)), names.key(task))
+    };
+    assert!(needs(&scheduler, 1, None, "read#1") && needs(&scheduler, 1, None, "map#1"));
+    assert!(needs(&scheduler, 1, Some("map#1"), "read#1"));
+    assert!(!needs(&scheduler, 1, Some("map#0"), "read#1"), "that result is there and read the other");
+    assert!(!needs(&scheduler, 1, None, "read#0"), "it is done and let go");
+    assert!(!needs(&scheduler, 2, None, "read#1"), "there is no such run");
+    let words = ["submit", "r2", "read#1"];
+    scheduler.handle(8, scheduler_event(&names, &words), &mut Vec::new());
+    assert!(needs(&scheduler, 2, None, "read#1") && !needs(&scheduler, 2, None, "map#1"));
 }

@@ -11,6 +11,8 @@ mod check;
 mod copies;
 #[path = "sim/each.rs"]
 mod each;
+#[path = "sim/inside.rs"]
+mod inside;
 #[path = "sim/losing.rs"]
 mod losing;
 #[path = "sim/memory.rs"]
@@ -91,6 +93,7 @@ fn every_seed_gives_the_results_of_the_oracle() {
         (total.done_keys, "keys that end well by themselves"),
         (total.failed_keys, "keys that fail by themselves"),
         (total.forgotten_keys, "keys that are forgotten"),
+        (total.waits, "operators that wait inside"),
     ];
     for (count, what) in met {
         assert!(seeds < SEEDS || count > 0, "the seeds must meet {what}");

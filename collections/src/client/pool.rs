@@ -2,6 +2,7 @@
 //! inside polars' pool. Never on a foreign thread that polars would have to hop from, so cores are not claimed twice.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{OnceLock, Weak};
 
 use partita_local::{Job, Pool, ThreadPool};
@@ -18,6 +19,27 @@ thread_local! {
 /// The client whose task the calling thread runs, if it runs one of a client of this process.
 pub(super) fn client_here() -> Option<Weak<Inner>> {
     HERE.with_borrow(Clone::clone)
+}
+
+/// Tasks inside polars' pool, which is one for the whole process.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+/// A task may enter polars' pool while this lives.
+struct Ticket;
+
+impl Ticket {
+    /// One thread stays for what comes from outside: a task may wait inside the pool for another that has yet to get in.
+    fn get() -> Option<Self> {
+        let inside = INSIDE.fetch_add(1, Relaxed) + 1;
+        let ticket = Self;
+        (inside < THREAD_POOL.current_num_threads()).then_some(ticket)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Relaxed);
+    }
 }
 
 /// A thread pool that knows polars.
@@ -56,12 +78,14 @@ impl Pool for PolarsPool {
 
     fn run_task(&self, alone: bool, task: &mut (dyn FnMut() + Send)) {
         // With one thread there is nothing to nest into, whatever polars' pool has.
-        if alone || self.threads() == 1 {
+        let alone = alone || self.threads() == 1;
+        let ticket = if alone { None } else { Ticket::get() };
+        if ticket.is_some() {
+            THREAD_POOL.install(|| self.at_home(task));
+        } else {
             let before = ALLOW_RAYON_THREADS.replace(false);
             self.at_home(task);
             ALLOW_RAYON_THREADS.set(before);
-        } else {
-            THREAD_POOL.install(|| self.at_home(task));
         }
     }
 }

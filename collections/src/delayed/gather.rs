@@ -127,7 +127,7 @@ impl<T: TaskValue> Iterator for AsCompleted<T> {
     type Item = (usize, DFuture<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let place = self.ended.recv().ok()?;
+        let place = partita_local::while_waiting(|| self.ended.recv()).ok()?;
         Some((place, self.futures[place].clone()))
     }
 }

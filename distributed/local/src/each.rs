@@ -11,7 +11,8 @@ use partita_graph::{Chunk, Failure, Key, KeyStatus, OnKeyEnd, Progress, RunningE
 use crate::ends::Ends;
 use crate::engine::{Engine, Event, Who};
 use crate::run::{self, PAUSE, TRIES};
-use crate::serve::{self, Place};
+use crate::signal::OnCancel;
+use crate::waiting;
 
 /// What engine and handle share.
 pub(crate) struct SharedEach {
@@ -46,30 +47,11 @@ fn forget_event(run: RunId, keys: Vec<Key>) -> Option<SchedulerEvent> {
 pub(crate) struct LocalEach {
     pub engine: Arc<Engine>,
     pub shared: Arc<SharedEach>,
-    /// The engine was made for this run, because it was submitted inside a task.
-    pub nested: bool,
+    /// It is cancelled with the task that submitted it.
+    pub _with_task: Option<OnCancel>,
 }
 
 impl LocalEach {
-    /// Waits for something. A task does not sleep meanwhile: it lends its thread to the run, if the run is its own.
-    fn wait<T>(&self, look: impl Fn(&Ends) -> Option<T>, sleep: impl FnOnce(&Ends) -> T) -> Result<T, Failure> {
-        let ends = &self.shared.ends;
-        let Some(place) = Place::current() else { return Ok(sleep(ends)) };
-        loop {
-            if let Some(seen) = look(ends) {
-                return Ok(seen);
-            }
-            if !self.nested {
-                return Err(serve::would_block());
-            }
-            if place.cancelled() {
-                self.cancel();
-            } else if !serve::help(&self.engine) {
-                ends.pause(PAUSE);
-            }
-        }
-    }
-
     fn post(&self, event: Option<SchedulerEvent>) {
         if let Some(event) = event {
             self.engine.post(Event::Scheduler(event), Who::Other);
@@ -115,18 +97,25 @@ impl RunningEach for LocalEach {
     }
 
     fn wait_stored(&self, index: usize) -> Result<(), Failure> {
-        self.wait(|ends| ends.outcome(index), |ends| ends.wait_for(index))?
+        let ends = &self.shared.ends;
+        if let (Ok(key), None) = (ends.key(index), ends.outcome(index)) {
+            waiting::refuse_own(&self.engine, self.shared.id, Some(key))?;
+        }
+        ends.wait_for(index)
     }
 
     fn wait_any(&self, among: &[usize]) -> Result<usize, Failure> {
         if among.iter().all(|index| *index >= self.keys()) {
             return Err(Failure::internal("no result was named to wait for"));
         }
-        self.wait(|ends| ends.any_of(among), |ends| ends.wait_for_any(among))
+        self.shared.ends.wait_for_any(among)
     }
 
     fn wait_all(&self) -> Result<(), Failure> {
-        self.wait(|ends| (!ends.is_open()).then_some(()), Ends::wait_for_all)
+        if self.shared.ends.is_open() {
+            waiting::refuse_own(&self.engine, self.shared.id, None)?;
+        }
+        self.shared.ends.wait_for_all()
     }
 
     fn forget(&self, indices: &[usize]) {

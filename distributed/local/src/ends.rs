@@ -1,12 +1,15 @@
 //! How the wanted keys of one run have ended: who waits for them, and who is called back.
 //!
 //! It refuses to know machines and chunks. Invariants: the end of a key is told to each callback once, and never under a lock; a
-//! failure or a cancellation is final, a good end may be taken back when the chunk turns out to be lost and is not told again.
+//! failure or a cancellation is final, a good end may be taken back when the chunk turns out to be lost and is not told again; a task
+//! that waits gives its slot up.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use partita_graph::{Code, Failure, Key, KeyStatus, OnKeyEnd};
+
+use crate::waiting;
 
 type Callback = Arc<dyn Fn(usize, Result<(), Failure>) + Send + Sync>;
 
@@ -15,6 +18,11 @@ pub struct Ends {
     wanted: Vec<Key>,
     /// The wanted keys in order of keys, each with its place.
     places: Vec<(Key, u32)>,
+    watched: Arc<Watched>,
+}
+
+/// What waiting threads look at.
+struct Watched {
     state: Mutex<State>,
     bell: Condvar,
 }
@@ -93,11 +101,11 @@ impl Ends {
         let mut places: Vec<(Key, u32)> = wanted.iter().copied().zip(0..).collect();
         places.sort_unstable();
         let state = State { keys: vec![End::Open; wanted.len()], open: wanted.len(), callbacks: Vec::new() };
-        Self { wanted, places, state: Mutex::new(state), bell: Condvar::new() }
+        Self { wanted, places, watched: Arc::new(Watched { state: Mutex::new(state), bell: Condvar::new() }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watched.state()
     }
 
     fn places_of(&self, key: Key) -> impl Iterator<Item = usize> {
@@ -122,7 +130,7 @@ impl Ends {
         let answer = change(state, &mut news);
         let callbacks = if news.is_empty() { Vec::new() } else { guard.callbacks.clone() };
         drop(guard);
-        self.bell.notify_all();
+        self.watched.bell.notify_all();
         for (at, outcome) in news {
             for callback in &callbacks {
                 callback(at, outcome.clone());
@@ -257,37 +265,60 @@ impl Ends {
         self.state().any_of(among)
     }
 
-    fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> T {
-        let mut state = self.state();
-        loop {
-            if let Some(seen) = look(&state) {
-                return seen;
-            }
-            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Waits until there is something to see. Fails only inside a task: as [`waiting::wait_inside`].
+    fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> Result<T, Failure> {
+        if let Some(seen) = look(&self.state()) {
+            return Ok(seen);
         }
+        let rung = self.watched.clone();
+        let wait = |given_up: &dyn Fn() -> bool| {
+            let mut state = self.state();
+            loop {
+                match look(&state) {
+                    None if given_up() => return None,
+                    None => state = self.watched.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
+                    seen => return seen,
+                }
+            }
+        };
+        waiting::wait_inside(move || rung.ring(), wait)
     }
 
-    /// Waits until the key has an end.
+    /// Waits until the key has an end. Inside a task that nobody wants any more it fails as cancelled.
     pub fn wait_for(&self, index: usize) -> Result<(), Failure> {
-        self.wait(|state| state.outcome(index))
+        self.wait(|state| state.outcome(index))?
     }
 
-    /// Waits until one of these has ended: the first of them. There must be one.
-    pub fn wait_for_any(&self, among: &[usize]) -> usize {
+    /// Waits until one of these has ended: the first of them. There must be one. Fails only inside a task that may not wait or that
+    /// nobody wants any more.
+    pub fn wait_for_any(&self, among: &[usize]) -> Result<usize, Failure> {
         self.wait(|state| state.any_of(among))
     }
 
-    /// Waits until every key has an end.
-    pub fn wait_for_all(&self) {
-        self.wait(|state| (state.open == 0).then_some(()));
+    /// Waits until every key has an end. Fails as [`Ends::wait_for_any`].
+    pub fn wait_for_all(&self) -> Result<(), Failure> {
+        self.wait(|state| (state.open == 0).then_some(()))
     }
 
     /// Waits a moment for an end.
     pub fn pause(&self, moment: Duration) {
         let state = self.state();
         if state.open > 0 {
-            drop(self.bell.wait_timeout(state, moment));
+            drop(self.watched.bell.wait_timeout(state, moment));
         }
+    }
+}
+
+impl Watched {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rings for whoever waits and is to look at something else than the keys.
+    fn ring(&self) {
+        // Who looked before and sleeps now is woken; who looks later sees it.
+        drop(self.state());
+        self.bell.notify_all();
     }
 }
 
@@ -327,8 +358,8 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, [(0, true), (1, true), (2, true), (3, false)]);
         }
-        ends.wait_for_all();
-        assert_eq!((ends.wait_for_any(&[7, 3, 1]), ends.wait_for(3).unwrap_err().code), (3, Code::UserFunction));
+        ends.wait_for_all().unwrap();
+        assert_eq!((ends.wait_for_any(&[7, 3, 1]).unwrap(), ends.wait_for(3).unwrap_err().code), (3, Code::UserFunction));
         assert_eq!(ends.wait_for(4).unwrap_err().code, Code::Internal);
     }
 
@@ -367,7 +398,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| heard.lock().unwrap().push(listen(&ends)));
             }
-            scope.spawn(|| ends.wait_for_all());
+            scope.spawn(|| ends.wait_for_all().unwrap());
         });
         for seen in heard.into_inner().unwrap() {
             let mut seen: Vec<usize> = seen.lock().unwrap().iter().map(|(at, _)| *at).collect();

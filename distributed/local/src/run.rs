@@ -12,8 +12,9 @@ use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
 
 use crate::each::SharedEach;
 use crate::engine::{Engine, Event, Who};
-use crate::serve::{self, Place};
+use crate::signal::OnCancel;
 use crate::spill::SpillFile;
+use crate::waiting;
 
 /// Between two looks at something that does not ring the bell.
 pub(crate) const PAUSE: Duration = Duration::from_micros(200);
@@ -176,14 +177,20 @@ impl Shared {
         self.state().outcome.clone()
     }
 
-    fn wait(&self) -> Result<(), Failure> {
+    /// Rings for whoever waits and is to look at something else than the outcome.
+    fn ring(&self) {
+        // Who looked before and sleeps now is woken; who looks later sees it.
+        drop(self.state());
+        self.bell.notify_all();
+    }
+
+    /// The outcome, or nothing when `given_up` says that nobody wants to know any more.
+    fn wait(&self, given_up: &dyn Fn() -> bool) -> Option<Result<(), Failure>> {
         let mut state = self.state();
-        loop {
-            match &state.outcome {
-                Some(outcome) => return outcome.clone(),
-                None => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
+        while state.outcome.is_none() && !given_up() {
+            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.outcome.clone()
     }
 
     fn pause(&self) {
@@ -199,26 +206,18 @@ pub(crate) struct LocalRun {
     pub engine: Arc<Engine>,
     pub shared: Arc<Shared>,
     pub wanted: Vec<Key>,
-    /// The engine was made for this run, because it was submitted inside a task.
-    pub nested: bool,
+    /// It is cancelled with the task that submitted it.
+    pub _with_task: Option<OnCancel>,
 }
 
 impl LocalRun {
     fn wait_ended(&self) -> Result<(), Failure> {
-        let Some(place) = Place::current() else { return self.shared.wait() };
-        loop {
-            if let Some(outcome) = self.shared.outcome() {
-                return outcome;
-            }
-            if !self.nested {
-                return Err(serve::would_block());
-            }
-            if place.cancelled() {
-                self.cancel();
-            } else if !serve::help(&self.engine) {
-                self.shared.pause();
-            }
+        if let Some(outcome) = self.shared.outcome() {
+            return outcome;
         }
+        waiting::refuse_own(&self.engine, self.shared.id, None)?;
+        let rung = self.shared.clone();
+        waiting::wait_inside(move || rung.ring(), |given_up| self.shared.wait(given_up))?
     }
 }
 
@@ -275,7 +274,7 @@ impl Running for LocalRun {
     }
 
     fn cancel(&self) {
-        self.engine.cancel(&self.shared);
+        self.engine.cancel(&Audience::Whole(self.shared.clone()));
     }
 
     fn notes(&self) -> Vec<String> {

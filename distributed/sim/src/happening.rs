@@ -31,6 +31,10 @@ pub(crate) enum Happening {
     Answer(WorkerId, WorkerEvent),
     /// An operator ended.
     Ended(WorkerId, Key, Attempt, Box<Outcome>, u64),
+    /// An operator has come to the place where it waits inside, or to its end.
+    Halts(WorkerId, Key, Attempt),
+    /// It goes on.
+    Resumes(WorkerId, Key, Attempt),
     /// Request number so and so reached the peer.
     Asked {
         by: WorkerId,
@@ -93,6 +97,8 @@ impl Happening {
             Happening::ToWorker(w, _)
             | Happening::Answer(w, _)
             | Happening::Ended(w, ..)
+            | Happening::Halts(w, ..)
+            | Happening::Resumes(w, ..)
             | Happening::Asked { from: w, .. }
             | Happening::Arrived { by: w, .. }
             | Happening::Refused { by: w, .. }
@@ -124,6 +130,8 @@ impl fmt::Display for Happening {
             Happening::Ended(w, key, attempt, outcome, _) => {
                 write!(f, "w{} ends {key:?} try {attempt} {}", w.0, if outcome.result.is_ok() { "well" } else { "badly" })
             }
+            Happening::Halts(w, key, attempt) => write!(f, "w{} comes to a wait or the end of {key:?} try {attempt}", w.0),
+            Happening::Resumes(w, key, attempt) => write!(f, "w{} goes on with {key:?} try {attempt}", w.0),
             Happening::Asked { by, from, request } => write!(f, "w{} asks w{} in request {request}", by.0, from.0),
             Happening::Arrived { by, request, piece, chunk } => {
                 write!(f, "w{} {} {piece:?} of request {request}", by.0, if chunk.is_some() { "receives" } else { "does not get" })

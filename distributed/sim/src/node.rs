@@ -49,6 +49,8 @@ pub(crate) struct Node {
     pub parts: BTreeMap<(Key, u32), Chunk>,
     /// Running operators: the flag that stops each, and the chunks that it reads.
     pub running: BTreeMap<(Key, Attempt), (Arc<AtomicBool>, Vec<Key>)>,
+    /// Those of them that wait inside.
+    pub waiting: BTreeSet<(Key, Attempt)>,
     /// Chunks that are being written or read.
     pub busy: BTreeSet<Key>,
     /// Chunks that peers do not get, as if they had been dropped without a word.
@@ -74,6 +76,7 @@ impl Node {
             mapped: BTreeSet::new(),
             parts: BTreeMap::new(),
             running: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             busy: BTreeSet::new(),
             hidden: BTreeSet::new(),
             inline: BTreeSet::new(),

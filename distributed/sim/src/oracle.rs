@@ -79,6 +79,9 @@ pub(crate) fn nothing_left(cluster: &Cluster) -> Result<(), String> {
             return Err(format!("everything is released, but worker {} has {left}", id.0));
         }
     }
+    if !cluster.inside.is_empty() {
+        return Err("everything is released, but an operator still waits inside".into());
+    }
     if !cluster.requests.is_empty() {
         return Err("everything is released, but somebody still waits for a peer".into());
     }

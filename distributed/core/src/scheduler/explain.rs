@@ -50,6 +50,8 @@ pub enum Reason {
         attempt: Attempt,
         /// Whether that worker starts nothing because its memory is full.
         paused: bool,
+        /// Whether its operator waits inside for other tasks.
+        waits: bool,
     },
     /// Its chunk is there.
     Stored {
@@ -84,8 +86,10 @@ impl Scheduler {
             State::Ready if self.workers.is_empty() => Reason::NoWorkers,
             State::Ready => Reason::Queued,
             State::Assigned { worker } => {
-                let paused = self.workers.get(worker).is_some_and(|record| record.paused);
-                Reason::Assigned { worker, attempt: self.record(task).attempt, paused }
+                let record = self.workers.get(worker);
+                let paused = record.is_some_and(|record| record.paused);
+                let waits = record.and_then(|record| record.tasks.get(&task)).is_some_and(|given| given.waits);
+                Reason::Assigned { worker, attempt: self.record(task).attempt, paused, waits }
             }
             State::Stored { .. } => Reason::Stored { holders: self.holders_of(task) },
         }
@@ -133,9 +137,10 @@ impl fmt::Display for Explanation {
                     more => write!(f, "; and {more} more"),
                 }
             }
-            Reason::Assigned { worker, attempt, paused } => {
+            Reason::Assigned { worker, attempt, paused, waits } => {
                 write!(f, "with worker {} (try {attempt})", worker.0)?;
-                if *paused { f.write_str(", which is out of memory") } else { Ok(()) }
+                f.write_str(if *paused { ", which is out of memory" } else { "" })?;
+                f.write_str(if *waits { "; it waits inside for other tasks" } else { "" })
             }
             Reason::Stored { holders } => {
                 let names: Vec<String> = holders.iter().map(|holder| holder.0.to_string()).collect();

@@ -34,6 +34,7 @@ mod each;
 mod explain;
 mod finish;
 mod give;
+mod inside;
 mod loss;
 mod obstacles;
 mod place;
@@ -249,6 +250,8 @@ impl Scheduler {
             }
             ToScheduler::Failed { key, attempt, failure } => self.failed(worker, key, attempt, failure),
             ToScheduler::Started { key, attempt } => self.started(worker, key, attempt),
+            ToScheduler::Waits(key, attempt) => self.waits(worker, key, attempt),
+            ToScheduler::Resumes(key, attempt) => self.resumes(worker, key, attempt),
             ToScheduler::MissingInput { key, attempt, input, asked } => self.missing_input(worker, key, attempt, input, &asked),
             ToScheduler::Replicated(key) => self.replicated(worker, key),
             ToScheduler::Lost(key) => self.lost_at(worker, key),

@@ -33,6 +33,8 @@ pub struct WorkerView {
     pub threads: u32,
     /// Tasks that it was given and has not answered.
     pub assigned: u32,
+    /// Those of them that wait inside for other tasks, and have no thread meanwhile.
+    pub waiting: u32,
     /// Bytes of chunks in its memory, as it said last.
     pub managed: u64,
     /// Bytes of chunks on its disk, as it said last.
@@ -117,7 +119,8 @@ impl Scheduler {
             name: worker.about.name.clone(),
             host: worker.about.host.clone(),
             threads: worker.threads,
-            assigned: worker.assigned(),
+            assigned: worker.tasks.len() as u32,
+            waiting: worker.waiting,
             managed: worker.managed,
             spilled: worker.spilled,
             rss: worker.rss,

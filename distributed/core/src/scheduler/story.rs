@@ -32,6 +32,16 @@ pub enum Happening {
         /// Which try.
         attempt: Attempt,
     },
+    /// Its operator waits inside for other tasks.
+    Waits {
+        /// Where.
+        worker: WorkerId,
+    },
+    /// Its operator goes on.
+    Resumes {
+        /// Where.
+        worker: WorkerId,
+    },
     /// Its chunk is stored.
     Finished {
         /// Where.
@@ -104,6 +114,8 @@ impl fmt::Display for StoryEvent {
         write!(f, "{} us: ", self.at)?;
         match &self.what {
             Happening::Assigned { worker, attempt } => write!(f, "given to worker {} (try {attempt})", worker.0),
+            Happening::Waits { worker } => write!(f, "waits inside for other tasks at worker {}", worker.0),
+            Happening::Resumes { worker } => write!(f, "goes on at worker {}", worker.0),
             Happening::Finished { worker, nbytes } => write!(f, "stored at worker {} ({nbytes} B)", worker.0),
             Happening::GivenBack { worker } => write!(f, "given back by worker {}", worker.0),
             Happening::Abandoned { worker } => write!(f, "stopped at worker {}, nobody wants it", worker.0),

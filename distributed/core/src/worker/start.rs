@@ -1,5 +1,5 @@
 //! Ready tasks get threads, in order of priority, and memory before that; running tasks end. An operator that runs is never
-//! taken its inputs away, and its thread is free when it has returned and not before.
+//! taken its inputs away, and its thread is free when it has returned, or while it says that it waits, and not before.
 
 use std::sync::Arc;
 
@@ -246,7 +246,11 @@ impl Worker {
                 self.ready.remove(&(task.assignment.priority, key));
             }
             Phase::Loading { .. } | Phase::Executing => {
-                self.running -= 1;
+                if task.waits {
+                    self.waiting -= 1;
+                } else {
+                    self.running -= 1;
+                }
                 self.memory.reserved -= task.reserved;
                 if self.memory_is_limited() {
                     if task.phase != Phase::Executing {

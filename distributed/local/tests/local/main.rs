@@ -3,5 +3,6 @@
 mod each;
 mod equal;
 mod graphs;
+mod inside;
 mod runs;
 mod spill;

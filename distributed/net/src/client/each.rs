@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use partita_graph::{Chunk, Failure, Key, KeyStatus, OnKeyEnd, Progress, RunningEach};
-use partita_local::Ends;
+use partita_local::{Ends, OnCancel, current_cancelled, try_while_waiting};
 
 use super::remote::Inner;
 use super::run::Shared;
@@ -17,20 +17,36 @@ use crate::wire;
 
 /// The handle.
 pub(super) struct RemoteEach {
-    pub inner: Arc<Inner>,
-    pub shared: Arc<Shared>,
+    inner: Arc<Inner>,
+    shared: Arc<Shared>,
+    /// It is cancelled with the task that submitted it.
+    _with_task: Option<OnCancel>,
+}
+
+fn ends(shared: &Shared) -> &Ends {
+    shared.ends().expect("a run whose keys end one by one keeps their ends")
+}
+
+fn tell_forgotten(inner: &Inner, shared: &Shared, keys: Vec<Key>) {
+    if !keys.is_empty() {
+        shared.forget_values(&keys);
+        inner.send(&ClientToScheduler::Forget { run: shared.number, keys });
+    }
 }
 
 impl RemoteEach {
+    pub fn new(inner: Arc<Inner>, shared: Arc<Shared>) -> Self {
+        let (with, its) = (inner.clone(), shared.clone());
+        let _with_task = current_cancelled().map(|task| task.on_set(move || tell_forgotten(&with, &its, ends(&its).cancel())));
+        Self { inner, shared, _with_task }
+    }
+
     fn ends(&self) -> &Ends {
-        self.shared.ends().expect("a run whose keys end one by one keeps their ends")
+        ends(&self.shared)
     }
 
     fn tell_forgotten(&self, keys: Vec<Key>) {
-        if !keys.is_empty() {
-            self.shared.forget_values(&keys);
-            self.inner.send(&ClientToScheduler::Forget { run: self.shared.number, keys });
-        }
+        tell_forgotten(&self.inner, &self.shared, keys);
     }
 
     /// Cancels those of these keys that have no end.
@@ -86,8 +102,14 @@ impl RunningEach for RemoteEach {
                 }
             });
         }
-        let brought = if absent.is_empty() { HashMap::new() } else { self.inner.bring_each(&self.shared, self.ends(), absent) };
-        let missing = || Err(Failure::internal("a result was not brought"));
+        let (mut brought, mut refused) = (HashMap::new(), None);
+        if !absent.is_empty() {
+            match try_while_waiting(|| self.inner.bring_each(&self.shared, self.ends(), absent)) {
+                Ok(read) => brought = read,
+                Err(failure) => refused = Some(failure),
+            }
+        }
+        let missing = || Err(refused.clone().unwrap_or_else(|| Failure::internal("a result was not brought")));
         let of = |index: &usize| self.ends().key(*index).ok().and_then(|key| brought.get(&key).cloned());
         results.into_iter().zip(indices).map(|(result, index)| result.or_else(|| of(index)).unwrap_or_else(missing)).collect()
     }
@@ -100,12 +122,11 @@ impl RunningEach for RemoteEach {
         if among.iter().all(|index| *index >= self.keys()) {
             return Err(Failure::internal("no result was named to wait for"));
         }
-        Ok(self.ends().wait_for_any(among))
+        self.ends().wait_for_any(among)
     }
 
     fn wait_all(&self) -> Result<(), Failure> {
-        self.ends().wait_for_all();
-        Ok(())
+        self.ends().wait_for_all()
     }
 
     fn forget(&self, indices: &[usize]) {

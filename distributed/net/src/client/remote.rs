@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use partita_core::protocol::Ending;
 use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, RunEach, RunningEach};
-use partita_local::Listeners;
+use partita_local::{Listeners, hurry_inside};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -351,8 +351,9 @@ impl Inner {
 
 impl Inner {
     /// A number for a new run, the message that submits it, and what it wants.
-    fn prepare(&self, graph: Graph, ending: Ending) -> Result<(u64, Bytes, Vec<Key>), Failure> {
+    fn prepare(&self, mut graph: Graph, ending: Ending) -> Result<(u64, Bytes, Vec<Key>), Failure> {
         graph.validate()?;
+        hurry_inside(&mut graph);
         self.is_gone_already()?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let message = ClientToScheduler::Submit { run: number, graph, ending };
@@ -386,7 +387,7 @@ impl Executor for Remote {
     fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
         let (number, message, wanted) = self.inner.prepare(graph, Ending::Each)?;
         let shared = Shared::each(number, wanted);
-        let run = Arc::new(RemoteEach { inner: self.inner.clone(), shared: shared.clone() });
+        let run = Arc::new(RemoteEach::new(self.inner.clone(), shared.clone()));
         self.inner.begin(shared, Handed::Each(Arc::downgrade(&run)), message);
         Ok(run)
     }

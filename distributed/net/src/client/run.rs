@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
-use partita_local::Ends;
+use partita_local::{Ends, OnCancel, current_cancelled, try_while_waiting, wait_inside};
 
 use super::fetch::Places;
 use super::remote::Inner;
@@ -172,14 +172,35 @@ impl Shared {
         self.state().outcome.clone()
     }
 
-    fn wait(&self) -> Result<(), Failure> {
-        let mut state = self.state();
-        loop {
-            match &state.outcome {
-                Some(outcome) => return outcome.clone(),
-                None => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
+    /// Waits for the outcome. A task that does so gives its slot up.
+    fn wait(self: &Arc<Self>) -> Result<(), Failure> {
+        if let Some(outcome) = self.outcome() {
+            return outcome;
         }
+        let rung = self.clone();
+        let wait = |given_up: &dyn Fn() -> bool| {
+            let mut state = self.state();
+            while state.outcome.is_none() && !given_up() {
+                state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.outcome.clone()
+        };
+        wait_inside(move || rung.ring(), wait)?
+    }
+
+    /// Rings for whoever waits and is to look at something else than the outcome.
+    fn ring(&self) {
+        // Who looked before and sleeps now is woken; who looks later sees it.
+        drop(self.state());
+        self.bell.notify_all();
+    }
+}
+
+/// Stops a run that ends as a whole, unless it has ended.
+fn stop(inner: &Inner, shared: &Shared) {
+    if shared.outcome().is_none() {
+        shared.end(Err(Failure::new(Code::Cancelled, "the computation was cancelled")));
+        inner.send(&ClientToScheduler::Cancel(shared.number));
     }
 }
 
@@ -190,11 +211,15 @@ pub(super) struct RemoteRun {
     pub wanted: Vec<Key>,
     /// The scheduler was told that the results are not wanted any more.
     released: AtomicBool,
+    /// It is stopped with the task that submitted it.
+    _with_task: Option<OnCancel>,
 }
 
 impl RemoteRun {
     pub fn new(inner: Arc<Inner>, shared: Arc<Shared>, wanted: Vec<Key>) -> Self {
-        Self { inner, shared, wanted, released: AtomicBool::new(false) }
+        let (with, its) = (inner.clone(), shared.clone());
+        let _with_task = current_cancelled().map(|task| task.on_set(move || stop(&with, &its)));
+        Self { inner, shared, wanted, released: AtomicBool::new(false), _with_task }
     }
 
     /// Tells the scheduler once.
@@ -206,10 +231,7 @@ impl RemoteRun {
 
     /// Stops it unless it has ended.
     pub fn stop(&self) {
-        if self.shared.outcome().is_none() {
-            self.shared.end(Err(Failure::new(Code::Cancelled, "the computation was cancelled")));
-            self.inner.send(&ClientToScheduler::Cancel(self.shared.number));
-        }
+        stop(&self.inner, &self.shared);
     }
 
     fn results(&self, keys: &[Key]) -> Result<Vec<Chunk>, Failure> {
@@ -227,7 +249,7 @@ impl RemoteRun {
         }
         if !absent.is_empty() {
             let keys: Vec<Key> = absent.iter().map(|(_, key)| *key).collect();
-            let fetched = self.inner.bring(&self.shared, &keys)?;
+            let fetched = try_while_waiting(|| self.inner.bring(&self.shared, &keys))??;
             for ((at, _), chunk) in absent.iter().zip(fetched) {
                 chunks[*at] = Some(chunk);
             }

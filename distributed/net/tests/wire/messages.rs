@@ -81,6 +81,8 @@ pub fn said() -> Vec<WorkerToScheduler> {
         finished(u64::MAX, u32::MAX, Some(b"value"), &["a remark", ""]),
         finished(3, 4, Some(b""), &[]),
         ToScheduler::Started { key: key(3, 5), attempt: 2 },
+        ToScheduler::Waits(key(3, 5), 2),
+        ToScheduler::Resumes(key(3, 5), u32::MAX),
         ToScheduler::MissingInput { key: key(3, 5), attempt: 2, input: key(9, 1), asked: vec![WorkerId(1), WorkerId(u32::MAX)] },
         ToScheduler::Replicated(key(9, 9)),
         ToScheduler::Memory { managed: 1, spilled: u64::MAX, paused: true, rss: 7 },

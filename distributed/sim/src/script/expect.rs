@@ -8,7 +8,7 @@ use partita_graph::Key;
 use super::{Player, number, run_id};
 
 impl Player {
-    /// `r1 ended`, `x#0 of r1 ended`, `x#0 runs`, `x#0 stored`, `3 of x stored`, `3 of x ran`, `ada gone`, `nothing moves`
+    /// `r1 ended`, `x#0 of r1 ended`, `x#0 runs`, `3 of x wait`, `x#0 stored`, `3 of x stored`, `3 of x ran`, `ada gone`, `nothing moves`
     pub(super) fn holds(&self, words: &[&str]) -> Result<bool, String> {
         match *words {
             [run, "ended"] => Ok(self.cluster.runs.get(&run_id(run)?).is_none_or(|state| state.left || state.outcome.is_some())),
@@ -32,6 +32,11 @@ impl Player {
             [count, "of", keys, "stored"] => {
                 let stored = self.layers.keys(keys)?.iter().filter(|key| !self.cluster.scheduler.holders(**key).is_empty()).count();
                 Ok(stored as u64 >= number(Some(count))?)
+            }
+            [count, "of", keys, "wait"] => {
+                let keys = self.layers.keys(keys)?;
+                let waiting = self.cluster.nodes.values().flat_map(|node| &node.waiting);
+                Ok(waiting.filter(|(key, _)| keys.contains(key)).count() as u64 >= number(Some(count))?)
             }
             [count, "of", keys, "ran"] => Ok(self.ran(keys, None)? >= number(Some(count))?),
             ["nothing", "moves"] => Ok(self.cluster.idle()),

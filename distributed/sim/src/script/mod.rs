@@ -14,6 +14,7 @@
 //! ").unwrap();
 //! ```
 //!
+//! Operators of a layer with `waits 500` wait inside for so long, those with `waits-for read#3` submit that and wait for it.
 //! With `futures r1 sum` in place of `submit` the keys of the run end one by one: `expect sum#0 of r1 done`, `drop r1 sum#0`.
 //!
 //! What a seed's story must show is demanded of each script too: results are the oracle's, nothing runs again without a reason,
@@ -85,8 +86,9 @@ impl Player {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["layer", ..] => {
-                let fates = self.layers.add(line.trim_start_matches("layer"))?;
+                let (fates, waits) = self.layers.add(line.trim_start_matches("layer"))?;
                 self.cluster.fates.extend(fates);
+                self.cluster.inside.waits.extend(waits);
                 Ok(())
             }
             ["set", what, value] => self.set(what, value),

@@ -20,7 +20,11 @@ mod memory;
 mod plans;
 #[path = "api/properties.rs"]
 mod properties;
+#[path = "api/random_frames.rs"]
+mod random_frames;
 #[path = "api/rows.rs"]
 mod rows;
+#[path = "api/shuffle.rs"]
+mod shuffle;
 #[path = "api/tpch.rs"]
 mod tpch;

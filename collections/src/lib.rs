@@ -31,5 +31,5 @@ pub use polars;
 pub mod prelude {
     pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy};
     pub use polars::df;
-    pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
+    pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, UniqueKeepStrategy, all, col, cols, len, lit, when};
 }

@@ -2,8 +2,9 @@
 
 use partita_graph::{OperatorEntry, Registry};
 
-use crate::frame::groupby::{combine, partial, split};
-use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
+use crate::frame::groupby::{combine, partial};
+use crate::frame::ops::{concat, filter, from_polars, n_unique, partitions, read_csv, repartition, select, unique, with_columns};
+use crate::frame::shuffle::split;
 use crate::frame::value;
 
 /// All built-in operators.
@@ -21,6 +22,10 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<unique::Distinct>(),
+    OperatorEntry::of::<n_unique::DifferentValues>(),
+    OperatorEntry::of::<n_unique::CountValues>(),
+    OperatorEntry::of::<n_unique::AddCounts>(),
 ];
 
 /// A registry of all built-in operators and values.

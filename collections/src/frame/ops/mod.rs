@@ -17,6 +17,7 @@ pub(crate) mod head;
 pub(crate) mod keys;
 pub(crate) mod len;
 pub(crate) mod map_partitions;
+pub(crate) mod n_unique;
 pub(crate) mod partitions;
 pub(crate) mod persist;
 pub(crate) mod read_csv;
@@ -24,6 +25,8 @@ pub(crate) mod reduce;
 pub(crate) mod rename;
 pub(crate) mod repartition;
 pub(crate) mod select;
+pub(crate) mod unique;
+pub(crate) mod value_counts;
 pub(crate) mod with_columns;
 
 /// A number that no other piece of user data has: the identity of closures and frames in memory. Each process starts

@@ -14,6 +14,8 @@ mod csv;
 mod flights;
 #[path = "api/groupby.rs"]
 mod groupby;
+#[path = "api/join.rs"]
+mod join;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/plans.rs"]

@@ -3,6 +3,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::frame::groupby::{combine, partial};
+use crate::frame::join;
 use crate::frame::ops::{concat, filter, from_polars, n_unique, partitions, read_csv, repartition, select, unique, with_columns};
 use crate::frame::shuffle::split;
 use crate::frame::value;
@@ -26,6 +27,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<n_unique::DifferentValues>(),
     OperatorEntry::of::<n_unique::CountValues>(),
     OperatorEntry::of::<n_unique::AddCounts>(),
+    OperatorEntry::of::<join::operator::JoinParts>(),
+    OperatorEntry::of::<join::operator::BuildTable>(),
+    OperatorEntry::of::<join::operator::LookUp>(),
 ];
 
 /// A registry of all built-in operators and values.
@@ -33,5 +37,6 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::default();
     registry.add_operators(OPERATORS);
     value::register(&mut registry);
+    join::side::register(&mut registry);
     registry
 }

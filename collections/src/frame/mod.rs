@@ -6,6 +6,7 @@
 pub(crate) mod compact;
 pub(crate) mod expr;
 pub(crate) mod groupby;
+pub(crate) mod join;
 pub(crate) mod lower;
 pub(crate) mod ops;
 pub(crate) mod replan;
@@ -27,6 +28,7 @@ use size::Size;
 
 pub use expr::{IntoExpr, IntoExprs};
 pub use groupby::GroupBy;
+pub use join::Join;
 
 /// A lazy data frame in partitions, each a polars `DataFrame`.
 ///
@@ -104,6 +106,8 @@ pub(crate) enum Admission {
     Stop,
     /// It may pass, in this form.
     Through(Expr),
+    /// It may pass into the inputs for which there is a form of it.
+    Below(Vec<Option<Expr>>),
     /// The step takes it in: this is the step with it.
     Absorb(Arc<dyn Step>),
 }

@@ -90,7 +90,8 @@ fn heads(encoded: &Encoded) -> Result<Option<Vec<Head<'_>>>, Failure> {
     Ok(Some(messages))
 }
 
-fn decoded(encoded: &Encoded) -> Result<DataFrame, Failure> {
+/// The frame of an encoded partition.
+pub fn decoded(encoded: &Encoded) -> Result<DataFrame, Failure> {
     let frame = match heads(encoded)? {
         Some(heads) => {
             let owned = |pieces: &[Buffer]| pieces.iter().map(|piece| Bytes::from_owner(Owner(piece.clone()))).collect();

@@ -14,6 +14,7 @@ pub(crate) mod explain;
 pub(crate) mod filter;
 pub(crate) mod from_polars;
 pub(crate) mod head;
+pub(crate) mod is_in;
 pub(crate) mod keys;
 pub(crate) mod len;
 pub(crate) mod map_partitions;

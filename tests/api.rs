@@ -4,6 +4,8 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/asof.rs"]
+mod asof;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]
@@ -28,5 +30,9 @@ mod random_frames;
 mod rows;
 #[path = "api/shuffle.rs"]
 mod shuffle;
+#[path = "api/sort.rs"]
+mod sort;
+#[path = "api/statistics.rs"]
+mod statistics;
 #[path = "api/tpch.rs"]
 mod tpch;

@@ -20,7 +20,7 @@ pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use frame::ops::read_csv::IntoPaths;
-pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs, Join};
+pub use frame::{AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error};
@@ -29,8 +29,8 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy, Join};
+    pub use crate::{AsOf, Client, CsvOptions, DFrame, Encoding, GroupBy, Join};
     pub use polars::df;
-    pub use polars::prelude::{DataFrame, DataType, Expr, JoinValidation, NULL, NamedFrom, Schema, UniqueKeepStrategy};
-    pub use polars::prelude::{all, col, cols, len, lit, when};
+    pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
+    pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};
 }

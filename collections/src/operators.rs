@@ -4,8 +4,11 @@ use partita_graph::{OperatorEntry, Registry};
 
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
-use crate::frame::ops::{concat, filter, from_polars, n_unique, partitions, read_csv, repartition, select, unique, with_columns};
+use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, select, slice};
+use crate::frame::ops::{unique, with_columns};
+use crate::frame::quantile::operator as quantile;
 use crate::frame::shuffle::split;
+use crate::frame::sort::{range, rows};
 use crate::frame::value;
 
 /// All built-in operators.
@@ -30,6 +33,27 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<join::operator::JoinParts>(),
     OperatorEntry::of::<join::operator::BuildTable>(),
     OperatorEntry::of::<join::operator::LookUp>(),
+    OperatorEntry::of::<join::asof::operator::JoinNearest>(),
+    OperatorEntry::of::<join::asof::operator::RangeEnds>(),
+    OperatorEntry::of::<rows::SortRows>(),
+    OperatorEntry::of::<range::SampleKeys>(),
+    OperatorEntry::of::<range::FindBorders>(),
+    OperatorEntry::of::<range::RangeSplit>(),
+    OperatorEntry::of::<slice::CountRows>(),
+    OperatorEntry::of::<slice::Heights>(),
+    OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<sample::SampleRows>(),
+    OperatorEntry::of::<describe::Describe>(),
+    OperatorEntry::of::<cov::PairMoments>(),
+    OperatorEntry::of::<cov::AddMoments>(),
+    OperatorEntry::of::<cov::FinishPairs>(),
+    OperatorEntry::of::<quantile::SampleValues>(),
+    OperatorEntry::of::<quantile::FindCuts>(),
+    OperatorEntry::of::<quantile::CountBuckets>(),
+    OperatorEntry::of::<quantile::ChooseBuckets>(),
+    OperatorEntry::of::<quantile::GatherBuckets>(),
+    OperatorEntry::of::<quantile::FinishQuantiles>(),
+    OperatorEntry::of::<quantile::SortedQuantiles>(),
 ];
 
 /// A registry of all built-in operators and values.

@@ -9,11 +9,13 @@ pub(crate) mod groupby;
 pub(crate) mod join;
 pub(crate) mod lower;
 pub(crate) mod ops;
+pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;
 pub(crate) mod schema;
 pub(crate) mod shuffle;
 pub(crate) mod size;
+pub(crate) mod sort;
 pub(crate) mod value;
 
 use std::sync::{Arc, OnceLock};
@@ -29,6 +31,7 @@ use size::Size;
 pub use expr::{IntoExpr, IntoExprs};
 pub use groupby::GroupBy;
 pub use join::Join;
+pub use join::asof::{AsOf, Tolerance};
 
 /// A lazy data frame in partitions, each a polars `DataFrame`.
 ///

@@ -42,8 +42,8 @@ impl DFrame {
 
 /// Grouped rows that wait for an aggregate.
 ///
-/// The shortcuts aggregate every other column that the aggregate is defined for, under its own name: `sum`, `mean`, `product`,
-/// `var` and `std` numbers and booleans; `any` and `all` booleans; `min`, `max`, `first`, `last`, `count` and `n_unique` all
+/// The shortcuts aggregate every other column that the aggregate is defined for, under its own name: `sum`, `mean`, `median`,
+/// `product`, `var` and `std` numbers and booleans; `any` and `all` booleans; `min`, `max`, `first`, `last`, `count` and `n_unique` all
 /// columns. What is left out is told when the frame is computed. Groups come in order of first appearance as long as the result is one
 /// partition.
 #[derive(Clone)]
@@ -109,6 +109,8 @@ shortcuts! {
     /// The number of different values of each column; null is a value.
     #[doc(alias = "nunique")]
     n_unique, is_any, |c| c.n_unique();
+    /// The median of each number column; nulls are left out.
+    median, is_number, |c| c.median();
 }
 
 impl GroupBy {

@@ -4,13 +4,14 @@
 //! right key is left out when it and its left partner are both plain columns; the left one then holds the key of either side.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use partita_graph::{Code, Failure};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::How;
-use crate::frame::expr::{as_column, show_one};
+use crate::frame::expr::{Names, as_column, column_not_found, show_one};
 
 /// Where a column of the result comes from.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -73,6 +74,44 @@ fn twice(name: &str, suffix: Option<&str>) -> Failure {
         Some(suffix) => Failure::new(Code::DuplicateColumn, format!("with the suffix {suffix:?} the join would have two columns `{name}`"))
             .help("choose another suffix, or rename or drop one of them before the join"),
     }
+}
+
+/// Those that are wanted, if they are fewer; at least one, because a result without columns would lose its rows.
+pub(super) fn narrowed(columns: &[Out], wanted: &Names) -> Option<Vec<Out>> {
+    let mut kept: Vec<Out> = columns.iter().filter(|column| wanted.contains(column.name.as_str())).cloned().collect();
+    if kept.is_empty() {
+        kept.extend(columns.first().cloned());
+    }
+    (kept.len() < columns.len()).then_some(kept)
+}
+
+/// What they take of input `at` (0 is the left frame), besides its keys.
+pub(super) fn taken(columns: &[Out], at: usize) -> Names {
+    let taken = columns.iter().filter_map(|column| match (&column.source, at) {
+        (Source::Left(name), 0) | (Source::Right(name), 1) => Some(name.as_str().into()),
+        _ => None,
+    });
+    taken.collect()
+}
+
+/// Their names and types; `keys` are the types of [`Source::Key`].
+pub(super) fn schema(columns: &[Out], left: &Schema, right: &Schema, keys: &[DataType]) -> Result<SchemaRef, Failure> {
+    let of = |schema: &Schema, name: &str| schema.get(name).cloned().ok_or_else(|| column_not_found(name, schema));
+    let field = |column: &Out| -> Result<(PlSmallStr, DataType), Failure> {
+        let dtype = match &column.source {
+            Source::Left(name) => of(left, name)?,
+            Source::Right(name) => of(right, name)?,
+            Source::Key(at) => keys[*at as usize].clone(),
+        };
+        Ok((column.name.as_str().into(), dtype))
+    };
+    Ok(Arc::new(columns.iter().map(field).collect::<Result<Schema, Failure>>()?))
+}
+
+/// Keys in the types in which they are compared.
+pub(super) fn cast(keys: &[Expr], own: &[DataType], common: &[DataType]) -> Vec<Expr> {
+    let keys = keys.iter().zip(own.iter().zip(common));
+    keys.map(|(key, (own, common))| if own == common { key.clone() } else { key.clone().cast(common.clone()) }).collect()
 }
 
 /// The types in which keys are compared, or why they cannot be.

@@ -9,7 +9,7 @@ use super::columns::{Out, Source};
 use super::matches::{Matches, Table};
 use super::side::{Built, Side};
 use crate::frame::compact::compact;
-use crate::frame::expr::polars_failure;
+use crate::frame::expr::{polars_failure, show};
 use crate::frame::ops::concat::stack;
 use crate::frame::value::{chunk_of, frame_of};
 
@@ -30,6 +30,12 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
+    /// Nulls equal nothing, and keys may be there as often as they like.
+    pub fn plain(how: How, left_on: Vec<Expr>, right_on: Vec<Expr>, columns: Vec<Out>) -> Self {
+        let key_names = show(&left_on);
+        Self { how, left_on, right_on, key_names, columns, nulls_equal: false, left_unique: false, right_unique: false }
+    }
+
     pub fn left(&self, frame: &DataFrame) -> Result<Side, Failure> {
         let columns = self.columns.iter().filter_map(|column| match &column.source {
             Source::Left(name) => Some(name.clone()),
@@ -168,13 +174,13 @@ enum Looked<'a> {
 }
 
 /// Stands for no row.
-const NONE: IdxSize = IdxSize::MAX;
+pub(super) const NONE: IdxSize = IdxSize::MAX;
 
 /// The rows that stand beside each other in the result.
 #[derive(Default)]
-struct Pairs {
-    left: Vec<IdxSize>,
-    right: Vec<IdxSize>,
+pub(super) struct Pairs {
+    pub left: Vec<IdxSize>,
+    pub right: Vec<IdxSize>,
 }
 
 impl Pairs {
@@ -222,7 +228,7 @@ fn pairs(how: How, left: &Side, right: &Side, looked: Looked<'_>) -> Pairs {
 }
 
 /// The columns of the result for these rows.
-fn assembled(spec: &Spec, left: &Side, right: &Side, pairs: Pairs) -> Result<Chunk, Failure> {
+pub(super) fn assembled(spec: &Spec, left: &Side, right: &Side, pairs: Pairs) -> Result<Chunk, Failure> {
     let height = pairs.left.len();
     let left_rows = picked(&left.frame, left.rows, &pairs.left)?;
     // Semi and anti joins have rows of the left side only, and no columns of the other.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Layer, OpRef, Table, Wiring};
-use polars::prelude::{DataType, Expr, JoinValidation, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{DataType, Expr, JoinValidation, Schema, SchemaRef};
 
 use super::columns::{self, Out, Source};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
 use super::{How, Join};
-use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, columns_of_all, expr_op, show};
+use crate::frame::expr::{Names, can_fail, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
 use crate::frame::shuffle::keys::check_keys;
@@ -21,6 +21,8 @@ const SMALL: u64 = 1 << 20;
 /// A side of up to so many bytes is, when the other has [`MANY_TIMES`] as many: its table stays in memory while all tasks run.
 const BROADCAST: u64 = 64 << 20;
 const MANY_TIMES: u64 = 4;
+/// More pairs of partitions than this are more tasks than anything gains by them.
+const MOST_PAIRS: u64 = 100_000;
 
 #[derive(Clone)]
 pub(super) struct JoinStep {
@@ -96,14 +98,10 @@ impl JoinStep {
 
     fn spec(&self, node: &Node) -> Result<Spec, Failure> {
         let (common, [left, right]) = self.key_types(node.inputs[0].resolved()?, node.inputs[1].resolved()?)?;
-        let cast = |on: &[Expr], own: &[DataType]| -> Vec<Expr> {
-            let keys = on.iter().zip(own.iter().zip(&common));
-            keys.map(|(key, (own, common))| if own == common { key.clone() } else { key.clone().cast(common.clone()) }).collect()
-        };
         Ok(Spec {
             how: self.how,
-            left_on: cast(&self.left_on, &left),
-            right_on: cast(&self.right_on, &right),
+            left_on: columns::cast(&self.left_on, &left, &common),
+            right_on: columns::cast(&self.right_on, &right, &common),
             key_names: show(&self.left_on),
             columns: self.columns.clone(),
             nulls_equal: self.nulls_equal,
@@ -131,7 +129,10 @@ impl JoinStep {
         let order = if self.broadcast == Some(true) && bytes(sizes[0]) < bytes(sizes[1]) { [0, 1] } else { [1, 0] };
         match order.into_iter().find(|side| may[*side] && small(*side)) {
             Some(side) => Meeting::Table { of_left: side == 0 },
-            None if self.how == How::Cross => Meeting::Pairs,
+            None if self.how == How::Cross => {
+                let pairs = u64::from(partitions[0]) * u64::from(partitions[1]);
+                if pairs > MOST_PAIRS { Meeting::Table { of_left: false } } else { Meeting::Pairs }
+            }
             None => {
                 let size = sizes[0].zip(sizes[1]).map(|(left, right)| Size { rows: 0, bytes: left.bytes.saturating_add(right.bytes) });
                 Meeting::Shuffle(parts_for_rows(partitions[0].max(partitions[1]), size))
@@ -144,8 +145,8 @@ fn bytes(size: Option<Size>) -> u64 {
     size.map_or(u64::MAX, |size| size.bytes)
 }
 
-/// What is one partition and of unknown size is in one place already.
-fn is_small(size: Option<Size>, partitions: u32, other: Option<Size>) -> bool {
+/// Whether a side may be in the memory of all tasks. What is one partition and of unknown size is in one place already.
+pub(super) fn is_small(size: Option<Size>, partitions: u32, other: Option<Size>) -> bool {
     match size {
         None => partitions == 1,
         Some(size) => size.bytes <= SMALL || (size.bytes <= BROADCAST && size.bytes.saturating_mul(MANY_TIMES) <= bytes(other)),
@@ -165,16 +166,7 @@ impl Step for JoinStep {
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
         let (left, right) = (&inputs[0], &inputs[1]);
         let (keys, _) = self.key_types(left, right)?;
-        let of = |schema: &Schema, name: &str| schema.get(name).cloned().ok_or_else(|| column_not_found(name, schema));
-        let field = |column: &Out| -> Result<(PlSmallStr, DataType), Failure> {
-            let dtype = match &column.source {
-                Source::Left(name) => of(left, name)?,
-                Source::Right(name) => of(right, name)?,
-                Source::Key(at) => keys[*at as usize].clone(),
-            };
-            Ok((column.name.as_str().into(), dtype))
-        };
-        Ok(Arc::new(self.columns.iter().map(field).collect::<Result<Schema, Failure>>()?))
+        columns::schema(&self.columns, left, right, &keys)
     }
 
     fn needs(&self, wanted: &Names, input: &Schema) -> Names {
@@ -182,28 +174,24 @@ impl Step for JoinStep {
     }
 
     fn needs_of(&self, at: usize, _: &Names, _: &Schema) -> Names {
-        let taken = self.columns.iter().filter_map(|column| match (&column.source, at) {
-            (Source::Left(name), 0) | (Source::Right(name), 1) => Some(name.as_str().into()),
-            _ => None,
-        });
-        let mut needed: Names = taken.collect();
+        let mut needed = columns::taken(&self.columns, at);
         needed.extend(columns_of_all(if at == 0 { &self.left_on } else { &self.right_on }));
         needed
     }
 
     fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
-        let mut columns: Vec<Out> = self.columns.iter().filter(|column| wanted.contains(column.name.as_str())).cloned().collect();
-        if columns.is_empty() {
-            // Without a column a result would lose its rows.
-            columns.extend(self.columns.first().cloned());
-        }
-        (columns.len() < self.columns.len()).then(|| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
+        let columns = columns::narrowed(&self.columns, wanted)?;
+        Some(Arc::new(Self { columns, ..self.clone() }))
     }
 
     fn admit(&self, predicate: &Expr) -> Admission {
         let names = columns_of(predicate);
         // A key that can fail must see the rows that it would see without the predicate; a predicate that can fail, only those of the result.
         if names.is_empty() || can_fail(predicate) || self.left_on.iter().chain(&self.right_on).any(can_fail) {
+            return Admission::Stop;
+        }
+        // Keys that must be unique must be so among all rows.
+        if self.left_unique || self.right_unique {
             return Admission::Stop;
         }
         let source = |name: &str| self.columns.iter().find(|column| column.name == name).map(|column| &column.source);
@@ -267,7 +255,7 @@ impl Step for JoinStep {
                 Layer::single("join", rows.partitions, op, vec![rows.edge(Wiring::Each), table.edge(Wiring::Every)])
             }
             Meeting::Pairs => {
-                let n = left.partitions.saturating_mul(right.partitions);
+                let n = left.partitions * right.partitions;
                 let listed = |input: Lowered, index: &dyn Fn(u32) -> u32| {
                     input.edge(Wiring::Table(Table { offsets: (0..=n).collect(), indices: (0..n).map(index).collect() }))
                 };

@@ -1,17 +1,18 @@
 //! `value_counts`: how often each value occurs.
 
-use polars::prelude::{Expr, len};
+use polars::prelude::{SortMultipleOptions, len};
 
+use crate::frame::shuffle::named;
 use crate::frame::{DFrame, IntoExprs};
 
 impl DFrame {
-    /// The different values of columns, or combinations of values, with the number of rows that have them as column `count`. Null is a
-    /// value like any other.
+    /// The different values of columns, or combinations of values, with the number of rows that have them as column `count`: the most
+    /// frequent first, equally frequent ones by value. Null is a value like any other, and the last.
     ///
     /// ```
     /// use partita::prelude::*;
-    /// let frame = DFrame::from_polars(df!("k" => ["a", "b", "b"])?, 3);
-    /// assert_eq!(frame.value_counts(["k"]).compute()?, df!("k" => ["a", "b"], "count" => [1u32, 2])?);
+    /// let frame = DFrame::from_polars(df!("k" => ["c", "b", "a", "b"])?, 3);
+    /// assert_eq!(frame.value_counts(["k"]).compute()?, df!("k" => ["b", "a", "c"], "count" => [2u32, 1, 1])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -19,7 +20,14 @@ impl DFrame {
     /// At `compute`: a column that does not exist; a column called `count` among the values.
     #[track_caller]
     pub fn value_counts(&self, columns: impl IntoExprs) -> DFrame {
-        let columns: Vec<Expr> = columns.into_exprs();
-        self.group_by(columns).agg([len().alias("count")])
+        let counts = self.group_by(columns.into_exprs()).agg([len().alias(COUNT)]);
+        let Ok(mut names) = counts.columns() else { return counts };
+        // The count is the last column; it is what is sorted by first.
+        names.rotate_right(1);
+        let descending: Vec<bool> = names.iter().map(|name| name == COUNT).collect();
+        let options = SortMultipleOptions::default().with_order_descending_multi(descending).with_nulls_last(true);
+        counts.sort_with(named(names), options)
     }
 }
+
+const COUNT: &str = "count";

@@ -10,8 +10,8 @@ use partita::{Code, Error, LocalCluster, Status, TaskContext, as_completed, comp
 
 /// Words that say nothing. Built once in each worker process, on first use: the place for models and connections.
 #[worker_state]
-fn stop_words() -> BTreeSet<&'static str> {
-    BTreeSet::from(["a", "and", "of", "the", "to"])
+fn stop_words() -> BTreeSet<String> {
+    ["a", "and", "of", "the", "to"].map(String::from).into()
 }
 
 /// How often each word occurs.
@@ -19,7 +19,7 @@ fn stop_words() -> BTreeSet<&'static str> {
 fn count_words(text: &str) -> Result<BTreeMap<String, u64>, Error> {
     let ignored = stop_words::get()?;
     let mut counts = BTreeMap::new();
-    for word in text.split_whitespace().map(str::to_lowercase).filter(|word| !ignored.contains(word.as_str())) {
+    for word in text.split_whitespace().map(str::to_lowercase).filter(|word| !ignored.contains(word)) {
         *counts.entry(word).or_insert(0) += 1;
     }
     Ok(counts)
@@ -41,8 +41,8 @@ fn longest(words: &DataFrame, context: &TaskContext<'_>) -> Result<String, Error
     context.check_cancelled()?;
     let column = words.column("word").and_then(|column| column.str().cloned());
     let column = column.map_err(|e| Error::new(Code::UserFunction, e.to_string()))?;
-    let longest = column.iter().flatten().max_by_key(|word| word.len());
-    longest.map(str::to_owned).ok_or_else(|| Error::new(Code::UserFunction, "there are no words"))
+    let word = column.iter().flatten().max_by_key(|word| word.len());
+    word.map(str::to_owned).ok_or_else(|| Error::new(Code::UserFunction, "there are no words"))
 }
 
 /// Any error type will do; its chain of causes arrives at the client as data.

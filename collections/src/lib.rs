@@ -27,11 +27,11 @@ pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
 pub use delayed::task_support;
 pub use delayed::{
-    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions, as_completed, compute, delayed, delayed_fn, gather, gather_each,
-    uploaded, wait,
+    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions,
+    as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
-pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};
+pub use frame::{AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error, TaskContext};
@@ -41,7 +41,8 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Client, CsvOptions, DFrame, DFuture, Delayed, Encoding, GroupBy};
+    pub use crate::{AsOf, Client, CsvOptions, DFrame, DFuture, Delayed, Encoding, GroupBy, Join};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
+    pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};
 }

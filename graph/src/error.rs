@@ -63,6 +63,8 @@ codes! {
         "The message says what is missing and what can be written instead.";
     Corrupt = 115, "compressed data is damaged or cut off",
         "The file could not be decompressed to its end.";
+    NotUnique = 116, "keys of a join occur more than once",
+        "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
     KilledWorker = 201, "a task was running each time a worker died",
         "The task was running on several workers when they died, so it is no longer tried. Memory is the usual reason: smaller blocks or a larger limit help.";
     Panicked = 202, "a task panicked",

@@ -87,7 +87,7 @@ pub fn check_frame(input: &DataFrame, operation: impl Fn(&DFrame) -> DFrame, exp
 }
 
 /// Every cell, floats by their bits: -0.0 and 0.0 differ, NaN equals itself. What lies under a null counts for nothing.
-fn bits(frame: &DataFrame) -> Vec<String> {
+pub fn bits(frame: &DataFrame) -> Vec<String> {
     let cell = |value: AnyValue<'_>| match value {
         AnyValue::Float64(number) => format!("{:016x}", number.to_bits()),
         AnyValue::Float32(number) => format!("{:08x}", number.to_bits()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use partita::{Code, Status, Until, as_completed, gather, gather_each, wait};
 
 use crate::Case;
-use crate::everywhere::{clients, cluster};
+use crate::everywhere::{clients, cluster, unchecked};
 use crate::functions::*;
 
 pub const CASES: &[Case] = &[
@@ -37,7 +37,7 @@ fn futures_are_arguments() {
 }
 
 fn a_hundred_thousand_items() {
-    for (name, client) in clients() {
+    for (name, client) in [("Local(2)", unchecked()), ("Cluster(2)", cluster())] {
         let futures = client.map(double, 0..100_000i64).expect("sound");
         let results = gather(&futures).expect("sound");
         assert!(results.iter().copied().eq((0..100_000).map(|x| 2 * x)), "{name}");
@@ -90,7 +90,7 @@ fn callbacks_are_called_once() {
         let future = client.submit(add, (5, 6)).expect("sound");
         for turn in 0..2 {
             let sender = sender.clone();
-            future.add_done_callback(move |future| drop(sender.send((turn, future.status()))));
+            future.add_done_callback(move |future| sender.send((turn, future.status())).expect("the test listens"));
             future.result().expect("sound");
         }
         drop(sender);

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use partita_deploy::{LocalOptions, WorkerSpec, serve};
 use partita_graph::{Buffer, Code, Encoded, Failure};

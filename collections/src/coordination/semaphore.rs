@@ -124,7 +124,8 @@ impl Semaphore {
 impl Lease {
     fn new(semaphore: &Semaphore, id: LeaseId) -> Self {
         let (client, name) = (semaphore.client.clone(), semaphore.name.clone());
-        let alive = Arc::new(Alive { client: client.clone(), name: name.clone(), id, every: semaphore.lease / 3, expired: AtomicBool::new(false) });
+        let alive =
+            Arc::new(Alive { client: client.clone(), name: name.clone(), id, every: semaphore.lease / 3, expired: AtomicBool::new(false) });
         refresher().add(&alive);
         Self { client, name, id, alive }
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use partita_graph::{Chunk, Code, Failure, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::argument::Given;
+use super::argument::{Argument, Given};
 use super::call::{Call, TaskOf};
 use super::future::DFuture;
 use super::node::{MakeOperator, Node, new_token};
@@ -142,6 +142,7 @@ impl Client {
         F: TaskOf<Arguments, Output = ActorState<S>>,
         S: Send + 'static,
     {
+        let _ = make;
         let origin = Location::caller();
         let token = new_token();
         let operator: MakeOperator = Arc::new(move |slots| Call::<F>::operator(slots, Some(token)));
@@ -182,7 +183,8 @@ impl<S: Send + 'static> Actor<S> {
         let _ = function;
         let origin = Location::caller();
         let inner = &self.inner;
-        let mut given = F::given(inner.state.clone(), arguments);
+        let with_state = F::with_state(inner.state.clone(), arguments);
+        let mut given: Vec<Given> = with_state.into_iter().map(|argument| argument.0).collect();
         let mut calls = inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.retain(|call| !(call.ended)());
         if calls.len() >= UNDER_WAY {
@@ -213,7 +215,7 @@ impl<S: Send + 'static> Actor<S> {
 pub trait CallOf<State: TaskValue, Arguments>: super::call::Task {
     /// The arguments, the state first.
     #[doc(hidden)]
-    fn given(state: DFuture<State>, arguments: Arguments) -> Vec<Given>;
+    fn with_state(state: DFuture<State>, arguments: Arguments) -> Vec<Argument>;
 }
 
 macro_rules! calls {
@@ -222,9 +224,9 @@ macro_rules! calls {
         where
             F: TaskOf<(DFuture<State>, $($name,)*)>,
         {
-            fn given(state: DFuture<State>, arguments: ($($name,)*)) -> Vec<Given> {
+            fn with_state(state: DFuture<State>, arguments: ($($name,)*)) -> Vec<Argument> {
                 let _ = &arguments;
-                F::arguments((state, $(arguments.$at,)*)).into_iter().map(|argument| argument.0).collect()
+                F::arguments((state, $(arguments.$at,)*))
             }
         }
     )+};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use partita_graph::{Chunk, Failure};
 use polars::prelude::DataFrame;
 
+use super::Delayed;
 use super::future::DFuture;
 use super::node::Node;
 use super::value::{TaskValue, chunk_from, not_encodable};
-use super::Delayed;
 use crate::frame::{DFrame, ops};
 
 /// Plain values of more bytes than this are chunks of their own, which travel once however many calls read them.

@@ -8,14 +8,15 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::slice;
+use std::sync::Arc;
 
 use partita_graph::{Arg, Chunk, Code, Failure, NamedOperator, OpRef, Operator, OperatorEntry, TaskContext};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 
 use super::argument::Argument;
-use super::{Delayed, actor};
 use super::value::{Lent, TaskValue, chunk_from, lent, value_in};
+use super::{Delayed, actor};
 
 /// Causes of a cause that are kept.
 const CAUSES: usize = 16;
@@ -135,7 +136,7 @@ impl Inputs<'_> {
     pub fn lend<T: TaskValue>(&mut self) -> Result<Lent<T>, Failure> {
         self.next(|inputs, slot| match slot {
             Slot::Input => lent(inputs.chunk()?),
-            other => inputs.made(other).map(|value| Lent::Shared(value.into())),
+            other => inputs.made(other).map(|value: T| Lent::Shared(Arc::new(value))),
         })
     }
 

@@ -143,7 +143,9 @@ pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: 
         let submitted = attempts.submit(executor, what)?;
         let (sender, receiver) = futures_channel::oneshot::channel();
         // Nobody listens any more when the future was dropped.
-        submitted.run.on_end(Box::new(move || drop(sender.send(()))));
+        submitted.run.on_end(Box::new(move || {
+            let _ = sender.send(());
+        }));
         receiver.await.map_err(|_| lost_result())?;
         // The run has ended, so this does not block.
         match submitted.run.wait_stored() {

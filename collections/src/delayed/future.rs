@@ -122,7 +122,9 @@ impl Batch {
 
     /// The futures of all keys, in order.
     pub fn futures<T>(self: &Arc<Self>) -> Vec<DFuture<T>> {
-        (0..self.graph.wanted.len()).map(|index| DFuture { one: Arc::new(One { batch: self.clone(), index }), value: PhantomData }).collect()
+        (0..self.graph.wanted.len())
+            .map(|index| DFuture { one: Arc::new(One { batch: self.clone(), index }), value: PhantomData })
+            .collect()
     }
 
     fn ended(&self, index: usize, outcome: Result<(), Failure>) {
@@ -216,7 +218,7 @@ impl<T> DFuture<T> {
     /// The future as what a call reads.
     pub(crate) fn node(&self) -> Arc<Node> {
         let batch = &self.one.batch;
-        let known = Known { key: self.key(), layers: batch.layers.clone(), held: self.one.clone() };
+        let known = Known { key: self.key(), layers: batch.layers.clone(), _held: self.one.clone() };
         Node::new(What::Known(known), batch.origin.clone())
     }
 

@@ -96,7 +96,10 @@ pub fn as_completed<T: TaskValue>(futures: &[DFuture<T>]) -> AsCompleted<T> {
         let sender = sender.clone();
         let one = future.one();
         // Nobody listens any more when the iterator was dropped.
-        one.batch.on_end(one.index, Box::new(move |_| drop(sender.send(place))));
+        let tell = move |_| {
+            let _ = sender.send(place);
+        };
+        one.batch.on_end(one.index, Box::new(tell));
     }
     AsCompleted { futures: futures.to_vec(), ended }
 }

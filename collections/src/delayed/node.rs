@@ -48,24 +48,24 @@ pub(super) struct Known {
     pub key: Key,
     pub layers: Arc<[Arc<Layer>]>,
     /// Keeps it.
-    pub held: Arc<dyn Send + Sync + std::any::Any>,
+    pub _held: Arc<dyn Send + Sync + std::any::Any>,
 }
 
 impl Known {
     /// A chunk of an ordinary run.
     pub fn of_run(key: Key, layers: Arc<[Arc<Layer>]>, run: Run) -> Self {
-        Self { key, layers, held: Arc::new(run) }
+        Self { key, layers, _held: Arc::new(run) }
     }
 }
 
 impl Node {
     /// A node at the caller's line.
-    pub fn new(what: What, origin: Origin) -> Arc<Self> {
+    pub(super) fn new(what: What, origin: Origin) -> Arc<Self> {
         Arc::new(Self { what, origin, annotations: None })
     }
 
     /// A call at this line.
-    pub fn call(name: &str, operator: MakeOperator, arguments: Vec<Given>, origin: &'static Location<'static>) -> Arc<Self> {
+    pub(super) fn call(name: &str, operator: MakeOperator, arguments: Vec<Given>, origin: &'static Location<'static>) -> Arc<Self> {
         let short = name.rsplit("::").next().unwrap_or(name);
         let what = What::Call { name: short.into(), operator, arguments };
         Self::new(what, Origin::at(origin, &format!("{short}(…)")))
@@ -107,7 +107,8 @@ impl Lowerer {
                 stack.pop();
                 continue;
             }
-            let missing: Vec<Arc<Node>> = top.inputs().filter(|input| !self.done.contains_key(&(Arc::as_ptr(input) as usize))).cloned().collect();
+            let missing: Vec<Arc<Node>> =
+                top.inputs().filter(|input| !self.done.contains_key(&(Arc::as_ptr(input) as usize))).cloned().collect();
             if !missing.is_empty() {
                 stack.extend(missing);
                 continue;

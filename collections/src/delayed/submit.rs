@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 
-use partita_graph::{Annotations, Arg, Failure, Key, Layer, OpRef, Origin, optimize};
+use partita_graph::{Arg, Failure, Key, Layer, OpRef, Origin, optimize};
 
-use super::argument::{Argument, Given, IntoArgument};
+use super::argument::{Argument, Given};
 use super::call::{Call, Slot, Task, TaskOf, deferred};
 use super::future::{Batch, DFuture};
 use super::node::{self, Lowerer, Node};

@@ -76,7 +76,7 @@ fn encode<T: TaskValue>(value: &Shared) -> Result<Vec<u8>, Failure> {
     postcard::to_stdvec(value).map_err(|e| not_encodable::<T>(&e))
 }
 
-pub(super) fn not_encodable<T>(error: &dyn std::fmt::Display) -> Failure {
+pub(crate) fn not_encodable<T>(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Code::NotEncodable, format!("a value of type {} cannot be written as bytes: {error}", type_name::<T>()))
 }
 
@@ -203,10 +203,19 @@ mod tests {
     #[test]
     fn a_frame_is_lent_without_a_copy() {
         let frame = df!("x" => [1i64, 2]).expect("columns");
-        let place = frame.column("x").expect("it is there").as_materialized_series().i64().expect("numbers").cont_slice().expect("one piece").as_ptr();
+        let place = frame
+            .column("x")
+            .expect("it is there")
+            .as_materialized_series()
+            .i64()
+            .expect("numbers")
+            .cont_slice()
+            .expect("one piece")
+            .as_ptr();
         let chunk = chunk_from(frame);
         let lent = lent::<DataFrame>(&chunk).expect("a frame");
-        let column = lent.column("x").expect("it is there").as_materialized_series().i64().expect("numbers").cont_slice().expect("one piece");
+        let column =
+            lent.column("x").expect("it is there").as_materialized_series().i64().expect("numbers").cont_slice().expect("one piece");
         assert_eq!(column.as_ptr(), place);
     }
 

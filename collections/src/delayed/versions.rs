@@ -55,8 +55,7 @@ impl Versions {
             if worker.optimized != self.client.optimized {
                 found.push(format!("worker {name} was built {} optimization", if worker.optimized { "with" } else { "without" }));
             }
-            let lacking: Vec<&str> =
-                self.client.tasks.iter().filter(|task| !worker.tasks.contains(task)).map(String::as_str).collect();
+            let lacking: Vec<&str> = self.client.tasks.iter().filter(|task| !worker.tasks.contains(task)).map(String::as_str).collect();
             if !lacking.is_empty() {
                 found.push(format!("worker {name} does not contain {}", lacking.join(", ")));
             }

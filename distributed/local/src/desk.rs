@@ -43,7 +43,14 @@ struct State {
 
 impl Default for Desk {
     fn default() -> Self {
-        Self { inner: Arc::new(Inner { state: Mutex::default(), bell: Condvar::new(), started: Instant::now(), listeners: Listeners::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                state: Mutex::default(),
+                bell: Condvar::new(),
+                started: Instant::now(),
+                listeners: Listeners::default(),
+            }),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ fn closures_are_refused_with_name_place_and_fix() {
     graph.add(Layer::single("doubled", 1, closure, vec![]).origin(Some(origin)));
     let failure = encode_asked(&ClientToScheduler::Submit { run: 1, graph, ending: Ending::Together }).unwrap_err();
     assert_eq!(failure.code, Code::ClosureOnCluster);
-    for words in ["`double` is a closure", "src/main.rs:3:9", "named operator", "local engine"] {
+    for words in ["`double` is a closure", "src/main.rs:3:9", "#[task]", "local engine"] {
         assert!(failure.to_string().contains(words), "{failure}");
     }
 }

@@ -37,7 +37,8 @@ fn random_graphs_encrypted() {
 #[test]
 fn each_key_of_random_graphs_is_that_of_the_serial_executor() {
     let cluster = Cluster::new(ServerSecurity::plain_with_secret(), 2, 2);
-    for seed in 100..130 {
+    // Among those that the tests above submit, none of which is larger than a scheduler takes.
+    for seed in 60..90 {
         let mut graph = named(&random(seed));
         let bad = graph.add(Layer::single("panic", 1, OpRef::new(Panic, "panic"), vec![]));
         graph.want_all(bad);

@@ -114,7 +114,7 @@ fn resolved(mut graph: Graph, registry: &Registry) -> Result<Graph, Failure> {
 /// The run begins, and this audience hears of it. What a task submits is more urgent than the task, and is cancelled with it as long as
 /// what is returned lives.
 fn start(engine: &Arc<Engine>, mut graph: Graph, audience: &Audience) -> Option<OnCancel> {
-    let (run, ending) = match &audience {
+    let (run, ending) = match audience {
         Audience::Whole(shared) => (shared.id, Ending::Together),
         Audience::Each(shared) => (shared.id, Ending::Each),
     };

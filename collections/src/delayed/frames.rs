@@ -48,7 +48,7 @@ impl DFrame {
     ///
     /// let parts = vec![delayed(numbers)(1), delayed(numbers)(10)];
     /// let schema = Schema::from_iter([("x".into(), DataType::Int64)]);
-    /// assert_eq!(DFrame::from_delayed(parts, schema).sum().compute()?, df!("x" => [22])?);
+    /// assert_eq!(DFrame::from_delayed(parts, schema).sum().compute()?, df!("x" => [24i64])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

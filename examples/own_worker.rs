@@ -65,7 +65,7 @@ fn main() -> Result<(), Error> {
 
     // Lazy calls become one graph.
     let lines = ["The cat and the hat", "the hat of a cat", "to the moon"];
-    let parts: Vec<_> = lines.iter().map(|line| delayed(count_words)(*line)).collect();
+    let parts: Vec<_> = lines.into_iter().map(|line| delayed(count_words)(line)).collect();
     let total = delayed(add_up)(parts);
     let frame = DFrame::from_polars(df!("word" => ["cat", "moonlight", "hat"]).map_err(|e| Error::new(Code::Internal, e.to_string()))?, 2);
     let (counts, word) = compute((&total, delayed(longest)(&frame)))?;

@@ -55,7 +55,7 @@ pub fn numbers(first: i64, count: i64) -> DataFrame {
 }
 
 #[task]
-pub fn mean_of(values: &Vec<f64>) -> f64 {
+pub fn mean_of(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 

@@ -41,20 +41,30 @@ pub fn gather<T: TaskValue>(futures: &[DFuture<T>]) -> Result<Vec<T>, Failure> {
 /// What became of each future, in their order: failures are kept beside results. Blocks.
 pub fn gather_each<T: TaskValue>(futures: &[DFuture<T>]) -> Vec<Result<T, Failure>> {
     // What was submitted together is brought together.
-    let mut batches: HashMap<*const Batch, (&Arc<Batch>, Vec<usize>, Vec<usize>)> = HashMap::new();
+    let mut batches: HashMap<*const Batch, Together<'_>> = HashMap::new();
     for (place, future) in futures.iter().enumerate() {
         let one = future.one();
-        let (_, places, indices) = batches.entry(Arc::as_ptr(&one.batch)).or_insert_with(|| (&one.batch, Vec::new(), Vec::new()));
-        places.push(place);
-        indices.push(one.index);
+        let together = batches.entry(Arc::as_ptr(&one.batch));
+        let together = together.or_insert_with(|| Together { batch: &one.batch, places: Vec::new(), indices: Vec::new() });
+        together.places.push(place);
+        together.indices.push(one.index);
     }
     let mut chunks: Vec<Option<Result<Chunk, Failure>>> = vec![None; futures.len()];
-    for (batch, places, indices) in batches.into_values() {
+    for Together { batch, places, indices } in batches.into_values() {
         for (place, chunk) in places.into_iter().zip(batch.run.wait_keys(&indices)) {
             chunks[place] = Some(chunk);
         }
     }
     chunks.into_iter().map(|chunk| value_in(&chunk.unwrap_or_else(|| Err(super::lost_result()))?)).collect()
+}
+
+/// Futures that were submitted together.
+struct Together<'a> {
+    batch: &'a Arc<Batch>,
+    /// Where they stand among those that are asked for.
+    places: Vec<usize>,
+    /// Where they stand in what was submitted.
+    indices: Vec<usize>,
 }
 
 /// Until when [`wait`] waits.

@@ -30,6 +30,9 @@ impl<T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> TaskValue 
 
 type Shared = Arc<dyn Any + Send + Sync>;
 
+/// Writes a value of a type that was known when this was chosen.
+type Encode = fn(&Shared) -> Result<Vec<u8>, Failure>;
+
 /// A value of a type that only its readers know.
 struct Datum {
     /// As its type, once somebody who knows it was here.
@@ -37,7 +40,7 @@ struct Datum {
     /// As bytes, once it was sent or came so.
     bytes: OnceLock<Arc<Vec<u8>>>,
     /// How to make bytes of the typed form.
-    encode: Option<fn(&Shared) -> Result<Vec<u8>, Failure>>,
+    encode: Option<Encode>,
     nbytes: u64,
     stays: bool,
 }

@@ -78,11 +78,13 @@ fn many_keys_are_told_while_they_end() {
 fn endless(started: Arc<AtomicU32>) -> Graph {
     let op = OpRef::closure("endless", 1, move |ctx, _| {
         started.fetch_add(1, SeqCst);
-        while ctx.key.index > 0 {
+        if ctx.key.index == 0 {
+            return Ok(Chunk::new(Plain(7)));
+        }
+        loop {
             ctx.check_cancelled()?;
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        Ok(Chunk::new(Plain(7)))
     });
     let mut graph = Graph::default();
     let layer = graph.add(Layer::single("endless", 6, op, vec![]));

@@ -1,7 +1,6 @@
 //! Graphs for tests, and the executors that run them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use partita_graph::{AxisMap, Chunk, Edge, Graph, Layer, LayerId, OpRef, Parts, Plain, Registry, Table, Wiring};
@@ -155,23 +154,4 @@ pub fn random(seed: u64) -> Graph {
 /// `n` numbers.
 pub fn numbers(graph: &mut Graph, token: u64, n: u32) -> LayerId {
     graph.add(Layer::single("numbers", n, mixer(token), vec![]))
-}
-
-/// A graph of one layer, all of it wanted.
-pub fn one_layer(len: u32, op: OpRef) -> Graph {
-    let mut graph = Graph::default();
-    let id = graph.add(Layer::single("layer", len, op, vec![]));
-    graph.want_all(id);
-    graph
-}
-
-/// Operators of this kind run until somebody cancels them.
-pub fn endless(started: Arc<AtomicU32>) -> OpRef {
-    OpRef::closure("endless", 1, move |ctx, _| {
-        started.fetch_add(1, SeqCst);
-        loop {
-            ctx.check_cancelled()?;
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    })
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use partita_graph::{Chunk, Code, Executor, Failure, Graph, OpRef, Plain, Registry, Run, RunEach, Serial};
 use partita_local::{Local, Options, current_cancelled, try_while_waiting, wait_inside, while_waiting};
 
-use crate::graphs::{checked, digest, digests, empty, endless, local, mixer, numbers, one_layer, random, until};
+use crate::graphs::{checked, digest, digests, empty, local, mixer, numbers, random, until};
+use crate::layers::{endless, one_layer};
 
 /// An executor that its own tasks find.
 #[derive(Clone)]

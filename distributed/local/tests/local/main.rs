@@ -4,5 +4,6 @@ mod each;
 mod equal;
 mod graphs;
 mod inside;
+mod layers;
 mod runs;
 mod spill;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Plain, Run, Wiring};
 
-use crate::graphs::{checked, empty, endless, mixer, numbers, one_layer, random, until};
+use crate::graphs::{checked, empty, mixer, numbers, random, until};
+use crate::layers::{endless, one_layer};
 
 #[test]
 fn cancelling_stops_what_runs_and_what_waits() {

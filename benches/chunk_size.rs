@@ -3,7 +3,9 @@
 //! Reads `$PARTITA_BENCH_DATA/G1_1e7_1e2_0_0.csv` (made by `benches/peers/generate.py`) when it is there, else writes a table of the same
 //! form with 2 million rows. `PARTITA_CHART=docs/chunk_size.svg cargo bench --bench chunk_size` draws the chart anew.
 
-use std::fmt::Write as _;
+#[path = "chart.rs"]
+mod chart;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,7 +38,10 @@ fn main() {
 
     if let Some(path) = std::env::var_os("PARTITA_CHART") {
         let points = medians(&job, bytes);
-        std::fs::write(&path, chart(&points)).expect("the chart can be written");
+        let label = |size: u64| if size < 1 << 20 { format!("{}K", size >> 10) } else { format!("{}M", size >> 20) };
+        let title = "mean of v3 by id1 from CSV, 2 threads: GB/s over block size";
+        let chart = chart::over_size(title, "block size in bytes (K = KiB, M = MiB)", &points, &label);
+        std::fs::write(&path, chart).expect("the chart can be written");
         criterion.final_summary();
     }
 }
@@ -85,40 +90,4 @@ fn data(folder: &Path) -> PathBuf {
             .expect("the folder can be written");
     }
     path
-}
-
-/// Throughput over block size as an SVG that needs nothing else.
-fn chart(points: &[(u64, f64)]) -> String {
-    let (width, height, left, bottom) = (720.0, 360.0, 60.0, 50.0);
-    let top = points.iter().map(|point| point.1).fold(0.0, f64::max) * 1.15;
-    let first = (points[0].0 as f64).log2();
-    let span = (points[points.len() - 1].0 as f64).log2() - first;
-    let x = |size: u64| left + ((size as f64).log2() - first) / span * (width - left - 30.0);
-    let y = |speed: f64| height - bottom - speed / top * (height - bottom - 40.0);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-         <rect width=\"{width}\" height=\"{height}\" fill=\"white\"/>\n\
-         <text x=\"{left}\" y=\"22\" font-size=\"14\">mean of v3 by id1 from CSV, 2 threads: GB/s over block size</text>\n"
-    );
-    let line: Vec<String> = points.iter().map(|(size, speed)| format!("{:.1},{:.1}", x(*size), y(*speed))).collect();
-    for tick in 0..=4 {
-        let speed = top * f64::from(tick) / 4.0;
-        let at = y(speed);
-        writeln!(svg, "<line x1=\"{left}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/>", width - 30.0).expect("text");
-        writeln!(svg, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{speed:.1}</text>", left - 8.0, at + 4.0).expect("text");
-    }
-    writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"#0072b2\" stroke-width=\"2\"/>", line.join(" ")).expect("text");
-    for (size, speed) in points {
-        let label = if *size < 1 << 20 { format!("{}K", size >> 10) } else { format!("{}M", size >> 20) };
-        writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"#0072b2\"/>", x(*size), y(*speed)).expect("text");
-        writeln!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", x(*size), height - bottom + 18.0).expect("text");
-    }
-    writeln!(
-        svg,
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">block size in bytes (K = KiB, M = MiB)</text>",
-        width / 2.0,
-        height - 10.0
-    )
-    .expect("text");
-    svg + "</svg>\n"
 }

@@ -4,6 +4,8 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/asof.rs"]
+mod asof;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]
@@ -14,13 +16,23 @@ mod csv;
 mod flights;
 #[path = "api/groupby.rs"]
 mod groupby;
+#[path = "api/join.rs"]
+mod join;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/plans.rs"]
 mod plans;
 #[path = "api/properties.rs"]
 mod properties;
+#[path = "api/random_frames.rs"]
+mod random_frames;
 #[path = "api/rows.rs"]
 mod rows;
+#[path = "api/shuffle.rs"]
+mod shuffle;
+#[path = "api/sort.rs"]
+mod sort;
+#[path = "api/statistics.rs"]
+mod statistics;
 #[path = "api/tpch.rs"]
 mod tpch;

@@ -183,18 +183,20 @@ fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
             SchedulerEvent::Replicate { keys, copies: copies.parse().unwrap() }
         }
         ["tick"] => SchedulerEvent::Tick,
-        // `submit r1 by c2 map#0`
-        ["submit", run, "by", client, wanted @ ..] => {
-            SchedulerEvent::Submit { run: run_id(run), client: client_id(client), graph: Arc::new(names.graph(wanted)) }
-        }
-        ["submit", run, wanted @ ..] => {
-            SchedulerEvent::Submit { run: run_id(run), client: ClientId::default(), graph: Arc::new(names.graph(wanted)) }
-        }
+        // `submit r1 by c2 map#0`, and with `futures` in its place keys that end one by one.
+        [how @ ("submit" | "futures"), run, "by", client, wanted @ ..] => submit(names, how, run, client_id(client), wanted),
+        [how @ ("submit" | "futures"), run, wanted @ ..] => submit(names, how, run, ClientId::default(), wanted),
+        ["forget", run, keys @ ..] => SchedulerEvent::Forget { run: run_id(run), keys: keys.iter().map(|key| names.key(key)).collect() },
         ["cancel", run] => SchedulerEvent::Cancel(run_id(run)),
         ["release", run] => SchedulerEvent::Release(run_id(run)),
         [worker, rest @ ..] => SchedulerEvent::Said(worker_id(worker), said(names, rest)),
         _ => panic!("no event {words:?}"),
     }
+}
+
+fn submit(names: &Names, how: &str, run: &str, client: ClientId, wanted: &[&str]) -> SchedulerEvent {
+    let ending = if how == "futures" { Ending::Each } else { Ending::Together };
+    SchedulerEvent::Submit { run: run_id(run), client, graph: Arc::new(names.graph(wanted)), ending }
 }
 
 fn said(names: &Names, words: &[&str]) -> ToScheduler {
@@ -211,6 +213,8 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
             ToScheduler::Finished { key, attempt, nbytes: bytes(rest[0]), micros, notes: Vec::new(), value }
         }
         "started" => ToScheduler::Started { key, attempt },
+        "waits" => ToScheduler::Waits(key, attempt),
+        "resumes" => ToScheduler::Resumes(key, attempt),
         "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
         "timed-out" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::TaskTimeout, "it took too long") },
         "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
@@ -254,6 +258,10 @@ fn show_scheduler_action(names: &Names, action: &SchedulerAction) -> String {
         SchedulerAction::Send(worker, message) => format!("to w{}: {}", worker.0, show_to_worker(names, message)),
         SchedulerAction::RunDone(run) => format!("run r{} is done", run.0),
         SchedulerAction::RunFailed(run, failure) => format!("run r{} failed: [{}] {}", run.0, failure.code, unnamed(names, &failure.what)),
+        SchedulerAction::KeyDone { run, key } => format!("r{} has {}", run.0, names.name(*key)),
+        SchedulerAction::KeysFailed { run, keys, failure } => {
+            format!("r{} cannot have {}: [{}] {}", run.0, names.names(keys), failure.code, unnamed(names, &failure.what))
+        }
         SchedulerAction::Value { run, key, value } => {
             format!("value of {} for r{}: {}", names.name(*key), run.0, String::from_utf8_lossy(value))
         }
@@ -309,6 +317,8 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
             WorkerEvent::Ran { key, attempt, nbytes: bytes(words[2]), spillable, micros: 5, notes: vec![], value }
         }
         "failed" => WorkerEvent::RunFailed { key, attempt, failure: Failure::new(Code::UserFunction, words[2]) },
+        "waits" => WorkerEvent::Waits(key, attempt),
+        "resumes" => WorkerEvent::Resumes(key, attempt),
         "fetched" => WorkerEvent::Fetched { key, part, nbytes: bytes(words[2]) },
         "refused" => WorkerEvent::FetchRefused { key, part, failure: Failure::new(Code::NotEncodable, words[2]) },
         // `starved b#0 of a#0`
@@ -349,6 +359,8 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         }
         ToScheduler::Failed { key, attempt, failure } => format!("failed {} try {attempt}: {}", names.name(*key), failure.what),
         ToScheduler::Started { key, attempt } => format!("started {} try {attempt}", names.name(*key)),
+        ToScheduler::Waits(key, attempt) => format!("waits {} try {attempt}", names.name(*key)),
+        ToScheduler::Resumes(key, attempt) => format!("resumes {} try {attempt}", names.name(*key)),
         ToScheduler::MissingInput { key, attempt, input, asked } => {
             let asked: String = asked.iter().map(|worker| format!(" w{}", worker.0)).collect();
             format!("{} try {attempt} misses {}, asked:{asked}", names.name(*key), names.name(*input))
@@ -486,4 +498,36 @@ fn snapshot_and_progress_tell_how_far_a_run_is() {
     assert_eq!((snapshot.workers[0].assigned, snapshot.runs[0].unstored), (1, 1));
     assert_eq!(scheduler.holders(names.key("map#0")), [WorkerId(1)]);
     assert!(scheduler.holders(names.key("read#0")).is_empty());
+}
+
+#[test]
+fn story_and_snapshot_tell_who_waits_inside() {
+    let (mut scheduler, names) = half_way();
+    let says = |scheduler: &mut Scheduler, line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(9, scheduler_event(&names, &words), &mut Vec::new());
+        scheduler.check();
+    };
+    says(&mut scheduler, "w1 waits read#1");
+    assert_eq!((scheduler.snapshot().workers[0].assigned, scheduler.snapshot().workers[0].waiting), (1, 1));
+    says(&mut scheduler, "w1 resumes read#1");
+    assert_eq!(scheduler.snapshot().workers[0].waiting, 0);
+    let story: Vec<String> = scheduler.story(names.key("read#1")).iter().map(ToString::to_string).collect();
+    assert_eq!(story, ["7 us: given to worker 1 (try 1)", "9 us: waits inside for other tasks at worker 1", "9 us: goes on at worker 1"]);
+}
+
+#[test]
+fn a_run_needs_the_tasks_on_the_way_to_what_it_has_not() {
+    let (mut scheduler, names) = half_way();
+    let needs = |scheduler: &Scheduler, run, only: Option<&str>, task: &str| {
+        scheduler.needs(RunId(run), only.map(|key| names.key(key)), names.key(task))
+    };
+    assert!(needs(&scheduler, 1, None, "read#1") && needs(&scheduler, 1, None, "map#1"));
+    assert!(needs(&scheduler, 1, Some("map#1"), "read#1"));
+    assert!(!needs(&scheduler, 1, Some("map#0"), "read#1"), "that result is there and read the other");
+    assert!(!needs(&scheduler, 1, None, "read#0"), "it is done and let go");
+    assert!(!needs(&scheduler, 2, None, "read#1"), "there is no such run");
+    let words = ["submit", "r2", "read#1"];
+    scheduler.handle(8, scheduler_event(&names, &words), &mut Vec::new());
+    assert!(needs(&scheduler, 2, None, "read#1") && !needs(&scheduler, 2, None, "map#1"));
 }

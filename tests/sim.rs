@@ -9,6 +9,10 @@ mod behaviours;
 mod check;
 #[path = "sim/copies.rs"]
 mod copies;
+#[path = "sim/each.rs"]
+mod each;
+#[path = "sim/inside.rs"]
+mod inside;
 #[path = "sim/losing.rs"]
 mod losing;
 #[path = "sim/memory.rs"]
@@ -86,6 +90,10 @@ fn every_seed_gives_the_results_of_the_oracle() {
         (total.spills, "chunks on disk"),
         (total.breaks, "links that break"),
         (total.given_up, "workers that are given up though they live"),
+        (total.done_keys, "keys that end well by themselves"),
+        (total.failed_keys, "keys that fail by themselves"),
+        (total.forgotten_keys, "keys that are forgotten"),
+        (total.waits, "operators that wait inside"),
     ];
     for (count, what) in met {
         assert!(seeds < SEEDS || count > 0, "the seeds must meet {what}");
@@ -145,6 +153,29 @@ fn the_executor_gives_the_results_of_the_oracle() {
     let quiet = SimExecutor::new(1, Registry::default()).faults(Faults::none()).workers(3, 2);
     assert_eq!(quiet.threads(), 6);
     assert_eq!(first(&quiet, sums(3000)), 4_498_500);
+}
+
+#[test]
+fn the_executor_gives_each_key_its_end() {
+    let picky = OpRef::closure("picky", 5, |ctx, _| match ctx.key.index % 3 {
+        1 => Err(Failure::new(Code::UserFunction, format!("not {}", ctx.key.index))),
+        _ => Ok(Chunk::new(Plain(i64::from(ctx.key.index)))),
+    });
+    let mut graph = sums(20);
+    let picky = graph.add(Layer::single("picky", 7, picky, vec![]));
+    graph.want_all(picky);
+    let plain = |result: Result<Chunk, Failure>| match result {
+        Ok(chunk) => Ok(chunk.get::<Plain<i64>>().unwrap().0),
+        Err(failure) => Err((failure.code, failure.what.clone())),
+    };
+    let expected: Vec<_> = Serial::default().run_each(&graph).into_iter().map(plain).collect();
+    assert_eq!((expected[0].clone(), expected[2].clone()), (Ok(190), Err((Code::UserFunction, "not 1".into()))));
+    let all: Vec<usize> = (0..graph.wanted.len()).collect();
+    for seed in 0..20 {
+        let run = SimExecutor::new(seed, Registry::default()).submit_each(graph.clone()).unwrap();
+        let found: Vec<_> = run.wait_keys(&all).into_iter().map(plain).collect();
+        assert_eq!(found, expected, "seed {seed}");
+    }
 }
 
 #[test]

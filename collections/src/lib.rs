@@ -12,30 +12,43 @@
 //! [`Client`] controls where and with how much memory. Expressions are polars' own, re-exported in the [`prelude`].
 #![warn(missing_docs)]
 
+// What the macros make names this crate by its name, also inside of it.
+extern crate self as partita;
+
 mod client;
+mod coordination;
+pub mod delayed;
 mod frame;
 mod operators;
 
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
+pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
+pub use delayed::task_support;
+pub use delayed::{
+    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions,
+    as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
+};
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::ops::write::Written;
 pub use frame::value::Partition;
-pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};
+pub use frame::{AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
-pub use partita_graph::{Code, Failure as Error};
+pub use partita_graph::{Code, Failure as Error, TaskContext};
 pub use partita_io::csv::{CsvOptions, Encoding};
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
 pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
+pub use partita_macros::{task, worker_state};
 pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy, IpcOptions, JsonOptions, ParquetOptions};
+    pub use crate::{AsOf, Client, CsvOptions, DFrame, DFuture, Delayed, Encoding, GroupBy, IpcOptions, Join, JsonOptions, ParquetOptions};
     pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonWriteOptions, ParquetWriteOptions};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
+    pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};
 }

@@ -1,9 +1,16 @@
-//! The table of built-in operators: everything that a worker of this program can run, one line each.
+//! The table of built-in operators: everything that a worker of this program can run, one line each. Functions with `#[task]` come
+//! to it at link time.
 
 use partita_graph::{OperatorEntry, Registry};
 
-use crate::frame::groupby::{combine, partial, split};
-use crate::frame::ops::{concat, filter, from_map, from_polars, partitions, read_csv, repartition, scan, select, with_columns, write};
+use crate::delayed::{self, actor, frames};
+use crate::frame::groupby::{combine, partial};
+use crate::frame::join;
+use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, scan, select};
+use crate::frame::ops::{slice, unique, with_columns, write};
+use crate::frame::quantile::operator as quantile;
+use crate::frame::shuffle::split;
+use crate::frame::sort::{range, rows};
 use crate::frame::value;
 
 /// All built-in operators.
@@ -11,7 +18,6 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<read_csv::CsvBlock>(),
     OperatorEntry::of::<scan::ReadFiles>(),
     OperatorEntry::of::<from_polars::Given>(),
-    OperatorEntry::of::<from_map::CheckSchema>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
     OperatorEntry::of::<filter::Filter>(),
@@ -25,6 +31,36 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<split::Split>(),
     OperatorEntry::of::<write::WriteParts>(),
     OperatorEntry::of::<write::Publish>(),
+    OperatorEntry::of::<frames::Announced>(),
+    OperatorEntry::of::<actor::Whereabouts>(),
+    OperatorEntry::of::<unique::Distinct>(),
+    OperatorEntry::of::<n_unique::DifferentValues>(),
+    OperatorEntry::of::<n_unique::CountValues>(),
+    OperatorEntry::of::<n_unique::AddCounts>(),
+    OperatorEntry::of::<join::operator::JoinParts>(),
+    OperatorEntry::of::<join::operator::BuildTable>(),
+    OperatorEntry::of::<join::operator::LookUp>(),
+    OperatorEntry::of::<join::asof::operator::JoinNearest>(),
+    OperatorEntry::of::<join::asof::operator::RangeEnds>(),
+    OperatorEntry::of::<rows::SortRows>(),
+    OperatorEntry::of::<range::SampleKeys>(),
+    OperatorEntry::of::<range::FindBorders>(),
+    OperatorEntry::of::<range::RangeSplit>(),
+    OperatorEntry::of::<slice::CountRows>(),
+    OperatorEntry::of::<slice::Heights>(),
+    OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<sample::SampleRows>(),
+    OperatorEntry::of::<describe::Describe>(),
+    OperatorEntry::of::<cov::PairMoments>(),
+    OperatorEntry::of::<cov::AddMoments>(),
+    OperatorEntry::of::<cov::FinishPairs>(),
+    OperatorEntry::of::<quantile::SampleValues>(),
+    OperatorEntry::of::<quantile::FindCuts>(),
+    OperatorEntry::of::<quantile::CountBuckets>(),
+    OperatorEntry::of::<quantile::ChooseBuckets>(),
+    OperatorEntry::of::<quantile::GatherBuckets>(),
+    OperatorEntry::of::<quantile::FinishQuantiles>(),
+    OperatorEntry::of::<quantile::SortedQuantiles>(),
 ];
 
 /// A registry of all built-in operators and values.
@@ -32,5 +68,9 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::default();
     registry.add_operators(OPERATORS);
     value::register(&mut registry);
+    let tasks: Vec<OperatorEntry> = delayed::call::entries().collect();
+    registry.add_operators(&tasks);
+    delayed::value::register(&mut registry);
+    join::side::register(&mut registry);
     registry
 }

@@ -63,6 +63,8 @@ codes! {
         "The message says what is missing and what can be written instead.";
     Corrupt = 115, "compressed data is damaged or cut off",
         "The file could not be decompressed to its end.";
+    NotUnique = 116, "keys of a join occur more than once",
+        "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
     Damaged = 131, "a file is damaged, cut off or of another format",
         "The file does not hold what its format says. It may have been cut off while it was copied or written, changed while it was read, or be of another format than its name. The message says where reading stopped; the cause is the decoder's own.";
     OutputExists = 132, "an output is there already",
@@ -127,6 +129,12 @@ codes! {
         "Somebody closed the semaphore. All its leases have ended, and whoever waited for one is told so. Acquiring again makes a new semaphore of that name.";
     CoordinationFull = 235, "no more locks, queues, values or calls are kept",
         "The scheduler keeps locks, semaphores, events, variables, queues and topics in memory, so there are limits: to objects of each kind, to the bytes of all values, and to what one process may hold and wait for. The message names the limit. Give queues a `maxsize`, delete variables and close what is not used, and keep large data in chunks.";
+    ActorLost = 236, "an actor is lost with its worker",
+        "An actor's state lives in one process and nowhere else. When that process ends the state is gone, and calls say so instead of working on a state that began anew. Make the actor again from what was saved outside of it.";
+    TooManyWaiting = 237, "too many tasks wait inside for others",
+        "A task that waits for what it has submitted, or for a lock, gives its place to other tasks, but keeps a thread of its process; so the number of tasks that wait at a time is limited, in one process to 2,000 unless set otherwise. Let tasks return what others go on with instead of waiting for it, or submit from fewer tasks at a time. A task that submits itself again and again ends here too.";
+    WaitsForItself = 238, "a task waits for its own result",
+        "The run that the task waits for cannot end before the task does, because it needs the task's own chunk. Wait for it outside of the task, or let the task depend on less. Tasks that wait for each other in a circle are not found out: they wait until one of them is cancelled or its time limit is over.";
     UserFunction = 301, "a user's function returned an error",
         "The function ran and returned an error; the cause is the function's own.";
     WrongInference = 302, "a column's type was guessed wrong",

@@ -1,9 +1,12 @@
 //! What runs graphs, and the simplest such thing: [`Serial`], the oracle that all others are compared with.
+//!
+//! It refuses to know threads. Invariant: whatever [`Serial`] gives for a key by itself it gives for it among others too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::each::{EndedEach, RunEach};
 use crate::kernel::run_task;
 use crate::{Chunk, Code, Failure, Graph, Key, Layer, LayerId, Registry};
 
@@ -43,8 +46,10 @@ pub type Run = Arc<dyn Running>;
 
 /// Anything that runs graphs.
 pub trait Executor: Send + Sync {
-    /// Starts a graph.
+    /// Starts a graph whose wanted keys end together: one task that fails fails all.
     fn submit(&self, graph: Graph) -> Result<Run, Failure>;
+    /// Starts a graph whose wanted keys end one by one: a task that fails fails the keys that need it, and the others go on.
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure>;
     /// Cores that tasks run on: lowering chooses partition counts by it.
     fn threads(&self) -> usize;
 }
@@ -61,53 +66,111 @@ impl Serial {
         Self { registry }
     }
 
-    /// The wanted chunks and the notes.
+    /// The wanted chunks and the notes. The first task that fails ends it.
     pub fn run(&self, graph: &Graph) -> (Result<Vec<Chunk>, Failure>, Vec<String>) {
         let mut notes = Vec::new();
-        (self.run_noting(graph, &AtomicBool::new(false), &mut notes), notes)
+        let made = self.make(graph, &mut notes, true);
+        // A task that fails has ended it, so there are only chunks.
+        let results = made.and_then(|made| wanted(graph, &made).collect());
+        (results, notes)
     }
 
-    fn run_noting(&self, graph: &Graph, cancelled: &AtomicBool, notes: &mut Vec<String>) -> Result<Vec<Chunk>, Failure> {
+    /// What becomes of each wanted key by itself, in the order of `Graph::wanted`: its chunk, or the failure of the first of the
+    /// tasks that it needs, in the graph's order. Tasks that need a failed one do not run; all others do.
+    ///
+    /// ```
+    /// use partita_graph::{Chunk, Code, Failure, Graph, Layer, OpRef, Plain, Serial};
+    ///
+    /// let picky = OpRef::closure("picky", 1, |ctx, _| match ctx.key.index {
+    ///     1 => Err(Failure::new(Code::UserFunction, "not the second")),
+    ///     index => Ok(Chunk::new(Plain(i64::from(index)))),
+    /// });
+    /// let mut graph = Graph::default();
+    /// let layer = graph.add(Layer::single("picky", 3, picky, vec![]));
+    /// graph.want_all(layer);
+    /// let results = Serial::default().run_each(&graph);
+    /// assert!(results[0].is_ok() && results[2].is_ok());
+    /// assert_eq!(results[1].as_ref().map(|_| ()).unwrap_err().what, "not the second");
+    /// ```
+    pub fn run_each(&self, graph: &Graph) -> Vec<Result<Chunk, Failure>> {
+        self.each(graph, &mut Vec::new())
+    }
+
+    fn each(&self, graph: &Graph, notes: &mut Vec<String>) -> Vec<Result<Chunk, Failure>> {
+        match self.make(graph, notes, false) {
+            Ok(made) => wanted(graph, &made).collect(),
+            Err(failure) => graph.wanted.iter().map(|_| Err(failure.clone())).collect(),
+        }
+    }
+
+    /// Runs the tasks that are needed; with `whole` the first that fails is the failure of all.
+    fn make(&self, graph: &Graph, notes: &mut Vec<String>, whole: bool) -> Result<BTreeMap<Key, Made>, Failure> {
         graph.validate()?;
         // How often each chunk will still be read. Tasks that are not in it are not run, as no executor runs them.
         let mut uses = graph.needed();
         let lens: BTreeMap<LayerId, u32> = graph.layers.iter().map(|layer| (layer.id, layer.len)).collect();
-        let mut made: BTreeMap<Key, Chunk> = BTreeMap::new();
+        let mut made: BTreeMap<Key, Made> = BTreeMap::new();
+        let (cancelled, mut number) = (AtomicBool::new(false), 0);
         for layer in &graph.layers {
             for index in 0..layer.len {
                 let key = Key::new(layer.id, index);
                 if !uses.contains_key(&key) {
                     continue;
                 }
-                let inputs = gather(layer, index, &lens, &mut made, &mut uses)?;
-                let outcome = run_task(layer, key, 1, &inputs, cancelled, &self.registry);
-                for note in outcome.notes {
-                    if !notes.contains(&note) {
-                        notes.push(note);
+                number += 1;
+                let inputs = gather(layer, index, number, &lens, &mut made, &mut uses);
+                let result = inputs.and_then(|inputs| {
+                    let outcome = run_task(layer, key, 1, &inputs, &cancelled, &self.registry);
+                    for note in outcome.notes {
+                        if !notes.contains(&note) {
+                            notes.push(note);
+                        }
                     }
+                    outcome.result.map_err(|failure| (number, failure))
+                });
+                match result {
+                    Err((_, failure)) if whole => return Err(failure),
+                    result => drop(made.insert(key, result)),
                 }
-                made.insert(key, outcome.result?);
             }
         }
-        Ok(graph.wanted.iter().map(|key| made[key].clone()).collect())
+        Ok(made)
     }
 }
 
-/// The chunks of each edge. One that is read for the last time is let go with the task, so that a long graph does not
-/// keep all that it ever made.
+/// A chunk; or which task failed, as a number in the order in which tasks run, and why.
+type Made = Result<Chunk, (u64, Failure)>;
+
+/// What became of the wanted keys, in order.
+fn wanted<'a>(graph: &'a Graph, made: &'a BTreeMap<Key, Made>) -> impl Iterator<Item = Result<Chunk, Failure>> + 'a {
+    graph.wanted.iter().map(|key| made[key].clone().map_err(|(_, failure)| failure))
+}
+
+/// The chunks of each edge, or the first failure behind them. A chunk that is read for the last time is let go with the task, so
+/// that a long graph does not keep all that it ever made.
 fn gather(
     layer: &Layer,
     index: u32,
+    number: u64,
     lens: &BTreeMap<LayerId, u32>,
-    made: &mut BTreeMap<Key, Chunk>,
+    made: &mut BTreeMap<Key, Made>,
     uses: &mut BTreeMap<Key, u64>,
-) -> Result<Vec<Vec<Chunk>>, Failure> {
+) -> Result<Vec<Vec<Chunk>>, (u64, Failure)> {
     let mut inputs = Vec::with_capacity(layer.edges.len());
+    let mut first: Option<(u64, Failure)> = None;
     for edge in &layer.edges {
         let mut chunks = Vec::new();
         for at in edge.wiring.inputs(index, lens[&edge.layer]).iter() {
             let key = Key::new(edge.layer, at);
-            chunks.push(pick(&made[&key], edge.wiring.part(index))?);
+            let read = match &made[&key] {
+                Ok(chunk) => pick(chunk, edge.wiring.part(index)).map_err(|failure| (number, failure)),
+                Err(failed) => Err(failed.clone()),
+            };
+            match read {
+                Ok(chunk) => chunks.push(chunk),
+                Err(failed) if first.as_ref().is_none_or(|first| failed.0 < first.0) => first = Some(failed),
+                Err(_) => {}
+            }
             let left = uses.get_mut(&key).expect("it is read, so it was counted");
             *left -= 1;
             if *left == 0 {
@@ -116,7 +179,7 @@ fn gather(
         }
         inputs.push(chunks);
     }
-    Ok(inputs)
+    first.map_or(Ok(inputs), Err)
 }
 
 /// A whole chunk, or the part of it that a shuffle's consumer reads.
@@ -132,6 +195,13 @@ impl Executor for Serial {
         graph.validate()?;
         let (result, notes) = self.run(&graph);
         Ok(Arc::new(Ended::new(result, notes, Progress::default())))
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        graph.validate()?;
+        let mut notes = Vec::new();
+        let results = self.each(&graph, &mut notes);
+        Ok(Arc::new(EndedEach::new(results, notes, Progress::default())))
     }
 
     fn threads(&self) -> usize {

@@ -81,11 +81,15 @@ pub struct Outcome {
 
 /// Runs task `key` of `layer` in the calling thread. `inputs[e]` are the chunks of edge `e`.
 ///
-/// A panic in an operator is a failure with the panic's message. All executors run tasks through this function.
+/// A panic in an operator is a failure with the panic's message, or, when its payload is a [`Failure`], that failure: by it code that
+/// an operator calls can refuse to go on where it has nothing to return. All executors run tasks through this function.
 pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, registry: &Registry) -> Outcome {
     let notes = Mutex::new(Vec::new());
     let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, key, attempt, inputs, cancelled, &notes, registry)));
     let result = guarded.unwrap_or_else(|panic| {
+        if let Some(failure) = panic.downcast_ref::<Failure>() {
+            return Err(failure.clone());
+        }
         let text = panic.downcast_ref::<&str>().map(|s| s.to_string());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
         Err(Failure::new(Code::Panicked, format!("a task panicked: {text}")))

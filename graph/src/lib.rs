@@ -23,6 +23,7 @@
 
 mod annotations;
 mod chunk;
+mod each;
 mod error;
 mod executor;
 mod explain;
@@ -39,6 +40,7 @@ mod wiring;
 
 pub use annotations::{Annotations, Milli};
 pub use chunk::{Buffer, Chunk, Encoded, Parts, Plain, Value};
+pub use each::{EndedEach, KeyStatus, OnKeyEnd, RunEach, RunningEach};
 pub use error::{Code, DataPlace, Facts, Failure, Origin, TaskPlace};
 pub use executor::{Ended, Executor, Progress, Run, Running, Serial, pick};
 pub use graph::Graph;

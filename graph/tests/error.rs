@@ -94,6 +94,14 @@ fn a_panic_is_a_failure_with_its_message_and_the_remarks_stay() {
 }
 
 #[test]
+fn a_failure_that_unwinds_is_the_failure_of_the_task() {
+    let refused = || std::panic::resume_unwind(Box::new(Failure::new(Code::Unsupported, "not like this")));
+    let failure = outcome(OpRef::closure("a", 1, move |_, _| refused())).0.unwrap_err();
+    assert_eq!((failure.code, failure.what.as_str()), (Code::Unsupported, "not like this"));
+    assert!(failure.task.is_some());
+}
+
+#[test]
 fn a_cancelled_task_stops_before_its_next_step() {
     let op = OpRef::closure("never", 1, |_, _| panic!("it ran"));
     let layer = Layer::single("work", 1, op, vec![]);

@@ -4,8 +4,11 @@
 //! own runtime included.
 
 use std::future::Future;
-use std::sync::OnceLock;
+use std::pin::pin;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -41,6 +44,35 @@ pub(crate) fn start<T: Send + 'static>(future: impl Future<Output = T> + Send + 
     Pending(receiver)
 }
 
+/// Runs a future in the calling thread to its end, within the private runtime: timers and sockets of tokio work in it. Unlike
+/// [`start`] it takes futures that borrow.
+///
+/// ```
+/// let text = String::from("borrowed");
+/// assert_eq!(partita_io::blocking::drive(async { text.len() }), 8);
+/// ```
+pub fn drive<F: Future>(future: F) -> F::Output {
+    let _entered = runtime().enter();
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// Wakes a thread that waits in [`drive`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +80,13 @@ mod tests {
     #[test]
     fn answers_on_a_plain_thread() {
         assert_eq!(start(async { 1 + 1 }).wait(), 2);
+    }
+
+    #[test]
+    fn drives_a_future_that_sleeps_on_any_thread() {
+        let slept = || drive(async { tokio::time::sleep(std::time::Duration::from_millis(1)).await });
+        slept();
+        Builder::new_current_thread().build().unwrap().block_on(async { slept() });
     }
 
     #[test]

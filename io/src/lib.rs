@@ -1,6 +1,6 @@
 //! Bytes and formats: object stores, ranged reads, CSV, Parquet, Arrow files, JSON lines, and writing them. Knows no tasks.
 
-mod blocking;
+pub mod blocking;
 mod bounds;
 mod compress;
 pub mod csv;

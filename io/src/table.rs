@@ -31,6 +31,9 @@ pub trait FileTable: Send + Sync {
     /// The rows of a piece, where they are known without reading.
     fn rows(&self, piece: u32) -> Option<u64>;
 
+    /// About how many bytes a piece takes where it is stored, unpacked text.
+    fn bytes(&self, piece: u32) -> u64;
+
     /// What is known of the values in each piece, a row for each piece: for a column `x` the columns [`least`]`(x)`, [`greatest`]`(x)` (of
     /// the type of `x`, null where unknown) and [`nulls`]`(x)` (u64); and the number of rows as [`ROWS`]. Columns of which nothing is known
     /// are left out.

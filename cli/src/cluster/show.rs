@@ -37,7 +37,9 @@ impl Source for Show {
         let names: BTreeMap<u64, &str> = view.info.clients.iter().map(|client| (client.id, client.name.as_str())).collect();
         let run = |run: &RunView| {
             let client = names.get(&run.client.0).copied().unwrap_or_default();
-            json!({ "run": run.id.0, "client": client, "unstored": run.unstored, "failed": run.failed })
+            json!({
+                "run": run.id.0, "client": client, "unstored": run.unstored, "failed": run.failed, "failed_keys": run.failed_keys,
+            })
         };
         shown["runs"] = view.machine.runs.iter().map(run).collect();
         let layer = |layer: &LayerView| {

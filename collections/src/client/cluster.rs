@@ -266,7 +266,7 @@ impl Client {
         let (meta, graph) = self.remote()?.dataset(name)?;
         let schema: Schema = postcard::from_bytes(&meta)
             .map_err(|_| Failure::new(Code::WrongProtocol, format!("the dataset {name:?} is no frame of this version")))?;
-        let run = self.submit(graph.clone())?;
+        let run = Executor::submit(self, graph.clone())?;
         Ok(DFrame::of_run(Arc::new(schema), graph, run, origin))
     }
 

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use partita_deploy::{LocalOptions, WorkerSpec, serve};
 use partita_graph::{Buffer, Code, Encoded, Failure};
@@ -20,6 +20,14 @@ use crate::operators::registry;
 
 /// Whether this program serves when it is started as a worker.
 static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Where the scheduler is whose worker this process is.
+static SCHEDULER: OnceLock<String> = OnceLock::new();
+
+/// Where the scheduler is, in a worker's process: its tasks may submit tasks.
+pub(super) fn scheduler_of_this_worker() -> Option<&'static str> {
+    SCHEDULER.get().map(String::as_str)
+}
 
 /// Lets a program's own processes be workers. It must be the first thing in `main`: in a process that was started as a worker it
 /// serves and never returns; otherwise it returns at once.
@@ -55,6 +63,11 @@ pub fn run() {
 pub fn start_worker(spec: &WorkerSpec) -> Result<Worker, Failure> {
     if spec.memory_limit > 0 {
         allocator::give_back_large_blocks();
+    }
+    // A process is a worker of one cluster at a time; what was first stays.
+    SCHEDULER.get_or_init(|| spec.address.clone());
+    if let Some(folder) = &spec.folder {
+        crate::delayed::upload::keep_in(folder);
     }
     let address = spec.address.parse()?;
     let pool = Arc::new(PolarsPool::new(spec.threads.max(1)));

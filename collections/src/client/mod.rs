@@ -8,16 +8,18 @@ mod interrupt;
 #[cfg(feature = "cluster")]
 mod local_cluster;
 mod pool;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod run;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run};
-use partita_local::{Local, Options};
+use partita_core::coordination::{Answer, Ask, Name};
+use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
+use partita_local::{Desk, Listener, Local, Options};
 use polars::prelude::DataFrame;
 
+use crate::delayed::submit::LOCAL;
 use crate::frame::DFrame;
 use crate::operators::registry;
 #[cfg(feature = "cluster")]
@@ -51,7 +53,7 @@ struct Inner {
 /// Where tasks run.
 enum Engine {
     /// On threads of this process.
-    Local { local: Local, threads: usize, memory_limit: u64 },
+    Local { local: Local, threads: usize, memory_limit: u64, desk: Desk },
     /// In other processes.
     #[cfg(feature = "cluster")]
     Cluster(cluster::Connection),
@@ -74,11 +76,15 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// The current client; starts one on all cores when there is none.
+    /// The current client; starts one on all cores when there is none. Inside a task it is the client that runs the task, on a
+    /// cluster one that is connected to the same scheduler.
     ///
     /// # Errors
     /// As [`ClientBuilder::build`].
     pub fn current() -> Result<Client, Failure> {
+        if let Some(inner) = pool::client_here().as_ref().and_then(Weak::upgrade) {
+            return Ok(Client::of(inner));
+        }
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(inner) = current.0.as_ref().and_then(Weak::upgrade) {
             return Ok(Client::of(inner));
@@ -86,6 +92,12 @@ impl Client {
         if let Some(client) = &current.1 {
             return Ok(client.clone());
         }
+        #[cfg(feature = "cluster")]
+        let client = match local_cluster::scheduler_of_this_worker() {
+            Some(address) => Client::meet(address, ConnectOptions::default())?,
+            None => ClientBuilder::default().start()?,
+        };
+        #[cfg(not(feature = "cluster"))]
         let client = ClientBuilder::default().start()?;
         current.1 = Some(client.clone());
         Ok(client)
@@ -161,8 +173,51 @@ impl Client {
     }
 }
 
-impl Executor for Client {
-    fn submit(&self, mut graph: Graph) -> Result<Run, Failure> {
+/// Hears the answer to a question of coordination.
+pub(crate) type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
+
+/// Whoever holds locks, queues and so on: the engine of this process, or the scheduler.
+impl Client {
+    /// Asks; the answer comes on any thread.
+    pub(crate) fn desk_ask(&self, what: Ask, told: Told) {
+        match &self.inner.engine {
+            Engine::Local { desk, .. } => drop(desk.ask(what, told)),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.coordinate(what, told),
+        }
+    }
+
+    /// Listens to a topic; the number is for [`Client::desk_ignore`].
+    pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener) -> u64 {
+        match &self.inner.engine {
+            Engine::Local { desk, .. } => desk.listeners().listen(topic, listener),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.listeners().listen(topic, listener),
+        }
+    }
+
+    /// Listens no more; whether that was the last listener of the topic.
+    pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) -> bool {
+        match &self.inner.engine {
+            Engine::Local { desk, .. } => desk.listeners().ignore(topic, number),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.listeners().ignore(topic, number),
+        }
+    }
+
+    /// Names of the workers; in process there is one.
+    pub(crate) fn worker_names(&self) -> Result<Vec<String>, Failure> {
+        match &self.inner.engine {
+            Engine::Local { .. } => Ok(vec![LOCAL.into()]),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => Ok(connection.remote.info()?.workers.into_iter().map(|worker| worker.about.name).collect()),
+        }
+    }
+}
+
+impl Client {
+    /// The graph with this client's wishes, where its layers have none of their own.
+    fn with_wishes(&self, mut graph: Graph) -> Graph {
         if let Some(wishes) = &self.annotations {
             for layer in &mut graph.layers {
                 if layer.annotations.is_none() {
@@ -170,10 +225,26 @@ impl Executor for Client {
                 }
             }
         }
+        graph
+    }
+}
+
+impl Executor for Client {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        let graph = self.with_wishes(graph);
         match &self.inner.engine {
             Engine::Local { local, .. } => local.submit(graph),
             #[cfg(feature = "cluster")]
             Engine::Cluster(connection) => connection.remote.submit(graph),
+        }
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        let graph = self.with_wishes(graph);
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.submit_each(graph),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.submit_each(graph),
         }
     }
 
@@ -275,8 +346,11 @@ impl ClientBuilder {
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
-        let local = Local::new(options, Arc::new(pool::PolarsPool::new(threads)), registry())?;
-        Ok(Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit } })))
+        let pool = Arc::new(pool::PolarsPool::new(threads));
+        let local = Local::new(options, pool.clone(), registry())?;
+        let client = Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } }));
+        pool.serve(Arc::downgrade(&client.inner));
+        Ok(client)
     }
 }
 

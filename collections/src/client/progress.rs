@@ -39,7 +39,7 @@ fn mode() -> Mode {
 }
 
 /// Tells the user a remark.
-pub(super) fn tell(note: &str) {
+pub(crate) fn tell(note: &str) {
     match mode() {
         Mode::Off => {}
         Mode::Json => eprintln!("{}", serde_json::json!({ "note": note })),
@@ -48,7 +48,7 @@ pub(super) fn tell(note: &str) {
 }
 
 /// Shows a run until it is dropped.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     thread: Option<(Sender<()>, JoinHandle<()>)>,
     told: Arc<Mutex<Vec<String>>>,
 }

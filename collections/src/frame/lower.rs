@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
+use partita_graph::{Edge, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimize};
 
 use super::rewrite::rewrite;
 use super::{DFrame, Node};
+
+/// Partitions that are combined at a time: few enough to keep memory flat, enough to keep the tree shallow.
+pub(crate) const FAN_IN: u32 = 16;
 
 /// A lowered frame: the layer whose chunks are its partitions.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,16 @@ impl Lowering {
         let partitions = layer.len;
         let layer = self.graph.add(layer.origin(Some(node.origin.clone())));
         Lowered { layer, partitions }
+    }
+
+    /// Combines neighbouring partitions with an operator that can be applied again to what it gave, until few enough are left for one
+    /// task. The shape of the tree follows from the number of partitions alone.
+    pub fn gather(&mut self, name: &str, op: &OpRef, mut level: Lowered, node: &Node) -> Lowered {
+        while level.partitions > FAN_IN {
+            let tasks = level.partitions.div_ceil(FAN_IN);
+            level = self.add(Layer::single(name, tasks, op.clone(), vec![level.edge(Wiring::Group(FAN_IN))]), node);
+        }
+        level
     }
 
     /// Lowers a frame once, however often it occurs.

@@ -3,17 +3,23 @@
 //! Nothing runs until `compute`, `persist`, `head` or `len`. The schema is known at every step; a step that does not fit
 //! keeps its failure, with the user's line, and every later call hands that failure on.
 
+pub(crate) mod compact;
 pub(crate) mod expr;
 pub(crate) mod files;
 pub(crate) mod groupby;
+pub(crate) mod join;
 pub(crate) mod lower;
 pub(crate) mod ops;
+pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;
 pub(crate) mod schema;
+pub(crate) mod shuffle;
+pub(crate) mod size;
+pub(crate) mod sort;
 pub(crate) mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use partita_graph::{Failure, Origin};
 use polars::prelude::{Expr, Schema, SchemaRef};
@@ -21,9 +27,12 @@ use polars::prelude::{Expr, Schema, SchemaRef};
 use expr::{Names, located};
 use lower::{Lowered, Lowering};
 use replan::Change;
+use size::Size;
 
 pub use expr::{IntoExpr, IntoExprs};
 pub use groupby::GroupBy;
+pub use join::Join;
+pub use join::asof::{AsOf, Tolerance};
 
 /// A lazy data frame in partitions, each a polars `DataFrame`.
 ///
@@ -47,6 +56,8 @@ pub(crate) struct Node {
     pub inputs: Vec<DFrame>,
     pub schema: Result<SchemaRef, Failure>,
     pub origin: Origin,
+    /// How large the frame is likely to be, once somebody has asked.
+    pub size: OnceLock<Option<Size>>,
 }
 
 /// One kind of step: what an operation's file implements. Everything that the planner knows of an operation is here.
@@ -57,6 +68,10 @@ pub(crate) trait Step: Send + Sync {
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure>;
     /// The columns of the input without which the wanted columns of the result cannot be made.
     fn needs(&self, wanted: &Names, input: &Schema) -> Names;
+    /// The same for input `at` of a step that has several.
+    fn needs_of(&self, _at: usize, wanted: &Names, input: &Schema) -> Names {
+        self.needs(wanted, input)
+    }
     /// The same step doing less, when only these columns of the result are wanted.
     fn narrow(&self, _wanted: &Names) -> Option<Arc<dyn Step>> {
         None
@@ -72,6 +87,10 @@ pub(crate) trait Step: Send + Sync {
     /// How many rows the result has, where that is known without running anything; `inputs` says it of the inputs.
     fn rows(&self, _inputs: &[Option<u64>]) -> Option<u64> {
         None
+    }
+    /// How large the result is likely to be, from what is known of the inputs. Without more knowledge: as many rows as the first input has.
+    fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+        size::like_first(inputs, node)
     }
     /// The step planned otherwise after a run found that a guess of its was wrong.
     fn replan(&self, _source: u64, _change: &Change) -> Option<Arc<dyn Step>> {
@@ -95,6 +114,8 @@ pub(crate) enum Admission {
     Stop,
     /// It may pass, in this form.
     Through(Expr),
+    /// It may pass into the inputs for which there is a form of it.
+    Below(Vec<Option<Expr>>),
     /// The step takes it in: this is the step with it.
     Absorb(Arc<dyn Step>),
 }
@@ -110,7 +131,7 @@ impl DFrame {
     pub(crate) fn build(step: Arc<dyn Step>, inputs: Vec<DFrame>, origin: Origin) -> DFrame {
         let schemas: Result<Vec<SchemaRef>, Failure> = inputs.iter().map(|input| input.node.schema.clone()).collect();
         let schema = schemas.and_then(|schemas| located(step.schema(&schemas), &origin));
-        DFrame { node: Arc::new(Node { step, inputs, schema, origin }) }
+        DFrame { node: Arc::new(Node { step, inputs, schema, origin, size: OnceLock::new() }) }
     }
 
     /// The same step over other inputs.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Buffer, Chunk, Code, Encoded, Failure, Registry, Value};
+use partita_graph::{Buffer, Chunk, Code, Encoded, Failure, Plain, Registry, Value};
 use partita_io::csv::DecodedColumn;
 use partita_io::ipc::{self, Message};
 use polars::prelude::DataFrame;
 use polars_buffer::Buffer as Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::expr::polars_failure;
 
@@ -88,7 +90,8 @@ fn heads(encoded: &Encoded) -> Result<Option<Vec<Head<'_>>>, Failure> {
     Ok(Some(messages))
 }
 
-fn decoded(encoded: &Encoded) -> Result<DataFrame, Failure> {
+/// The frame of an encoded partition.
+pub fn decoded(encoded: &Encoded) -> Result<DataFrame, Failure> {
     let frame = match heads(encoded)? {
         Some(heads) => {
             let owned = |pieces: &[Buffer]| pieces.iter().map(|piece| Bytes::from_owner(Owner(piece.clone()))).collect();
@@ -201,6 +204,17 @@ pub fn frame_of(chunk: &Chunk) -> Result<DataFrame, Failure> {
 /// A chunk of a frame.
 pub fn chunk_of(frame: DataFrame) -> Chunk {
     Chunk::new(Partition(frame))
+}
+
+/// A chunk of plain data that operators of one step hand to each other: samples, borders, counts.
+pub fn fact_chunk(fact: &impl Serialize) -> Chunk {
+    Chunk::new(Plain(postcard::to_stdvec(fact).expect("plain data")))
+}
+
+/// The plain data in a chunk.
+pub fn fact_of<T: DeserializeOwned>(chunk: &Chunk) -> Result<T, Failure> {
+    let bytes = chunk.get::<Plain<Vec<u8>>>().ok_or_else(|| Failure::internal(format!("plain data was expected, and {chunk:?} came")))?;
+    postcard::from_bytes(&bytes.0).map_err(|e| Failure::internal(format!("plain data of another form: {e}")))
 }
 
 /// Lets a registry decode partitions.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use partita_core::protocol::{
-    About, ClientId, RunId, SchedulerAction, SchedulerEvent, ToScheduler, ToWorker, WorkerAction, WorkerEvent, WorkerId,
+    About, ClientId, Ending, RunId, SchedulerAction, SchedulerEvent, ToScheduler, ToWorker, WorkerAction, WorkerEvent, WorkerId,
 };
 use partita_core::{scheduler, worker};
 use partita_graph::{Chunk, Edge, Graph, Layer, OpRef, Plain, Wiring};
@@ -76,8 +76,13 @@ fn delayed(n: u32) -> Graph {
     graph
 }
 
+/// The first run, of this graph.
+fn submit(graph: Arc<Graph>, ending: Ending) -> SchedulerEvent {
+    SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph, ending }
+}
+
 /// Runs the graph on one worker of `threads` threads; returns the tasks that ran.
-fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
+fn run(graph: Graph, ending: Ending, threads: u32, memory_limit: u64) -> u64 {
     let mut scheduler = scheduler::Scheduler::new(scheduler::Config::default());
     let mut machine = worker::Worker::new(worker::Config::new(threads, memory_limit));
     let (mut said, mut asked) = (Vec::new(), Vec::new());
@@ -85,11 +90,12 @@ fn run(graph: Graph, threads: u32, memory_limit: u64) -> u64 {
     let mut ran = 0;
     let id = WorkerId(1);
     scheduler.handle(0, SchedulerEvent::Joined { worker: id, about: About::plain("w", threads) }, &mut said);
-    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph: Arc::new(graph) }, &mut said);
+    scheduler.handle(0, submit(Arc::new(graph), ending), &mut said);
     loop {
         for action in said.drain(..) {
             match action {
                 SchedulerAction::Send(_, message) => machine.handle(0, WorkerEvent::Heard(message), &mut asked),
+                SchedulerAction::KeyDone { .. } => {}
                 SchedulerAction::RunDone(_) => return ran,
                 other => panic!("{other:?}"),
             }
@@ -136,7 +142,7 @@ fn zero_workers(graph: Graph, workers: u32, micros: u64) -> (u64, u64) {
         scheduler.handle(0, SchedulerEvent::Joined { worker: WorkerId(worker), about }, &mut said);
     }
     let begin = on_processor();
-    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph }, &mut said);
+    scheduler.handle(0, submit(graph, Ending::Together), &mut said);
     let accepted = on_processor();
     let mut given = VecDeque::new();
     let (mut ran, mut now) = (0, 0);
@@ -201,7 +207,7 @@ fn pending() {
     let map = graph.add(layer("map", 2, 5_000_000, vec![Edge { layer: read, wiring: Wiring::Each }]));
     graph.want_all(map);
     let begin = on_processor();
-    scheduler.handle(0, SchedulerEvent::Submit { run: RunId(1), client: ClientId(0), graph: Arc::new(graph) }, &mut Vec::new());
+    scheduler.handle(0, submit(Arc::new(graph), Ending::Together), &mut Vec::new());
     let accepted = on_processor() - begin;
     let bytes = resident() - before;
     let begin = on_processor();
@@ -224,13 +230,14 @@ fn main() {
         Some("pending") => return pending(),
         _ => {}
     }
-    for (name, make) in [
-        ("independent", independent as fn(u32) -> Graph),
-        ("merge", merge),
-        ("tree", tree),
-        ("chains of 4", chains),
-        ("shuffle (ns a pair)", shuffle),
-        ("delayed calls", delayed),
+    for (name, make, ending) in [
+        ("independent", independent as Make, Ending::Together),
+        ("futures", independent, Ending::Each),
+        ("merge", merge, Ending::Together),
+        ("tree", tree, Ending::Together),
+        ("chains of 4", chains, Ending::Together),
+        ("shuffle (ns a pair)", shuffle, Ending::Together),
+        ("delayed calls", delayed, Ending::Together),
     ] {
         if only.as_deref().is_some_and(|only| !name.starts_with(only)) {
             continue;
@@ -239,7 +246,7 @@ fn main() {
             for limit in [0, 1 << 40] {
                 let graph = make(n);
                 let begin = on_processor();
-                let ran = run(graph, 4, limit);
+                let ran = run(graph, ending, 4, limit);
                 let ns = (on_processor() - begin) as f64 / f64::from(n);
                 println!("{name:>20} {n:>9}: {ran:>8} tasks, {ns:6.0} ns each{}", if limit > 0 { ", memory accounted" } else { "" });
             }

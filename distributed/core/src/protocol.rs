@@ -4,11 +4,14 @@
 //! are [`ToWorker`] and [`ToScheduler`]; a shell may delay, double or lose them together with the worker, but delivers the
 //! messages of one sender to one receiver in order.
 
+mod worker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partita_graph::{Failure, Graph, Key, Layer, Milli};
 use serde::{Deserialize, Serialize};
+pub use worker::{WorkerAction, WorkerEvent};
 
 /// Microseconds since the shell started. Only differences have a meaning.
 pub type Tick = u64;
@@ -20,6 +23,16 @@ pub struct WorkerId(pub u32);
 /// One submitted graph and the interest in its results.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RunId(pub u64);
+
+/// How the wanted keys of a run end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Ending {
+    /// As one: the first task that fails fails the run, and it is done when all wanted keys are stored.
+    #[default]
+    Together,
+    /// One by one: each wanted key is done or has failed by itself, and the others go on.
+    Each,
+}
 
 /// Somebody who submits graphs. A number is never used for a second client. Number 0 is the process that the machine runs
 /// in, and whatever is published: it never goes away.
@@ -155,6 +168,11 @@ pub enum ToScheduler {
         /// Which try.
         attempt: Attempt,
     },
+    /// The operator of the try waits inside for other tasks: until `Resumes` it occupies no thread, though its memory and its
+    /// resources, and it is not given back. Neither is said of a try that was abandoned or timed out.
+    Waits(Key, Attempt),
+    /// The operator goes on and occupies a thread again.
+    Resumes(Key, Attempt),
     /// An input could not be had from any holder that the assignment named: the try is given back.
     MissingInput {
         /// The task.
@@ -253,6 +271,17 @@ pub enum SchedulerEvent {
         client: ClientId,
         /// Already validated and optimized.
         graph: Arc<Graph>,
+        /// Whether its wanted keys end as one or one by one.
+        ending: Ending,
+    },
+    /// Single keys of a run are no longer wanted: tasks that it alone needs for them are stopped or never begun, and chunks that
+    /// nobody else wants are dropped. Nothing more is said of these keys, and for [`SchedulerAction::RunDone`] they count as ended.
+    /// Without any wanted key left the run still waits for its release. Keys that it does not want (any more) are no fault.
+    Forget {
+        /// Of which run.
+        run: RunId,
+        /// The keys.
+        keys: Vec<Key>,
     },
     /// The run is no longer wanted; what it alone wanted is stopped and dropped. Nothing more is said of the run.
     Cancel(RunId),
@@ -286,11 +315,32 @@ pub enum SchedulerEvent {
 pub enum SchedulerAction {
     /// Deliver to a worker.
     Send(WorkerId, ToWorker),
-    /// All wanted keys of the run are stored. Said again when some were lost afterwards and have been made once more.
+    /// All wanted keys of the run are stored, or, where they end one by one, have an end. Said again when some were lost
+    /// afterwards and have been made once more.
     RunDone(RunId),
-    /// The run failed; it holds no chunk any more. Its failure is remembered until it is released.
+    /// The run failed as a whole; it holds no chunk any more. Its failure is remembered until it is released. A run whose keys end
+    /// one by one fails so only when it is not let in or everything is cancelled, and then keys without an end fail with it.
     RunFailed(RunId, Failure),
-    /// The value of a wanted key, said before the `RunDone` that counts it, when it is small.
+    /// A wanted key of a run whose keys end one by one is stored. Said again when it was lost afterwards and has been made
+    /// once more.
+    KeyDone {
+        /// Whose result it is.
+        run: RunId,
+        /// The key.
+        key: Key,
+    },
+    /// Wanted keys of such a run cannot be made: a task failed for good that each of them is or needs. The run does not want them
+    /// any more, and why they failed is remembered until they are forgotten or the run is released. It can come after `KeyDone`: for
+    /// a key that was lost and could not be made again.
+    KeysFailed {
+        /// Whose results they were.
+        run: RunId,
+        /// The keys, each once.
+        keys: Vec<Key>,
+        /// The same for all of them.
+        failure: Failure,
+    },
+    /// The value of a wanted key, said before the `RunDone` and the `KeyDone` that count it, when it is small.
     Value {
         /// Whose result it is.
         run: RunId,
@@ -309,144 +359,4 @@ pub enum SchedulerAction {
     Note(RunId, String),
     /// The peer broke the protocol; close the connection and report it as gone.
     Disconnect(WorkerId, &'static str),
-}
-
-/// What can happen to a worker.
-#[derive(Clone, Debug)]
-pub enum WorkerEvent {
-    /// The scheduler says something.
-    Heard(ToWorker),
-    /// An operator ended well and the shell has stored its chunk.
-    Ran {
-        /// The task.
-        key: Key,
-        /// Which try.
-        attempt: Attempt,
-        /// Size of the result.
-        nbytes: u64,
-        /// False for values that cannot be spilled.
-        spillable: bool,
-        /// How long it ran.
-        micros: u64,
-        /// Remarks for the user.
-        notes: Vec<String>,
-        /// The encoded value, when the assignment asked for it and it is small.
-        value: Option<Arc<[u8]>>,
-    },
-    /// An operator failed.
-    RunFailed {
-        /// The task.
-        key: Key,
-        /// Which try.
-        attempt: Attempt,
-        /// Why.
-        failure: Failure,
-    },
-    /// The operator was not called: the file of a spilled input is gone or damaged. The try is given back.
-    InputLost {
-        /// The task.
-        key: Key,
-        /// Which try.
-        attempt: Attempt,
-        /// The chunk that cannot be read.
-        input: Key,
-    },
-    /// A fetch came back with the chunk, which the shell has stored under the key (or key and part).
-    Fetched {
-        /// The chunk.
-        key: Key,
-        /// The part.
-        part: Option<u32>,
-        /// Size of what arrived.
-        nbytes: u64,
-    },
-    /// A fetch came back without it: the peer is gone or has no such chunk.
-    FetchFailed {
-        /// The chunk.
-        key: Key,
-        /// The part.
-        part: Option<u32>,
-        /// Who was asked.
-        from: WorkerId,
-    },
-    /// A peer has the piece, but it cannot be sent or cannot be understood here. The shell stores nothing: tasks that wait for it
-    /// fail with this, and a copy that was wanted does not come.
-    FetchRefused {
-        /// The chunk.
-        key: Key,
-        /// The part.
-        part: Option<u32>,
-        /// Why.
-        failure: Failure,
-    },
-    /// A peer serves too many others at the moment: these pieces did not come, and may be asked for again a little later.
-    FetchBusy {
-        /// Who was asked.
-        from: WorkerId,
-        /// What did not come.
-        pieces: Vec<Piece>,
-    },
-    /// A chunk is on disk and out of memory.
-    Spilled {
-        /// The chunk.
-        key: Key,
-        /// Its size on disk.
-        disk: u64,
-    },
-    /// A chunk could not be written; it is still in memory.
-    SpillFailed {
-        /// The chunk.
-        key: Key,
-    },
-    /// A spilled chunk is back in memory.
-    Loaded {
-        /// The chunk.
-        key: Key,
-        /// Bytes in memory now (0 for a memory map that costs nothing).
-        nbytes: u64,
-    },
-    /// A spilled chunk could not be read back.
-    LoadFailed {
-        /// The chunk.
-        key: Key,
-    },
-    /// The process's resident memory as measured by the shell.
-    Measured {
-        /// Resident set size in bytes.
-        rss: u64,
-    },
-    /// Time passed; sent about ten times a second while anything waits.
-    Tick,
-}
-
-/// What a worker wants done.
-#[derive(Clone, Debug)]
-pub enum WorkerAction {
-    /// Deliver to the scheduler.
-    Send(ToScheduler),
-    /// Run it now on a thread of the pool; all inputs are in the store. Answer with `Ran`, `RunFailed` or
-    /// `InputLost`.
-    Execute(Arc<Assignment>),
-    /// Tell the running operator of this try that nobody wants its result. It still answers.
-    Interrupt(Key, Attempt),
-    /// Fetch from a peer, all in one request. Answer each piece with `Fetched`, `FetchRefused` or `FetchFailed`, or
-    /// what is left with `FetchBusy`.
-    Fetch {
-        /// Whom to ask.
-        from: WorkerId,
-        /// What.
-        pieces: Vec<Piece>,
-    },
-    /// A peer is gone: end what is under way with it as failed.
-    DropPeer(WorkerId),
-    /// Write the chunk to disk and drop it from memory. Answer with `Spilled` or `SpillFailed`.
-    Spill(Key),
-    /// Bring a spilled chunk back. Answer with `Loaded` or `LoadFailed`.
-    Load(Key),
-    /// Drop the chunk wherever it is, memory and disk.
-    Drop(Key),
-    /// Drop a fetched part.
-    DropPart(Key, u32),
-    /// Say once to the user, for example that the spill folder is full.
-    Warn(String),
 }

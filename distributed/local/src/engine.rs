@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 use partita_core::protocol::{
@@ -18,14 +18,18 @@ use partita_core::scheduler::{self, Scheduler};
 use partita_core::worker::{self, Worker};
 use partita_graph::{Chunk, Failure, Key, Registry};
 
+use crate::aside::Aside;
 use crate::disk::{self, Errands};
 use crate::memory::{Gauge, resident};
 use crate::outside::Outside;
+use crate::place::NoTask;
 use crate::pool::Pool;
-use crate::run::Shared;
+use crate::run::{Audience, KeyEnds};
+use crate::signal::{self, Signal};
 use crate::slots::Slots;
 use crate::spill::SpillFolder;
 use crate::store::{Garbage, Store};
+use crate::waiting::MOST_WAITING;
 use crate::{Options, serve};
 
 /// The only worker.
@@ -103,11 +107,24 @@ impl Core {
 pub(crate) struct After {
     pub garbage: Vec<Garbage>,
     pub ends: Vec<(RunId, Result<(), Failure>)>,
+    /// Single keys that ended, by run; a run may stand there several times.
+    pub keys: Vec<(RunId, KeyEnds)>,
     pub notes: Vec<(Option<RunId>, String)>,
-    pub interrupted: Vec<usize>,
+    /// Tries that are told to stop: who listens is to be told.
+    pub interrupted: Vec<Arc<Signal>>,
     pub loops: usize,
     pub errand_threads: usize,
     broken: Option<Failure>,
+}
+
+impl After {
+    /// A key of this run has ended.
+    pub fn key(&mut self, run: RunId, key: Key, outcome: Result<(), Failure>) {
+        match self.keys.last_mut() {
+            Some((last, ended)) if *last == run => ended.push((key, outcome)),
+            _ => self.keys.push((run, vec![(key, outcome)])),
+        }
+    }
 }
 
 /// What an engine is made of.
@@ -132,14 +149,14 @@ pub(crate) struct Engine {
     pub store: Store,
     pub errands: Errands,
     pub folder: Arc<SpillFolder>,
-    pub runs: Mutex<BTreeMap<RunId, Arc<Shared>>>,
-    /// Engines of graphs that were submitted inside tasks, by the slot of the task.
-    inner: Mutex<Vec<(usize, Weak<Engine>)>>,
+    pub runs: Mutex<BTreeMap<RunId, Audience>>,
     /// True while a thread lets the machines know that time passes.
     pub ticking: AtomicBool,
     /// Where the scheduler is, when it is not here.
     pub outside: Option<Arc<dyn Outside>>,
     pub pool: Arc<dyn Pool>,
+    /// For loops in place of those whose task waits inside.
+    aside: Aside,
     pub registry: Arc<Registry>,
     pub options: Options,
     gauge: Option<Gauge>,
@@ -151,6 +168,7 @@ impl Engine {
     pub fn new(setup: Setup) -> Arc<Self> {
         let Setup { options, machine, pool, registry, folder, gauge, outside } = setup;
         let threads = machine.threads as usize;
+        let most_waiting = if options.most_waiting == 0 { MOST_WAITING } else { options.most_waiting };
         let above = match &outside {
             Some(outside) => Above::Away(outside.clone(), Vec::new()),
             None => Above::here(threads),
@@ -170,15 +188,15 @@ impl Engine {
             busy: AtomicBool::new(false),
             inbox: Mutex::default(),
             waiting: AtomicUsize::new(0),
-            slots: Slots::new(threads),
+            slots: Slots::new(threads, most_waiting),
             store: Store::default(),
             errands: Errands::default(),
             folder,
             runs: Mutex::default(),
-            inner: Mutex::default(),
             ticking: AtomicBool::new(false),
             outside,
             pool,
+            aside: Aside::default(),
             registry,
             options,
             gauge,
@@ -188,52 +206,23 @@ impl Engine {
     }
 
     /// An engine with both machines, as the options say.
-    pub fn whole(
-        options: Options,
-        pool: Arc<dyn Pool>,
-        registry: Arc<Registry>,
-        folder: Arc<SpillFolder>,
-        gauge: Option<Gauge>,
-    ) -> Arc<Self> {
+    pub fn whole(options: Options, pool: Arc<dyn Pool>, registry: Arc<Registry>, folder: Arc<SpillFolder>) -> Arc<Self> {
         let threads = if options.threads == 0 { pool.threads() } else { options.threads }.max(1);
         let machine = worker::Config::new(threads as u32, options.memory_limit);
-        Self::new(Setup { options, machine, pool, registry, folder, gauge, outside: None })
-    }
-
-    /// An engine of its own for a graph that is submitted inside a task: the task occupies a slot while it waits, so with
-    /// few threads this one might never come to the graph.
-    pub fn nested(&self) -> Arc<Self> {
-        Self::whole(self.options.clone(), self.pool.clone(), self.registry.clone(), self.folder.clone(), None)
-    }
-
-    /// The task in this slot has submitted a graph to the other engine.
-    pub fn adopt(&self, slot: usize, other: &Arc<Self>) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.retain(|(_, engine)| engine.strong_count() > 0);
-        inner.push((slot, Arc::downgrade(other)));
+        Self::new(Setup { options, machine, pool, registry, folder, gauge: Some(Gauge::default()), outside: None })
     }
 
     /// Cancels all runs that have not ended.
     pub fn cancel_all(self: &Arc<Self>) {
-        for shared in self.live_runs() {
-            self.cancel(&shared);
+        for audience in self.live_runs() {
+            self.cancel(&audience);
         }
     }
 
-    /// Cancels a run unless it has ended.
-    pub fn cancel(self: &Arc<Self>, shared: &Shared) {
-        if shared.cancel() {
-            self.post(Event::Scheduler(SchedulerEvent::Cancel(shared.id)), Who::Other);
-        }
-    }
-
-    /// The task in this slot is not wanted any more, so neither are the graphs that it submitted.
-    fn cancel_inner(&self, slot: usize) {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let below: Vec<_> = inner.iter().filter(|(of, _)| *of == slot).filter_map(|(_, engine)| engine.upgrade()).collect();
-        drop(inner);
-        for engine in below {
-            engine.cancel_all();
+    /// Ends as cancelled what has no end of a run.
+    pub fn cancel(self: &Arc<Self>, audience: &Audience) {
+        if let Some(event) = audience.cancel() {
+            self.post(Event::Scheduler(event), Who::Other);
         }
     }
 
@@ -309,18 +298,21 @@ impl Engine {
         for _ in 0..after.errand_threads {
             disk::start(self.clone());
         }
-        for slot in after.interrupted.drain(..) {
-            self.cancel_inner(slot);
-        }
+        // Whoever is called back from here on is no part of the task that may run in this thread.
+        let _apart = NoTask::new();
+        signal::tell(std::mem::take(&mut after.interrupted));
         after.garbage.clear();
         for (run, text) in after.notes.drain(..) {
             match run {
-                Some(run) => self.with_run(run, |shared| shared.note(text)),
+                Some(run) => self.with_run(run, |audience| audience.note(text)),
                 None => self.note_all(&text),
             }
         }
+        for (run, ended) in after.keys.drain(..) {
+            self.with_run(run, |audience| audience.keys(ended));
+        }
         for (run, outcome) in after.ends.drain(..) {
-            self.with_run(run, |shared| shared.end(outcome));
+            self.with_run(run, |audience| audience.end(outcome));
         }
         if let (Some(outside), Some(failure)) = (&self.outside, after.broken) {
             outside.broken(failure);
@@ -328,14 +320,24 @@ impl Engine {
     }
 
     pub fn start_loop(self: &Arc<Self>) {
+        // While tasks wait, the threads of the pool in which they do would not come to another loop.
+        if self.slots.waiting() > 0 && self.start_loop_aside().is_ok() {
+            return;
+        }
         let engine = self.clone();
-        self.pool.spawn(Box::new(move || serve::pool_loop(engine)));
+        self.pool.spawn(Box::new(move || serve::run_loop(engine)));
     }
 
-    fn with_run(&self, run: RunId, act: impl FnOnce(&Shared)) {
-        let shared = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
-        if let Some(shared) = shared {
-            act(&shared);
+    /// Starts a loop in a thread beside the pool. Fails when the system gives none.
+    pub fn start_loop_aside(self: &Arc<Self>) -> std::io::Result<()> {
+        let engine = self.clone();
+        self.aside.spawn(Box::new(move || serve::run_loop(engine)))
+    }
+
+    fn with_run(&self, run: RunId, act: impl FnOnce(&Audience)) {
+        let audience = self.runs.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned();
+        if let Some(audience) = audience {
+            act(&audience);
         }
     }
 
@@ -344,16 +346,16 @@ impl Engine {
         if let Some(outside) = &self.outside {
             outside.warn(text);
         }
-        for shared in self.live_runs() {
-            shared.note(text.to_owned());
+        for audience in self.live_runs() {
+            audience.note(text.to_owned());
         }
     }
 
     pub fn has_live_runs(&self) -> bool {
-        self.live_runs().iter().any(|shared| shared.is_live())
+        self.live_runs().iter().any(Audience::is_live)
     }
 
-    pub fn live_runs(&self) -> Vec<Arc<Shared>> {
+    pub fn live_runs(&self) -> Vec<Audience> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
@@ -382,7 +384,7 @@ impl Engine {
         }
         core.batch = batch;
         if let Some(failure) = core.broken.clone() {
-            core.after.ends.extend(self.live_runs().iter().map(|shared| (shared.id, Err(failure.clone()))));
+            core.after.ends.extend(self.live_runs().iter().map(|audience| (audience.id(), Err(failure.clone()))));
         }
         if let Above::Away(outside, said) = &mut core.above
             && !said.is_empty()

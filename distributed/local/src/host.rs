@@ -16,6 +16,7 @@ use crate::memory::resident;
 use crate::outside::Outside;
 use crate::packed::Packed;
 use crate::pool::Pool;
+use crate::signal;
 use crate::store::{Found, UNKNOWN, Usage};
 
 /// A worker's machine and all that it needs to run tasks. A handle: clones are the same worker.
@@ -112,7 +113,7 @@ impl Host {
         self.post(WorkerEvent::LoadFailed { key });
     }
 
-    /// The tries that run at this moment.
+    /// The tries that run at this moment, or wait inside.
     pub fn executing(&self) -> Vec<(Key, Attempt)> {
         self.engine.slots.executing()
     }
@@ -130,7 +131,7 @@ impl Host {
     /// Stops: running operators are told that nobody wants their results, all chunks are dropped and the folder is removed.
     /// What the machine asks for afterwards comes to nothing.
     pub fn close(&self) {
-        self.engine.slots.interrupt_all();
+        signal::tell(self.engine.slots.interrupt_all());
         self.engine.store.clear();
         self.engine.folder.remove();
     }

@@ -3,7 +3,8 @@
 //!
 //! This crate knows no data format: chunks are opaque values, and where tasks run is the caller's [`Pool`]. It decides
 //! nothing that the machines decide; it performs their actions and tells them what happened. Results are those of
-//! [`partita_graph::Serial`], whatever the number of threads and the limit of memory.
+//! [`partita_graph::Serial`], whatever the number of threads and the limit of memory. Tasks may submit graphs themselves and wait for
+//! them; while they wait their slot is another's ([`while_waiting`]).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,26 +23,39 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+mod aside;
+mod desk;
 mod disk;
+mod each;
+mod ends;
 mod engine;
 mod host;
+mod listeners;
 mod local;
 mod memory;
 mod outside;
 mod packed;
 mod perform;
+mod place;
 mod pool;
 mod run;
 mod serve;
+mod signal;
 mod slots;
 mod spill;
 mod store;
 mod ticker;
+mod waiting;
 
+pub use desk::Desk;
+pub use ends::Ends;
 pub use host::{Held, Host};
+pub use listeners::{Listener, Listeners};
 pub use local::{Local, Options, Snapshot};
 pub use memory::{memory_of_machine, resident};
 pub use outside::Outside;
 pub use packed::Packed;
 pub use pool::{Job, Pool, ThreadPool};
+pub use signal::{Cancelled, OnCancel};
 pub use store::Usage;
+pub use waiting::{MOST_WAITING, current_cancelled, hurry_inside, try_while_waiting, wait_inside, while_waiting};

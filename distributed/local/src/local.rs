@@ -6,18 +6,18 @@
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use partita_core::protocol::{ClientId, SchedulerEvent};
+use partita_core::protocol::{ClientId, Ending, SchedulerEvent};
 use partita_core::{scheduler, worker};
-use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run};
+use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run, RunEach};
 
+use crate::each::{LocalEach, SharedEach};
 use crate::engine::{Engine, Event, Who};
-use crate::memory::Gauge;
 use crate::pool::Pool;
-use crate::run::{LocalRun, Shared};
-use crate::serve::Place;
+use crate::run::{Audience, LocalRun, Shared};
+use crate::signal::OnCancel;
 use crate::spill::SpillFolder;
 use crate::store::Usage;
-use crate::ticker;
+use crate::{ticker, waiting};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,10 @@ pub struct Options {
     pub check: bool,
     /// Called after chunks were spilled: asks the allocator to give memory back to the system.
     pub release_memory: Option<fn()>,
+    /// Tasks that may wait inside for others at a time, each of which keeps a thread. 0, the default, for [`MOST_WAITING`].
+    ///
+    /// [`MOST_WAITING`]: crate::MOST_WAITING
+    pub most_waiting: usize,
 }
 
 /// Runs graphs in the threads of a pool of this process. A handle: clones are the same executor.
@@ -56,7 +60,7 @@ impl Local {
     /// directory; one that does not exist is made when the first chunk is spilled.
     pub fn new(options: Options, pool: Arc<dyn Pool>, registry: Registry) -> Result<Self, Failure> {
         let folder = spill_folder(&options)?;
-        Ok(Self { engine: Engine::whole(options, pool, Arc::new(registry), folder, Some(Gauge::default())) })
+        Ok(Self { engine: Engine::whole(options, pool, Arc::new(registry), folder) })
     }
 
     /// Both machines at this moment.
@@ -107,23 +111,41 @@ fn resolved(mut graph: Graph, registry: &Registry) -> Result<Graph, Failure> {
     Ok(graph)
 }
 
+/// The run begins, and this audience hears of it. What a task submits is more urgent than the task, and is cancelled with it as long as
+/// what is returned lives.
+fn start(engine: &Arc<Engine>, mut graph: Graph, audience: &Audience) -> Option<OnCancel> {
+    let (run, ending) = match audience {
+        Audience::Whole(shared) => (shared.id, Ending::Together),
+        Audience::Each(shared) => (shared.id, Ending::Each),
+    };
+    let timed = graph.layers.iter().any(|layer| layer.annotations.is_some());
+    waiting::hurry_inside(&mut graph);
+    engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run, audience.clone());
+    let submit = SchedulerEvent::Submit { run, client: ClientId::default(), graph: Arc::new(graph), ending };
+    engine.post(Event::Scheduler(submit), Who::Other);
+    if timed {
+        ticker::start(engine);
+    }
+    let (engine, audience) = (engine.clone(), audience.clone());
+    waiting::current_cancelled().map(|task| task.on_set(move || engine.cancel(&audience)))
+}
+
 impl Executor for Local {
     fn submit(&self, graph: Graph) -> Result<Run, Failure> {
         graph.validate()?;
-        let graph = resolved(graph, &self.engine.registry)?;
-        let place = Place::current();
-        let nested = place.is_some();
-        let engine = place.map_or_else(|| self.engine.clone(), |place| place.nested(&self.engine));
+        let (engine, graph) = (self.engine.clone(), resolved(graph, &self.engine.registry)?);
         let shared = Shared::new(engine.new_run());
         let wanted = graph.wanted.clone();
-        let timed = graph.layers.iter().any(|layer| layer.annotations.is_some());
-        engine.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(shared.id, shared.clone());
-        let submit = SchedulerEvent::Submit { run: shared.id, client: ClientId::default(), graph: Arc::new(graph) };
-        engine.post(Event::Scheduler(submit), Who::Other);
-        if timed {
-            ticker::start(&engine);
-        }
-        Ok(Arc::new(LocalRun { engine, shared, wanted, nested }))
+        let _with_task = start(&engine, graph, &Audience::Whole(shared.clone()));
+        Ok(Arc::new(LocalRun { engine, shared, wanted, _with_task }))
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        graph.validate()?;
+        let (engine, graph) = (self.engine.clone(), resolved(graph, &self.engine.registry)?);
+        let shared = SharedEach::new(engine.new_run(), graph.wanted.clone());
+        let _with_task = start(&engine, graph, &Audience::Each(shared.clone()));
+        Ok(Arc::new(LocalEach { engine, shared, _with_task }))
     }
 
     fn threads(&self) -> usize {

@@ -25,7 +25,7 @@ pub trait Outside: Send + Sync + 'static {
     /// The bytes of a result that somebody waits for, when they are few enough to travel with the answer.
     fn inline(&self, chunk: &Chunk) -> Option<Arc<[u8]>>;
 
-    /// The loop in this slot, from 0, begins a task. There is one slot more than threads.
+    /// The loop in this slot, from 0, begins a task. There are more slots than threads as far as tasks wait inside.
     fn began(&self, slot: usize, task: &Assignment) {
         let _ = (slot, task);
     }

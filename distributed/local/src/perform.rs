@@ -53,6 +53,10 @@ impl Engine {
             SchedulerAction::Send(_, message) => core.worker.handle(now, WorkerEvent::Heard(message), &mut core.asked),
             SchedulerAction::RunDone(run) => core.after.ends.push((run, Ok(()))),
             SchedulerAction::RunFailed(run, failure) => core.after.ends.push((run, Err(failure))),
+            SchedulerAction::KeyDone { run, key } => core.after.key(run, key, Ok(())),
+            SchedulerAction::KeysFailed { run, keys, failure } => {
+                keys.into_iter().for_each(|key| core.after.key(run, key, Err(failure.clone())));
+            }
             SchedulerAction::Note(run, text) => core.after.notes.push((Some(run), text)),
             SchedulerAction::Value { .. }
             | SchedulerAction::Retired(_)

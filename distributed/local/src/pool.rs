@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 pub type Job = Box<dyn FnOnce() + Send>;
 
 /// A thread pool in which tasks run. Tasks that use nested parallelism must use it in this same pool, so that cores are
-/// never claimed twice.
+/// never claimed twice. A pool serves one executor: tasks that wait inside keep its threads, and only that executor knows of it.
 pub trait Pool: Send + Sync + 'static {
     /// How many threads it has.
     fn threads(&self) -> usize;
@@ -19,8 +19,9 @@ pub trait Pool: Send + Sync + 'static {
     /// Runs the job on one of its threads, soon; never in the calling thread.
     fn spawn(&self, job: Job);
 
-    /// Called around each task, on a thread of the pool. `alone` says that enough other tasks are ready to fill the
-    /// cores, so the task should not use nested parallelism. Must call `task` exactly once.
+    /// Called around each task, on a thread of the pool, or beside it while others wait inside. `alone` says that enough other tasks
+    /// are ready to fill the cores, so the task should not use nested parallelism. Must call `task` exactly once. A task may wait in
+    /// there for other tasks, so whoever runs it in threads that are for nested parallelism must keep one of them free.
     fn run_task(&self, alone: bool, task: &mut (dyn FnMut() + Send)) {
         let _ = alone;
         task();

@@ -10,16 +10,101 @@ use std::time::Duration;
 use partita_core::protocol::{RunId, SchedulerEvent, WorkerEvent};
 use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
 
+use crate::each::SharedEach;
 use crate::engine::{Engine, Event, Who};
-use crate::serve::{self, Place};
+use crate::signal::OnCancel;
 use crate::spill::SpillFile;
+use crate::waiting;
 
 /// Between two looks at something that does not ring the bell.
-const PAUSE: Duration = Duration::from_micros(200);
+pub(crate) const PAUSE: Duration = Duration::from_micros(200);
 /// How often a result that cannot be read back from disk is made again.
-const TRIES: usize = 3;
+pub(crate) const TRIES: usize = 3;
 
 type Callback = Box<dyn FnOnce() + Send>;
+
+/// How single keys ended, in order.
+pub(crate) type KeyEnds = Vec<(Key, Result<(), Failure>)>;
+
+/// Who hears of a run: what its handle shares with the engine.
+#[derive(Clone)]
+pub(crate) enum Audience {
+    /// Its keys end together.
+    Whole(Arc<Shared>),
+    /// They end one by one.
+    Each(Arc<SharedEach>),
+}
+
+impl Audience {
+    pub fn id(&self) -> RunId {
+        match self {
+            Audience::Whole(shared) => shared.id,
+            Audience::Each(shared) => shared.id,
+        }
+    }
+
+    pub fn note(&self, text: String) {
+        match self {
+            Audience::Whole(shared) => shared.note(text),
+            Audience::Each(shared) => shared.note(text),
+        }
+    }
+
+    /// The run has ended as a whole. Where keys end one by one a good end says nothing new.
+    pub fn end(&self, outcome: Result<(), Failure>) {
+        match (self, outcome) {
+            (Audience::Whole(shared), outcome) => shared.end(outcome),
+            (Audience::Each(shared), Err(failure)) => shared.ends.fail_rest(&failure),
+            (Audience::Each(_), Ok(())) => {}
+        }
+    }
+
+    /// Single keys have ended; nothing is said so of runs that end as a whole.
+    pub fn keys(&self, ended: KeyEnds) {
+        if let Audience::Each(shared) = self {
+            shared.ends.end(ended);
+        }
+    }
+
+    /// Whether it goes on.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Audience::Whole(shared) => shared.is_live(),
+            Audience::Each(shared) => shared.ends.is_open(),
+        }
+    }
+
+    /// Ends as cancelled what has no end. What the scheduler is to hear of that, if anything.
+    pub fn cancel(&self) -> Option<SchedulerEvent> {
+        match self {
+            Audience::Whole(shared) => shared.cancel().then_some(SchedulerEvent::Cancel(shared.id)),
+            Audience::Each(shared) => shared.cancel(),
+        }
+    }
+}
+
+/// A result's file is gone or damaged: the machines are told and make the chunk again. They are told until they have heard it,
+/// because they do not listen while they think that the chunk is still being written.
+pub(crate) fn make_again(engine: &Arc<Engine>, key: Key, file: &Arc<SpillFile>, pause: impl Fn()) {
+    while engine.store.file(key).is_some_and(|now| Arc::ptr_eq(&now, file)) {
+        engine.post(Event::Worker(WorkerEvent::LoadFailed { key }), Who::Other);
+        pause();
+    }
+}
+
+/// How far a run is.
+pub(crate) fn progress(engine: &Arc<Engine>, run: RunId) -> Progress {
+    let run = engine.inspect(|core| core.scheduler().progress(run));
+    let usage = engine.store.usage();
+    let layers = run.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
+    Progress { layers, memory: usage.memory, spilled: usage.spilled, running: run.running }
+}
+
+/// The last handle of a run is gone.
+pub(crate) fn release(engine: &Arc<Engine>, run: RunId) {
+    engine.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+    engine.post(Event::Scheduler(SchedulerEvent::Release(run)), Who::Other);
+}
 
 /// What engine and handle share.
 pub(crate) struct Shared {
@@ -92,14 +177,20 @@ impl Shared {
         self.state().outcome.clone()
     }
 
-    fn wait(&self) -> Result<(), Failure> {
+    /// Rings for whoever waits and is to look at something else than the outcome.
+    fn ring(&self) {
+        // Who looked before and sleeps now is woken; who looks later sees it.
+        drop(self.state());
+        self.bell.notify_all();
+    }
+
+    /// The outcome, or nothing when `given_up` says that nobody wants to know any more.
+    fn wait(&self, given_up: &dyn Fn() -> bool) -> Option<Result<(), Failure>> {
         let mut state = self.state();
-        loop {
-            match &state.outcome {
-                Some(outcome) => return outcome.clone(),
-                None => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
+        while state.outcome.is_none() && !given_up() {
+            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.outcome.clone()
     }
 
     fn pause(&self) {
@@ -115,37 +206,28 @@ pub(crate) struct LocalRun {
     pub engine: Arc<Engine>,
     pub shared: Arc<Shared>,
     pub wanted: Vec<Key>,
-    /// The engine was made for this run, because it was submitted inside a task.
-    pub nested: bool,
+    /// It is cancelled with the task that submitted it.
+    pub _with_task: Option<OnCancel>,
 }
 
 impl LocalRun {
     fn wait_ended(&self) -> Result<(), Failure> {
-        let Some(place) = Place::current() else { return self.shared.wait() };
-        loop {
-            if let Some(outcome) = self.shared.outcome() {
-                return outcome;
-            }
-            if !self.nested {
-                return Err(serve::would_block());
-            }
-            if place.cancelled() {
-                self.cancel();
-            } else if !serve::help(&self.engine) {
-                self.shared.pause();
-            }
+        if let Some(outcome) = self.shared.outcome() {
+            return outcome;
         }
+        waiting::refuse_own(&self.engine, self.shared.id, None)?;
+        let rung = self.shared.clone();
+        waiting::wait_inside(move || rung.ring(), |given_up| self.shared.wait(given_up))?
     }
 }
 
 impl LocalRun {
-    /// A result's file is gone or damaged: the machines are told and make the chunk again. They are told until they have
-    /// heard it, because they do not listen while they think that the chunk is still being written.
     fn make_again(&self, key: Key, file: &Arc<SpillFile>) {
         self.shared.reopen();
-        while self.engine.store.file(key).is_some_and(|now| Arc::ptr_eq(&now, file)) {
-            self.engine.post(Event::Worker(WorkerEvent::LoadFailed { key }), Who::Other);
-            self.shared.pause();
+        make_again(&self.engine, key, file, || self.shared.pause());
+        if self.engine.store.held(key, None).is_some() {
+            // Somebody else found it damaged, and it was made and told of before.
+            self.shared.end(Ok(()));
         }
     }
 }
@@ -188,14 +270,11 @@ impl Running for LocalRun {
     }
 
     fn progress(&self) -> Progress {
-        let run = self.engine.inspect(|core| core.scheduler().progress(self.shared.id));
-        let usage = self.engine.store.usage();
-        let layers = run.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
-        Progress { layers, memory: usage.memory, spilled: usage.spilled, running: run.running }
+        progress(&self.engine, self.shared.id)
     }
 
     fn cancel(&self) {
-        self.engine.cancel(&self.shared);
+        self.engine.cancel(&Audience::Whole(self.shared.clone()));
     }
 
     fn notes(&self) -> Vec<String> {
@@ -205,7 +284,6 @@ impl Running for LocalRun {
 
 impl Drop for LocalRun {
     fn drop(&mut self) {
-        self.engine.runs.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.shared.id);
-        self.engine.post(Event::Scheduler(SchedulerEvent::Release(self.shared.id)), Who::Other);
+        release(&self.engine, self.shared.id);
     }
 }

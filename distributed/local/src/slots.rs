@@ -1,8 +1,9 @@
 //! Tasks that are to be executed now, and the loops in the pool that execute them.
 //!
-//! It refuses to know machines and chunks: it counts loops and hands out assignments. Invariants: there are never more
-//! loops than threads (a helping thread, which would otherwise sleep, comes on top); a queued task always has a loop that
-//! will look at the queue again (`hungry`), or all loops are busy, or a watcher looks within [`NAP`].
+//! It refuses to know machines and chunks: it counts loops and hands out assignments. Invariants: no loop is started when there are
+//! as many as threads, those not counted whose task waits inside (one that goes on counts again, so for a while there may be more); a
+//! queued task always has a loop that will look at the queue again (`hungry`), or all loops are busy, or a watcher looks within
+//! [`NAP`].
 //!
 //! While tasks are tiny, one thread that does everything is faster than several that pass cache lines around. Then a
 //! loop that makes tasks ready runs them itself, and one other thread naps and watches that none waits behind a slow one.
@@ -15,6 +16,8 @@ use std::time::Duration;
 use partita_core::protocol::{Assignment, Attempt};
 use partita_graph::Key;
 
+use crate::signal::Signal;
+
 /// Tasks shorter than this many nanoseconds are tiny: the machines take about as long for one.
 const TINY_NANOS: u64 = 2_500;
 /// How long a task may wait behind one that was expected to be tiny.
@@ -26,33 +29,58 @@ pub(crate) struct Slots {
     desk: Mutex<Desk>,
     bell: Condvar,
     queued: AtomicUsize,
+    /// Tasks that run and do not wait inside.
     running: AtomicUsize,
+    /// Tasks that wait inside.
+    waiting: AtomicUsize,
     executed: AtomicUsize,
-    /// One for each slot: the running operator looks at it.
-    cancelled: Box<[AtomicBool]>,
     /// Nanoseconds that a task takes, a moving average.
     typical: AtomicU64,
     threads: usize,
+    most_waiting: usize,
+}
+
+/// A task as its slot knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Task {
+    pub key: Key,
+    pub attempt: Attempt,
+    /// The wish of its layer.
+    pub priority: i32,
+}
+
+impl Task {
+    fn is(&self, key: Key, attempt: Attempt) -> bool {
+        self.key == key && self.attempt == attempt
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    /// What runs in it.
+    task: Option<Task>,
+    /// Its operator looks at this.
+    signal: Arc<Signal>,
 }
 
 struct Desk {
     queue: VecDeque<Arc<Assignment>>,
     /// Queued tries that nobody wants any more.
     interrupted: Vec<(Key, Attempt)>,
-    /// For each slot what it runs.
-    running: Box<[Option<(Key, Attempt)>]>,
+    /// As many as were ever in use at a time.
+    slots: Vec<Slot>,
     free: Vec<usize>,
+    /// Loops whose task does not wait inside.
     loops: usize,
     /// Loops that were started, or have ended a task, and will look at the queue.
     hungry: usize,
     watching: bool,
-    helping: bool,
 }
 
 impl Desk {
     /// How many loops should be started for the queue.
     fn need(&self, threads: usize) -> usize {
-        self.queue.len().saturating_sub(self.hungry).min(threads - self.loops)
+        self.queue.len().saturating_sub(self.hungry).min(threads.saturating_sub(self.loops))
     }
 
     fn start(&mut self, count: usize) -> usize {
@@ -60,31 +88,46 @@ impl Desk {
         self.hungry += count;
         count
     }
+
+    /// The loop in this slot ends.
+    fn end(&mut self, slot: usize) {
+        self.hungry -= 1;
+        self.loops -= 1;
+        self.free.push(slot);
+    }
+}
+
+impl Slot {
+    fn interrupt(&self) -> Arc<Signal> {
+        self.signal.share();
+        self.signal.set();
+        self.signal.clone()
+    }
 }
 
 impl Slots {
-    pub fn new(threads: usize) -> Self {
-        let slots = threads + 1;
+    /// For so many tasks at a time, and so many more that wait inside.
+    pub fn new(threads: usize, most_waiting: usize) -> Self {
         let desk = Desk {
             queue: VecDeque::new(),
             interrupted: Vec::new(),
-            running: vec![None; slots].into(),
-            free: (0..slots).rev().collect(),
+            slots: Vec::new(),
+            free: Vec::new(),
             loops: 0,
             hungry: 0,
             watching: false,
-            helping: false,
         };
         Self {
             desk: Mutex::new(desk),
             bell: Condvar::new(),
             queued: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             executed: AtomicUsize::new(0),
-            cancelled: (0..slots).map(|_| AtomicBool::new(false)).collect(),
             // Until something is known, tasks are taken to be worth a thread.
             typical: AtomicU64::new(100 * TINY_NANOS),
             threads,
+            most_waiting,
         }
     }
 
@@ -105,9 +148,14 @@ impl Slots {
         self.running.load(Relaxed) + self.queued.load(Relaxed) >= self.threads
     }
 
-    /// The flag that the operator in this slot looks at.
-    pub fn cancelled(&self, slot: usize) -> &AtomicBool {
-        &self.cancelled[slot]
+    /// How many tasks wait inside.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
+    }
+
+    /// How many may.
+    pub fn most_waiting(&self) -> usize {
+        self.most_waiting
     }
 
     /// Queues tasks; says how many loops the caller must start. `by_loop` says that the caller is a loop and takes next.
@@ -130,67 +178,54 @@ impl Slots {
         desk.start(need)
     }
 
-    /// Tells the operator of this try that nobody wants its result; its slot, if it runs already.
-    pub fn interrupt(&self, key: Key, attempt: Attempt) -> Option<usize> {
+    /// Tells the operator of this try that nobody wants its result. If it runs already, whoever listens must be told next.
+    pub fn interrupt(&self, key: Key, attempt: Attempt) -> Option<Arc<Signal>> {
         let mut desk = self.desk();
-        let slot = desk.running.iter().position(|running| *running == Some((key, attempt)));
-        match slot {
-            Some(slot) => self.cancelled[slot].store(true, Relaxed),
-            None if desk.queue.iter().any(|task| task.key == key && task.attempt == attempt) => desk.interrupted.push((key, attempt)),
-            None => {}
+        if let Some(slot) = desk.slots.iter().find(|slot| slot.task.is_some_and(|task| task.is(key, attempt))) {
+            return Some(slot.interrupt());
         }
-        slot
+        if desk.queue.iter().any(|task| task.key == key && task.attempt == attempt) {
+            desk.interrupted.push((key, attempt));
+        }
+        None
     }
 
-    /// What runs at this moment.
+    /// What runs at this moment, or waits inside.
     pub fn executing(&self) -> Vec<(Key, Attempt)> {
-        self.desk().running.iter().flatten().copied().collect()
+        self.desk().slots.iter().filter_map(|slot| slot.task).map(|task| (task.key, task.attempt)).collect()
     }
 
-    /// Tells all running operators that nobody wants their results.
-    pub fn interrupt_all(&self) {
-        let desk = self.desk();
-        let running = desk.running.iter().zip(&self.cancelled).filter(|(running, _)| running.is_some());
-        running.for_each(|(_, cancelled)| cancelled.store(true, Relaxed));
+    /// What runs in this slot.
+    pub fn task(&self, slot: usize) -> Option<Task> {
+        self.desk().slots[slot].task
     }
 
-    /// A started loop begins: its slot.
-    pub fn enter(&self) -> usize {
-        self.desk().free.pop().expect("there is a slot for each loop")
+    /// Tells all running operators that nobody wants their results. Whoever listens must be told next.
+    pub fn interrupt_all(&self) -> Vec<Arc<Signal>> {
+        self.desk().slots.iter().filter(|slot| slot.task.is_some()).map(Slot::interrupt).collect()
     }
 
-    /// A thread that would otherwise sleep offers to run a loop: a slot, unless another helps already.
-    pub fn enlist(&self) -> Option<usize> {
+    /// A started loop begins: its slot, and the signal of its tries.
+    pub fn enter(&self) -> (usize, Arc<Signal>) {
         let mut desk = self.desk();
-        if desk.helping || desk.queue.is_empty() {
-            return None;
-        }
-        desk.helping = true;
-        desk.hungry += 1;
-        desk.free.pop()
+        let slot = desk.free.pop().unwrap_or_else(|| {
+            desk.slots.push(Slot::default());
+            desk.slots.len() - 1
+        });
+        (slot, desk.slots[slot].signal.clone())
     }
 
     /// A loop ends, although it may have been needed; says how many must be started for it.
-    pub fn leave(&self, slot: usize, helper: bool) -> usize {
+    pub fn leave(&self, slot: usize) -> usize {
         let mut desk = self.desk();
-        self.end(&mut desk, slot, helper);
+        desk.end(slot);
         let need = desk.need(self.threads);
         desk.start(need)
     }
 
-    fn end(&self, desk: &mut Desk, slot: usize, helper: bool) {
-        desk.hungry -= 1;
-        desk.free.push(slot);
-        if helper {
-            desk.helping = false;
-        } else {
-            desk.loops -= 1;
-        }
-    }
-
     /// The next task for the loop in this slot. `None` ends the loop: nothing is to be executed. The number is that of
     /// further loops that the caller must start.
-    pub fn take(&self, slot: usize, helper: bool, busy: &AtomicBool) -> Option<(Arc<Assignment>, usize)> {
+    pub fn take(&self, slot: usize, busy: &AtomicBool) -> Option<(Arc<Assignment>, usize)> {
         let (mut looks, mut idle_naps) = (0, 0);
         let mut woken = false;
         loop {
@@ -207,8 +242,8 @@ impl Slots {
                 return Some((task, desk.start(need)));
             }
             let others = desk.loops > 1;
-            if helper || !others || desk.watching || !self.tiny() || idle_naps == 2 {
-                self.end(&mut desk, slot, helper);
+            if !others || desk.watching || !self.tiny() || idle_naps == 2 {
+                desk.end(slot);
                 return None;
             }
             let executed = self.executed.load(Relaxed);
@@ -224,26 +259,61 @@ impl Slots {
 
     fn begin(&self, desk: &mut Desk, slot: usize, task: &Assignment) {
         let key = (task.key, task.attempt);
+        let priority = task.layer.annotations.as_ref().map_or(0, |wishes| wishes.priority);
         desk.hungry -= 1;
-        desk.running[slot] = Some(key);
         self.running.fetch_add(1, Relaxed);
         let mut unwanted = false;
         if !desk.interrupted.is_empty() {
             unwanted = desk.interrupted.contains(&key);
             desk.interrupted.retain(|other| *other != key);
         }
-        self.cancelled[slot].store(unwanted, Relaxed);
+        let slot = &mut desk.slots[slot];
+        slot.task = Some(Task { key: task.key, attempt: task.attempt, priority });
+        slot.signal.begin(unwanted);
     }
 
-    /// The task of this slot has ended; its loop will look at the queue again.
-    pub fn done(&self, slot: usize, nanos: u64) {
+    /// The task in this slot waits inside: it counts no more, and a loop takes the place of its own, which the caller starts when the
+    /// machine knows. Which task it is; nothing when as many wait as may.
+    pub fn pause(&self, slot: usize) -> Option<Task> {
+        let mut desk = self.desk();
+        let task = desk.slots[slot].task.filter(|_| self.waiting() < self.most_waiting)?;
+        self.waiting.fetch_add(1, Relaxed);
+        self.running.fetch_sub(1, Relaxed);
+        desk.hungry += 1;
+        Some(task)
+    }
+
+    /// No loop could be started in its place.
+    pub fn no_successor(&self) {
+        let mut desk = self.desk();
+        desk.hungry -= 1;
+        desk.loops -= 1;
+    }
+
+    /// The task goes on, and its loop counts again.
+    pub fn resume(&self) {
+        let mut desk = self.desk();
+        desk.loops += 1;
+        self.waiting.fetch_sub(1, Relaxed);
+        self.running.fetch_add(1, Relaxed);
+    }
+
+    /// The task of this slot has ended; its loop will look at the queue again. Where somebody may still look at the task's signal,
+    /// the slot has another from now on.
+    pub fn done(&self, slot: usize, nanos: u64) -> Option<Arc<Signal>> {
         // One long task counts as much as it must to change the mind, and is forgotten after a few dozen tiny ones.
         let typical = self.typical.load(Relaxed);
         self.typical.store((7 * typical + nanos.min(100 * TINY_NANOS)) / 8, Relaxed);
         self.executed.fetch_add(1, Relaxed);
         self.running.fetch_sub(1, Relaxed);
         let mut desk = self.desk();
-        desk.running[slot] = None;
         desk.hungry += 1;
+        let slot = &mut desk.slots[slot];
+        slot.task = None;
+        if !slot.signal.is_shared() {
+            return None;
+        }
+        slot.signal = Arc::default();
+        Some(slot.signal.clone())
     }
 }

@@ -8,12 +8,13 @@
 use std::fmt;
 
 use bytes::Bytes;
-use partita_core::protocol::{About, Attempt, ToScheduler, ToWorker, WorkerId};
+use partita_core::coordination;
+use partita_core::protocol::{About, Attempt, Ending, ToScheduler, ToWorker, WorkerId};
 use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
 
 /// Both sides of a link must have the same number.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// This program's version, for refusals and for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -167,6 +168,15 @@ pub enum ClientToScheduler {
         run: u64,
         /// Optimized, without closures.
         graph: Graph,
+        /// Whether its wanted keys end as one or one by one.
+        ending: Ending,
+    },
+    /// Single keys of a run are no longer wanted.
+    Forget {
+        /// The client's number of it.
+        run: u64,
+        /// The keys.
+        keys: Vec<Key>,
     },
     /// Stop the run.
     Cancel(u64),
@@ -183,15 +193,27 @@ pub enum ClientToScheduler {
     Goodbye,
 }
 
-/// From the scheduler to a client.
+/// What there is to say of single keys of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyNews {
+    /// Small results, said before the end that counts them, or with it.
+    pub values: Vec<(Key, Bytes)>,
+    /// Keys that are done, where they end one by one.
+    pub done: Vec<Key>,
+    /// Keys that failed, where they end one by one, with the failure that each list has in common. A key may stand among those
+    /// that are done too: it was lost then, and cannot be made again.
+    pub failed: Vec<(Vec<Key>, Failure)>,
+}
+
+/// From the scheduler to a client. One message carries several of these, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SchedulerToClient {
-    /// All results of the run exist.
+    /// All results of the run exist, or have an end where they end one by one.
     Done(u64),
-    /// The run failed.
+    /// The run failed as a whole.
     Failed(u64, Failure),
-    /// One small result, said before the `Done` that counts it.
-    Value(u64, Key, Bytes),
+    /// Small results and single ends.
+    Keys(u64, KeyNews),
     /// A remark for the user.
     Note(u64, String),
     /// How far a run is.
@@ -202,6 +224,13 @@ pub enum SchedulerToClient {
         query: u64,
         /// What was asked for, or why not.
         answer: Result<Answer, Failure>,
+    },
+    /// A message of a topic that the client subscribed to.
+    Delivered {
+        /// The topic.
+        topic: coordination::Name,
+        /// What was published.
+        message: coordination::Bytes,
     },
     /// The scheduler ends.
     Closing(String),
@@ -293,6 +322,15 @@ pub enum Question {
     CheckPaths(Vec<String>),
     /// End scheduler and workers: `Done`.
     Shutdown,
+    /// Something of the coordination machine: `Coordinated`, perhaps much later.
+    Coordinate(coordination::Ask),
+    /// The answer to an earlier `Coordinate` is not waited for any more: `Done`.
+    Withdraw {
+        /// Its query.
+        query: u64,
+    },
+    /// Where these chunks are: `Located`.
+    LocateKeys(Vec<Key>),
 }
 
 /// What is answered to a [`Question`].
@@ -323,6 +361,8 @@ pub enum Answer {
         /// Where its chunks are.
         located: Located,
     },
+    /// What the coordination machine answered.
+    Coordinated(coordination::Answer),
     /// Paths that are missing somewhere.
     Missing {
         /// For each such path the names of the workers that do not have it.

@@ -3,6 +3,8 @@
 
 #[path = "scheduler/client.rs"]
 mod client_side;
+#[path = "scheduler/each.rs"]
+mod each;
 #[path = "scheduler/fake.rs"]
 mod fake;
 
@@ -195,6 +197,7 @@ struct Vanishing(Option<tokio::runtime::Runtime>);
 
 impl Vanishing {
     fn connect(server: &Server) -> Self {
+        use partita_core::protocol::Ending;
         use partita_net::message::{ClientToScheduler, Hello, PeerInfo};
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
         let address = server.client_address();
@@ -205,7 +208,7 @@ impl Vanishing {
             })
             .expect("let in");
         // Its own layer, so that nothing is shared with what was freed before.
-        let submit = ClientToScheduler::Submit { run: 1, graph: graph(Act::Number, 5) };
+        let submit = ClientToScheduler::Submit { run: 1, graph: graph(Act::Number, 5), ending: Ending::Together };
         link.send(partita_net::wire::encode_asked(&submit).expect("sound"));
         runtime.spawn(async move {
             let (_link, mut events) = (link, events);

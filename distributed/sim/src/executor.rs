@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use partita_core::protocol::{ClientId, RunId};
+use partita_core::protocol::{ClientId, Ending, RunId};
 use partita_core::scheduler;
-use partita_graph::{Ended, Executor, Failure, Graph, Progress, Registry, Run};
+use partita_graph::{Chunk, Ended, EndedEach, Executor, Failure, Graph, Key, Progress, Registry, Run, RunEach};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, RunState};
 use crate::faults::Faults;
 use crate::happening::Happening;
 
@@ -65,14 +65,15 @@ impl SimExecutor {
         if tasks > CHECKED_TASKS { cluster.unchecked() } else { cluster }
     }
 
-    fn run(&self, graph: &Arc<Graph>) -> Result<Ended, String> {
+    /// The run when it has ended, and how far it came.
+    fn run(&self, graph: &Arc<Graph>, ending: Ending) -> Result<(RunState, Progress), String> {
         let run = RunId(1);
         let tasks = graph.tasks();
         let mut cluster = self.cluster(tasks);
         for number in 0..self.workers {
             cluster.after(0, Happening::Join { name: None, repeat: number == 0 });
         }
-        cluster.after(1, Happening::Submit(run, ClientId::default(), graph.clone()));
+        cluster.after(1, Happening::Submit(run, ClientId::default(), graph.clone(), ending));
         cluster.begin_troubles();
         cluster.after(FAULTY_MICROS, Happening::FaultsStop);
         while cluster.runs.get(&run).is_none_or(|state| state.outcome.is_none()) {
@@ -84,22 +85,34 @@ impl SimExecutor {
         }
         let seen = cluster.scheduler.progress(run);
         let layers = seen.layers.into_iter().map(|layer| (layer.name, layer.done, layer.total)).collect();
-        let progress = Progress { layers, ..Progress::default() };
         let state = cluster.runs.remove(&run).expect("looked up above");
-        let result = state.outcome.expect("the loop ended");
-        cluster.leave(run, false)?;
-        Ok(Ended::new(result, state.notes, progress))
+        Ok((state, Progress { layers, ..Progress::default() }))
+    }
+
+    /// The graph as it is run, and how it went; a fault of a machine or of the simulation is one of ours.
+    fn try_run(&self, graph: &Graph, ending: Ending) -> Result<(RunState, Progress), Failure> {
+        graph.validate()?;
+        let graph = Arc::new(partita_graph::optimize::cull(graph));
+        self.run(&graph, ending).map_err(|why| Failure::internal(format!("simulated cluster, seed {}: {why}", self.seed)))
     }
 }
 
 impl Executor for SimExecutor {
     fn submit(&self, graph: Graph) -> Result<Run, Failure> {
-        graph.validate()?;
-        let graph = Arc::new(partita_graph::optimize::cull(&graph));
-        match self.run(&graph) {
-            Ok(ended) => Ok(Arc::new(ended)),
-            Err(why) => Err(Failure::internal(format!("simulated cluster, seed {}: {why}", self.seed))),
-        }
+        let (state, progress) = self.try_run(&graph, Ending::Together)?;
+        let result = state.outcome.expect("it runs until there is one");
+        Ok(Arc::new(Ended::new(result, state.notes, progress)))
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        let (mut state, progress) = self.try_run(&graph, Ending::Each)?;
+        let whole = state.outcome.take().and_then(Result::err);
+        let end = |key: &Key| -> Result<Chunk, Failure> {
+            let found = state.ends.get(key).cloned();
+            found.unwrap_or_else(|| Err(whole.clone().unwrap_or_else(|| Failure::internal(format!("{key} has no end")))))
+        };
+        let results = graph.wanted.iter().map(end).collect();
+        Ok(Arc::new(EndedEach::new(results, state.notes, progress)))
     }
 
     fn threads(&self) -> usize {

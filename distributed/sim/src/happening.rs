@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use partita_core::protocol::{Attempt, ClientId, Gone, Piece, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
+use partita_core::protocol::{Attempt, ClientId, Ending, Gone, Piece, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
 use partita_graph::{Chunk, Graph, Key, Outcome};
 
 /// What comes again and again until the faults stop, to a worker or client at random.
@@ -31,6 +31,10 @@ pub(crate) enum Happening {
     Answer(WorkerId, WorkerEvent),
     /// An operator ended.
     Ended(WorkerId, Key, Attempt, Box<Outcome>, u64),
+    /// An operator has come to the place where it waits inside, or to its end.
+    Halts(WorkerId, Key, Attempt),
+    /// It goes on.
+    Resumes(WorkerId, Key, Attempt),
     /// Request number so and so reached the peer.
     Asked {
         by: WorkerId,
@@ -59,9 +63,13 @@ pub(crate) enum Happening {
     Measure(WorkerId),
     WorkerTick(WorkerId),
     Tick,
-    Submit(RunId, ClientId, Arc<Graph>),
+    Submit(RunId, ClientId, Arc<Graph>, Ending),
     /// The user lost interest: cancelled when true, released otherwise.
     Leave(RunId, bool),
+    /// The user lost interest in these keys.
+    Forget(RunId, Vec<Key>),
+    /// A client looks again for what it could not read.
+    Look(ClientId),
     Trouble(Trouble),
     /// The scheduler's shell notices that a process is gone.
     Noticed(WorkerId, Gone),
@@ -89,6 +97,8 @@ impl Happening {
             Happening::ToWorker(w, _)
             | Happening::Answer(w, _)
             | Happening::Ended(w, ..)
+            | Happening::Halts(w, ..)
+            | Happening::Resumes(w, ..)
             | Happening::Asked { from: w, .. }
             | Happening::Arrived { by: w, .. }
             | Happening::Refused { by: w, .. }
@@ -120,6 +130,8 @@ impl fmt::Display for Happening {
             Happening::Ended(w, key, attempt, outcome, _) => {
                 write!(f, "w{} ends {key:?} try {attempt} {}", w.0, if outcome.result.is_ok() { "well" } else { "badly" })
             }
+            Happening::Halts(w, key, attempt) => write!(f, "w{} comes to a wait or the end of {key:?} try {attempt}", w.0),
+            Happening::Resumes(w, key, attempt) => write!(f, "w{} goes on with {key:?} try {attempt}", w.0),
             Happening::Asked { by, from, request } => write!(f, "w{} asks w{} in request {request}", by.0, from.0),
             Happening::Arrived { by, request, piece, chunk } => {
                 write!(f, "w{} {} {piece:?} of request {request}", by.0, if chunk.is_some() { "receives" } else { "does not get" })
@@ -131,8 +143,10 @@ impl fmt::Display for Happening {
             Happening::Measure(w) => write!(f, "w{} measures", w.0),
             Happening::WorkerTick(w) => write!(f, "w{} ticks", w.0),
             Happening::Tick => f.write_str("scheduler ticks"),
-            Happening::Submit(run, client, _) => write!(f, "client {} submits run {}", client.0, run.0),
+            Happening::Submit(run, client, _, ending) => write!(f, "client {} submits run {}, {ending:?}", client.0, run.0),
             Happening::Leave(run, cancel) => write!(f, "{} run {}", if *cancel { "cancel" } else { "release" }, run.0),
+            Happening::Forget(run, keys) => write!(f, "forget {keys:?} of run {}", run.0),
+            Happening::Look(client) => write!(f, "client {} looks again", client.0),
             Happening::Trouble(kind) => write!(f, "trouble: {kind:?}"),
             Happening::Noticed(w, reason) => write!(f, "w{} is noticed to be gone: {reason:?}", w.0),
             Happening::LinkNoticed(w, _) => write!(f, "the link of w{} is noticed to be broken", w.0),

@@ -49,6 +49,10 @@ pub(crate) struct Node {
     pub parts: BTreeMap<(Key, u32), Chunk>,
     /// Running operators: the flag that stops each, and the chunks that it reads.
     pub running: BTreeMap<(Key, Attempt), (Arc<AtomicBool>, Vec<Key>)>,
+    /// Those of them that wait inside.
+    pub waiting: BTreeSet<(Key, Attempt)>,
+    /// Running tries that have waited inside and went on.
+    pub resumed: BTreeSet<(Key, Attempt)>,
     /// Chunks that are being written or read.
     pub busy: BTreeSet<Key>,
     /// Chunks that peers do not get, as if they had been dropped without a word.
@@ -74,6 +78,8 @@ impl Node {
             mapped: BTreeSet::new(),
             parts: BTreeMap::new(),
             running: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            resumed: BTreeSet::new(),
             busy: BTreeSet::new(),
             hidden: BTreeSet::new(),
             inline: BTreeSet::new(),

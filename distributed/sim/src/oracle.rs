@@ -1,7 +1,7 @@
 //! What must be true of every story, told by a seed or by a script: results are the oracle's, memory is kept, and in the end
 //! nothing is left. It looks at machines only through what they show to everybody.
 
-use partita_core::protocol::RunId;
+use partita_core::protocol::{Ending, RunId};
 use partita_graph::{Chunk, Graph, Key};
 
 use crate::cluster::Cluster;
@@ -25,17 +25,22 @@ pub(crate) fn memory_is_kept(cluster: &Cluster, bounded: bool) -> Result<(), Str
 pub(crate) fn stuck(cluster: &Cluster) -> String {
     let mut text = String::from("the faults have stopped but these results do not come:");
     for (run, state) in cluster.runs.iter().filter(|(_, state)| !state.left && state.outcome.is_none()) {
-        let missing: Vec<&Key> = state.graph.wanted.iter().filter(|key| cluster.scheduler.holders(**key).is_empty()).take(3).collect();
+        let waits = |key: &&Key| state.ending == Ending::Together || !state.has_ended(key);
+        let wanted: Vec<&Key> = state.graph.wanted.iter().filter(waits).collect();
+        let missing: Vec<&&Key> = wanted.iter().filter(|key| cluster.scheduler.holders(***key).is_empty()).take(3).collect();
         for key in &missing {
-            text += &format!("\n  run {}: {}", run.0, cluster.scheduler.explain(**key));
+            text += &format!("\n  run {}: {}", run.0, cluster.scheduler.explain(***key));
         }
         if missing.is_empty() {
             let has = |key: &Key| {
                 cluster.scheduler.holders(*key).iter().any(|holder| cluster.nodes.get(holder).is_some_and(|n| n.get(*key, None).is_some()))
             };
-            let vain: Vec<&Key> = state.graph.wanted.iter().filter(|key| !has(key)).take(3).collect();
+            let vain: Vec<&&Key> = wanted.iter().filter(|key| !has(key)).take(3).collect();
             text += &format!("\n  run {}: all are stored, but nobody said so, or they are not where they should be: {vain:?}", run.0);
         }
+    }
+    for (id, node) in &cluster.nodes {
+        text += &format!("\n  worker {}: {:?}", id.0, node.worker.snapshot());
     }
     text + &format!("\n  {:?}", cluster.scheduler.snapshot())
 }
@@ -76,6 +81,9 @@ pub(crate) fn nothing_left(cluster: &Cluster) -> Result<(), String> {
         if let Some(left) = node.leftovers() {
             return Err(format!("everything is released, but worker {} has {left}", id.0));
         }
+    }
+    if !cluster.inside.is_empty() {
+        return Err("everything is released, but an operator still waits inside".into());
     }
     if !cluster.requests.is_empty() {
         return Err("everything is released, but somebody still waits for a peer".into());

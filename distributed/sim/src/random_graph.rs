@@ -6,15 +6,21 @@ use std::sync::Arc;
 use fastrand::Rng;
 use partita_graph::{Annotations, AxisMap, Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Parts, Plain, Table, Wiring};
 
+use crate::cluster::Wait;
+
 /// A graph, and what is special about it.
 pub(crate) struct RandomGraph {
     pub graph: Graph,
     /// The same graph with operators that never fail: what the oracle runs.
     pub sound: Graph,
+    /// The same graph with operators that fail each time or never: what the oracle runs where keys end one by one.
+    pub settled: Graph,
     /// Tasks whose operator fails, however often it is tried.
     pub failing: BTreeSet<Key>,
     /// Tasks that do not simply end.
     pub fates: BTreeMap<Key, Fate>,
+    /// What operators wait for inside.
+    pub waits: BTreeMap<Key, Vec<Wait>>,
     /// The largest sum of a task's inputs and its result, in bytes.
     pub largest_task: u64,
     /// The largest result, in bytes.
@@ -49,10 +55,18 @@ struct Made {
 }
 
 pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
-    let (graph, sound) = (Graph::default(), Graph::default());
-    let mut all = RandomGraph { graph, sound, failing: BTreeSet::new(), fates: BTreeMap::new(), largest_task: 0, largest_chunk: 0 };
+    let mut all = RandomGraph {
+        graph: Graph::default(),
+        sound: Graph::default(),
+        settled: Graph::default(),
+        failing: BTreeSet::new(),
+        fates: BTreeMap::new(),
+        waits: BTreeMap::new(),
+        largest_task: 0,
+        largest_chunk: 0,
+    };
     let mut made: Vec<Made> = Vec::new();
-    let (fails, kills, endless) = (rng.f64() < 0.15, rng.f64() < 0.08, rng.f64() < 0.08);
+    let (fails, kills, endless) = (rng.f64() < 0.25, rng.f64() < 0.08, rng.f64() < 0.08);
     let wishes = rng.f64() < 0.4;
     for number in 0..rng.u32(1..=6) {
         let (len, edges) = random_edges(rng, &made);
@@ -65,12 +79,14 @@ pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
         let tries = if rng.bool() { u32::MAX } else { annotations.retries };
         let bad = bad.map(|index| (index, tries));
         let mut layer = Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, bad), edges.clone());
+        let always = bad.filter(|bad| bad.1 == u32::MAX);
+        all.settled.add(Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, always), edges.clone()));
         all.sound.add(Layer::single(format!("layer{number}"), len, hashing(token, pieces, bytes, None), edges));
         let chunk_bytes = bytes * u64::from(pieces.unwrap_or(1));
         let inputs: u64 = (0..len).map(|task| input_bytes(&layer, &made, task)).max().unwrap_or(0);
         all.largest_task = all.largest_task.max(inputs + chunk_bytes);
         all.largest_chunk = all.largest_chunk.max(chunk_bytes);
-        all.failing.extend(bad.filter(|bad| bad.1 == u32::MAX).map(|(index, _)| Key::new(layer.id, index)));
+        all.failing.extend(always.map(|(index, _)| Key::new(layer.id, index)));
         if kills && rng.f64() < 0.3 {
             all.fates.insert(Key::new(layer.id, rng.u32(0..len)), Fate::Kills);
         } else if endless && rng.f64() < 0.3 {
@@ -81,7 +97,43 @@ pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
         all.graph.add(layer);
     }
     all.graph.wanted = random_wanted(rng, &all.graph);
+    all.waits = random_waits(rng, &all.graph);
     all
+}
+
+/// What operators wait for inside: a while, or chunks of layers before their own, so that none waits for one that waits for it. Whoever
+/// occupies a resource waits for nothing that could need the same.
+fn random_waits(rng: &mut Rng, graph: &Graph) -> BTreeMap<Key, Vec<Wait>> {
+    let mut waits = BTreeMap::new();
+    if rng.f64() < 0.65 {
+        return waits;
+    }
+    for (at, layer) in graph.layers.iter().enumerate() {
+        let occupies = layer.annotations.as_ref().is_some_and(|wishes| !wishes.resources.is_empty());
+        let share = if rng.bool() { rng.f64() } else { 0.0 };
+        for index in 0..layer.len.min(12) {
+            if rng.f64() >= share {
+                continue;
+            }
+            let one = |_| match at > 0 && !occupies && rng.f64() < 0.6 {
+                true => Wait::Run(Arc::new(random_run(rng, graph, at))),
+                false => Wait::For(rng.u64(0..4_000)),
+            };
+            let count = 1 + index % 3;
+            waits.insert(Key::new(layer.id, index), (0..count).map(one).collect());
+        }
+    }
+    waits
+}
+
+/// A few chunks of the first `count` layers.
+fn random_run(rng: &mut Rng, graph: &Graph, count: usize) -> Graph {
+    let mut wanted = BTreeSet::new();
+    for _ in 0..rng.u32(1..=3) {
+        let layer = &graph.layers[rng.usize(0..count)];
+        wanted.insert(Key::new(layer.id, rng.u32(0..layer.len)));
+    }
+    Graph::new(graph.layers.clone(), wanted.into_iter().collect())
 }
 
 /// The names that workers have, and what each offers: in this order they are given out. Every wish of [`random_wishes`] can

@@ -1,5 +1,6 @@
-//! One seed, one story: a random graph, a random cluster, random faults, one or two runs; then the faults stop, every run must
-//! end with the result of the oracle, and after everything is released nothing may be left.
+//! One seed, one story: a random graph, a random cluster, random faults, some runs, whose keys end together or one by one; then the
+//! faults stop, every run must end with the result of the oracle, or each key of it, and after everything is released nothing may
+//! be left.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,15 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use partita_core::protocol::{ClientId, RunId};
+use partita_core::protocol::{ClientId, Ending, RunId};
 use partita_core::scheduler;
-use partita_graph::{Code, Failure, Graph, Key, Layer, Registry, Serial};
+use partita_graph::{Chunk, Code, Failure, Graph, Key, Layer, Registry, Serial};
 
-use crate::cluster::{Cluster, RunState};
+use crate::cluster::{Cluster, FIRST_INSIDE, RunState};
 use crate::faults::Faults;
 use crate::happening::Happening;
 use crate::oracle::{MOST_EVENTS, memory_is_kept, nothing_left, release_all, same, stuck};
-use crate::random_graph::{RandomGraph, needed, random_graph, random_wanted};
+use crate::random_graph::{RandomGraph, digest, needed, random_graph, random_wanted};
 
 /// Virtual time until the faults stop, at most.
 const FAULTY_MICROS: u64 = 150_000;
@@ -51,6 +52,14 @@ pub struct Report {
     pub copies: u64,
     /// Requests that a peer was too busy for.
     pub busy: u64,
+    /// Keys that ended well by themselves, those counted again that were lost and made once more.
+    pub done_keys: u64,
+    /// Keys that failed by themselves.
+    pub failed_keys: u64,
+    /// Keys of runs that were forgotten by themselves.
+    pub forgotten_keys: u64,
+    /// Waits of operators inside.
+    pub waits: u64,
     /// Virtual microseconds.
     pub virtual_micros: u64,
 }
@@ -69,6 +78,10 @@ impl std::ops::AddAssign for Report {
         self.forgotten += other.forgotten;
         self.copies += other.copies;
         self.busy += other.busy;
+        self.done_keys += other.done_keys;
+        self.failed_keys += other.failed_keys;
+        self.forgotten_keys += other.forgotten_keys;
+        self.waits += other.waits;
         self.virtual_micros += other.virtual_micros;
     }
 }
@@ -147,8 +160,11 @@ impl Story {
         }
         cluster.wishful = random.graph.layers.iter().any(|layer| layer.annotations.is_some());
         cluster.fates = random.fates.clone();
+        cluster.inside.waits = random.waits.clone();
         cluster.lossless = faults.lossless() && random.fates.is_empty();
         let bounded = faults.memory >= 1.0 && faults.spill_fails == 0.0 && faults.disk.is_none() && faults.max_spill == 0;
+        // What waits inside keeps its inputs in memory, and what it may wait for runs all the same.
+        let bounded = bounded && random.waits.is_empty();
         let mut story = Self { random, cluster, graphs: Vec::new(), bounded };
         for number in 0..rng.u32(0..5) {
             let delay = if number == 0 { 0 } else { rng.u64(0..3_000) };
@@ -170,8 +186,12 @@ impl Story {
         }
         for graph in graphs {
             let client = ClientId(rng.u64(0..clients));
+            let ending = if rng.bool() { Ending::Each } else { Ending::Together };
             let mut at = rng.u64(0..20_000);
-            let mut run = self.submit(at, client, &graph);
+            let mut run = self.submit(at, client, &graph, ending);
+            if ending == Ending::Each {
+                self.lose_interest_in_keys(rng, at, run, &graph);
+            }
             if rng.f64() > 0.3 {
                 continue;
             }
@@ -180,7 +200,7 @@ impl Story {
             // Who has just lost interest may gain it again, and lose it again, while old messages are on their way.
             for _ in 0..rng.u32(0..4) {
                 at += rng.u64(1..500);
-                run = self.submit(at, client, &graph);
+                run = self.submit(at, client, &graph, ending);
                 at += rng.u64(1..8_000);
                 if rng.bool() {
                     break;
@@ -190,10 +210,22 @@ impl Story {
         }
     }
 
-    fn submit(&mut self, at: u64, client: ClientId, graph: &Arc<Graph>) -> RunId {
+    /// Some keys, or all of them, are forgotten at some moments.
+    fn lose_interest_in_keys(&mut self, rng: &mut Rng, at: u64, run: RunId, graph: &Graph) {
+        if rng.bool() {
+            return;
+        }
+        for _ in 0..rng.u32(1..4) {
+            let share = rng.f64() * 1.2;
+            let keys: Vec<Key> = graph.wanted.iter().copied().filter(|_| rng.f64() < share).collect();
+            self.cluster.after(at + rng.u64(1..40_000), Happening::Forget(run, keys));
+        }
+    }
+
+    fn submit(&mut self, at: u64, client: ClientId, graph: &Arc<Graph>, ending: Ending) -> RunId {
         self.graphs.push((client, graph.clone()));
         let run = RunId(self.graphs.len() as u64);
-        self.cluster.after(at, Happening::Submit(run, client, graph.clone()));
+        self.cluster.after(at, Happening::Submit(run, client, graph.clone(), ending));
         run
     }
 
@@ -208,7 +240,7 @@ impl Story {
     fn run_to_the_end(&mut self) -> Result<(), String> {
         let deadline = FAULTY_MICROS + PATIENCE_MICROS;
         loop {
-            let all_began = self.cluster.runs.len() == self.graphs.len();
+            let all_began = self.cluster.runs.range(..FIRST_INSIDE).count() == self.graphs.len();
             let quiet = self.cluster.quiet;
             let ended = self.cluster.runs.values().all(|state| state.left || state.outcome.is_some());
             if all_began && ended && quiet {
@@ -224,18 +256,61 @@ impl Story {
 
     fn compare(&self) -> Result<(), String> {
         for (run, state) in &self.cluster.runs {
-            let Some(outcome) = &state.outcome else { continue };
-            let needed = needed(&state.graph);
-            match outcome {
-                Err(failure) => self.may_fail(state, run.0, failure, &needed)?,
-                Ok(found) => {
-                    let bad = self.random.hopeless().into_iter().find(|key| needed.contains(key));
-                    if let Some(key) = bad {
-                        return Err(format!("run {} is done but {key} cannot be made", run.0));
+            match (state.ending, &state.outcome) {
+                (Ending::Together, None) => {}
+                (Ending::Together, Some(outcome)) => self.compare_run(state, run.0, outcome)?,
+                (Ending::Each, outcome) => {
+                    let whole = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
+                    if let Some(failure) = whole.filter(|failure| failure.code != Code::Cancelled || !state.restarted) {
+                        return Err(format!("run {} failed as a whole: {failure}", run.0));
                     }
-                    let sound = Graph::new(self.random.sound.layers.clone(), state.graph.wanted.clone());
-                    let (expected, _) = Serial::default().run(&sound);
-                    same(run.0, &state.graph, found, &expected.map_err(|failure| failure.to_string())?)?;
+                    self.compare_keys(state, run.0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_run(&self, state: &RunState, number: u64, outcome: &Result<Vec<Chunk>, Failure>) -> Result<(), String> {
+        let needed = needed(&state.graph);
+        let found = match outcome {
+            Err(failure) => return self.may_fail(state, number, failure, &needed),
+            Ok(found) => found,
+        };
+        if let Some(key) = self.random.hopeless().into_iter().find(|key| needed.contains(key)) {
+            return Err(format!("run {number} is done but {key} cannot be made"));
+        }
+        let sound = Graph::new(self.random.sound.layers.clone(), state.graph.wanted.clone());
+        let (expected, _) = Serial::default().run(&sound);
+        same(number, &state.graph, found, &expected.map_err(|failure| failure.to_string())?)
+    }
+
+    /// Each key that the client has an end of ended as it does for the oracle, or failed for a reason that the oracle does not know.
+    fn compare_keys(&self, state: &RunState, number: u64) -> Result<(), String> {
+        let settled = Graph::new(self.random.settled.layers.clone(), state.graph.wanted.clone());
+        let hopeless = self.random.hopeless();
+        for (key, expected) in settled.wanted.iter().zip(Serial::default().run_each(&settled)) {
+            let Some(found) = state.ends.get(key) else { continue };
+            // What is needed is looked for only where something can be wrong.
+            let needed = match found {
+                Ok(_) if hopeless.is_empty() => BTreeSet::new(),
+                _ => needed(&Graph::new(state.graph.layers.clone(), vec![*key])),
+            };
+            match (found, expected) {
+                (Ok(_), _) if !hopeless.is_disjoint(&needed) => return Err(format!("run {number}: {key} is done but cannot be made")),
+                (Ok(_), Err(failure)) => return Err(format!("run {number}: {key} is done, but for the oracle it fails: {failure}")),
+                (Ok(found), Ok(expected)) if digest(found) != digest(&expected) => {
+                    return Err(format!("run {number}: result {key:?} is not the oracle's"));
+                }
+                (Ok(_), Ok(_)) => {}
+                (Err(failure), expected) => {
+                    self.may_fail(state, number, failure, &needed)?;
+                    // Of several tasks that fail any may be the first here.
+                    let only = self.random.failing.intersection(&needed).count() == 1;
+                    let same = expected.is_err_and(|expected| (expected.code, &expected.what) == (failure.code, &failure.what));
+                    if failure.code == Code::UserFunction && only && !same {
+                        return Err(format!("run {number}: {key} fails in another way than for the oracle: {failure}"));
+                    }
                 }
             }
         }

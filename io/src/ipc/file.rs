@@ -13,7 +13,10 @@ use polars_io::{SerReader, SerWriter};
 /// A column of a type without an IPC form.
 pub fn write(frame: &DataFrame) -> PolarsResult<Vec<u8>> {
     let mut bytes = Vec::with_capacity(frame.estimated_size() + 1024);
-    IpcWriter::new(&mut bytes).finish(&mut frame.clone())?;
+    // In one piece: each piece of a categorical column has its own dictionary, and a file may have only one.
+    let mut whole = frame.clone();
+    whole.rechunk_mut();
+    IpcWriter::new(&mut bytes).finish(&mut whole)?;
     Ok(bytes)
 }
 

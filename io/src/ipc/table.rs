@@ -148,6 +148,11 @@ impl FileTable for Table {
         None
     }
 
+    fn bytes(&self, piece: u32) -> u64 {
+        let batch = &self.batches[piece as usize];
+        batch.end - batch.start
+    }
+
     fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame {
         let units: Vec<Unit> = self.batches.iter().map(|batch| Unit { file: batch.file, rows: None }).collect();
         of_folders_only(&units, columns, &self.hive)

@@ -92,14 +92,17 @@ pub fn open(patterns: &[String], options: &JsonOptions, room: Room) -> Result<Ar
         .zip(files.iter().zip(&looked))
         .flat_map(|(number, (file, looked))| cut(number, file.found.facts.size, looked.text, looked.compression, target))
         .collect();
-    let size = |block: &Block| match looked[block.file as usize].compression {
-        Compression::None => block.end - block.start,
-        packing => unpacked(files[block.file as usize].found.facts.size, packing),
-    };
-    let partitions = merge(blocks.iter().map(size), target);
-    let packed = looked.iter().map(|looked| looked.compression).collect();
+    let packed: Vec<Compression> = looked.iter().map(|looked| looked.compression).collect();
+    let partitions = merge(blocks.iter().map(|block| bytes_of(block, &files, &packed)), target);
     let schema = schema_of(&own, &hive);
     Ok(Arc::new(Table { files, packed, own, schema, hive, blocks, partitions }))
+}
+
+fn bytes_of(block: &Block, files: &[Member], packed: &[Compression]) -> u64 {
+    match packed[block.file as usize] {
+        Compression::None => block.end - block.start,
+        packing => unpacked(files[block.file as usize].found.facts.size, packing),
+    }
 }
 
 fn unpacked(size: u64, compression: Compression) -> u64 {
@@ -215,6 +218,10 @@ impl FileTable for Table {
 
     fn rows(&self, _: u32) -> Option<u64> {
         None
+    }
+
+    fn bytes(&self, piece: u32) -> u64 {
+        bytes_of(&self.blocks[piece as usize], &self.files, &self.packed)
     }
 
     fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame {

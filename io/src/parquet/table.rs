@@ -118,6 +118,13 @@ impl FileTable for Table {
         Some(cut.end - cut.start)
     }
 
+    fn bytes(&self, piece: u32) -> u64 {
+        let cut = &self.cuts[piece as usize];
+        let group = &self.footers[cut.file as usize].metadata.row_groups[cut.group as usize];
+        let share = u128::from(cut.end - cut.start) * group.compressed_size() as u128 / (group.num_rows() as u128).max(1);
+        u64::try_from(share).unwrap_or(u64::MAX)
+    }
+
     fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame {
         statistics::of(&self.footers, &self.cuts, columns, &self.schema, &self.hive)
     }

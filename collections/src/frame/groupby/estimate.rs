@@ -11,7 +11,7 @@ use crate::frame::expr::{columns_of_all, on_polars_thread};
 /// value that the sample shows once stands for as many values as rows were left out for each row looked at. (The lower bound counts it
 /// once; Charikar, Chaudhuri, Motwani and Narasayya, "Towards estimation error guarantees for distinct values", PODS 2000, prove that no
 /// estimator is sure to come nearer than the mean of the two.)
-pub(super) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
+pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
     let mut below = input;
     let needed = columns_of_all(keys);
     let reader = loop {

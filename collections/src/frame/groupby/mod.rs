@@ -6,9 +6,8 @@
 
 pub(crate) mod codes;
 pub(crate) mod combine;
-mod estimate;
+pub(crate) mod estimate;
 pub(crate) mod partial;
-pub(crate) mod split;
 pub(crate) mod states;
 mod step;
 
@@ -43,9 +42,9 @@ impl DFrame {
 
 /// Grouped rows that wait for an aggregate.
 ///
-/// The shortcuts aggregate every other column that the aggregate is defined for, under its own name: `sum`, `mean`, `product`,
-/// `var` and `std` numbers and booleans; `any` and `all` booleans; `min`, `max`, `first`, `last` and `count` all columns.
-/// What is left out is told when the frame is computed. Groups come in order of first appearance as long as the result is one
+/// The shortcuts aggregate every other column that the aggregate is defined for, under its own name: `sum`, `mean`, `median`,
+/// `product`, `var` and `std` numbers and booleans; `any` and `all` booleans; `min`, `max`, `first`, `last`, `count` and `n_unique` all
+/// columns. What is left out is told when the frame is computed. Groups come in order of first appearance as long as the result is one
 /// partition.
 #[derive(Clone)]
 pub struct GroupBy {
@@ -107,6 +106,11 @@ shortcuts! {
     var, is_number, |c| c.var(1);
     /// The sample standard deviation of each number column (`ddof` 1).
     std, is_number, |c| c.std(1);
+    /// The number of different values of each column; null is a value.
+    #[doc(alias = "nunique")]
+    n_unique, is_any, |c| c.n_unique();
+    /// The median of each number column; nulls are left out.
+    median, is_number, |c| c.median();
 }
 
 impl GroupBy {

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Code, Failure, Layer, OpRef, Wiring};
+use partita_graph::{Code, Failure, Layer, Wiring};
 use polars::prelude::*;
 use polars_plan::utils::expr_output_name;
 
 use super::combine::{Combine, Exact, Finish};
 use super::estimate;
 use super::partial::Partial;
-use super::split::Split;
 use super::states::{Decomposed, decompose};
 use crate::frame::expr::{Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, schema_after, show};
-use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::lower::{FAN_IN, Lowered, Lowering};
+use crate::frame::shuffle::{named, spread};
+use crate::frame::size::Size;
 use crate::frame::{Admission, Node, Step, ops};
 
-/// Partials that are combined at a time: few enough to keep memory flat, enough to keep the tree shallow.
-const FAN_IN: u32 = 16;
 /// Groups that one combining task takes in; more are split over several tasks.
 const GROUPS_PER_PART: u64 = 200_000;
 /// More parts than this cost more in small pieces than they gain.
@@ -70,6 +69,16 @@ impl Step for GroupByStep {
             true => Admission::Through(predicate.clone()),
             false => Admission::Stop,
         }
+    }
+
+    fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+        let schema = node.schema.as_ref().ok()?;
+        if self.keys.is_empty() {
+            return Some(Size::of_rows(1, schema));
+        }
+        let rows = inputs.first().copied().flatten().map(|size| size.rows);
+        let groups = estimate::groups(&node.inputs[0], &self.keys).or(rows)?;
+        Some(Size::of_rows(groups.min(rows.unwrap_or(u64::MAX)), schema))
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -136,19 +145,16 @@ impl GroupByStep {
         let partial = Partial { keys: self.keys.clone(), states: states.clone() };
         let op = expr_op(partial, format!("partial {shown}{by}"), ops::token());
         let source = self.coded_input(input, node, lowering);
-        let mut level = lowering.add(Layer::single("partial", source.partitions, op, vec![source.edge(Wiring::Each)]), node);
+        let level = lowering.add(Layer::single("partial", source.partitions, op, vec![source.edge(Wiring::Each)]), node);
 
         let combine = Combine { keys: self.key_names(), states };
         let finish = expr_op(Finish { combine: combine.clone(), results }, format!("finish {}{by}", show(&self.aggs)), ops::token());
         if parts > 1 {
-            let level = self.split(level, parts, node, lowering);
+            let level = spread(&named(self.key_names()), parts, level, node, lowering);
             return Ok(lowering.add(Layer::single("finish", parts, finish, vec![level.edge(Wiring::Part)]), node));
         }
-        while level.partitions > FAN_IN {
-            let op = expr_op(combine.clone(), format!("combine {shown}{by}"), ops::token());
-            let tasks = level.partitions.div_ceil(FAN_IN);
-            level = lowering.add(Layer::single("combine", tasks, op, vec![level.edge(Wiring::Group(FAN_IN))]), node);
-        }
+        let combine = expr_op(combine, format!("combine {shown}{by}"), ops::token());
+        let level = lowering.gather("combine", &combine, level, node);
         Ok(lowering.add(Layer::single("finish", 1, finish, vec![level.edge(Wiring::Every)]), node))
     }
 
@@ -165,12 +171,6 @@ impl GroupByStep {
         }
     }
 
-    fn split(&self, level: Lowered, parts: u32, node: &Node, lowering: &mut Lowering) -> Lowered {
-        let keys = self.key_names().iter().map(|name| col(name.as_str())).collect();
-        let op = OpRef::new(Split { keys, parts }, format!("split by {} into {parts}", show(&self.keys)));
-        lowering.add(Layer::single("split", level.partitions, op, vec![level.edge(Wiring::Each)]), node)
-    }
-
     /// Brings all rows of a group together first.
     fn lower_exact(&self, parts: u32, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
         let exact = Exact { keys: self.keys.clone(), aggs: self.aggs.clone() };
@@ -183,8 +183,7 @@ impl GroupByStep {
         if parts == 1 {
             return lowering.add(Layer::single("exact", 1, op, vec![input.edge(Wiring::Every)]), node);
         }
-        let split = expr_op(Split { keys: self.keys.clone(), parts }, format!("split by {}", show(&self.keys)), ops::token());
-        let split = lowering.add(Layer::single("split", input.partitions, split, vec![input.edge(Wiring::Each)]), node);
+        let split = spread(&self.keys, parts, input, node, lowering);
         lowering.add(Layer::single("exact", parts, op, vec![split.edge(Wiring::Part)]), node)
     }
 }

@@ -1,20 +1,20 @@
 //! `from_map`: a frame whose partitions a function makes, each from an argument of its own.
 
-use std::sync::Arc;
-
-use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
+use partita_graph::{Arg, Code, Failure, Layer, NamedOperator, OpRef, Wiring};
 use polars::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::delayed::frames::{Announced, check_announced};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
-use crate::frame::value::{chunk_of, frame_of};
+use crate::frame::value::chunk_of;
 use crate::frame::{DFrame, Node, Step, ops};
 
 impl DFrame {
     /// A frame of this schema with a partition for each argument: what the function gives for it. For sources that no reader knows.
     ///
-    /// The function runs in this process only; on a cluster it is refused with the fix. Use [`DFrame::from_operator`] there.
+    /// The function runs in this process only; on a cluster it is refused with the fix. There, make frames in functions with `#[task]`
+    /// and hand those to [`DFrame::from_delayed`], or write an operator: [`DFrame::from_operator`].
     ///
     /// ```
     /// use partita::prelude::*;
@@ -40,7 +40,8 @@ impl DFrame {
             let argument = argument.ok_or_else(|| Failure::internal("from_map: a task without an argument"))?;
             let frame = function(argument);
             let frame = frame.map_err(|e| Failure::new(Code::UserFunction, format!("the function of from_map failed: {e}")))?;
-            checked(frame, &expected).map(chunk_of)
+            check_announced(&frame, &expected)?;
+            Ok(chunk_of(frame))
         });
         DFrame::then(FromMap { schema, op, args: Args::Inside(partitions) }, Vec::new(), "from_map(…)")
     }
@@ -82,16 +83,6 @@ impl DFrame {
     }
 }
 
-/// A frame of another schema would make every step after it wrong.
-fn checked(frame: DataFrame, expected: &Schema) -> Result<DataFrame, Failure> {
-    if **frame.schema() == *expected {
-        return Ok(frame);
-    }
-    Err(Failure::new(Code::SchemaMismatch, "a partition has another schema than was announced")
-        .detail("announced", format!("{expected:?}"))
-        .detail("found", format!("{:?}", frame.schema())))
-}
-
 struct FromMap {
     schema: SchemaRef,
     op: OpRef,
@@ -131,7 +122,7 @@ impl Step for FromMap {
                 // What a foreign operator gives is looked at before anything stands on it.
                 let made = Layer::with_args(self.op.payload.name.clone(), self.op.clone(), args.clone(), Vec::new());
                 let made = lowering.add(made, node);
-                let check = OpRef::new(CheckSchema { schema: (*self.schema).clone() }, "check_schema");
+                let check = OpRef::new(Announced { schema: (*self.schema).clone() }, "check_schema");
                 Layer::single("check_schema", made.partitions, check, vec![made.edge(Wiring::Each)])
             }
         };
@@ -141,21 +132,4 @@ impl Step for FromMap {
 
 fn empty(schema: &Schema) -> Layer {
     ops::from_polars::layer(&[(ops::token(), DataFrame::empty_with_schema(schema))])
-}
-
-/// Hands a partition on if it has this schema.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct CheckSchema {
-    schema: Schema,
-}
-
-impl Operator for CheckSchema {
-    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        checked(frame_of(&inputs[0])?, &self.schema)?;
-        Ok(inputs[0].clone())
-    }
-}
-
-impl NamedOperator for CheckSchema {
-    const NAME: &'static str = "check_schema";
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::size::Size;
 use crate::frame::value::chunk_of;
 use crate::frame::{DFrame, Node, Step, ops};
 
@@ -49,6 +50,11 @@ impl Step for FromPolars {
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.clone()
+    }
+
+    fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
+        let rows = self.parts.iter().map(|(_, part)| part.height() as u64).sum();
+        Some(Size { rows, bytes: self.parts.iter().map(|(_, part)| part.estimated_size() as u64).sum() })
     }
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::size::Size;
 use crate::frame::{DFrame, Node, Step};
 
 impl DFrame {
@@ -51,6 +52,11 @@ impl Step for Partitions {
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.clone()
+    }
+
+    fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
+        // How many partitions there are is known to the lowering only; some of them are a part of the frame, and which is not known here.
+        None
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

@@ -8,6 +8,7 @@ use polars::prelude::{Schema, SchemaRef};
 use crate::client::{Client, run};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::size::{Size, size_of};
 use crate::frame::{DFrame, Node, Step};
 
 impl DFrame {
@@ -39,7 +40,7 @@ impl DFrame {
         let origin = partita_graph::Origin::here(".persist()");
         let (run, graph, frame) = run::persist(executor, self)?;
         let schema = frame.schema()?;
-        Ok(DFrame::build(Arc::new(Persisted::new(schema, graph, run)), Vec::new(), origin))
+        Ok(DFrame::build(Arc::new(Persisted::new(schema, graph, run, size_of(&frame))), Vec::new(), origin))
     }
 }
 
@@ -52,7 +53,7 @@ impl DFrame {
 
     /// A frame whose partitions a run made, or makes: the graph's wanted keys.
     pub(crate) fn of_run(schema: SchemaRef, graph: Graph, run: Run, origin: partita_graph::Origin) -> DFrame {
-        DFrame::build(Arc::new(Persisted::new(schema, graph, run)), Vec::new(), origin)
+        DFrame::build(Arc::new(Persisted::new(schema, graph, run, None)), Vec::new(), origin)
     }
 }
 
@@ -62,16 +63,18 @@ pub(crate) struct Persisted {
     layers: Vec<Arc<Layer>>,
     root: Option<LayerId>,
     partitions: u32,
+    /// What was estimated of the frame that was run.
+    size: Option<Size>,
     /// Keeps the partitions alive.
     #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it only keeps the partitions alive"))]
     run: Run,
 }
 
 impl Persisted {
-    fn new(schema: SchemaRef, graph: Graph, run: Run) -> Self {
+    fn new(schema: SchemaRef, graph: Graph, run: Run, size: Option<Size>) -> Self {
         let root = graph.wanted.first().map(|key| key.layer);
         let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
-        Self { schema, layers: graph.layers.iter().map(fixed).collect(), root, partitions: graph.wanted.len() as u32, run }
+        Self { schema, layers: graph.layers.iter().map(fixed).collect(), root, partitions: graph.wanted.len() as u32, size, run }
     }
 }
 
@@ -90,6 +93,10 @@ impl Step for Persisted {
 
     fn persisted(&self) -> Option<&Persisted> {
         Some(self)
+    }
+
+    fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
+        self.size
     }
 
     fn lower(&self, _: &[Lowered], _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

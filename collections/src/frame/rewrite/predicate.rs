@@ -54,5 +54,15 @@ fn sink(frame: &DFrame, predicate: &Expr) -> Option<DFrame> {
             let input = sink(input, &below).unwrap_or_else(filter);
             Some(frame.rebuilt(node.step.clone(), vec![input]))
         }
+        Admission::Below(parts) => {
+            let below = |(input, part): (&DFrame, Option<Expr>)| match part {
+                None => input.clone(),
+                Some(part) => {
+                    sink(input, &part).unwrap_or_else(|| frame.rebuilt(Arc::new(Filter { predicate: part.clone() }), vec![input.clone()]))
+                }
+            };
+            let inputs = node.inputs.iter().zip(parts).map(below).collect();
+            Some(frame.rebuilt(node.step.clone(), inputs))
+        }
     }
 }

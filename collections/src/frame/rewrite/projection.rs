@@ -14,8 +14,8 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
 fn narrow(frame: &DFrame, wanted: &Names) -> Result<DFrame, Failure> {
     let node = frame.node();
     let step = node.step.narrow(wanted).unwrap_or_else(|| node.step.clone());
-    let inputs = node.inputs.iter().map(|input| {
-        let needed = step.needs(wanted, input.resolved()?);
+    let inputs = node.inputs.iter().enumerate().map(|(at, input)| {
+        let needed = step.needs_of(at, wanted, input.resolved()?);
         narrow(input, &needed)
     });
     let inputs = inputs.collect::<Result<Vec<_>, Failure>>()?;

@@ -1,14 +1,14 @@
-//! Runs end: released, cancelled or failed. A failed task fails every run that wants it, directly or through others; what
-//! other runs want is not touched.
+//! Runs end: released, cancelled or failed. A failed task fails every run that wants it, directly or through others, or the
+//! results of it that need the task where they end one by one; what other runs want is not touched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use partita_graph::{Failure, Key};
 
 use super::Scheduler;
 use super::record::{State, TaskId};
 use super::story::Happening;
-use crate::protocol::{RunId, SchedulerAction};
+use crate::protocol::{Ending, RunId, SchedulerAction};
 
 /// For so many layers that are gone it is remembered which attempts were used.
 const REMEMBERED_LAYERS: usize = 65_536;
@@ -23,13 +23,15 @@ impl Scheduler {
         self.let_go(run);
         let record = self.runs.remove(&run).expect("looked up above");
         self.clients.leave(record.client, run);
-        if let Some(key) = record.cause
-            && let Some((_, runs)) = self.failures.get_mut(&key)
-        {
-            *runs -= 1;
-            if *runs == 0 {
-                self.failures.remove(&key);
-            }
+        record.cause.into_iter().chain(record.failed.into_values()).for_each(|cause| self.forget_failure(cause));
+    }
+
+    /// A run, or one result of a run, that failed for this key is let go.
+    pub(super) fn forget_failure(&mut self, cause: Key) {
+        let (_, uses) = self.failures.get_mut(&cause).expect("remembered while something that failed for it is");
+        *uses -= 1;
+        if *uses == 0 {
+            self.failures.remove(&cause);
         }
     }
 
@@ -90,46 +92,65 @@ impl Scheduler {
         let key = self.key_of(task);
         self.stories.tell(self.now, key, Happening::Failed);
         self.set_state(task, State::Failed);
-        let runs = self.runs_that_need(task);
-        assert!(!runs.is_empty(), "a task that was given out is wanted by a run");
-        self.failures.insert(key, (failure, 0));
-        for run in runs {
-            self.fail_run(run, key);
+        let lost = self.results_that_need(task);
+        assert!(!lost.is_empty(), "a task that was given out is wanted by a run");
+        match self.failures.get_mut(&key) {
+            // It failed before, for somebody who is not released yet, was made again for want of its chunk, and fails once more.
+            Some((known, _)) => *known = failure,
+            None => drop(self.failures.insert(key, (failure, 0))),
+        }
+        for (run, tasks) in lost {
+            match self.runs[&run].ending {
+                Ending::Together => self.fail_run(run, key),
+                Ending::Each => self.fail_keys(run, &tasks, key),
+            }
         }
     }
 
     /// Ends a run with the remembered failure of `key`.
     pub(super) fn fail_run(&mut self, run: RunId, key: Key) {
-        let (failure, runs) = self.failures.get_mut(&key).expect("remembered while a run that failed for it is");
-        *runs += 1;
+        let (failure, uses) = self.failures.get_mut(&key).expect("remembered while a run that failed for it is");
+        *uses += 1;
         let failure = failure.clone();
         self.let_go(run);
         self.runs.get_mut(&run).expect("a run").cause = Some(key);
         self.out.push(SchedulerAction::RunFailed(run, failure));
     }
 
-    /// The runs for which this task is a result or is on the way to one.
-    fn runs_that_need(&mut self, task: TaskId) -> BTreeSet<RunId> {
-        let mut runs = BTreeSet::new();
+    /// The runs for which this task is a result or is on the way to one, and of those whose keys end one by one these results.
+    fn results_that_need(&mut self, task: TaskId) -> BTreeMap<RunId, Vec<TaskId>> {
+        let mut lost: BTreeMap<RunId, Vec<TaskId>> = BTreeMap::new();
+        for at in self.dependents(task) {
+            for run in &self.slot(at.slot).wanting {
+                let record = &self.runs[run];
+                if record.wants(at) {
+                    let results = lost.entry(*run).or_default();
+                    if record.ending == Ending::Each {
+                        results.push(at);
+                    }
+                }
+            }
+        }
+        lost
+    }
+
+    /// The task, and the active ones that read it, directly or through others.
+    pub(super) fn dependents(&mut self, task: TaskId) -> BTreeSet<TaskId> {
         let mut seen = BTreeSet::from([task]);
         let mut barriers = BTreeSet::new();
         let mut stack = vec![task];
         while let Some(at) = stack.pop() {
-            for run in &self.slot(at.slot).wanting {
-                if self.runs[run].results.get(&at.slot).is_some_and(|bits| bits.contains(at.index)) {
-                    runs.insert(*run);
-                }
-            }
             let mut add = |scheduler: &mut Self, reader: TaskId| {
                 if scheduler.record(reader).state.is_active() && seen.insert(reader) {
                     stack.push(reader);
                 }
             };
             self.for_readers(at, &mut add);
-            if barriers.insert(at.slot) {
+            // Many tasks of a layer may fail one after the other, and readers of all of them are not looked for again and again.
+            if self.slot(at.slot).barrier_wanted > 0 && barriers.insert(at.slot) {
                 self.for_barrier_readers(at.slot, add);
             }
         }
-        runs
+        seen
     }
 }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use partita_graph::Key;
+
 use super::Scheduler;
 use super::record::{Bits, State, TaskId, visit};
-use crate::protocol::WorkerId;
+use crate::protocol::{Ending, WorkerId};
 
 impl Scheduler {
     /// Asserts that all counters agree with what they count. O(tasks and edges).
@@ -114,6 +116,15 @@ impl Scheduler {
             }
             assert_eq!(run.unstored, unstored, "results that run {} waits for", id.0);
             assert_eq!(run.done, run.cause.is_none() && unstored == 0, "whether run {} is done", id.0);
+            let ends = match run.ending {
+                Ending::Together => run.failed.is_empty(),
+                Ending::Each => run.cause.is_none(),
+            };
+            assert!(ends, "run {} fails as a whole or key by key", id.0);
+            for (task, cause) in &run.failed {
+                assert!(!run.wants(*task), "run {} wants {task:?}, which failed for {cause}", id.0);
+                assert!(run.layers.contains(&task.slot), "run {} had no interest in {task:?}, which failed for {cause}", id.0);
+            }
             assert!(run.layers.iter().all(|slot| self.slot(*slot).runs.contains(id)), "run {} refers to its layers", id.0);
         }
     }
@@ -126,10 +137,11 @@ impl Scheduler {
         for task in self.vain.keys() {
             assert!(self.record(*task).state.is_active(), "tries in vain of {task:?}");
         }
-        for (key, (_, runs)) in &self.failures {
-            let failed = self.runs.values().filter(|run| run.cause == Some(*key)).count();
-            assert_eq!(*runs as usize, failed, "runs that failed for {key}");
-        }
+        let mut failed: BTreeMap<Key, u32> = BTreeMap::new();
+        let causes = self.runs.values().flat_map(|run| run.cause.iter().chain(run.failed.values()));
+        causes.for_each(|cause| *failed.entry(*cause).or_default() += 1);
+        let remembered: BTreeMap<Key, u32> = self.failures.iter().map(|(key, (_, uses))| (*key, *uses)).collect();
+        assert_eq!(remembered, failed, "runs and results that failed, by key");
         for slot in self.slots.iter().flatten() {
             assert!(slot.runs.iter().all(|run| self.runs.contains_key(run)), "{} is kept for a run", slot.layer.name);
             assert!(!slot.runs.is_empty(), "{} is kept for no run", slot.layer.name);

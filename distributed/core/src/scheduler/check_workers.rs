@@ -14,13 +14,16 @@ impl Scheduler {
         let mut expecting: BTreeMap<WorkerId, u32> = BTreeMap::new();
         for (task, steal) in &self.steals {
             assert_eq!(self.record(*task).state, State::Assigned { worker: steal.victim }, "{task:?} is asked back from who has it");
+            let waits = self.workers.get(steal.victim).is_some_and(|record| record.tasks.get(task).is_some_and(|given| given.waits));
+            assert!(!waits, "{task:?} is asked back though it waits inside");
             steal.thief.iter().for_each(|thief| *expecting.entry(*thief).or_default() += 1);
         }
         let mut incoming: BTreeMap<WorkerId, u64> = BTreeMap::new();
         self.copies.moving.values().for_each(|copy| *incoming.entry(copy.to).or_default() += copy.nbytes);
         for (id, record) in self.workers.iter() {
             let sum = |of: fn(&super::workers::Given) -> u32| record.tasks.values().map(|given| u64::from(of(given))).sum::<u64>();
-            assert_eq!(record.occupancy, sum(|given| given.micros), "occupancy of worker {}", id.0);
+            assert_eq!(u64::from(record.waiting), sum(|given| given.waits.into()), "tasks that wait inside at worker {}", id.0);
+            assert_eq!(record.occupancy, sum(|given| if given.waits { 0 } else { given.micros }), "occupancy of worker {}", id.0);
             assert_eq!(record.ahead_bytes, sum(|given| given.bytes), "bytes ahead of worker {}", id.0);
             let backlog: u64 = record.backlog.values().map(|micros| u64::from(*micros)).sum();
             assert_eq!(record.backlog_micros, backlog, "backlog of worker {}", id.0);

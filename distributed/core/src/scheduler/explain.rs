@@ -50,13 +50,15 @@ pub enum Reason {
         attempt: Attempt,
         /// Whether that worker starts nothing because its memory is full.
         paused: bool,
+        /// Whether its operator waits inside for other tasks.
+        waits: bool,
     },
     /// Its chunk is there.
     Stored {
         /// Where.
         holders: Vec<WorkerId>,
     },
-    /// It failed, and a run that wanted it is not released yet.
+    /// It failed, or a task that it needs, and a run that wanted it is not released yet.
     Failed(Box<Failure>),
 }
 
@@ -79,16 +81,25 @@ impl Scheduler {
 
     fn reason(&self, task: TaskId) -> Reason {
         match self.record(task).state {
-            State::Idle | State::Failed => Reason::NotWanted,
+            State::Idle | State::Failed => self.doomed(task).unwrap_or(Reason::NotWanted),
             State::Waiting { .. } => Reason::Waiting { inputs: self.missing_inputs(task) },
             State::Ready if self.workers.is_empty() => Reason::NoWorkers,
             State::Ready => Reason::Queued,
             State::Assigned { worker } => {
-                let paused = self.workers.get(worker).is_some_and(|record| record.paused);
-                Reason::Assigned { worker, attempt: self.record(task).attempt, paused }
+                let record = self.workers.get(worker);
+                let paused = record.is_some_and(|record| record.paused);
+                let waits = record.and_then(|record| record.tasks.get(&task)).is_some_and(|given| given.waits);
+                Reason::Assigned { worker, attempt: self.record(task).attempt, paused, waits }
             }
             State::Stored { .. } => Reason::Stored { holders: self.holders_of(task) },
         }
+    }
+
+    /// Some run wanted it, and cannot have it.
+    fn doomed(&self, task: TaskId) -> Option<Reason> {
+        let cause = self.slot(task.slot).runs.iter().find_map(|run| self.runs[run].failed.get(&task))?;
+        let (failure, _) = self.failures.get(cause)?;
+        Some(Reason::Failed(Box::new(failure.clone())))
     }
 
     fn missing_inputs(&self, task: TaskId) -> Vec<Key> {
@@ -126,9 +137,10 @@ impl fmt::Display for Explanation {
                     more => write!(f, "; and {more} more"),
                 }
             }
-            Reason::Assigned { worker, attempt, paused } => {
+            Reason::Assigned { worker, attempt, paused, waits } => {
                 write!(f, "with worker {} (try {attempt})", worker.0)?;
-                if *paused { f.write_str(", which is out of memory") } else { Ok(()) }
+                f.write_str(if *paused { ", which is out of memory" } else { "" })?;
+                f.write_str(if *waits { "; it waits inside for other tasks" } else { "" })
             }
             Reason::Stored { holders } => {
                 let names: Vec<String> = holders.iter().map(|holder| holder.0.to_string()).collect();

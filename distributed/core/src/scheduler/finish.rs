@@ -7,7 +7,7 @@ use partita_graph::{Code, Failure, Key, TaskPlace};
 use super::Scheduler;
 use super::record::{State, TaskId};
 use super::story::Happening;
-use crate::protocol::{Attempt, RunId, SchedulerAction, ToWorker, WorkerId};
+use crate::protocol::{Attempt, Ending, RunId, SchedulerAction, ToWorker, WorkerId};
 
 /// What a task that ended well has made.
 pub(super) struct Made {
@@ -80,8 +80,7 @@ impl Scheduler {
 
     /// The runs that want this chunk as a result.
     pub(super) fn wanting(&self, task: TaskId) -> Vec<RunId> {
-        let wants = |run: &RunId| self.runs[run].results.get(&task.slot).is_some_and(|bits| bits.contains(task.index));
-        self.slot(task.slot).wanting.iter().copied().filter(wants).collect()
+        self.slot(task.slot).wanting.iter().copied().filter(|run| self.runs[run].wants(task)).collect()
     }
 
     /// Tells the runs that want this chunk as a result that it is there, or no longer there.
@@ -93,6 +92,10 @@ impl Scheduler {
                 record.done = false;
             } else {
                 record.unstored -= 1;
+                if record.ending == Ending::Each {
+                    let key = self.key_of(task);
+                    self.out.push(SchedulerAction::KeyDone { run, key });
+                }
                 self.announce_if_done(run);
             }
         }

@@ -27,10 +27,10 @@ impl Scheduler {
         let wishes = slot.demand.and(slot.layer.annotations.clone());
         let now = self.now;
         let record = self.workers.known(worker);
-        if record.tasks.is_empty() {
+        if record.assigned() == 0 {
             record.answered = now;
         }
-        record.tasks.insert(task, Given { micros, bytes });
+        record.tasks.insert(task, Given { micros, bytes, waits: false });
         record.occupancy += u64::from(micros);
         record.ahead_bytes += u64::from(bytes);
         for (name, amount) in wishes.iter().flat_map(|wishes| &wishes.resources) {
@@ -47,7 +47,11 @@ impl Scheduler {
         let now = self.now;
         let record = self.workers.known(worker);
         let given = record.tasks.remove(&task).expect("it has the task");
-        record.occupancy -= u64::from(given.micros);
+        if given.waits {
+            record.waiting -= 1;
+        } else {
+            record.occupancy -= u64::from(given.micros);
+        }
         record.ahead_bytes -= u64::from(given.bytes);
         record.answered = now;
         for (name, amount) in wishes.iter().flat_map(|wishes| &wishes.resources) {
@@ -123,8 +127,7 @@ impl Scheduler {
         let expected = slot.expected().unwrap_or(largest);
         let priority = slot.priority(task.index);
         let timeout = layer.annotations.as_ref().and_then(|wishes| wishes.timeout);
-        let wants = |run| self.runs[run].results.get(&task.slot).is_some_and(|bits| bits.contains(task.index));
-        let inline = slot.wanting.iter().any(wants);
+        let inline = slot.wanting.iter().any(|run| self.runs[run].wants(task));
         self.name_peers(worker, &named);
         Assignment { key, attempt, layer, inputs, priority, expected, inline, timeout }
     }

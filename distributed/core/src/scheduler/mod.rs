@@ -9,6 +9,8 @@
 //!            +------- given back ---------+   +-> Failed      +-> Waiting (the only copy was lost)
 //! ```
 //!
+//! A failed task takes with it the runs that need it, or, of a run whose keys end one by one, those keys (`cancel`, `each`).
+//!
 //! Invariant: a task is Waiting, Ready, Assigned or Stored exactly while somebody wants its chunk, so what nobody wants is
 //! neither run nor kept, and a scheduler without runs holds nothing. This file dispatches only.
 //!
@@ -28,9 +30,11 @@ mod check_workers;
 mod clients;
 mod copies;
 mod demand;
+mod each;
 mod explain;
 mod finish;
 mod give;
+mod inside;
 mod loss;
 mod obstacles;
 mod place;
@@ -68,7 +72,7 @@ use stuck::Stuck;
 use vain::Vain;
 use workers::Workers;
 
-use crate::protocol::{Attempt, ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
+use crate::protocol::{Attempt, ClientId, Ending, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
 
 /// The layers' records, by slot.
 type Slots = [Option<Slot>];
@@ -110,7 +114,7 @@ pub struct Scheduler {
     submitted: u64,
     /// Holders of a stored chunk beside the first, which is in its record.
     replicas: BTreeMap<TaskId, Vec<WorkerId>>,
-    /// Why a key failed, and how many runs that failed for it are not released yet.
+    /// Why a key failed, and how many runs and single results of runs that failed for it are not let go yet.
     failures: BTreeMap<Key, (Failure, u32)>,
     /// The first attempt of a layer that comes again: higher than any that a worker may still speak of.
     attempts: BTreeMap<LayerId, u32>,
@@ -145,9 +149,10 @@ pub struct Scheduler {
 /// What is known of a run.
 struct RunRecord {
     client: ClientId,
+    ending: Ending,
     /// Slots of its layers, in the graph's order.
     layers: Vec<u32>,
-    /// Its wanted keys, by slot.
+    /// Its wanted keys, by slot. Those that failed by themselves or were forgotten are not among them any more.
     results: BTreeMap<u32, Bits>,
     /// The tasks that it needed when it was submitted, by slot.
     needed: BTreeMap<u32, Bits>,
@@ -159,6 +164,15 @@ struct RunRecord {
     told: BTreeSet<String>,
     /// The failed key, once the run has failed.
     cause: Option<Key>,
+    /// Wanted keys that failed by themselves, each with the key whose task failed.
+    failed: BTreeMap<TaskId, Key>,
+}
+
+impl RunRecord {
+    /// Whether this task makes one of its results.
+    fn wants(&self, task: TaskId) -> bool {
+        self.results.get(&task.slot).is_some_and(|bits| bits.contains(task.index))
+    }
 }
 
 impl Scheduler {
@@ -209,7 +223,8 @@ impl Scheduler {
             SchedulerEvent::LinkBack(worker) => self.link_back(worker),
             SchedulerEvent::Retire(worker) => self.retire(worker),
             SchedulerEvent::WorkerGone { worker, reason } => self.worker_gone(worker, reason),
-            SchedulerEvent::Submit { run, client, graph } => self.submit(run, client, graph),
+            SchedulerEvent::Submit { run, client, graph, ending } => self.submit(run, client, graph, ending),
+            SchedulerEvent::Forget { run, keys } => self.forget_keys(run, &keys),
             SchedulerEvent::Cancel(run) | SchedulerEvent::Release(run) => self.release(run),
             SchedulerEvent::ClientLost(client) => self.client_lost(client),
             SchedulerEvent::ClientBack(client) => self.client_back(client),
@@ -235,6 +250,8 @@ impl Scheduler {
             }
             ToScheduler::Failed { key, attempt, failure } => self.failed(worker, key, attempt, failure),
             ToScheduler::Started { key, attempt } => self.started(worker, key, attempt),
+            ToScheduler::Waits(key, attempt) => self.waits(worker, key, attempt),
+            ToScheduler::Resumes(key, attempt) => self.resumes(worker, key, attempt),
             ToScheduler::MissingInput { key, attempt, input, asked } => self.missing_input(worker, key, attempt, input, &asked),
             ToScheduler::Replicated(key) => self.replicated(worker, key),
             ToScheduler::Lost(key) => self.lost_at(worker, key),

@@ -92,6 +92,8 @@ pub(super) struct Sizes {
     pub largest: u64,
     /// A moving mean: what came last counts an eighth.
     pub micros: u64,
+    /// A task of it has waited inside for others.
+    pub waits: bool,
 }
 
 /// How long a task runs while none of its layer has ended, in microseconds.
@@ -166,9 +168,10 @@ impl Slot {
         self.sizes.total.checked_div(self.sizes.count).unwrap_or(0)
     }
 
-    /// Whether a worker may be given many of them ahead.
+    /// Whether a worker may be given many of them ahead. Of tasks that wait inside it may not: what they wait for could not be given
+    /// to it before all of them wait.
     pub fn is_short(&self) -> bool {
-        self.sizes.count > 0 && self.sizes.micros < AHEAD_MICROS / 4
+        self.sizes.count > 0 && self.sizes.micros < AHEAD_MICROS / 4 && !self.sizes.waits
     }
 
     /// Expected bytes of a chunk that is not there yet, once some were.

@@ -1,13 +1,15 @@
 //! A worker is to go without loss: it gets nothing new, what it has not started is taken back, what runs may end, and what only
 //! it holds is copied to others first.
 //!
-//! It refuses to give up a chunk: when nobody can take one, the retirement is refused and the worker serves again. Invariant:
-//! each stored chunk whose holders all retire is in the queue of one of them, or on its way.
+//! It refuses to give up a chunk: when nobody can take one, the retirement is refused and the worker serves again. So it is when all
+//! that the worker has waits inside for other tasks, and some are ready that only workers which retire could run: neither would
+//! ever end. Invariant: each stored chunk whose holders all retire is in the queue of one of them, or on its way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Scheduler;
 use super::copies::Purpose;
+use super::demand::Demand;
 use super::record::{State, TaskId};
 use crate::protocol::{SchedulerAction, WorkerId};
 
@@ -71,6 +73,10 @@ impl Scheduler {
             }
             self.retiring.get_mut(&worker).expect("just seen").moving.insert(task);
         }
+        if self.is_missed(worker) {
+            let why = "all of its tasks wait inside for others, and nobody else can run what is ready".to_string();
+            return self.keep(worker, why);
+        }
         let idle = self.workers.get(worker).is_some_and(|record| record.tasks.is_empty());
         let lingers = self.lingering.keys().any(|(at, ..)| *at == worker);
         let retirement = self.retiring.get_mut(&worker).expect("just seen");
@@ -80,6 +86,18 @@ impl Scheduler {
         }
     }
 
+    /// Whether its tasks wait, perhaps for tasks that are ready and that only workers which retire could run, this one among them.
+    fn is_missed(&self, worker: WorkerId) -> bool {
+        if self.workers.get(worker).is_none_or(|record| record.waiting == 0 || record.assigned() > 0) {
+            return false;
+        }
+        let stays = |id: WorkerId| self.workers.get(id).is_some_and(|record| !record.retiring);
+        let is_ready = |(first, end): (TaskId, u32)| (first.index..end).any(|index| self.is_ready(TaskId { index, ..first }));
+        let anywhere = !self.workers.ids().any(stays) && self.roots.ranges().any(is_ready);
+        let only_here = |demand: &Demand| demand.fitting.contains(&worker) && !demand.fitting.iter().copied().any(stays);
+        anywhere || self.demands.active().any(|demand| only_here(demand) && demand.ready.ranges().any(is_ready))
+    }
+
     fn is_only_at_retiring(&self, task: TaskId, worker: WorkerId) -> bool {
         let slot = self.slots.get(task.slot as usize).and_then(Option::as_ref);
         let stored = slot.and_then(|slot| slot.records.get(task.index as usize)).is_some_and(|record| record.state.is_stored());
@@ -87,7 +105,7 @@ impl Scheduler {
     }
 
     fn refuse_retirement(&mut self, worker: WorkerId, task: TaskId) {
-        let retirement = self.retiring.remove(&worker).expect("it retires");
+        let retirement = &self.retiring[&worker];
         let chunks = 1 + retirement.queue.len() + retirement.moving.len();
         let others: Vec<String> = self
             .workers
@@ -106,6 +124,12 @@ impl Scheduler {
             .collect();
         let others = if others.is_empty() { "there is no other worker".to_string() } else { others.join(", ") };
         let why = format!("{} of its chunks are nowhere else, for example {}: {others}", chunks, self.key_of(task));
+        self.keep(worker, why);
+    }
+
+    /// The worker does not retire after all.
+    fn keep(&mut self, worker: WorkerId, why: String) {
+        self.retiring.remove(&worker);
         self.workers.change(worker, |record| record.retiring = false, self.config.saturation);
         self.touch(worker);
         self.place();

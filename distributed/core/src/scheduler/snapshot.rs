@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
 use super::record::State;
-use crate::protocol::{ClientId, RunId, WorkerId};
+use crate::protocol::{ClientId, Ending, RunId, WorkerId};
 
 /// The scheduler at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub struct WorkerView {
     pub threads: u32,
     /// Tasks that it was given and has not answered.
     pub assigned: u32,
+    /// Those of them that wait inside for other tasks, and have no thread meanwhile.
+    pub waiting: u32,
     /// Bytes of chunks in its memory, as it said last.
     pub managed: u64,
     /// Bytes of chunks on its disk, as it said last.
@@ -79,10 +81,14 @@ pub struct RunView {
     pub id: RunId,
     /// Who submitted it.
     pub client: ClientId,
+    /// Whether its wanted keys end as one or one by one.
+    pub ending: Ending,
     /// Wanted chunks that are not stored yet.
     pub unstored: u64,
-    /// Whether it failed and waits to be released.
+    /// Whether it failed as a whole and waits to be released.
     pub failed: bool,
+    /// Wanted keys that failed by themselves, where they end one by one, and were not forgotten.
+    pub failed_keys: u64,
 }
 
 /// How far a run is.
@@ -99,7 +105,7 @@ pub struct RunProgress {
 pub struct LayerProgress {
     /// The layer's name.
     pub name: String,
-    /// Tasks that ended.
+    /// Tasks that ended, well or badly, or that nobody wants any more.
     pub done: u64,
     /// Tasks that the run needs.
     pub total: u64,
@@ -113,7 +119,8 @@ impl Scheduler {
             name: worker.about.name.clone(),
             host: worker.about.host.clone(),
             threads: worker.threads,
-            assigned: worker.assigned(),
+            assigned: worker.tasks.len() as u32,
+            waiting: worker.waiting,
             managed: worker.managed,
             spilled: worker.spilled,
             rss: worker.rss,
@@ -138,8 +145,14 @@ impl Scheduler {
             stored: u64::from(slot.counts[4]),
             bytes: slot.bytes,
         });
-        let runs =
-            self.runs.iter().map(|(id, run)| RunView { id: *id, client: run.client, unstored: run.unstored, failed: run.cause.is_some() });
+        let runs = self.runs.iter().map(|(id, run)| RunView {
+            id: *id,
+            client: run.client,
+            ending: run.ending,
+            unstored: run.unstored,
+            failed: run.cause.is_some(),
+            failed_keys: run.failed.len() as u64,
+        });
         Snapshot { workers: workers.collect(), layers: layers.collect(), runs: runs.collect() }
     }
 

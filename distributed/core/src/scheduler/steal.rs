@@ -1,8 +1,8 @@
 //! Work that a worker has and has not started is taken back when another worker could do it sooner. Only the worker knows what
 //! it has started, so each is a question: it gives the try back, or keeps it.
 //!
-//! It refuses to move what costs more to move than to wait for, and what will be done in a moment anyhow. One question a task
-//! at a time; whatever ends the try ends the question.
+//! It refuses to move what costs more to move than to wait for, what will be done in a moment anyhow, and what is known to have
+//! started because it waits inside for other tasks. One question a task at a time; whatever ends the try ends the question.
 
 use partita_graph::Key;
 
@@ -64,7 +64,8 @@ impl Scheduler {
     fn steal_from(&mut self, victim: WorkerId, wait: u64, thieves: &mut Vec<(WorkerId, u32)>) {
         let record = self.workers.get(victim).expect("just seen");
         let spare = (record.assigned() - record.threads) as usize;
-        let mut tasks: Vec<(u64, TaskId)> = record.tasks.keys().map(|task| (self.slot(task.slot).priority(task.index), *task)).collect();
+        let movable = record.tasks.iter().filter(|(_, given)| !given.waits);
+        let mut tasks: Vec<(u64, TaskId)> = movable.map(|(task, _)| (self.slot(task.slot).priority(task.index), *task)).collect();
         tasks.sort_unstable_by(|a, b| b.cmp(a));
         for (_, task) in tasks.into_iter().take(spare.min(LOOKED_AT)) {
             if self.steals.contains_key(&task) {
@@ -109,9 +110,10 @@ impl Scheduler {
         self.out.push(SchedulerAction::Send(victim, ToWorker::Retract(key, self.record(task).attempt)));
     }
 
-    /// Asks for everything that the worker has not started.
+    /// Asks for everything that the worker has not started, as far as that is known.
     pub(super) fn retract_all(&mut self, worker: WorkerId) {
-        let tasks: Vec<TaskId> = self.workers.known(worker).tasks.keys().copied().collect();
+        let given = &self.workers.known(worker).tasks;
+        let tasks: Vec<TaskId> = given.iter().filter(|(_, given)| !given.waits).map(|(task, _)| *task).collect();
         for task in tasks {
             self.end_steal(task);
             self.ask_for(task, worker, None);

@@ -8,7 +8,7 @@ use partita_graph::Key;
 use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
-use crate::protocol::{Attempt, Tick, WorkerId};
+use crate::protocol::{Attempt, RunId, Tick, WorkerId};
 
 /// How many happenings are remembered, over all tasks.
 const REMEMBERED: usize = 8192;
@@ -31,6 +31,16 @@ pub enum Happening {
         worker: WorkerId,
         /// Which try.
         attempt: Attempt,
+    },
+    /// Its operator waits inside for other tasks.
+    Waits {
+        /// Where.
+        worker: WorkerId,
+    },
+    /// Its operator goes on.
+    Resumes {
+        /// Where.
+        worker: WorkerId,
     },
     /// Its chunk is stored.
     Finished {
@@ -87,6 +97,16 @@ pub enum Happening {
     Freed,
     /// It failed.
     Failed,
+    /// Its chunk was a result of a run and cannot be made, because another task failed.
+    Doomed {
+        /// The key of that task.
+        cause: Key,
+    },
+    /// Its chunk was a result of a run, and is none any more.
+    Forgotten {
+        /// Of which run.
+        run: RunId,
+    },
 }
 
 impl fmt::Display for StoryEvent {
@@ -94,6 +114,8 @@ impl fmt::Display for StoryEvent {
         write!(f, "{} us: ", self.at)?;
         match &self.what {
             Happening::Assigned { worker, attempt } => write!(f, "given to worker {} (try {attempt})", worker.0),
+            Happening::Waits { worker } => write!(f, "waits inside for other tasks at worker {}", worker.0),
+            Happening::Resumes { worker } => write!(f, "goes on at worker {}", worker.0),
             Happening::Finished { worker, nbytes } => write!(f, "stored at worker {} ({nbytes} B)", worker.0),
             Happening::GivenBack { worker } => write!(f, "given back by worker {}", worker.0),
             Happening::Abandoned { worker } => write!(f, "stopped at worker {}, nobody wants it", worker.0),
@@ -106,6 +128,8 @@ impl fmt::Display for StoryEvent {
             Happening::Lost => f.write_str("its last copy was lost"),
             Happening::Freed => f.write_str("dropped, nobody wants it"),
             Happening::Failed => f.write_str("failed"),
+            Happening::Doomed { cause } => write!(f, "cannot be made, because {cause} failed"),
+            Happening::Forgotten { run } => write!(f, "run {} does not want it any more", run.0),
         }
     }
 }

@@ -101,25 +101,24 @@ impl Scheduler {
         format!("no worker {asked} is connected")
     }
 
-    /// Ready tasks of this kind, one for each range.
-    fn stuck_tasks(&self, needs: Option<&Needs>) -> Vec<TaskId> {
-        let first = |(first, end): (TaskId, u32)| {
-            let mut range = (first.index..end).map(|index| TaskId { index, ..first });
-            range.find(|task| self.is_ready(*task))
+    /// The ranges of queued tasks of this kind. Their entries may be out of date.
+    fn queued(&self, needs: Option<&Needs>) -> impl Iterator<Item = (TaskId, u32)> {
+        let queue = match needs {
+            None => Some(&self.roots),
+            Some(needs) => self.demands.active().find(|demand| demand.needs == *needs).map(|demand| &demand.ready),
         };
-        match needs {
-            None => self.roots.ranges().filter_map(first).take(TOLD).collect(),
-            Some(needs) => {
-                let demand = self.demands.active().find(|demand| demand.needs == *needs);
-                demand.iter().flat_map(|demand| demand.ready.ranges()).filter_map(first).take(TOLD).collect()
-            }
-        }
+        queue.into_iter().flat_map(|queue| queue.ranges())
+    }
+
+    /// Layers with ready tasks of this kind, some of them.
+    fn stuck_layers(&self, needs: Option<&Needs>) -> BTreeSet<u32> {
+        let is_stuck = |(first, end): &(TaskId, u32)| (first.index..*end).any(|index| self.is_ready(TaskId { index, ..*first }));
+        self.queued(needs).filter(is_stuck).take(TOLD).map(|(first, _)| first.slot).collect()
     }
 
     /// Each run is told once for each reason.
     fn tell_stuck(&mut self, needs: Option<&Needs>, why: &str, note: &str) {
-        let slots: BTreeSet<u32> = self.stuck_tasks(needs).iter().map(|task| task.slot).collect();
-        for run in slots.into_iter().flat_map(|slot| self.slot(slot).runs.clone()).collect::<Vec<_>>() {
+        for run in self.stuck_layers(needs).into_iter().flat_map(|slot| self.slot(slot).runs.clone()).collect::<Vec<_>>() {
             let told = self.runs.get(&run).is_none_or(|record| record.done || record.cause.is_some() || record.told.contains(why));
             if !told {
                 self.runs.get_mut(&run).expect("just seen").told.insert(why.to_string());
@@ -129,7 +128,12 @@ impl Scheduler {
     }
 
     fn fail_stuck(&mut self, needs: Option<&Needs>, why: &str) {
-        while let Some(task) = self.stuck_tasks(needs).into_iter().next() {
+        let queued: Vec<(TaskId, u32)> = self.queued(needs).collect();
+        for task in queued.into_iter().flat_map(|(first, end)| (first.index..end).map(move |index| TaskId { index, ..first })) {
+            // The failure of one may have ended what wanted the others.
+            if !self.is_ready(task) {
+                continue;
+            }
             let slot = self.slot(task.slot);
             let what = format!("task {} {} has no worker: {why}", slot.layer.name, slot.key(task.index));
             let failure = Failure::new(Code::NoWorkers, what)

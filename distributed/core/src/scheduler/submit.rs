@@ -1,7 +1,8 @@
 //! A graph arrives: its layers get slots, and what its results need is set in motion.
 //!
 //! Work that is there already is shared: a layer is known by its id, a stored chunk is used again, a failure that is still
-//! remembered is answered at once. Only what is needed for wanted keys is activated.
+//! remembered is answered at once, and where keys end one by one so is each key that needs it. Only what is needed for wanted keys
+//! is activated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use partita_graph::{Graph, Key, Layer};
 
 use super::record::{Bits, EdgeSlot, Sizes, Slot, State, TaskId, TaskRecord, readings, visit};
 use super::{RunRecord, Scheduler};
-use crate::protocol::{ClientId, RunId, SchedulerAction};
+use crate::protocol::{ClientId, Ending, RunId, SchedulerAction};
 
 impl Scheduler {
-    pub(super) fn submit(&mut self, run: RunId, client: ClientId, graph: Arc<Graph>) {
+    pub(super) fn submit(&mut self, run: RunId, client: ClientId, graph: Arc<Graph>, ending: Ending) {
         assert!(!self.runs.contains_key(&run), "a run's number is used once");
         if !self.admit_run(client, run) {
             return;
@@ -33,6 +34,7 @@ impl Scheduler {
         let (needed, failed) = self.needed(&results);
         let record = RunRecord {
             client,
+            ending,
             layers,
             results,
             needed,
@@ -41,13 +43,15 @@ impl Scheduler {
             notes: BTreeSet::new(),
             told: BTreeSet::new(),
             cause: None,
+            failed: BTreeMap::new(),
         };
         self.runs.insert(run, record);
         self.want_results(run);
-        match failed {
-            Some(key) => self.fail_run(run, key),
-            None => self.announce_if_done(run),
+        if let (Ending::Together, Some(key)) = (ending, failed.first()) {
+            return self.fail_run(run, *key);
         }
+        failed.into_iter().for_each(|key| self.fail_keys_that_need(run, key));
+        self.announce_if_done(run);
     }
 
     /// The slot of a layer, made if the layer is new. Producers have theirs already.
@@ -92,12 +96,12 @@ impl Scheduler {
         at
     }
 
-    /// The tasks that these results need and that are not stored, with the stored ones at their rim; and a key among them
-    /// whose failure is remembered.
-    fn needed(&self, results: &BTreeMap<u32, Bits>) -> (BTreeMap<u32, Bits>, Option<Key>) {
+    /// The tasks that these results need and that are not stored, with the stored ones at their rim; and the keys among them
+    /// whose failures are remembered.
+    fn needed(&self, results: &BTreeMap<u32, Bits>) -> (BTreeMap<u32, Bits>, Vec<Key>) {
         let mut needed: BTreeMap<u32, Bits> = BTreeMap::new();
         let mut stack: Vec<TaskId> = Vec::new();
-        let mut failed = None;
+        let mut failed = Vec::new();
         let mut whole: BTreeSet<u32> = BTreeSet::new();
         for (&slot, bits) in results {
             needed.insert(slot, bits.clone());
@@ -109,7 +113,7 @@ impl Scheduler {
                 continue;
             }
             if !self.failures.is_empty() && self.failures.contains_key(&slot.key(task.index)) {
-                failed.get_or_insert(slot.key(task.index));
+                failed.push(slot.key(task.index));
             }
             for (edge, to) in slot.layer.edges.iter().zip(&slot.edges) {
                 if edge.wiring.is_barrier() && !whole.insert(to.producer) {
@@ -129,7 +133,8 @@ impl Scheduler {
 
     /// Counts the run's interest in its results and activates what they need.
     fn want_results(&mut self, run: RunId) {
-        let results = std::mem::take(&mut self.runs.get_mut(&run).expect("just made").results);
+        let known = self.runs.get_mut(&run).expect("just made");
+        let (results, ending) = (std::mem::take(&mut known.results), known.ending);
         let mut idle = Vec::new();
         let mut unstored = 0;
         for (&slot, bits) in &results {
@@ -138,9 +143,14 @@ impl Scheduler {
                 let task = TaskId { slot, index };
                 let record = self.record_mut(task);
                 record.wanted += 1;
-                unstored += u64::from(!record.state.is_stored());
                 if record.state == State::Idle {
                     idle.push(task);
+                }
+                if !record.state.is_stored() {
+                    unstored += 1;
+                } else if ending == Ending::Each {
+                    let key = self.key_of(task);
+                    self.out.push(SchedulerAction::KeyDone { run, key });
                 }
             }
         }

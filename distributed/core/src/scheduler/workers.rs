@@ -32,6 +32,8 @@ pub(super) struct Given {
     pub micros: u32,
     /// How large its result was expected to be.
     pub bytes: u32,
+    /// Its operator waits inside for other tasks, and has no thread meanwhile.
+    pub waits: bool,
 }
 
 /// What is known of a connected worker.
@@ -40,11 +42,13 @@ pub(super) struct WorkerRecord {
     pub threads: u32,
     /// Tasks in state Assigned to it.
     pub tasks: BTreeMap<TaskId, Given>,
-    /// Sum of `micros` of its tasks.
+    /// Those of them that wait inside for other tasks.
+    pub waiting: u32,
+    /// Sum of `micros` of the others.
     pub occupancy: u64,
     /// Sum of `bytes` of its tasks.
     pub ahead_bytes: u64,
-    /// When it last gave a task back or was given its first.
+    /// When it last gave a task back, said that one waits or goes on, or was given one while nothing ran there.
     pub answered: Tick,
     pub managed: u64,
     pub spilled: u64,
@@ -100,6 +104,7 @@ impl WorkerRecord {
             threads: about.threads.max(1),
             about,
             tasks: BTreeMap::new(),
+            waiting: 0,
             occupancy: 0,
             ahead_bytes: 0,
             answered: now,
@@ -121,8 +126,9 @@ impl WorkerRecord {
         }
     }
 
+    /// Tasks that have one of its threads or will need one: those that wait inside are not among them.
     pub fn assigned(&self) -> u32 {
-        self.tasks.len() as u32
+        self.tasks.len() as u32 - self.waiting
     }
 
     /// It can be heard, has memory, and stays.
@@ -130,9 +136,9 @@ impl WorkerRecord {
         self.linked && !self.paused && !self.retiring
     }
 
-    /// Its memory is full, and it is idle: a task that it is given starts nevertheless.
+    /// Its memory is full, and nothing runs there: a task that it is given starts nevertheless. (What waits inside may need it.)
     pub fn is_drowsy(&self) -> bool {
-        self.linked && self.paused && !self.retiring && self.tasks.is_empty()
+        self.linked && self.paused && !self.retiring && self.assigned() == 0
     }
 
     /// Tasks without inputs that it may have: as many as it runs, and a little ahead.
@@ -153,7 +159,7 @@ impl WorkerRecord {
         let most = if limit > 0 { AHEAD_BYTES.min(limit / 100) } else { AHEAD_BYTES };
         let by_time = (threads * AHEAD_MICROS).saturating_sub(self.occupancy) / micros.max(1);
         let by_bytes = most.saturating_sub(self.ahead_bytes).checked_div(bytes).unwrap_or(u64::MAX);
-        let by_number = (threads * AHEAD_TASKS).min(ended).saturating_sub(self.tasks.len() as u64);
+        let by_number = (threads * AHEAD_TASKS).min(ended).saturating_sub(u64::from(self.assigned()));
         by_time.min(by_bytes).min(by_number)
     }
 
@@ -179,7 +185,7 @@ impl WorkerRecord {
         let place = if self.is_usable() {
             if self.assigned() + self.expecting < self.room_for_roots(saturation) {
                 Place::Open
-            } else if self.occupancy < threads * AHEAD_MICROS / 2 && (self.tasks.len() as u64) < threads * AHEAD_TASKS / 2 {
+            } else if self.occupancy < threads * AHEAD_MICROS / 2 && u64::from(self.assigned()) < threads * AHEAD_TASKS / 2 {
                 Place::Ahead
             } else {
                 Place::Full

@@ -21,11 +21,12 @@ impl Worker {
     }
 
     fn check_tasks(&self) {
-        let (mut running, mut abandoned) = (0, 0);
+        let (mut running, mut waiting, mut returned, mut abandoned) = (0, 0, 0, 0);
         for (key, task) in &self.tasks {
             let ready = self.ready.contains(&(task.assignment.priority, *key));
             assert_eq!(ready, task.phase == Phase::Ready, "whether {key} is in the queue");
             assert!(!task.abandoned || task.phase == Phase::Executing, "{key} is abandoned but does not execute");
+            assert!(!task.waits || task.phase == Phase::Executing, "{key} waits inside but does not execute");
             assert!(task.next.is_none() || task.abandoned, "{key} has a later try but is not abandoned");
             abandoned += u32::from(task.abandoned);
             match task.phase {
@@ -41,11 +42,16 @@ impl Worker {
                     let waits = self.memory.waiting.values().flatten().filter(|waiter| *waiter == key).count();
                     assert!(missing > 0 && waits == missing as usize, "chunks that {key} waits for");
                 }
-                Phase::Executing => running += 1,
+                Phase::Executing if task.waits => waiting += 1,
+                Phase::Executing => {
+                    running += 1;
+                    returned += u32::from(task.has_waited);
+                }
             }
         }
-        assert_eq!((self.running, self.abandoned), (running, abandoned), "tasks with a thread, and abandoned ones of them");
-        assert!(self.running <= self.config.threads, "more tasks than threads");
+        assert_eq!((self.running, self.waiting), (running, waiting), "tasks with a thread, and tasks that wait inside");
+        assert_eq!(self.abandoned, abandoned, "abandoned tasks of them");
+        assert!(self.running - returned <= self.config.threads, "more tasks than threads were started");
         assert!(self.ready.iter().all(|(_, key)| self.tasks.contains_key(key)), "queued tasks exist");
         if let Some(claim) = &self.claim {
             assert!(self.tasks.get(&claim.key).is_some_and(|task| task.phase == Phase::Ready), "{} waits for memory", claim.key);

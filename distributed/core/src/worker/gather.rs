@@ -76,7 +76,9 @@ impl Worker {
         if missing == 0 {
             self.ready.insert((assignment.priority, key));
         }
-        let task = Task { assignment, phase, serial, pieces, reserved: 0, seen, began: 0, deadline: None, abandoned: false, next: None };
+        let (reserved, began, deadline, next) = (0, 0, None, None);
+        let (abandoned, waits, has_waited) = (false, false, false);
+        let task = Task { assignment, phase, serial, pieces, reserved, seen, began, deadline, abandoned, waits, has_waited, next };
         self.tasks.insert(key, task);
     }
 

@@ -8,8 +8,9 @@
 //!
 //! (a task whose key's older chunk is on its way out waits before Loading, `Blocked`), and a chunk is in memory, on its way to disk, on disk, or on its way back. A task is given back from any of these places
 //! by one path, and whether its result is still wanted (`abandoned`) stands beside its phase. Memory is reserved before a
-//! task runs; a chunk in use is pinned and neither spilled nor dropped. Something always moves: when nothing runs and
-//! nothing is on its way, the first ready task starts whatever the memory. This file dispatches only.
+//! task runs; a chunk in use is pinned and neither spilled nor dropped. Whether the operator of a task waits inside for other tasks
+//! (`waits`) stands beside its phase too: then it has no thread here, and others run in its place. Something always moves: when
+//! nothing runs and nothing is on its way, the first ready task starts whatever the memory. This file dispatches only.
 //!
 //! ```
 //! use partita_core::worker::{Config, Worker};
@@ -22,6 +23,7 @@ mod config;
 mod deadline;
 mod fetch;
 mod gather;
+mod inside;
 mod memory;
 mod peers;
 mod pressure;
@@ -50,8 +52,10 @@ pub struct Worker {
     tasks: BTreeMap<Key, Task>,
     /// Tasks in phase Ready, by priority.
     ready: BTreeSet<(u64, Key)>,
-    /// Tasks in phase Loading or Executing: each has a thread.
+    /// Tasks in phase Loading or Executing that do not wait inside: each has a thread.
     running: u32,
+    /// Tasks in phase Executing that wait inside for other tasks.
+    waiting: u32,
     /// The first ready task, while it waits for memory.
     claim: Option<Claim>,
     /// Running tries that may run only so long, by the end of their time.
@@ -91,6 +95,10 @@ struct Task {
     deadline: Option<Tick>,
     /// It executes but nobody wants its result.
     abandoned: bool,
+    /// Its operator waits inside for other tasks.
+    waits: bool,
+    /// Its operator has waited, and took its thread back without asking whether there was one.
+    has_waited: bool,
     /// A later try of the same task, which begins when the abandoned one has ended.
     next: Option<Box<Assignment>>,
 }
@@ -147,6 +155,7 @@ impl Worker {
             tasks: BTreeMap::new(),
             ready: BTreeSet::new(),
             running: 0,
+            waiting: 0,
             claim: None,
             deadlines: BTreeSet::new(),
             chunks: BTreeMap::new(),
@@ -175,6 +184,8 @@ impl Worker {
                 self.ran(key, attempt, start::Made { nbytes, spillable, micros, notes, value });
             }
             WorkerEvent::RunFailed { key, attempt, failure } => self.run_failed(key, attempt, failure),
+            WorkerEvent::Waits(key, attempt) => self.waits(key, attempt),
+            WorkerEvent::Resumes(key, attempt) => self.resumes(key, attempt),
             WorkerEvent::Fetched { key, part, nbytes } => self.fetched(key, part, nbytes),
             WorkerEvent::InputLost { key, attempt, input } => self.input_lost(key, attempt, input),
             WorkerEvent::FetchRefused { key, part, failure } => self.fetch_refused((key, part), failure),

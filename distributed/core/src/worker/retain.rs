@@ -32,6 +32,10 @@ impl Worker {
     /// Drops a doomed chunk, unless a running task reads it or the shell is writing or reading it.
     pub(super) fn drop_if_doomed(&mut self, key: Key) {
         let Some(held) = self.chunks.get(&key) else { return };
+        if held.is_sound() && held.pins > 0 {
+            // Whoever reads it may wait inside for this very chunk, so who is to make it anew takes it as it is.
+            return self.unblock(key);
+        }
         if !held.doomed || held.pins > 0 || matches!(held.place, Place::Spilling | Place::Loading) {
             return;
         }

@@ -11,7 +11,9 @@ pub struct Snapshot {
     pub queued: u64,
     /// Tasks that run or wait for spilled inputs to be read back.
     pub running: u64,
-    /// Tasks of them that were started and whose result nobody wants any more.
+    /// Tasks that were started and wait inside for other tasks, without a thread.
+    pub waiting: u64,
+    /// Tasks that were started and whose result nobody wants any more.
     pub abandoned: u64,
     /// Whole chunks held, wherever they are.
     pub chunks: u64,
@@ -53,8 +55,9 @@ impl Worker {
     /// Everything at this moment.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
-            queued: self.tasks.len() as u64 - u64::from(self.running),
+            queued: self.tasks.len() as u64 - u64::from(self.running + self.waiting),
             running: u64::from(self.running),
+            waiting: u64::from(self.waiting),
             abandoned: u64::from(self.abandoned),
             chunks: self.chunks.len() as u64,
             parts: self.parts.len() as u64,

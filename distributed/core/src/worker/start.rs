@@ -1,5 +1,5 @@
 //! Ready tasks get threads, in order of priority, and memory before that; running tasks end. An operator that runs is never
-//! taken its inputs away, and its thread is free when it has returned and not before.
+//! taken its inputs away, and its thread is free when it has returned, or while it says that it waits, and not before.
 
 use std::sync::Arc;
 
@@ -29,16 +29,13 @@ impl Worker {
                 continue;
             }
             let Some(key) = next else { return };
-            match self.chunks.get(&key).map(|held| held.doomed) {
-                Some(true) => {
+            if let Some(held) = self.chunks.get(&key) {
+                if held.doomed && !(held.is_sound() && held.pins > 0) {
                     self.block(key);
-                    continue;
-                }
-                Some(false) => {
+                } else {
                     self.answer_with_copy(key);
-                    continue;
                 }
-                None => {}
+                continue;
             }
             if self.claim.is_none()
                 && let Some(input) = self.vanished_input(key)
@@ -64,11 +61,11 @@ impl Worker {
         self.ready.remove(&(task.assignment.priority, key));
     }
 
-    /// A copy came from a peer while the task waited: there is nothing to run.
+    /// A copy came from a peer while the task waited, or an older one is in use still: there is nothing to run.
     fn answer_with_copy(&mut self, key: Key) {
         let attempt = self.remove_task(key).assignment.attempt;
         let held = self.chunks.get_mut(&key).expect("looked up by the caller");
-        held.attempt = attempt;
+        (held.attempt, held.doomed) = (attempt, false);
         let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
         self.out.push(WorkerAction::Send(done));
     }
@@ -246,7 +243,11 @@ impl Worker {
                 self.ready.remove(&(task.assignment.priority, key));
             }
             Phase::Loading { .. } | Phase::Executing => {
-                self.running -= 1;
+                if task.waits {
+                    self.waiting -= 1;
+                } else {
+                    self.running -= 1;
+                }
                 self.memory.reserved -= task.reserved;
                 if self.memory_is_limited() {
                     if task.phase != Phase::Executing {

@@ -139,7 +139,8 @@ fn values_together_have_a_size() {
 
 #[test]
 fn objects_of_a_kind_have_a_number() {
-    let kinds: [(fn(Name) -> Ask, &str); 6] =
+    type Kind = (fn(Name) -> Ask, &'static str);
+    let kinds: [Kind; 6] =
         [(lock, "locks"), (acquire, "semaphores"), (raise, "events"), (set, "variables"), (put, "queues"), (subscribe, "topics")];
     let mut desk = Desk::default();
     for (holder, (ask, kind)) in kinds.into_iter().enumerate() {

@@ -1,32 +1,14 @@
-//! Handles: waiting, cancelling, failing, dropping, submitting inside a task.
+//! Handles: waiting, cancelling, failing, dropping.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Plain, Run, Wiring};
-use partita_local::{Local, Options};
 
-use crate::graphs::{checked, digests, empty, local, mixer, numbers, random, until};
-
-fn one_layer(len: u32, op: OpRef) -> Graph {
-    let mut graph = Graph::default();
-    let id = graph.add(Layer::single("layer", len, op, vec![]));
-    graph.want_all(id);
-    graph
-}
-
-/// Operators of this kind run until somebody cancels them.
-fn endless(started: Arc<AtomicU32>) -> OpRef {
-    OpRef::closure("endless", 1, move |ctx, _| {
-        started.fetch_add(1, SeqCst);
-        loop {
-            ctx.check_cancelled()?;
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    })
-}
+use crate::graphs::{checked, empty, mixer, numbers, random, until};
+use crate::layers::{endless, one_layer};
 
 #[test]
 fn cancelling_stops_what_runs_and_what_waits() {
@@ -134,67 +116,4 @@ fn progress_counts_to_the_end() {
     let progress = run.progress();
     assert_eq!(progress.layers, [("numbers".to_owned(), 30, 30), ("total".to_owned(), 1, 1)]);
     assert_eq!((progress.running, progress.memory), (0, 8));
-}
-
-/// A task that computes a graph of its own, `depth` times nested.
-fn nest(executor: Arc<OnceLock<Local>>, depth: u64) -> OpRef {
-    OpRef::closure("nest", depth, move |ctx, _| {
-        let local = executor.get().expect("it is set before the first submit");
-        let token = depth << 32 | u64::from(ctx.key.index);
-        let mut graph = if depth == 0 { Graph::default() } else { one_layer(3, nest(executor.clone(), depth - 1)) };
-        let numbers = numbers(&mut graph, token, 5);
-        graph.want_all(numbers);
-        let sum = digests(&local.submit(graph)?.wait()?).into_iter().fold(0i64, i64::wrapping_add);
-        Ok(Chunk::new(Plain(sum)))
-    })
-}
-
-#[test]
-fn tasks_may_compute_graphs_of_their_own() {
-    let mut seen = Vec::new();
-    for threads in [1, 2, 4] {
-        let cell = Arc::new(OnceLock::new());
-        let local = cell.get_or_init(|| checked(threads));
-        let run = local.submit(one_layer(6, nest(cell.clone(), 2))).expect("sound");
-        seen.push(digests(&run.wait().expect("fine")));
-    }
-    assert_eq!(seen[0].len(), 6);
-    assert!(seen.iter().all(|other| *other == seen[0]));
-}
-
-#[test]
-fn cancelling_reaches_graphs_inside_tasks() {
-    let cell = Arc::new(OnceLock::new());
-    let local = cell.get_or_init(|| checked(1)).clone();
-    let started = Arc::new(AtomicU32::new(0));
-    let (inner_started, inner) = (started.clone(), cell.clone());
-    let outer = OpRef::closure("outer", 1, move |_, _| {
-        let local = inner.get().expect("set");
-        local.submit(one_layer(1, endless(inner_started.clone())))?.wait().map(|mut chunks| chunks.remove(0))
-    });
-    let run = local.submit(one_layer(1, outer)).expect("sound");
-    until(|| started.load(SeqCst) == 1);
-    drop(run);
-    // The inner operator runs in the outer task's own thread, so it is told through the outer task.
-    until(|| empty(&local));
-}
-
-#[test]
-fn a_task_that_waits_for_a_run_from_outside_is_told_why_it_cannot() {
-    let local = local(1, Options::default());
-    let handle: Arc<Mutex<Option<Run>>> = Arc::default();
-    let inner = handle.clone();
-    let waits = OpRef::closure("waits", 1, move |_, _| {
-        let run = loop {
-            if let Some(run) = inner.lock().expect("nobody panics").take() {
-                break run;
-            }
-            std::thread::yield_now();
-        };
-        run.wait().map(|mut chunks| chunks.remove(0))
-    });
-    let first = local.submit(one_layer(1, waits)).expect("sound");
-    let second = local.submit(one_layer(1, mixer(5))).expect("sound");
-    *handle.lock().expect("nobody panics") = Some(second);
-    assert_eq!(first.wait().expect_err("it would wait for ever").code, Code::BlockingInAsync);
 }

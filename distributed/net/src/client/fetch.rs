@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use partita_core::protocol::{Piece, WorkerId};
 use partita_graph::{Chunk, Code, Failure, Key};
-use partita_local::Packed;
+use partita_local::{Ends, Packed};
 
 use super::remote::Inner;
 use super::run::Shared;
@@ -27,12 +27,16 @@ pub(super) struct Places {
     peers: BTreeMap<WorkerId, PeerAddress>,
 }
 
-/// What one round of reading gave.
+/// What was read, or why not: values that cannot be encoded or decoded stay so.
+type Read = HashMap<Key, Result<Chunk, Failure>>;
+
+/// What asking one holder of each chunk did not give.
 #[derive(Default)]
 struct Round {
-    chunks: Vec<(Key, Chunk)>,
     failed: Vec<Key>,
     last: Option<Failure>,
+    /// It was broken off, because one value is of no use.
+    broken_off: bool,
 }
 
 impl Places {
@@ -50,7 +54,7 @@ impl Places {
 impl Inner {
     /// The chunks of these keys, in order. Blocks.
     pub fn bring(&self, shared: &Shared, keys: &[Key]) -> Result<Vec<Chunk>, Failure> {
-        let mut chunks: HashMap<Key, Chunk> = HashMap::with_capacity(keys.len());
+        let mut read = Read::with_capacity(keys.len());
         let mut until = Instant::now() + self.options.patience;
         let mut pause = PAUSES.0;
         let mut known = shared.places();
@@ -60,22 +64,15 @@ impl Inner {
                 Some(places) => places,
                 None => self.locate(shared)?,
             };
-            let left: Vec<Key> = keys.iter().copied().filter(|key| !chunks.contains_key(key)).collect();
-            let (mut there, lost): (Vec<Key>, Vec<Key>) = left.into_iter().partition(|key| places.holder(*key, 0).is_some());
-            let mut last = None;
-            for turn in 0.. {
-                if there.is_empty() {
-                    break;
-                }
-                let round = self.fetch_from(&places, turn, &there)?;
-                chunks.extend(round.chunks);
-                last = round.last.or(last);
-                there = round.failed.into_iter().filter(|key| places.holder(*key, turn + 1).is_some()).collect();
+            let left = keys.iter().copied().filter(|key| !read.contains_key(key)).collect();
+            let (lost, last) = self.read_from(&places, left, &mut read, true);
+            if let Some(failure) = read.values().find_map(|read| read.as_ref().err()) {
+                return Err(failure.clone());
             }
-            if keys.iter().all(|key| chunks.contains_key(key)) {
-                return Ok(keys.iter().map(|key| chunks[key].clone()).collect());
+            if keys.iter().all(|key| read.contains_key(key)) {
+                return keys.iter().map(|key| read[key].clone()).collect();
             }
-            if !lost.is_empty() {
+            if lost {
                 // The cluster makes it again, and says so; that takes as long as it takes, so the patience starts anew.
                 shared.wait_for_another_done(dones, Instant::now() + PAUSES.1)?;
                 until = Instant::now() + self.options.patience;
@@ -88,21 +85,88 @@ impl Inner {
         }
     }
 
-    fn locate(&self, shared: &Shared) -> Result<Arc<Places>, Failure> {
-        let (done, answer) = mpsc::channel();
-        self.ask_then(Question::Locate { run: shared.number }, Box::new(move |answered| drop(done.send(answered))));
-        match answer.recv().map_err(|_| Failure::internal("a question was dropped without an answer"))?? {
-            Answer::Located(located) => {
-                let places = Arc::new(Places::of(located));
-                shared.set_places(places.clone());
-                Ok(places)
+    /// The chunks of these keys, which have ended well, each by itself; the numbers are their places among those that are wanted.
+    /// Blocks.
+    pub fn bring_each(&self, shared: &Shared, ends: &Ends, keys: HashMap<Key, usize>) -> Read {
+        let mut read = Read::with_capacity(keys.len());
+        let mut until = Instant::now() + self.options.patience;
+        let mut pause = PAUSES.0;
+        loop {
+            let dones = shared.dones();
+            // Meanwhile somebody may have forgotten one, or it was lost and cannot be made again.
+            for (key, at) in keys.iter().filter(|(key, _)| !read.contains_key(*key)).collect::<Vec<_>>() {
+                if let Some(Err(failure)) = ends.outcome(*at) {
+                    read.insert(*key, Err(failure));
+                }
             }
+            let left: Vec<Key> = keys.keys().copied().filter(|key| !read.contains_key(key)).collect();
+            if left.is_empty() {
+                return read;
+            }
+            let end_all = |failure: Failure, mut read: Read| {
+                for key in keys.keys() {
+                    read.entry(*key).or_insert_with(|| Err(failure.clone()));
+                }
+                read
+            };
+            let places = match self.ask_places(Question::LocateKeys(left.clone())) {
+                Ok(places) => places,
+                Err(failure) => return end_all(failure, read),
+            };
+            let (lost, last) = self.read_from(&places, left, &mut read, false);
+            if keys.keys().all(|key| read.contains_key(key)) {
+                return read;
+            }
+            let moment = if lost { PAUSES.1 } else { pause };
+            if lost {
+                until = Instant::now() + self.options.patience;
+            } else if Instant::now() >= until {
+                return end_all(unreachable(last, self.options.patience), read);
+            } else {
+                pause = (pause * 2).min(PAUSES.1);
+            }
+            if let Err(failure) = shared.wait_for_another_done(dones, Instant::now() + moment) {
+                return end_all(failure, read);
+            }
+        }
+    }
+
+    /// Reads what can be read, from one holder after the other. Whether some chunk has no holder, and what a holder that cannot be
+    /// reached said last. With `whole` the first value that is of no use ends it.
+    fn read_from(&self, places: &Places, left: Vec<Key>, read: &mut Read, whole: bool) -> (bool, Option<Failure>) {
+        let (mut there, lost): (Vec<Key>, Vec<Key>) = left.into_iter().partition(|key| places.holder(*key, 0).is_some());
+        let mut last = None;
+        for turn in 0.. {
+            if there.is_empty() {
+                break;
+            }
+            let round = self.fetch_from(places, turn, &there, read, whole);
+            if round.broken_off {
+                break;
+            }
+            last = round.last.or(last);
+            there = round.failed.into_iter().filter(|key| places.holder(*key, turn + 1).is_some()).collect();
+        }
+        (!lost.is_empty(), last)
+    }
+
+    fn locate(&self, shared: &Shared) -> Result<Arc<Places>, Failure> {
+        let places = Arc::new(self.ask_places(Question::Locate { run: shared.number })?);
+        shared.set_places(places.clone());
+        Ok(places)
+    }
+
+    fn ask_places(&self, what: Question) -> Result<Places, Failure> {
+        let (done, answer) = mpsc::channel();
+        self.ask_then(what, Box::new(move |answered| drop(done.send(answered))));
+        match answer.recv().map_err(|_| Failure::internal("a question was dropped without an answer"))?? {
+            Answer::Located(located) => Ok(Places::of(located)),
             other => Err(Failure::internal(format!("the scheduler answered something else than was asked: {other:?}"))),
         }
     }
 
     /// Asks for each chunk one of its holders; all that one worker has in one request.
-    fn fetch_from(&self, places: &Places, turn: usize, keys: &[Key]) -> Result<Round, Failure> {
+    fn fetch_from(&self, places: &Places, turn: usize, keys: &[Key], read: &mut Read, whole: bool) -> Round {
         let mut requests: BTreeMap<PeerAddress, Vec<Piece>> = BTreeMap::new();
         for key in keys {
             if let Some(holder) = places.holder(*key, turn) {
@@ -126,16 +190,22 @@ impl Inner {
             let at = crate::address::place(&holder.host, holder.port);
             match packed {
                 // Decoded here, so that large frames do not hold up what else is heard.
-                Ok(packed) => round.chunks.push((key, packed.open(&self.registry)?)),
-                Err(FetchError::NotEncodable(failure) | FetchError::Decode(failure)) => return Err(failure.detail("worker", at)),
+                Ok(packed) => drop(read.insert(key, packed.open(&self.registry))),
+                Err(FetchError::NotEncodable(failure) | FetchError::Decode(failure)) => {
+                    read.insert(key, Err(failure.detail("worker", at)));
+                }
                 Err(FetchError::Gone(failure)) => {
                     round.last = Some(failure.detail("worker", at));
                     round.failed.push(key);
                 }
                 Err(FetchError::Missing | FetchError::Busy) => round.failed.push(key),
             }
+            if whole && matches!(read.get(&key), Some(Err(_))) {
+                round.broken_off = true;
+                break;
+            }
         }
-        Ok(round)
+        round
     }
 }
 

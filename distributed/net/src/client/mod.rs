@@ -7,6 +7,7 @@
 //! happens on threads of its own; a connection that breaks and comes back is not seen, one that stays away ends every run with
 //! [`partita_graph::Code::Disconnected`].
 
+mod each;
 mod fetch;
 mod questions;
 mod remote;

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use partita_core::coordination;
 use partita_graph::{Code, Failure, Graph, Key, LayerId, Run};
 
 use super::Remote;
@@ -44,6 +45,18 @@ impl Remote {
             Answer::Text(lines) => Ok(lines),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Asks the coordination machine; `told` is called once with its answer, on another thread, and must not block.
+    pub fn coordinate(&self, what: coordination::Ask, told: impl FnOnce(Result<coordination::Answer, Failure>) + Send + 'static) {
+        let then = |answered: Result<Answer, Failure>| {
+            told(match answered {
+                Ok(Answer::Coordinated(answer)) => Ok(answer),
+                Ok(other) => Err(unexpected(&other)),
+                Err(failure) => Err(failure),
+            });
+        };
+        self.ask_then(Question::Coordinate(what), Box::new(then));
     }
 
     /// Scheduler, workers and clients at this moment.

@@ -8,11 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 use std::time::{Duration, Instant};
 
-use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, Running};
+use bytes::Bytes;
+use partita_core::protocol::Ending;
+use partita_graph::{Code, Executor, Failure, Graph, Key, Registry, Run, RunEach, RunningEach};
+use partita_local::{Listeners, hurry_inside};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Options;
+use super::each::RemoteEach;
 use super::run::{RemoteRun, Shared};
 use crate::address::Address;
 use crate::flight::Peers;
@@ -51,10 +55,16 @@ fn threads() -> Result<&'static Threads, Failure> {
     made.as_ref().map_err(Clone::clone)
 }
 
-/// A run whose handle may still live.
-type Known = (Arc<Shared>, Weak<RemoteRun>);
+/// The handle of a run, which may still live.
+enum Handed {
+    Whole(Weak<RemoteRun>),
+    Each(Weak<RemoteEach>),
+}
 
-type Asked = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
+/// A run whose handle may still live.
+type Known = (Arc<Shared>, Handed);
+
+pub(super) type Asked = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
 
 /// A cluster as an executor. Dropping it says goodbye once its runs are dropped too.
 pub struct Remote {
@@ -74,6 +84,8 @@ pub(super) struct Inner {
     place: String,
     runs: Mutex<BTreeMap<u64, Known>>,
     questions: Mutex<HashMap<u64, Asked>>,
+    /// Who listens to which topic.
+    listeners: Listeners,
     next: AtomicU64,
     /// Why nothing is heard any more, once that is so.
     gone: Mutex<Option<Failure>>,
@@ -120,6 +132,7 @@ impl Remote {
             place: address.place(),
             runs: Mutex::default(),
             questions: Mutex::default(),
+            listeners: Listeners::default(),
             next: AtomicU64::new(1),
             gone: Mutex::default(),
             closing: Mutex::default(),
@@ -128,6 +141,16 @@ impl Remote {
         });
         control.handle().spawn(listen(Arc::downgrade(&inner), events));
         Ok(Arc::new(Remote { inner }))
+    }
+
+    /// Who listens to which topic; that a topic is subscribed to is asked besides.
+    pub fn listeners(&self) -> &Listeners {
+        &self.inner.listeners
+    }
+
+    /// Asks; `then` is called once.
+    pub(super) fn ask_then(&self, what: Question, then: Asked) {
+        self.inner.ask_then(what, then);
     }
 
     /// Whether messages flow at this moment.
@@ -140,14 +163,21 @@ impl Remote {
         for run in self.inner.live_runs() {
             run.stop();
         }
+        for run in self.inner.live_each() {
+            run.cancel();
+        }
     }
 
-    /// Cancels the runs of this client that want one of these keys and have not ended.
+    /// Cancels the runs of this client that want one of these keys and have not ended; of runs whose keys end one by one these keys
+    /// only.
     pub fn cancel_keys(&self, keys: &[Key]) {
         for run in self.inner.live_runs() {
             if run.wanted.iter().any(|key| keys.contains(key)) {
                 run.stop();
             }
+        }
+        for run in self.inner.live_each() {
+            run.cancel_keys(keys);
         }
     }
 
@@ -159,6 +189,9 @@ impl Remote {
             if failed && run.wanted.iter().any(|key| keys.contains(key)) {
                 run.release();
             }
+        }
+        for run in self.inner.live_each() {
+            run.forget_failures(keys);
         }
     }
 
@@ -173,7 +206,11 @@ impl Remote {
     pub(super) fn number(&self, run: &Run) -> Result<u64, Failure> {
         let wanted = Arc::as_ptr(run).cast::<()>();
         let runs = locked(&self.inner.runs);
-        let found = runs.iter().find(|(_, (_, known))| std::ptr::eq(known.as_ptr().cast::<()>(), wanted));
+        let is_it = |handed: &Handed| match handed {
+            Handed::Whole(known) => std::ptr::eq(known.as_ptr().cast::<()>(), wanted),
+            Handed::Each(_) => false,
+        };
+        let found = runs.iter().find(|(_, (_, handed))| is_it(handed));
         found.map(|(number, _)| *number).ok_or_else(|| {
             Failure::new(Code::InvalidOption, "these results are not on this cluster")
                 .help("compute or persist them with the client of this cluster")
@@ -213,7 +250,7 @@ async fn listen(inner: Weak<Inner>, mut events: UnboundedReceiver<LinkEvent>) {
         let Some(inner) = inner.upgrade() else { return };
         match event {
             LinkEvent::Message(bytes) => match wire::decode_told(bytes) {
-                Ok(told) => inner.hear(told),
+                Ok(told) => told.into_iter().for_each(|told| inner.hear(told)),
                 Err(failure) => {
                     inner.link.close(&failure.what);
                     inner.is_gone(failure);
@@ -231,7 +268,7 @@ impl Inner {
         match told {
             SchedulerToClient::Done(run) => self.with_run(run, |shared| shared.end(Ok(()))),
             SchedulerToClient::Failed(run, failure) => self.with_run(run, |shared| shared.end(Err(failure))),
-            SchedulerToClient::Value(run, key, value) => self.with_run(run, |shared| shared.value(key, value)),
+            SchedulerToClient::Keys(run, news) => self.with_run(run, |shared| shared.news(news)),
             SchedulerToClient::Note(run, text) => self.with_run(run, |shared| shared.note(text)),
             SchedulerToClient::Progress(run, progress) => self.with_run(run, |shared| shared.set_progress(progress)),
             SchedulerToClient::Answer { query, answer } => {
@@ -240,6 +277,7 @@ impl Inner {
                     asked(answer);
                 }
             }
+            SchedulerToClient::Delivered { topic, message } => self.listeners.hear(&topic, &message),
             SchedulerToClient::Closing(reason) => *locked(&self.closing) = Some(reason),
         }
     }
@@ -270,7 +308,13 @@ impl Inner {
     }
 
     pub fn live_runs(&self) -> Vec<Arc<RemoteRun>> {
-        locked(&self.runs).values().filter_map(|(_, run)| run.upgrade()).collect()
+        let whole = |(_, handed): &Known| if let Handed::Whole(run) = handed { run.upgrade() } else { None };
+        locked(&self.runs).values().filter_map(whole).collect()
+    }
+
+    fn live_each(&self) -> Vec<Arc<RemoteEach>> {
+        let each = |(_, handed): &Known| if let Handed::Each(run) = handed { run.upgrade() } else { None };
+        locked(&self.runs).values().filter_map(each).collect()
     }
 
     pub fn forget(&self, number: u64) {
@@ -305,23 +349,47 @@ impl Inner {
     }
 }
 
-impl Executor for Remote {
-    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+impl Inner {
+    /// A number for a new run, the message that submits it, and what it wants.
+    fn prepare(&self, mut graph: Graph, ending: Ending) -> Result<(u64, Bytes, Vec<Key>), Failure> {
         graph.validate()?;
-        self.inner.is_gone_already()?;
-        let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
-        let message = ClientToScheduler::Submit { run: number, graph };
+        hurry_inside(&mut graph);
+        self.is_gone_already()?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let message = ClientToScheduler::Submit { run: number, graph, ending };
         let bytes = wire::encode_asked(&message)?;
-        let ClientToScheduler::Submit { graph, .. } = message else { return Err(Failure::internal("a message changed its kind")) };
-        let shared = Shared::new(number);
-        let run = Arc::new(RemoteRun::new(self.inner.clone(), shared.clone(), graph.wanted));
-        locked(&self.inner.runs).insert(number, (shared.clone(), Arc::downgrade(&run)));
-        self.inner.link.send(bytes);
+        match message {
+            ClientToScheduler::Submit { graph, .. } => Ok((number, bytes, graph.wanted)),
+            _ => Err(Failure::internal("a message changed its kind")),
+        }
+    }
+
+    /// Writes the run down and submits it.
+    fn begin(&self, shared: Arc<Shared>, handed: Handed, message: Bytes) {
+        locked(&self.runs).insert(shared.number, (shared.clone(), handed));
+        self.link.send(message);
         // The link may have ended before the run was written down.
-        if let Err(failure) = self.inner.is_gone_already() {
+        if let Err(failure) = self.is_gone_already() {
             shared.cut(failure);
         }
-        Ok(run as Arc<dyn Running>)
+    }
+}
+
+impl Executor for Remote {
+    fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+        let (number, message, wanted) = self.inner.prepare(graph, Ending::Together)?;
+        let shared = Shared::new(number);
+        let run = Arc::new(RemoteRun::new(self.inner.clone(), shared.clone(), wanted));
+        self.inner.begin(shared, Handed::Whole(Arc::downgrade(&run)), message);
+        Ok(run)
+    }
+
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+        let (number, message, wanted) = self.inner.prepare(graph, Ending::Each)?;
+        let shared = Shared::each(number, wanted);
+        let run = Arc::new(RemoteEach::new(self.inner.clone(), shared.clone()));
+        self.inner.begin(shared, Handed::Each(Arc::downgrade(&run)), message);
+        Ok(run)
     }
 
     /// All threads of all workers, not older than a second; at least 1, so that work can be planned before workers come.

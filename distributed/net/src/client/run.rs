@@ -1,4 +1,4 @@
-//! A run on a cluster, as its handle and the receiving thread share it.
+//! A run on a cluster, as its handle and the receiving thread share it; and the handle of a run that ends as a whole.
 //!
 //! It refuses to know links. Invariants: callbacks are called once each and never under a lock; a failure or a cancellation is
 //! final, a good end may be taken back when a chunk turns out to be lost; the results are released when the last handle is
@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
+use partita_local::{Ends, OnCancel, current_cancelled, try_while_waiting, wait_inside};
 
 use super::fetch::Places;
 use super::remote::Inner;
-use crate::message::ClientToScheduler;
+use crate::message::{ClientToScheduler, KeyNews};
 use crate::wire;
 
 type Callback = Box<dyn FnOnce() + Send>;
@@ -25,12 +26,14 @@ pub(super) struct Shared {
     pub number: u64,
     state: Mutex<State>,
     bell: Condvar,
+    /// How its keys ended, where they end one by one.
+    ends: Option<Ends>,
 }
 
 #[derive(Default)]
 struct State {
     outcome: Option<Result<(), Failure>>,
-    /// How often the scheduler said that all is there.
+    /// How often the scheduler said that all is there, or, where keys end one by one, that some are.
     dones: u64,
     /// Small results, encoded.
     values: HashMap<Key, Bytes>,
@@ -42,8 +45,18 @@ struct State {
 }
 
 impl Shared {
+    /// Of a run that ends as a whole.
     pub fn new(number: u64) -> Arc<Self> {
-        Arc::new(Self { number, state: Mutex::default(), bell: Condvar::new() })
+        Arc::new(Self { number, state: Mutex::default(), bell: Condvar::new(), ends: None })
+    }
+
+    /// Of a run whose keys end one by one.
+    pub fn each(number: u64, wanted: Vec<Key>) -> Arc<Self> {
+        Arc::new(Self { number, state: Mutex::default(), bell: Condvar::new(), ends: Some(Ends::new(wanted)) })
+    }
+
+    pub fn ends(&self) -> Option<&Ends> {
+        self.ends.as_ref()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,13 +70,34 @@ impl Shared {
             return;
         }
         state.dones += u64::from(outcome.is_ok());
-        state.outcome = Some(outcome);
+        state.outcome = Some(outcome.clone());
         let callbacks = std::mem::take(&mut state.callbacks);
         drop(state);
         self.bell.notify_all();
         for callback in callbacks {
             callback();
         }
+        if let (Some(ends), Err(failure)) = (&self.ends, outcome) {
+            ends.fail_rest(&failure);
+        }
+    }
+
+    /// Small results came, and single keys ended.
+    pub fn news(&self, mut news: KeyNews) {
+        if let Some(ends) = &self.ends {
+            // A value may cross the word that it is not wanted any more.
+            news.values.retain(|(key, _)| ends.wants(*key));
+        }
+        let mut state = self.state();
+        // Copied out of the message, which carries many: one that is kept must not keep all the others.
+        state.values.extend(news.values.into_iter().map(|(key, value)| (key, Bytes::copy_from_slice(&value))));
+        let Some(ends) = &self.ends else { return };
+        state.dones += 1;
+        drop(state);
+        self.bell.notify_all();
+        let done = news.done.into_iter().map(|key| (key, Ok(())));
+        let failed = news.failed.into_iter().flat_map(|(keys, failure)| keys.into_iter().map(move |key| (key, Err(failure.clone()))));
+        ends.end(done.chain(failed));
     }
 
     /// Waits until the scheduler has said more than `dones` times that all is there, but not after `until`. False when it did
@@ -104,12 +138,15 @@ impl Shared {
         self.state().dones
     }
 
-    pub fn value(&self, key: Key, value: Bytes) {
-        self.state().values.insert(key, value);
+    pub fn inline(&self, key: Key) -> Option<Bytes> {
+        self.state().values.get(&key).cloned()
     }
 
-    fn inline(&self, key: Key) -> Option<Bytes> {
-        self.state().values.get(&key).cloned()
+    pub fn forget_values(&self, keys: &[Key]) {
+        let mut state = self.state();
+        for key in keys {
+            state.values.remove(key);
+        }
     }
 
     pub fn note(&self, text: String) {
@@ -117,6 +154,14 @@ impl Shared {
         if !state.notes.contains(&text) {
             state.notes.push(text);
         }
+    }
+
+    pub fn notes(&self) -> Vec<String> {
+        self.state().notes.clone()
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.state().progress.clone()
     }
 
     pub fn set_progress(&self, progress: Progress) {
@@ -127,14 +172,35 @@ impl Shared {
         self.state().outcome.clone()
     }
 
-    fn wait(&self) -> Result<(), Failure> {
-        let mut state = self.state();
-        loop {
-            match &state.outcome {
-                Some(outcome) => return outcome.clone(),
-                None => state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner),
-            }
+    /// Waits for the outcome. A task that does so gives its slot up.
+    fn wait(self: &Arc<Self>) -> Result<(), Failure> {
+        if let Some(outcome) = self.outcome() {
+            return outcome;
         }
+        let rung = self.clone();
+        let wait = |given_up: &dyn Fn() -> bool| {
+            let mut state = self.state();
+            while state.outcome.is_none() && !given_up() {
+                state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.outcome.clone()
+        };
+        wait_inside(move || rung.ring(), wait)?
+    }
+
+    /// Rings for whoever waits and is to look at something else than the outcome.
+    fn ring(&self) {
+        // Who looked before and sleeps now is woken; who looks later sees it.
+        drop(self.state());
+        self.bell.notify_all();
+    }
+}
+
+/// Stops a run that ends as a whole, unless it has ended.
+fn stop(inner: &Inner, shared: &Shared) {
+    if shared.outcome().is_none() {
+        shared.end(Err(Failure::new(Code::Cancelled, "the computation was cancelled")));
+        inner.send(&ClientToScheduler::Cancel(shared.number));
     }
 }
 
@@ -145,11 +211,15 @@ pub(super) struct RemoteRun {
     pub wanted: Vec<Key>,
     /// The scheduler was told that the results are not wanted any more.
     released: AtomicBool,
+    /// It is stopped with the task that submitted it.
+    _with_task: Option<OnCancel>,
 }
 
 impl RemoteRun {
     pub fn new(inner: Arc<Inner>, shared: Arc<Shared>, wanted: Vec<Key>) -> Self {
-        Self { inner, shared, wanted, released: AtomicBool::new(false) }
+        let (with, its) = (inner.clone(), shared.clone());
+        let _with_task = current_cancelled().map(|task| task.on_set(move || stop(&with, &its)));
+        Self { inner, shared, wanted, released: AtomicBool::new(false), _with_task }
     }
 
     /// Tells the scheduler once.
@@ -161,10 +231,7 @@ impl RemoteRun {
 
     /// Stops it unless it has ended.
     pub fn stop(&self) {
-        if self.shared.outcome().is_none() {
-            self.shared.end(Err(Failure::new(Code::Cancelled, "the computation was cancelled")));
-            self.inner.send(&ClientToScheduler::Cancel(self.shared.number));
-        }
+        stop(&self.inner, &self.shared);
     }
 
     fn results(&self, keys: &[Key]) -> Result<Vec<Chunk>, Failure> {
@@ -182,7 +249,7 @@ impl RemoteRun {
         }
         if !absent.is_empty() {
             let keys: Vec<Key> = absent.iter().map(|(_, key)| *key).collect();
-            let fetched = self.inner.bring(&self.shared, &keys)?;
+            let fetched = try_while_waiting(|| self.inner.bring(&self.shared, &keys))??;
             for ((at, _), chunk) in absent.iter().zip(fetched) {
                 chunks[*at] = Some(chunk);
             }
@@ -217,7 +284,7 @@ impl Running for RemoteRun {
     }
 
     fn progress(&self) -> Progress {
-        self.shared.state().progress.clone()
+        self.shared.progress()
     }
 
     fn cancel(&self) {
@@ -225,7 +292,7 @@ impl Running for RemoteRun {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.shared.state().notes.clone()
+        self.shared.notes()
     }
 }
 

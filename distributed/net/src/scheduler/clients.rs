@@ -8,15 +8,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use partita_core::protocol::{ClientId, RunId, SchedulerEvent};
+use partita_core::protocol::{ClientId, Ending, RunId, SchedulerEvent};
 use partita_graph::{Code, Failure, Graph, Key, Layer, LayerId, Progress};
 
 use super::door::NewClient;
 use super::inbox::{FromClient, LinkChange};
+use super::outbox::Outbox;
 use super::owner::Owner;
 use crate::link::Link;
-use crate::message::{ClientToScheduler, SchedulerToClient};
-use crate::wire;
+use crate::message::{ClientToScheduler, KeyNews, SchedulerToClient};
 
 /// Runs that one client may hold.
 const MOST_RUNS: usize = 100_000;
@@ -35,6 +35,7 @@ pub(super) struct Client {
     /// Its runs, by its own numbers.
     pub runs: BTreeMap<u64, RunId>,
     next_progress: Instant,
+    outbox: Outbox,
 }
 
 /// What is known of a run beside the machine.
@@ -91,7 +92,8 @@ impl Owner {
             let NewClient { name, link } = *new;
             self.diary.write(format!("client {name} connected"));
             let next_progress = self.now() + PROGRESS_EVERY;
-            self.clients.insert(id, Client { name, link, lost: false, runs: BTreeMap::new(), next_progress });
+            let client = Client { name, link, lost: false, runs: BTreeMap::new(), next_progress, outbox: Outbox::default() };
+            self.clients.insert(id, client);
             return;
         }
         if !self.clients.contains_key(&id) {
@@ -99,8 +101,9 @@ impl Owner {
         }
         match what {
             FromClient::Joined(_) => {}
-            FromClient::Said(ClientToScheduler::Submit { run, graph }) => self.submit(id, run, graph),
-            FromClient::Unsound { run, failure } => self.say(id, &SchedulerToClient::Failed(run, failure)),
+            FromClient::Said(ClientToScheduler::Submit { run, graph, ending }) => self.submit(id, run, graph, ending),
+            FromClient::Unsound { run, failure } => self.say(id, SchedulerToClient::Failed(run, failure)),
+            FromClient::Said(ClientToScheduler::Forget { run, keys }) => self.forget(id, run, keys),
             FromClient::Said(ClientToScheduler::Cancel(number)) => self.let_go(id, number, SchedulerEvent::Cancel),
             FromClient::Said(ClientToScheduler::Release(number)) => self.let_go(id, number, SchedulerEvent::Release),
             FromClient::Said(ClientToScheduler::Ask { query, what }) => self.asked(id, query, what),
@@ -112,10 +115,44 @@ impl Owner {
         }
     }
 
-    /// Says something to a client.
-    pub fn say(&self, id: ClientId, what: &SchedulerToClient) {
-        if let Some(client) = self.clients.get(&id) {
-            client.link.send(wire::encode_told(what));
+    /// Says something to a client, when this round is over.
+    pub fn say(&mut self, id: ClientId, what: SchedulerToClient) {
+        if let Some(outbox) = self.client_outbox(id) {
+            outbox.say(what);
+        }
+    }
+
+    /// Where what is to be said to a client waits for the end of the round.
+    fn client_outbox(&mut self, id: ClientId) -> Option<&mut Outbox> {
+        let client = self.clients.get_mut(&id)?;
+        if client.outbox.is_empty() {
+            self.unsaid.push(id);
+        }
+        Some(&mut client.outbox)
+    }
+
+    /// Says something about a run to whom it belongs. Runs that nobody waits for have no such client.
+    pub fn tell(&mut self, run: RunId, what: impl FnOnce(u64) -> SchedulerToClient) {
+        if let Some((client, number)) = self.runs.get(&run).map(|book| (book.client, book.number)) {
+            self.say(client, what(number));
+        }
+    }
+
+    /// Adds news of so many keys of a run, with values of so many bytes.
+    pub fn tell_of_keys(&mut self, run: RunId, keys: usize, bytes: usize, add: impl FnOnce(&mut KeyNews)) {
+        if let Some((client, number)) = self.runs.get(&run).map(|book| (book.client, book.number))
+            && let Some(outbox) = self.client_outbox(client)
+        {
+            add(outbox.news(number, keys, bytes));
+        }
+    }
+
+    /// Sends what this round has to say to clients.
+    pub fn flush_clients(&mut self) {
+        for id in std::mem::take(&mut self.unsaid) {
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.outbox.take().into_iter().for_each(|message| client.link.send(message));
+            }
         }
     }
 
@@ -126,7 +163,7 @@ impl Owner {
         }
     }
 
-    fn submit(&mut self, id: ClientId, number: u64, graph: Graph) {
+    fn submit(&mut self, id: ClientId, number: u64, graph: Graph, ending: Ending) {
         let client = self.clients.get(&id).expect("looked up before");
         if client.runs.contains_key(&number) {
             self.client_gone(id, "it used the number of a run twice");
@@ -135,16 +172,23 @@ impl Owner {
         if client.runs.len() >= MOST_RUNS {
             let failure = Failure::new(Code::TooLarge, format!("this client holds {MOST_RUNS} runs already"))
                 .help("drop results that are no longer needed, or submit several tasks as one graph");
-            self.say(id, &SchedulerToClient::Failed(number, failure));
+            self.say(id, SchedulerToClient::Failed(number, failure));
             return;
         }
         let name = client.name.clone();
         match self.open_run(id, number, &name, graph) {
             Ok((run, graph)) => {
                 self.clients.get_mut(&id).expect("looked up before").runs.insert(number, run);
-                self.event(SchedulerEvent::Submit { run, client: id, graph });
+                self.event(SchedulerEvent::Submit { run, client: id, graph, ending });
             }
-            Err(failure) => self.say(id, &SchedulerToClient::Failed(number, failure)),
+            Err(failure) => self.say(id, SchedulerToClient::Failed(number, failure)),
+        }
+    }
+
+    /// Single keys of a run are not wanted any more. The run may be gone by now.
+    fn forget(&mut self, id: ClientId, number: u64, keys: Vec<Key>) {
+        if let Some(run) = self.clients.get(&id).and_then(|client| client.runs.get(&number)).copied() {
+            self.event(SchedulerEvent::Forget { run, keys });
         }
     }
 
@@ -215,6 +259,7 @@ impl Owner {
         self.diary.write(format!("client {} is gone: {why}", client.name));
         client.link.close(why);
         self.pending.retain(|pending| pending.client() != id);
+        self.release_agreed(id);
         true
     }
 
@@ -252,7 +297,7 @@ impl Owner {
             if book.reported.as_ref() != Some(&progress) {
                 book.reported = Some(progress.clone());
                 let number = book.number;
-                self.say(id, &SchedulerToClient::Progress(number, progress));
+                self.say(id, SchedulerToClient::Progress(number, progress));
             }
         }
     }

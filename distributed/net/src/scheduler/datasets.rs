@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use partita_core::protocol::{ClientId, RunId, SchedulerEvent};
+use partita_core::protocol::{ClientId, Ending, RunId, SchedulerEvent};
 use partita_graph::{Code, Failure};
 
 use super::owner::Owner;
@@ -33,7 +33,7 @@ impl Owner {
         let book = self.runs.get(&run).expect("looked up before");
         let (own, graph) = self.open_run(ClientId(0), 0, &format!("dataset {name}"), book.graph())?;
         self.datasets.insert(name, Dataset { run: own, meta: meta.into() });
-        self.event(SchedulerEvent::Submit { run: own, client: ClientId(0), graph });
+        self.event(SchedulerEvent::Submit { run: own, client: ClientId(0), graph, ending: Ending::Together });
         Ok(Answer::Done)
     }
 

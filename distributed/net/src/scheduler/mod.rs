@@ -6,6 +6,7 @@
 //! Invariants: numbers of workers, clients and runs are never used again; whatever a peer says, only that peer is answered
 //! with a failure; a worker is gone by one path, whatever the reason.
 
+mod agree;
 mod clients;
 mod datasets;
 mod diary;
@@ -13,6 +14,7 @@ mod door;
 mod files;
 mod inbox;
 mod nannies;
+mod outbox;
 mod owner;
 mod pending;
 mod questions;

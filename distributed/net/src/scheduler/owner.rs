@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use partita_core::coordination::Coordination;
 use partita_core::protocol::{ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerId};
 use partita_core::scheduler::{Config, Scheduler};
 use partita_graph::{Failure, LayerId};
@@ -46,6 +47,7 @@ pub(super) struct Fixed {
 pub(super) struct Owner {
     pub fixed: Fixed,
     pub machine: Scheduler,
+    pub coordination: Coordination,
     pub inbox: Arc<Inbox>,
     pub roster: Arc<Roster>,
     pub diary: Arc<Diary>,
@@ -62,6 +64,8 @@ pub(super) struct Owner {
     pub next_query: u64,
     /// Workers with something in their outbox.
     pub dirty: Vec<WorkerId>,
+    /// Clients with something in theirs.
+    pub unsaid: Vec<ClientId>,
     /// Layers that no run contains any more, to be forgotten by workers after this batch.
     pub forget: Vec<LayerId>,
     /// Since when there is neither a client nor a run.
@@ -81,6 +85,7 @@ impl Owner {
                 client_grace: fixed.options.client_grace.as_micros() as u64,
                 ..fixed.options.machine.clone()
             }),
+            coordination: Coordination::new(),
             fixed,
             inbox,
             roster,
@@ -96,6 +101,7 @@ impl Owner {
             next_run: 1,
             next_query: 1,
             dirty: Vec::new(),
+            unsaid: Vec::new(),
             forget: Vec::new(),
             idle_since: Some(now),
             ending: None,
@@ -146,17 +152,19 @@ impl Owner {
             self.event(SchedulerEvent::Tick);
             self.look_after_workers();
             self.look_after_pending();
+            self.look_at_deadlines();
             self.report_progress();
             self.look_at_idleness();
         }
         self.flush();
+        self.flush_clients();
     }
 
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    fn machine_time(&self) -> Tick {
+    pub fn machine_time(&self) -> Tick {
         self.now.duration_since(self.started).as_micros() as Tick
     }
 
@@ -189,7 +197,11 @@ impl Owner {
         match action {
             SchedulerAction::Send(worker, message) => self.outbox(worker, message),
             SchedulerAction::Value { run, key, value } => {
-                self.tell(run, |number| SchedulerToClient::Value(number, key, bytes::Bytes::from_owner(value)));
+                self.tell_of_keys(run, 1, value.len(), |news| news.values.push((key, bytes::Bytes::from_owner(value))));
+            }
+            SchedulerAction::KeyDone { run, key } => self.tell_of_keys(run, 1, 0, |news| news.done.push(key)),
+            SchedulerAction::KeysFailed { run, keys, failure } => {
+                self.tell_of_keys(run, keys.len(), 0, |news| news.failed.push((keys, failure)));
             }
             SchedulerAction::RunDone(run) => {
                 self.run_ended(run, true);
@@ -204,15 +216,6 @@ impl Owner {
             SchedulerAction::Retired(worker) => self.retired(worker),
             SchedulerAction::CannotRetire(worker, why) => self.cannot_retire(worker, why),
             SchedulerAction::Disconnect(worker, why) => self.disconnect(worker, why),
-        }
-    }
-
-    /// Says something about a run to whom it belongs. Runs that nobody waits for have no such client.
-    fn tell(&mut self, run: RunId, what: impl FnOnce(u64) -> SchedulerToClient) {
-        if let Some(book) = self.runs.get(&run)
-            && let Some(client) = self.clients.get(&book.client)
-        {
-            client.link.send(wire::encode_told(&what(book.number)));
         }
     }
 

@@ -86,8 +86,8 @@ impl Pending {
 }
 
 impl Owner {
-    pub fn answer(&self, client: ClientId, query: u64, answer: Result<Answer, Failure>) {
-        self.say(client, &SchedulerToClient::Answer { query, answer });
+    pub fn answer(&mut self, client: ClientId, query: u64, answer: Result<Answer, Failure>) {
+        self.say(client, SchedulerToClient::Answer { query, answer });
     }
 
     /// Answers what can be answered.

@@ -21,17 +21,23 @@ impl Owner {
             Question::CheckPaths(paths) => return self.check_paths(client, query, paths),
             Question::Retire(names) => return self.retire(client, query, names),
             Question::Restart => return self.restart(client, query),
+            Question::Coordinate(what) => return self.coordinate(client, query, what),
+            Question::Withdraw { query: asked } => {
+                self.withdraw(client, asked);
+                Ok(Answer::Done)
+            }
             Question::Shutdown => {
                 self.end("a client asked for it".into());
                 Ok(Answer::Done)
             }
             Question::Locate { run } => self.run_of(client, run).map(|run| Answer::Located(self.locate(self.runs[&run].keys()))),
-            Question::WhoHas(keys) if keys.len() > MOST_KEYS => {
+            Question::WhoHas(keys) | Question::LocateKeys(keys) if keys.len() > MOST_KEYS => {
                 Err(Failure::new(Code::TooLarge, format!("{} keys were asked for, at most {MOST_KEYS}", keys.len())))
             }
             Question::WhoHas(keys) => {
                 Ok(Answer::WhoHas(keys.into_iter().map(|key| (key, self.names(&self.machine.holders(key)))).collect()))
             }
+            Question::LocateKeys(keys) => Ok(Answer::Located(self.locate(keys.into_iter()))),
             Question::HasWhat(name) => self.has_what(name.as_deref()),
             Question::Nbytes => Ok(self.nbytes()),
             Question::Info => Ok(Answer::Info(self.info())),

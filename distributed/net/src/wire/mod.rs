@@ -7,6 +7,7 @@ mod bytes;
 mod client;
 mod failure;
 mod graph;
+mod keys;
 mod layer;
 mod nanny;
 mod said;
@@ -14,7 +15,7 @@ mod value;
 mod worker;
 
 pub use self::bytes::{Reader, Writer};
-pub use client::{decode_asked, decode_told, encode_asked, encode_told, submitted_run};
+pub use client::{decode_asked, decode_told, encode_asked, encode_told, encode_told_some, submitted_run};
 pub use failure::{flat, read_failure, write_failure};
 pub use graph::{MOST_TASKS, decode_graph, encode_graph};
 pub use nanny::{decode_nanny, decode_to_nanny, encode_nanny, encode_to_nanny};

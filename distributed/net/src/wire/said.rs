@@ -29,6 +29,8 @@ const ENDED: u8 = 8;
 const ACQUIRE_FAILED: u8 = 9;
 const LOST: u8 = 10;
 const MEMORY: u8 = 11;
+const WAITS: u8 = 12;
+const RESUMES: u8 = 13;
 const SAME_LAYER: u8 = 0x80;
 
 /// Least bytes of an item.
@@ -110,6 +112,8 @@ fn write_item(out: &mut Writer, item: &ToScheduler, last: &mut Option<LayerId>) 
             write_failure(out, failure);
         }
         ToScheduler::Started { key, attempt } => tried(out, STARTED, key, *attempt, last),
+        ToScheduler::Waits(key, attempt) => tried(out, WAITS, key, *attempt, last),
+        ToScheduler::Resumes(key, attempt) => tried(out, RESUMES, key, *attempt, last),
         ToScheduler::MissingInput { key, attempt, input, asked } => {
             tried(out, MISSING, key, *attempt, last);
             out.fixed(input.layer.0);
@@ -201,6 +205,8 @@ fn read_item(reader: &mut Reader<'_>, last: &mut Option<LayerId>) -> Result<ToSc
         }
         FAILED => ToScheduler::Failed { key, attempt: reader.small()?, failure: read_failure(reader)? },
         STARTED => ToScheduler::Started { key, attempt: reader.small()? },
+        WAITS => ToScheduler::Waits(key, reader.small()?),
+        RESUMES => ToScheduler::Resumes(key, reader.small()?),
         MISSING => {
             let attempt = reader.small()?;
             let input = Key::new(LayerId(reader.fixed()?), reader.small()?);

@@ -41,8 +41,9 @@ pub(super) async fn join(
     let threads = if options.threads == 0 { pool.threads() } else { options.threads }.max(1);
     let machine =
         Config { target: options.target, spill: options.spill, pause: options.pause, ..Config::new(threads as u32, options.memory_limit) };
-    // One loop more than threads: a thread that waits inside a task helps.
-    let recorder = options.recorder.as_ref().map(|path| Recorder::create(path, threads + 1)).transpose()?;
+    // Tasks that wait inside stand there too, and others run in their place.
+    let slots = threads + partita_local::MOST_WAITING;
+    let recorder = options.recorder.as_ref().map(|path| Recorder::create(path, slots)).transpose()?;
     let until = Instant::now() + options.death_timeout;
     let security = patiently(until, || Security::resolve(address, Role::Worker, options.tls.as_ref())).await?;
     let mut accepting = ServerSecurity::of(&security)?;

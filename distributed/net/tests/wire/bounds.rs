@@ -74,7 +74,10 @@ fn the_corpus_is_what_is_said() {
     let mut to_scheduler: Vec<Vec<u8>> = crate::messages::said().iter().map(|message| encode_said(message).to_vec()).collect();
     to_scheduler.extend(crate::messages::nannies().0.iter().map(|message| encode_nanny(message).to_vec()));
     said.push(("to_scheduler", to_scheduler));
-    said.push(("client", crate::messages::told().iter().map(|message| encode_told(message).to_vec()).collect()));
+    let mut client: Vec<Vec<u8>> = crate::messages::told().iter().map(|message| encode_told(message).to_vec()).collect();
+    client.push(encode_told_some(&crate::messages::told()[..4], usize::MAX).0.to_vec());
+    client.extend(crate::messages::asked().iter().map(|message| encode_asked(message).unwrap().to_vec()));
+    said.push(("client", client));
     let mut small = partita_graph::Graph::default();
     let id = small.add(crate::messages::layer(1000));
     small.want_all(id);

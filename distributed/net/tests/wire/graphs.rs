@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use partita_core::protocol::Ending;
 use partita_graph::{Annotations, AxisMap, Chunk, Code, Edge, Failure, Graph, Key, Layer, OpRef, Origin, Plain, Table, Wiring};
 use partita_net::message::ClientToScheduler;
 use partita_net::wire::*;
@@ -72,9 +73,9 @@ fn closures_are_refused_with_name_place_and_fix() {
     let origin = Origin { file: "src/main.rs".into(), line: 3, column: 9, step: "map".into() };
     let mut graph = Graph::default();
     graph.add(Layer::single("doubled", 1, closure, vec![]).origin(Some(origin)));
-    let failure = encode_asked(&ClientToScheduler::Submit { run: 1, graph }).unwrap_err();
+    let failure = encode_asked(&ClientToScheduler::Submit { run: 1, graph, ending: Ending::Together }).unwrap_err();
     assert_eq!(failure.code, Code::ClosureOnCluster);
-    for words in ["`double` is a closure", "src/main.rs:3:9", "named operator", "local engine"] {
+    for words in ["`double` is a closure", "src/main.rs:3:9", "#[task]", "local engine"] {
         assert!(failure.to_string().contains(words), "{failure}");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use partita_core::protocol::{About, Assignment, Input, ToScheduler, ToWorker, WorkerId};
+use partita_core::protocol::{About, Assignment, Ending, Input, ToScheduler, ToWorker, WorkerId};
 use partita_graph::{
     Arg, Chunk, Code, Failure, Kernel, Key, Layer, LayerId, OpRef, OperatorEntry, Origin, Plain, Progress, Registry, TaskContext, Wiring,
 };
@@ -81,6 +81,8 @@ pub fn said() -> Vec<WorkerToScheduler> {
         finished(u64::MAX, u32::MAX, Some(b"value"), &["a remark", ""]),
         finished(3, 4, Some(b""), &[]),
         ToScheduler::Started { key: key(3, 5), attempt: 2 },
+        ToScheduler::Waits(key(3, 5), 2),
+        ToScheduler::Resumes(key(3, 5), u32::MAX),
         ToScheduler::MissingInput { key: key(3, 5), attempt: 2, input: key(9, 1), asked: vec![WorkerId(1), WorkerId(u32::MAX)] },
         ToScheduler::Replicated(key(9, 9)),
         ToScheduler::Memory { managed: 1, spilled: u64::MAX, paused: true, rss: 7 },
@@ -171,7 +173,7 @@ pub fn told() -> Vec<SchedulerToClient> {
     let progress = Progress { layers: vec![("l".into(), 1, 2)], memory: 3, spilled: 4, running: 5 };
     let mut told = vec![
         SchedulerToClient::Done(1),
-        SchedulerToClient::Value(u64::MAX, key(5, 6), Bytes::from_static(b"value")),
+        SchedulerToClient::Keys(u64::MAX, KeyNews { values: vec![(key(5, 6), Bytes::from_static(b"value"))], ..KeyNews::default() }),
         SchedulerToClient::Note(1, "a remark".into()),
         SchedulerToClient::Progress(1, progress),
         SchedulerToClient::Closing("bye".into()),
@@ -179,14 +181,47 @@ pub fn told() -> Vec<SchedulerToClient> {
     told.extend(failures().into_iter().map(|failure| SchedulerToClient::Failed(3, failure)));
     told.extend(failures().into_iter().map(|failure| SchedulerToClient::Answer { query: 4, answer: Err(failure) }));
     told.extend(answers.map(|answer| SchedulerToClient::Answer { query: 5, answer: Ok(answer) }));
+    let [simple, rich]: [Failure; 2] = failures().try_into().expect("two of them");
+    let news = KeyNews {
+        values: vec![(key(5, 0), Bytes::from_static(b"")), (key(5, u32::MAX), Bytes::from_static(b"value")), (key(6, 1), Bytes::new())],
+        done: vec![key(5, 0), key(5, 1), key(6, 70_000), key(5, 2)],
+        failed: vec![(vec![key(5, 2), key(7, 0)], simple), (vec![key(5, 3)], rich)],
+    };
+    told.push(SchedulerToClient::Keys(3, news));
     told
 }
 
 #[test]
 fn what_clients_are_told() {
     for message in told() {
-        assert_eq!(decode_told(encode_told(&message)).unwrap(), message);
+        assert_eq!(decode_told(encode_told(&message)).unwrap(), [message]);
     }
+}
+
+#[test]
+fn what_clients_are_told_in_one_message_and_in_several() {
+    let told = told();
+    let (bytes, count) = encode_told_some(&told, usize::MAX);
+    assert_eq!((count, decode_told(bytes).unwrap()), (told.len(), told.clone()));
+    let (mut rest, mut heard, mut messages) = (&told[..], Vec::new(), 0);
+    while !rest.is_empty() {
+        let (bytes, count) = encode_told_some(rest, 60);
+        heard.extend(decode_told(bytes).unwrap());
+        rest = &rest[count..];
+        messages += 1;
+    }
+    assert_eq!(heard, told);
+    assert!(messages > 2 && messages < told.len(), "{messages} messages");
+    assert!(decode_told(Bytes::new()).is_err());
+}
+
+#[test]
+fn ends_of_keys_take_few_bytes() {
+    let done: Vec<Key> = (500_000..600_000).map(|index| key(1, index)).collect();
+    let ends = SchedulerToClient::Keys(1, KeyNews { done: done.clone(), ..KeyNews::default() });
+    assert!(encode_told(&ends).len() <= 3 * 100_000 + 20);
+    let forget = ClientToScheduler::Forget { run: 1, keys: done };
+    assert!(encode_asked(&forget).unwrap().len() <= 3 * 100_000 + 20);
 }
 
 pub fn questions() -> Vec<Question> {
@@ -208,6 +243,7 @@ pub fn questions() -> Vec<Question> {
         Question::Dataset("n".into()),
         Question::CheckPaths(vec!["/p".into()]),
         Question::Shutdown,
+        Question::LocateKeys(vec![key(1, 2), key(1, 3)]),
     ]
 }
 
@@ -218,9 +254,33 @@ fn what_clients_ask() {
         let back = decode_asked(&encode_asked(&message).unwrap()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{message:?}"));
     }
-    for message in [ClientToScheduler::Cancel(7), ClientToScheduler::Release(u64::MAX), ClientToScheduler::Goodbye] {
+    for message in asked() {
         let back = decode_asked(&encode_asked(&message).unwrap()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{message:?}"));
+    }
+}
+
+/// What clients say beside questions and graphs.
+pub fn asked() -> Vec<ClientToScheduler> {
+    vec![
+        ClientToScheduler::Cancel(7),
+        ClientToScheduler::Release(u64::MAX),
+        ClientToScheduler::Goodbye,
+        ClientToScheduler::Forget { run: 4, keys: vec![key(1, 2), key(1, 3), key(2, u32::MAX), key(1, 0)] },
+        ClientToScheduler::Forget { run: 4, keys: vec![] },
+    ]
+}
+
+#[test]
+fn how_the_keys_of_a_graph_end_travels_with_it() {
+    for ending in [Ending::Together, Ending::Each] {
+        let mut graph = partita_graph::Graph::default();
+        let id = graph.add(layer(3));
+        graph.want_all(id);
+        let bytes = encode_asked(&ClientToScheduler::Submit { run: 300, graph, ending }).unwrap();
+        assert_eq!(submitted_run(&bytes), Some(300));
+        let ClientToScheduler::Submit { run: 300, graph, ending: back } = decode_asked(&bytes).unwrap() else { panic!("another message") };
+        assert_eq!((back, graph.wanted.len()), (ending, 3));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Results are those of the serial executor, whatever moves between workers.
 
-use partita_graph::{Chunk, Code, Edge, Executor, Graph, Layer, OpRef, Serial, Wiring};
+use partita_graph::{Chunk, Code, Edge, Executor, Failure, Graph, Layer, OpRef, Serial, Wiring};
 use partita_net::security::ServerSecurity;
 
 use crate::cluster::{Cluster, tls};
-use crate::graphs::{checked, digests, empty, numbers, random, until};
+use crate::graphs::{checked, digest, digests, empty, numbers, random, until};
 use crate::operators::{Panic, Shy, Work, named, registry, work};
 
 fn expected(graph: &Graph) -> Vec<i64> {
@@ -32,6 +32,25 @@ fn random_graphs_plain() {
 #[test]
 fn random_graphs_encrypted() {
     random_graphs(tls(), 60..100);
+}
+
+#[test]
+fn each_key_of_random_graphs_is_that_of_the_serial_executor() {
+    let cluster = Cluster::new(ServerSecurity::plain_with_secret(), 2, 2);
+    // Among those that the tests above submit, none of which is larger than a scheduler takes.
+    for seed in 60..90 {
+        let mut graph = named(&random(seed));
+        let bad = graph.add(Layer::single("panic", 1, OpRef::new(Panic, "panic"), vec![]));
+        graph.want_all(bad);
+        let plain = |result: Result<Chunk, Failure>| result.map(|chunk| digest(&chunk)).map_err(|failure| failure.code);
+        let expected: Vec<_> = Serial::new(registry()).run_each(&graph).into_iter().map(plain).collect();
+        let run = cluster.client.submit_each(graph).expect("sound");
+        let all: Vec<usize> = (0..run.keys()).collect();
+        let found: Vec<_> = run.wait_keys(&all).into_iter().map(plain).collect();
+        assert_eq!(found, expected, "seed {seed}");
+        assert_eq!(found.last(), Some(&Err(Code::Panicked)));
+    }
+    until(|| cluster.workers.iter().all(|worker| worker.worker.usage().memory == 0));
 }
 
 #[test]

@@ -5,17 +5,21 @@
 //! it is checked. This file holds the queue; what happens stands in the files beside it.
 
 mod host;
+mod inside;
 mod people;
+mod results;
 mod talk;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
+pub(crate) use inside::{FIRST_INSIDE, Inside, Wait};
 use partita_core::protocol::{ClientId, Piece, RunId, SchedulerEvent, Tick, ToScheduler, WorkerId};
 use partita_core::scheduler::{self, Reason, Scheduler};
 use partita_graph::{Key, Registry};
-pub(crate) use people::{ClientState, RunState};
+pub(crate) use people::ClientState;
+pub(crate) use results::RunState;
 
 use crate::excuses::Excuses;
 use crate::faults::Faults;
@@ -46,6 +50,8 @@ pub(crate) struct Cluster {
     pub requests: BTreeMap<u64, Request>,
     next_request: u64,
     pub fates: BTreeMap<Key, Fate>,
+    /// Operators that wait inside.
+    pub inside: Inside,
     /// What happened so far; its time is filled in at the end.
     pub counts: Report,
     pub excuses: Excuses,
@@ -88,6 +94,7 @@ impl Cluster {
             requests: BTreeMap::new(),
             next_request: 0,
             fates: BTreeMap::new(),
+            inside: Inside::default(),
             counts: Report::default(),
             excuses: Excuses::default(),
             starts: Vec::new(),
@@ -147,6 +154,7 @@ impl Cluster {
         self.counts.events += 1;
         self.busy -= u64::from(!happening.is_idle());
         self.happen(happening)?;
+        self.runs_inside_end();
         Ok(true)
     }
 
@@ -200,6 +208,8 @@ impl Cluster {
             }
             Happening::Answer(worker, event) => self.tell_worker(worker, event),
             Happening::Ended(worker, key, attempt, outcome, micros) => self.ended(worker, key, attempt, *outcome, micros),
+            Happening::Halts(worker, key, attempt) => self.halts(worker, key, attempt),
+            Happening::Resumes(worker, key, attempt) => self.resumes(worker, key, attempt),
             Happening::Asked { by, from, request } => self.asked(by, from, request),
             Happening::Arrived { by, request, piece, chunk } => self.arrived(by, request, piece, chunk),
             Happening::Refused { by, request } => self.refused(by, request),
@@ -209,8 +219,10 @@ impl Cluster {
             Happening::Measure(worker) => self.measure(worker),
             Happening::WorkerTick(worker) => self.worker_tick(worker),
             Happening::Tick => self.tick(),
-            Happening::Submit(run, client, graph) => self.submit(run, client, graph),
+            Happening::Submit(run, client, graph, ending) => self.submit(run, client, graph, ending),
             Happening::Leave(run, cancel) => self.leave(run, cancel),
+            Happening::Forget(run, keys) => self.forget(run, keys),
+            Happening::Look(client) => self.look(client),
             Happening::Trouble(kind) => self.trouble(kind),
             Happening::Noticed(worker, reason) => self.noticed(worker, reason),
             Happening::LinkNoticed(worker, of) => self.link_noticed(worker, of),

@@ -1,37 +1,16 @@
-//! Clients: they submit, lose interest, get lost and come back; and what they have of their runs.
+//! Clients: they submit, lose interest in runs and in single keys, get lost and come back.
+//!
+//! It refuses to know what they have of their runs; that is in `results`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use partita_core::protocol::{ClientId, RunId, SchedulerEvent};
-use partita_graph::{Chunk, Failure, Graph, Key};
+use partita_core::protocol::{ClientId, Ending, RunId, SchedulerEvent};
+use partita_graph::{Graph, Key};
 
-use super::Cluster;
+use super::{Cluster, RunState};
 use crate::happening::Happening;
-use crate::random_graph::{Fate, decode, needed};
-
-/// What the shell knows of a run.
-pub(crate) struct RunState {
-    pub client: ClientId,
-    pub graph: Arc<Graph>,
-    pub outcome: Option<Result<Vec<Chunk>, Failure>>,
-    /// Nobody is interested any more.
-    pub left: bool,
-    /// The cluster was restarted under it.
-    pub restarted: bool,
-    /// The scheduler said that all is stored; its client may not have heard it yet.
-    pub done: bool,
-    pub notes: Vec<String>,
-    /// Results that came with an answer.
-    pub values: std::collections::BTreeMap<Key, Chunk>,
-}
-
-impl RunState {
-    pub fn new(client: ClientId, graph: Arc<Graph>) -> Self {
-        let values = Default::default();
-        Self { client, graph, outcome: None, left: false, restarted: false, done: false, notes: Vec::new(), values }
-    }
-}
+use crate::random_graph::{Fate, needed};
 
 #[derive(Default)]
 pub(crate) struct ClientState {
@@ -40,34 +19,38 @@ pub(crate) struct ClientState {
 }
 
 impl Cluster {
-    pub fn submit(&mut self, run: RunId, client: ClientId, graph: Arc<Graph>) -> Result<(), String> {
+    pub fn submit(&mut self, run: RunId, client: ClientId, graph: Arc<Graph>, ending: Ending) -> Result<(), String> {
         let who = self.clients.entry(client).or_default();
         if who.lost && !who.gone {
-            self.after(1_000, Happening::Submit(run, client, graph));
+            self.after(1_000, Happening::Submit(run, client, graph, ending));
             return Ok(());
         }
         let gone = who.gone;
-        let state = RunState { left: gone, ..RunState::new(client, graph.clone()) };
+        let mut state = RunState::new(client, graph.clone(), ending);
+        state.left = gone;
         self.runs.insert(run, state);
         if gone {
             return Ok(());
         }
-        if self.never_ends(&graph) {
+        let endless = self.endless(&graph);
+        if !endless.is_empty() {
             let patience = self.up_to(50_000);
-            self.after(patience, Happening::Leave(run, true));
+            let only_these = ending == Ending::Each && self.rng.bool();
+            self.after(patience, if only_these { Happening::Forget(run, endless) } else { Happening::Leave(run, true) });
         }
-        self.tell_scheduler(SchedulerEvent::Submit { run, client, graph })
+        self.tell_scheduler(SchedulerEvent::Submit { run, client, graph, ending })
     }
 
-    /// Whether somebody must cancel the graph, because a task of it ends only when it is told to.
-    fn never_ends(&self, graph: &Graph) -> bool {
+    /// The results that somebody must lose interest in, because they need a task that ends only when it is told to.
+    fn endless(&self, graph: &Graph) -> Vec<Key> {
         let limited = |key: &Key| graph.get(key.layer).and_then(|layer| layer.annotations.as_ref()).is_some_and(|a| a.timeout.is_some());
-        let endless: Vec<&Key> =
-            self.fates.iter().filter(|(key, fate)| **fate == Fate::Endless && !limited(key)).map(|(key, _)| key).collect();
-        !endless.is_empty() && {
-            let needed: BTreeSet<Key> = needed(graph);
-            endless.iter().any(|key| needed.contains(key))
+        let endless: BTreeSet<Key> =
+            self.fates.iter().filter(|(key, fate)| **fate == Fate::Endless && !limited(key)).map(|(key, _)| *key).collect();
+        if endless.is_disjoint(&needed(graph)) {
+            return Vec::new();
         }
+        let needs_one = |key: &Key| !endless.is_disjoint(&needed(&Graph::new(graph.layers.clone(), vec![*key])));
+        graph.wanted.iter().copied().filter(needs_one).collect()
     }
 
     pub fn leave(&mut self, run: RunId, cancel: bool) -> Result<(), String> {
@@ -80,36 +63,18 @@ impl Cluster {
         self.tell_scheduler(if cancel { SchedulerEvent::Cancel(run) } else { SchedulerEvent::Release(run) })
     }
 
-    pub(super) fn value(&mut self, run: RunId, key: Key, value: &[u8]) -> Result<(), String> {
-        self.counts.values += 1;
-        let state = self.runs.get_mut(&run).ok_or_else(|| format!("a value for run {}, which is not known", run.0))?;
-        if !state.graph.wanted.contains(&key) {
-            return Err(format!("a value of {key:?} for run {}, which does not want it", run.0));
+    /// The user has no use for these keys of a run any more.
+    pub fn forget(&mut self, run: RunId, keys: Vec<Key>) -> Result<(), String> {
+        let Some(state) = self.runs.get_mut(&run).filter(|state| !state.left) else { return Ok(()) };
+        if self.clients.get(&state.client).is_some_and(|client| client.lost) {
+            self.after(1_000, Happening::Forget(run, keys));
+            return Ok(());
         }
-        let chunk = decode(value).ok_or_else(|| format!("the value of {key:?} is damaged"))?;
-        state.values.insert(key, chunk);
+        self.counts.forgotten_keys += keys.len() as u64;
+        state.forget(&keys);
+        self.tell_scheduler(SchedulerEvent::Forget { run, keys })?;
+        self.may_be_over(run);
         Ok(())
-    }
-
-    pub(super) fn run_done(&mut self, run: RunId) -> Result<(), String> {
-        let state = self.runs.get_mut(&run).ok_or_else(|| format!("run {} is done but not known", run.0))?;
-        state.done = true;
-        if !self.clients.get(&state.client).is_some_and(|client| client.lost) {
-            self.collect(run);
-        }
-        Ok(())
-    }
-
-    /// Reads the results of a run where they are. When one is out of reach the worker has died or lost it, and the
-    /// scheduler will find out, make it again, and say so.
-    fn collect(&mut self, run: RunId) {
-        let Some(state) = self.runs.get(&run) else { return };
-        let fetch = |key: &Key| self.scheduler.holders(*key).iter().find_map(|holder| self.nodes.get(holder)?.get(*key, None));
-        let find = |key: &Key| state.values.get(key).cloned().or_else(|| fetch(key));
-        let chunks: Option<Vec<Chunk>> = state.graph.wanted.iter().map(find).collect();
-        if let (Some(chunks), Some(state)) = (chunks, self.runs.get_mut(&run)) {
-            state.outcome = Some(Ok(chunks));
-        }
     }
 
     /// A client, any but the process that the scheduler is in, is lost or says goodbye.
@@ -143,10 +108,7 @@ impl Cluster {
         let Some(state) = self.clients.get_mut(&client).filter(|state| state.lost && !state.gone) else { return Ok(()) };
         state.lost = false;
         self.tell_scheduler(SchedulerEvent::ClientBack(client))?;
-        let of = |state: &RunState| state.client == client && state.done && !state.left && state.outcome.is_none();
-        let done: Vec<RunId> = self.runs.iter().filter(|(_, state)| of(state)).map(|(run, _)| *run).collect();
-        done.into_iter().for_each(|run| self.collect(run));
-        Ok(())
+        self.look(client)
     }
 
     pub(super) fn client_left(&mut self, client: ClientId) {

@@ -28,6 +28,8 @@ impl Cluster {
                 let state = self.runs.get_mut(&run).ok_or_else(|| format!("run {} failed but is not known", run.0))?;
                 state.outcome = Some(Err(failure));
             }
+            SchedulerAction::KeyDone { run, key } => self.key_done(run, key)?,
+            SchedulerAction::KeysFailed { run, keys, failure } => self.keys_failed(run, &keys, &failure)?,
             SchedulerAction::Note(run, note) => {
                 let state = self.runs.get_mut(&run).ok_or_else(|| format!("a note for run {}, which is not known", run.0))?;
                 state.notes.push(note);

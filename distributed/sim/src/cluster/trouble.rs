@@ -95,6 +95,7 @@ impl Cluster {
     /// The process and all that is in it.
     fn forget_process(&mut self, victim: WorkerId) {
         self.nodes.remove(&victim);
+        self.forget_inside(victim);
         self.requests.retain(|_, request| request.by != victim);
         let asked: Vec<(u64, WorkerId)> =
             self.requests.iter().filter(|(_, request)| request.from == victim).map(|(number, request)| (*number, request.by)).collect();

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use partita_core::protocol::RunId;
 use partita_graph::Key;
 
 use super::{Player, number, run_id};
 
 impl Player {
-    /// `r1 ended`, `x#0 runs`, `x#0 stored`, `3 of x stored`, `3 of x ran`, `ada gone`, `nothing moves`
+    /// `r1 ended`, `x#0 of r1 ended`, `x#0 runs`, `3 of x wait`, `x#0 stored`, `3 of x stored`, `3 of x ran`, `ada gone`, `nothing moves`
     pub(super) fn holds(&self, words: &[&str]) -> Result<bool, String> {
         match *words {
             [run, "ended"] => Ok(self.cluster.runs.get(&run_id(run)?).is_none_or(|state| state.left || state.outcome.is_some())),
+            [keys, "of", run, "ended"] => {
+                let state = self.cluster.runs.get(&run_id(run)?).ok_or("it was not submitted")?;
+                Ok(self.layers.keys(keys)?.iter().all(|key| state.has_ended(key)))
+            }
             [name, "gone"] => Ok(!self.cluster.names.contains_key(&self.id(name)?)),
             ["nothing", "runs"] => Ok(self.cluster.nodes.values().all(|node| node.running.is_empty())),
             [key, "runs"] => {
@@ -27,6 +32,11 @@ impl Player {
             [count, "of", keys, "stored"] => {
                 let stored = self.layers.keys(keys)?.iter().filter(|key| !self.cluster.scheduler.holders(**key).is_empty()).count();
                 Ok(stored as u64 >= number(Some(count))?)
+            }
+            [count, "of", keys, "wait"] => {
+                let keys = self.layers.keys(keys)?;
+                let waiting = self.cluster.nodes.values().flat_map(|node| &node.waiting);
+                Ok(waiting.filter(|(key, _)| keys.contains(key)).count() as u64 >= number(Some(count))?)
             }
             [count, "of", keys, "ran"] => Ok(self.ran(keys, None)? >= number(Some(count))?),
             ["nothing", "moves"] => Ok(self.cluster.idle()),
@@ -54,6 +64,8 @@ impl Player {
                 }
             }
             [run, "fails", code, ref rest @ ..] => self.fails(run, code, &rest.join(" ")),
+            [keys, "of", run, "done"] => self.keys_done(keys, run),
+            [keys, "of", run, "fails", code, ref rest @ ..] => self.keys_fail(keys, run, code, &rest.join(" ")),
             // It ends well or badly.
             [run, "settles"] => {
                 self.until(&[run, "ended"])?;
@@ -106,6 +118,37 @@ impl Player {
             Some(Err(failure)) => Err(format!("it failed in another way: {failure}")),
             _ => Err("it did not fail".into()),
         }
+    }
+
+    /// Waits until these keys of a run have ended.
+    fn ended(&mut self, keys: &str, run: &str) -> Result<(RunId, Vec<Key>), String> {
+        self.until(&[keys, "of", run, "ended"])?;
+        Ok((run_id(run)?, self.layers.keys(keys)?))
+    }
+
+    fn keys_done(&mut self, keys: &str, run: &str) -> Result<(), String> {
+        let (run, keys) = self.ended(keys, run)?;
+        for key in keys {
+            match self.cluster.runs[&run].ends.get(&key) {
+                Some(Ok(_)) => {}
+                Some(Err(failure)) => return Err(format!("{key:?} failed: {failure}")),
+                None => return Err(format!("{key:?} has no end")),
+            }
+        }
+        Ok(())
+    }
+
+    fn keys_fail(&mut self, keys: &str, run: &str, code: &str, text: &str) -> Result<(), String> {
+        let (run, keys) = self.ended(keys, run)?;
+        for key in keys {
+            match self.cluster.runs[&run].ends.get(&key) {
+                Some(Err(failure)) if failure.code.to_string() == code && self.layers.named(&failure.to_string()).contains(text) => {}
+                Some(Err(failure)) => return Err(format!("{key:?} failed in another way: {failure}")),
+                _ => return Err(format!("{key:?} did not fail")),
+            }
+            self.settled_keys.insert((run, key));
+        }
+        Ok(())
     }
 
     fn stored_at(&self, keys: &str, names: &[&str]) -> Result<(), String> {

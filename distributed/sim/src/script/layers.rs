@@ -6,6 +6,7 @@ use std::sync::Arc;
 use partita_graph::{Annotations, Edge, Graph, Key, Layer, Wiring};
 
 use super::number;
+use crate::cluster::Wait;
 use crate::random_graph::{Fate, hashing};
 
 /// The layers of a script.
@@ -29,12 +30,23 @@ struct Said {
     fails: Option<u32>,
     fate: Option<Fate>,
     at: Option<u32>,
+    /// What its operators wait for inside.
+    waits: Vec<WaitsFor>,
     wishes: Annotations,
 }
 
+enum WaitsFor {
+    Micros(u64),
+    /// A run of these, as they are written.
+    Keys(String),
+}
+
+/// What becomes of tasks, and what their operators wait for inside.
+type Special = (BTreeMap<Key, Fate>, BTreeMap<Key, Vec<Wait>>);
+
 impl Layers {
-    /// `y 10 each of x, every of z : takes 1000 retries 2`. Returns what becomes of which of its tasks.
-    pub fn add(&mut self, line: &str) -> Result<BTreeMap<Key, Fate>, String> {
+    /// `y 10 each of x, every of z : takes 1000 retries 2 waits-for x#3`. Returns what is special about which of its tasks.
+    pub fn add(&mut self, line: &str) -> Result<Special, String> {
         let (head, tail) = line.split_once(':').unwrap_or((line, ""));
         let mut words = head.split_whitespace();
         let (name, len) = (words.next().ok_or("a layer has a name")?, number(words.next())? as u32);
@@ -46,15 +58,26 @@ impl Layers {
         let mut layer = Layer::single(name, len, hashing(token, said.pieces, said.bytes, bad), edges.clone());
         let sound = Layer::single(name, len, hashing(token, said.pieces, said.bytes, None), edges);
         layer.annotations = (!said.wishes.is_empty()).then(|| Arc::new(said.wishes));
-        let mut fates = BTreeMap::new();
+        let (mut fates, mut waits) = (BTreeMap::new(), BTreeMap::new());
+        let list = said.waits.iter().map(|wait| self.wait(wait)).collect::<Result<Vec<Wait>, String>>()?;
         for index in 0..len {
+            if !list.is_empty() && said.at.is_none_or(|at| at == index) {
+                waits.insert(Key::new(layer.id, index), list.clone());
+            }
             let special = said.fate.filter(|_| said.at.is_none_or(|at| at == index));
             if let Some(fate) = special.or(said.takes.map(Fate::Takes)) {
                 fates.insert(Key::new(layer.id, index), fate);
             }
         }
         self.made.push(Made { name: name.into(), layer: Arc::new(layer), sound: Arc::new(sound) });
-        Ok(fates)
+        Ok((fates, waits))
+    }
+
+    fn wait(&self, said: &WaitsFor) -> Result<Wait, String> {
+        match said {
+            WaitsFor::Micros(micros) => Ok(Wait::For(*micros)),
+            WaitsFor::Keys(keys) => Ok(Wait::Run(Arc::new(self.graph(self.keys(keys)?)))),
+        }
     }
 
     fn edge(&self, text: &str) -> Result<Edge, String> {
@@ -106,7 +129,8 @@ impl Layers {
 }
 
 fn said(text: &str) -> Result<Said, String> {
-    let mut said = Said { takes: None, bytes: 8, pieces: None, fails: None, fate: None, at: None, wishes: Annotations::default() };
+    let (waits, wishes) = (Vec::new(), Annotations::default());
+    let mut said = Said { takes: None, bytes: 8, pieces: None, fails: None, fate: None, at: None, waits, wishes };
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
         let mut next = || number(words.next()).map_err(|why| format!("{word}: {why}"));
@@ -119,6 +143,8 @@ fn said(text: &str) -> Result<Said, String> {
             "kills" => said.fate = Some(Fate::Kills),
             "endless" => said.fate = Some(Fate::Endless),
             "at" => said.at = Some(next()? as u32),
+            "waits" => said.waits.push(WaitsFor::Micros(next()?)),
+            "waits-for" => said.waits.push(WaitsFor::Keys(words.next().ok_or("what for?")?.into())),
             "retries" => said.wishes.retries = next()? as u32,
             "timeout" => said.wishes.timeout = Some(next()?),
             "urgent" => said.wishes.priority = next()? as i32,

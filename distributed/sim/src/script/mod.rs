@@ -14,6 +14,9 @@
 //! ").unwrap();
 //! ```
 //!
+//! Operators of a layer with `waits 500` wait inside for so long, those with `waits-for read#3` submit that and wait for it.
+//! With `futures r1 sum` in place of `submit` the keys of the run end one by one: `expect sum#0 of r1 done`, `drop r1 sum#0`.
+//!
 //! What a seed's story must show is demanded of each script too: results are the oracle's, nothing runs again without a reason,
 //! and when everything is released in the end, nothing is left. It knows no machine from inside.
 
@@ -24,14 +27,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use partita_core::protocol::{About, ClientId, Gone, RunId, SchedulerEvent, WorkerEvent, WorkerId};
+use partita_core::protocol::{About, ClientId, Ending, Gone, RunId, SchedulerEvent, WorkerEvent, WorkerId};
 use partita_core::scheduler;
-use partita_graph::{Registry, Serial};
+use partita_graph::{Key, Registry, Serial};
 
 use crate::cluster::Cluster;
 use crate::faults::Faults;
 use crate::happening::Happening;
 use crate::oracle::{MOST_EVENTS, nothing_left, release_all, same, stuck};
+use crate::random_graph::digest;
 use layers::Layers;
 
 /// Virtual time in which what is waited for must happen.
@@ -64,6 +68,8 @@ struct Player {
     workers: BTreeMap<String, WorkerId>,
     /// Runs that were expected to fail, or not to end.
     settled: BTreeSet<RunId>,
+    /// Keys that were expected to fail by themselves.
+    settled_keys: BTreeSet<(RunId, Key)>,
 }
 
 impl Player {
@@ -72,20 +78,27 @@ impl Player {
         cluster.trace = Some(Vec::new());
         cluster.quiet = true;
         let config = scheduler::Config::default();
-        Self { cluster, config, layers: Layers::default(), workers: BTreeMap::new(), settled: BTreeSet::new() }
+        let (settled, settled_keys) = (BTreeSet::new(), BTreeSet::new());
+        Self { cluster, config, layers: Layers::default(), workers: BTreeMap::new(), settled, settled_keys }
     }
 
     fn line(&mut self, line: &str) -> Result<(), String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["layer", ..] => {
-                let fates = self.layers.add(line.trim_start_matches("layer"))?;
+                let (fates, waits) = self.layers.add(line.trim_start_matches("layer"))?;
                 self.cluster.fates.extend(fates);
+                self.cluster.inside.waits.extend(waits);
                 Ok(())
             }
             ["set", what, value] => self.set(what, value),
             ["worker", name, ref rest @ ..] => self.worker(name, rest),
-            ["submit", run, ref rest @ ..] => self.submit(run, rest),
+            ["submit", run, ref rest @ ..] => self.submit(run, rest, Ending::Together),
+            ["futures", run, ref rest @ ..] => self.submit(run, rest, Ending::Each),
+            ["drop", run, ref keys @ ..] => {
+                let keys = self.keys(keys)?;
+                self.cluster.forget(run_id(run)?, keys)
+            }
             ["cancel", run] => self.cluster.leave(run_id(run)?, true),
             ["release", run] => self.cluster.leave(run_id(run)?, false),
             ["wait", micros] => self.wait(number(Some(micros))?),
@@ -197,19 +210,23 @@ impl Player {
         self.cluster.join_as(about)
     }
 
+    fn keys(&self, words: &[&str]) -> Result<Vec<Key>, String> {
+        let mut keys = Vec::new();
+        for text in words {
+            keys.extend(self.layers.keys(text)?);
+        }
+        Ok(keys)
+    }
+
     /// `submit r1 sum read#3 by c2`
-    fn submit(&mut self, run: &str, words: &[&str]) -> Result<(), String> {
+    fn submit(&mut self, run: &str, words: &[&str], ending: Ending) -> Result<(), String> {
         let (wanted, client) = match words {
             [wanted @ .., "by", client] => (wanted, client_id(client)?),
             wanted => (wanted, ClientId::default()),
         };
-        let mut keys = Vec::new();
-        for text in wanted {
-            keys.extend(self.layers.keys(text)?);
-        }
-        let graph = Arc::new(self.layers.graph(keys));
+        let graph = Arc::new(self.layers.graph(self.keys(wanted)?));
         graph.validate().map_err(|failure| failure.to_string())?;
-        self.cluster.submit(run_id(run)?, client, graph)
+        self.cluster.submit(run_id(run)?, client, graph, ending)
     }
 
     /// Everything that is due within that time happens.
@@ -245,13 +262,14 @@ impl Player {
                 self.until(&[&format!("r{}", run.0), "ended"])?;
             }
             let state = &self.cluster.runs[run];
-            match &state.outcome {
-                Some(Ok(found)) => {
+            match (&state.outcome, state.ending) {
+                (Some(Err(failure)), _) if !state.left => return Err(format!("run {} failed: {failure}", run.0)),
+                (Some(Ok(found)), Ending::Together) => {
                     let (expected, _) = Serial::default().run(&self.layers.sound(state.graph.wanted.clone()));
                     same(run.0, &state.graph, found, &expected.map_err(|failure| failure.to_string())?)?;
                 }
-                Some(Err(failure)) if !state.left => return Err(format!("run {} failed: {failure}", run.0)),
-                _ => {}
+                (_, Ending::Each) => self.compare_keys(*run)?,
+                (_, Ending::Together) => {}
             }
         }
         let links: Vec<(WorkerId, u32)> = self.cluster.nodes.iter().map(|(id, node)| (*id, node.link.breaks)).collect();
@@ -261,6 +279,23 @@ impl Player {
         self.cluster.nodes.values_mut().for_each(|node| node.pressed = None);
         release_all(&mut self.cluster)?;
         nothing_left(&self.cluster)
+    }
+}
+
+impl Player {
+    /// Keys that end one by one and were not dropped have the results of the oracle, or failed as was expected.
+    fn compare_keys(&self, run: RunId) -> Result<(), String> {
+        let state = &self.cluster.runs[&run];
+        let expected = Serial::default().run_each(&self.layers.sound(state.graph.wanted.clone()));
+        for (key, expected) in state.graph.wanted.iter().zip(expected) {
+            match (state.ends.get(key), expected) {
+                (None, _) => {}
+                (Some(Ok(found)), Ok(expected)) if digest(found) == digest(&expected) => {}
+                (Some(Err(_)), _) if self.settled_keys.contains(&(run, *key)) => {}
+                (Some(found), _) => return Err(format!("run {}: {key:?} ended like this: {found:?}", run.0)),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,9 +10,10 @@ use partita_io::csv::{self, Block, ColumnInfo, CsvOptions, Field, FileInfo, Read
 use polars::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
+use crate::frame::expr::{Names, can_fail, columns_of, expr_op, on_polars_thread, show_one};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
+use crate::frame::size::Size;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
 
 pub(crate) use failure::io_failure;
@@ -217,6 +218,25 @@ impl Step for ReadCsv {
             None => predicate.clone(),
         };
         Admission::Absorb(Arc::new(Self { predicate: Some(both), codes: Names::new(), ..self.clone() }))
+    }
+
+    fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {
+        let schema = node.schema.as_ref().ok()?;
+        let sample = self.table.sample_frame();
+        if sample.height() == 0 {
+            return Some(Size::of_rows(self.table.estimated_rows, schema));
+        }
+        let kept = match &self.predicate {
+            None => sample.height(),
+            Some(predicate) => {
+                let rows = sample.clone().lazy().filter(predicate.clone());
+                on_polars_thread(|| rows.collect()).ok()?.height()
+            }
+        };
+        let bytes = sample.select(schema.iter_names().cloned()).ok()?.estimated_size() as u64;
+        // A predicate that keeps no row of the sample may still keep some of the others.
+        let rows = (self.table.estimated_rows as f64 * kept.max(1) as f64 / sample.height() as f64) as u64;
+        Some(Size { rows: sample.height() as u64, bytes }.with_rows(rows))
     }
 
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {

@@ -17,6 +17,7 @@ use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
 use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
+use crate::frame::size::Size;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
 
 pub(crate) use operator::ReadFiles;
@@ -150,6 +151,17 @@ impl Step for Scan {
             Some(_) => None,
             None => self.partitions.iter().flatten().map(|piece| self.table.rows(*piece)).sum(),
         }
+    }
+
+    fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {
+        let pieces = || self.partitions.iter().flatten();
+        let rows = match pieces().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>() {
+            Some(rows) => rows,
+            None => Size::of_bytes(pieces().map(|piece| self.table.bytes(*piece)).sum(), self.table.schema()).rows,
+        };
+        // What is known of the values left pieces out already; of the rows that are read half are guessed to pass, as by a filter.
+        let kept = if self.predicate.is_some() { rows / 2 } else { rows };
+        Some(Size::of_rows(kept, node.schema.as_ref().ok()?))
     }
 
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {

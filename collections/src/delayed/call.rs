@@ -1,0 +1,240 @@
+//! A user's function as an operator: what `#[task]` expands to stands on this.
+//!
+//! It refuses to know graphs. Invariants: arguments come in the order of the parameters; one that cannot be decoded names the
+//! function and the parameter; whatever error a function returns, its chain of causes is kept as data.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::slice;
+use std::sync::Arc;
+
+use partita_graph::{Arg, Chunk, Code, Failure, NamedOperator, OpRef, Operator, OperatorEntry, TaskContext};
+use polars::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+
+use super::argument::Argument;
+use super::value::{Lent, TaskValue, chunk_from, lent, value_in};
+use super::{Delayed, actor};
+
+/// Causes of a cause that are kept.
+const CAUSES: usize = 16;
+
+/// A named function that runs as a task; implemented by `#[task]`.
+pub trait Task: Copy + Send + Sync + 'static {
+    /// Unique among all operators of a program: path and name of the function.
+    const NAME: &'static str;
+    /// Names of the parameters that take arguments.
+    const PARAMETERS: &'static [&'static str];
+    /// Whether the same arguments give the same result, so that two calls are one.
+    const PURE: bool;
+    /// What it gives.
+    type Output: TaskValue;
+    /// Takes the arguments and calls the function.
+    fn call(context: &TaskContext<'_>, inputs: &mut Inputs<'_>) -> Result<Self::Output, Failure>;
+}
+
+/// A task that takes these arguments; implemented by `#[task]`.
+pub trait TaskOf<Arguments>: Task {
+    /// A function that takes the arguments and gives a [`Delayed`].
+    type Call;
+    /// That function; the calls are the line's.
+    fn deferred(self, origin: &'static Location<'static>) -> Self::Call;
+    /// The arguments in order.
+    fn arguments(arguments: Arguments) -> Vec<Argument>;
+}
+
+/// Where one argument comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) enum Slot {
+    /// It is here, as postcard wrote it.
+    Plain(Vec<u8>),
+    /// The next chunk.
+    Input,
+    /// A list of the next so many chunks.
+    Inputs(u32),
+    /// The next value in the task's own argument.
+    Own,
+}
+
+/// The operator of a call.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(super) struct Call<F> {
+    slots: Vec<Slot>,
+    /// Tells calls apart that are not the same work although they look it.
+    token: Option<u64>,
+    /// For a call of an actor: the process that has the state. Its result is the function's outcome, so that a call that fails does
+    /// not fail those that come after it.
+    actor: Option<u64>,
+    #[serde(skip)]
+    task: PhantomData<fn() -> F>,
+}
+
+impl<F: Task> Call<F> {
+    /// The operator with its line for plans.
+    pub fn operator(slots: Vec<Slot>, token: Option<u64>) -> OpRef {
+        Self { slots, token, actor: None, task: PhantomData }.labelled()
+    }
+
+    /// The operator of a call on an actor in this process.
+    pub fn of_actor(slots: Vec<Slot>, token: u64, process: u64) -> OpRef {
+        Self { slots, token: Some(token), actor: Some(process), task: PhantomData }.labelled()
+    }
+
+    fn labelled(self) -> OpRef {
+        OpRef::new(self, F::NAME.rsplit("::").next().unwrap_or(F::NAME))
+    }
+}
+
+impl<F: Task> Operator for Call<F> {
+    fn run(&self, ctx: &TaskContext<'_>, chunks: &[Chunk]) -> Result<Chunk, Failure> {
+        let own = match ctx.arg {
+            Some(Arg::Bytes(bytes)) => &bytes[..],
+            Some(Arg::Chunk { .. }) => return Err(Failure::internal("a call's own argument is a chunk")),
+            None => &[],
+        };
+        let mut inputs = Inputs { slots: self.slots.iter(), chunks, own, function: F::NAME, parameters: F::PARAMETERS.iter() };
+        let named = |failure: Failure| failure.detail("function", F::NAME);
+        match self.actor {
+            None => Ok(chunk_from(F::call(ctx, &mut inputs).map_err(named)?)),
+            Some(process) => Ok(chunk_from(actor::check(process).and_then(|()| F::call(ctx, &mut inputs).map_err(named)))),
+        }
+    }
+}
+
+impl<F: Task> NamedOperator for Call<F> {
+    const NAME: &'static str = F::NAME;
+}
+
+/// The arguments of a call, taken one after the other.
+pub struct Inputs<'a> {
+    slots: slice::Iter<'a, Slot>,
+    chunks: &'a [Chunk],
+    own: &'a [u8],
+    function: &'static str,
+    parameters: slice::Iter<'static, &'static str>,
+}
+
+impl Inputs<'_> {
+    /// The next argument, by value.
+    ///
+    /// # Errors
+    /// It is of another type, or damaged.
+    pub fn take<T: TaskValue>(&mut self) -> Result<T, Failure> {
+        self.next(|inputs, slot| match slot {
+            Slot::Input => value_in(inputs.chunk()?),
+            other => inputs.made(other),
+        })
+    }
+
+    /// The next argument, by reference: a chunk is not copied.
+    ///
+    /// # Errors
+    /// As [`Inputs::take`].
+    pub fn lend<T: TaskValue>(&mut self) -> Result<Lent<T>, Failure> {
+        self.next(|inputs, slot| match slot {
+            Slot::Input => lent(inputs.chunk()?),
+            other => inputs.made(other).map(|value: T| Lent::Shared(Arc::new(value))),
+        })
+    }
+
+    fn next<R>(&mut self, read: impl FnOnce(&mut Self, &Slot) -> Result<R, Failure>) -> Result<R, Failure> {
+        let parameter = self.parameters.next().copied().unwrap_or("?");
+        let slot = self.slots.next().ok_or_else(|| Failure::internal("a call with fewer arguments than parameters"));
+        let read = slot.and_then(|slot| read(self, slot));
+        read.map_err(|failure| failure.detail("parameter", format!("`{parameter}` of {}", self.function)))
+    }
+
+    fn chunk(&mut self) -> Result<&Chunk, Failure> {
+        let (first, rest) = self.chunks.split_first().ok_or_else(|| Failure::internal("a call with fewer inputs than it reads"))?;
+        self.chunks = rest;
+        Ok(first)
+    }
+
+    /// A value that is no chunk.
+    fn made<T: TaskValue>(&mut self, slot: &Slot) -> Result<T, Failure> {
+        let damaged = |e: postcard::Error| Failure::internal(format!("an argument does not decode: {e}"));
+        match slot {
+            Slot::Plain(bytes) => postcard::from_bytes(bytes).map_err(damaged),
+            Slot::Own => {
+                let (value, rest) = postcard::take_from_bytes(self.own).map_err(damaged)?;
+                self.own = rest;
+                Ok(value)
+            }
+            Slot::Inputs(count) => {
+                let mid = *count as usize;
+                let (list, rest) =
+                    self.chunks.split_at_checked(mid).ok_or_else(|| Failure::internal("a call with fewer inputs than it reads"))?;
+                self.chunks = rest;
+                listed(list)
+            }
+            Slot::Input => value_in(self.chunk()?),
+        }
+    }
+}
+
+/// A list of the values in these chunks. `T` is a list, though the type system does not know of what: a list is written as its
+/// length and its items, so it is put together from what the items are written as.
+fn listed<T: TaskValue>(chunks: &[Chunk]) -> Result<T, Failure> {
+    if (&None::<T> as &dyn std::any::Any).is::<Option<Vec<DataFrame>>>() {
+        let frames = chunks.iter().map(value_in).collect::<Result<Vec<DataFrame>, _>>()?;
+        let mut frames = Some(frames);
+        let frames = (&mut frames as &mut dyn std::any::Any).downcast_mut::<Option<T>>().and_then(Option::take);
+        return frames.ok_or_else(|| Failure::internal("a list of frames changed its type"));
+    }
+    let mut bytes = postcard::to_stdvec(&chunks.len()).map_err(|e| Failure::internal(format!("a number: {e}")))?;
+    for chunk in chunks {
+        let encoded = chunk.0.encode()?;
+        let item = encoded.buffers.first().ok_or_else(|| Failure::internal("a value without bytes"))?;
+        bytes.extend_from_slice((**item).as_ref());
+    }
+    postcard::from_bytes(&bytes).map_err(|e| Failure::internal(format!("a list of results does not decode: {e}")))
+}
+
+/// The result of a function that may fail, with its error and what caused it as data.
+///
+/// # Errors
+/// The function's own error; a [`Failure`] stays as it is.
+pub fn outcome_of<T, E: Into<Box<dyn Error + Send + Sync>>>(result: Result<T, E>) -> Result<T, Failure> {
+    result.map_err(|error| match error.into().downcast::<Failure>() {
+        Ok(failure) => *failure,
+        Err(error) => told(&*error, CAUSES),
+    })
+}
+
+fn told(error: &(dyn Error + 'static), left: usize) -> Failure {
+    let failure = user_failure(error);
+    match error.source().filter(|_| left > 0) {
+        Some(source) => failure.cause(told(source, left - 1)),
+        None => failure,
+    }
+}
+
+fn user_failure(error: &dyn Display) -> Failure {
+    Failure::new(Code::UserFunction, error.to_string())
+}
+
+/// One function that this program contains.
+pub struct TaskEntry(pub(super) OperatorEntry);
+
+impl TaskEntry {
+    /// The entry of a task.
+    pub const fn of<F: Task>() -> Self {
+        Self(OperatorEntry::of::<Call<F>>())
+    }
+}
+
+inventory::collect!(TaskEntry);
+
+/// All functions with `#[task]` in this program.
+pub(crate) fn entries() -> impl Iterator<Item = OperatorEntry> {
+    inventory::iter::<TaskEntry>.into_iter().map(|entry| entry.0)
+}
+
+/// A call that is to be made.
+pub fn deferred<F: Task>(task: F, arguments: Vec<Argument>, origin: &'static Location<'static>) -> Delayed<F::Output> {
+    let _ = task;
+    Delayed::of_call::<F>(arguments, origin)
+}

@@ -1,0 +1,294 @@
+//! Futures: results of calls that are being made.
+//!
+//! It refuses to know where tasks run. Invariants: a future ends once, whatever becomes of others that were submitted with it; when
+//! the last clone of a future is dropped, the cluster need not keep its result any more.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use partita_graph::{Chunk, Executor, Failure, Graph, Key, KeyStatus, Layer, Origin, RunEach};
+
+use super::node::{Known, Node, What};
+use super::value::{TaskValue, value_in};
+use crate::client::Client;
+
+/// How a future stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It has not ended.
+    Pending,
+    /// Its result is there.
+    Finished,
+    /// It failed.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// The result of a call that is being made.
+///
+/// Clones are the same future. It can be waited for (`result`), awaited, or handed to further calls, which then start when it
+/// ends. Dropping the last clone lets the result go, and stops the call if nobody else wants it.
+///
+/// ```
+/// use partita::prelude::*;
+/// use partita::task;
+///
+/// #[task]
+/// fn square(x: i64) -> i64 {
+///     x * x
+/// }
+///
+/// let client = Client::builder().threads(2).build()?;
+/// let four = client.submit(square, (2,))?;
+/// let sixteen = client.submit(square, (&four,))?;
+/// assert_eq!(sixteen.result()?, 16);
+/// # Ok::<(), partita::Error>(())
+/// ```
+pub struct DFuture<T> {
+    one: Arc<One>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for DFuture<T> {
+    fn clone(&self) -> Self {
+        Self { one: self.one.clone(), value: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for DFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DFuture({}, {:?})", self.key(), self.status())
+    }
+}
+
+/// One key of a run.
+pub(crate) struct One {
+    pub batch: Arc<Batch>,
+    pub index: usize,
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.batch.forget(self.index);
+    }
+}
+
+type Waiter = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+
+/// What was submitted together.
+pub(crate) struct Batch {
+    pub run: RunEach,
+    client: Client,
+    graph: Graph,
+    /// The layers, for graphs that read the results.
+    layers: Arc<[Arc<Layer>]>,
+    origin: Origin,
+    waiters: Mutex<HashMap<usize, Vec<Waiter>>>,
+    /// Futures that are not dropped.
+    alive: AtomicUsize,
+    dropped: Mutex<Vec<usize>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The layers as an earlier run made them: they stay as they are when later graphs are optimized.
+pub(super) fn fixed(graph: &Graph) -> Arc<[Arc<Layer>]> {
+    graph.layers.iter().map(|layer| Arc::new(Layer { fixed: true, ..(**layer).clone() })).collect()
+}
+
+impl Batch {
+    /// Submits a graph; its wanted keys are the futures.
+    pub fn submit(client: &Client, graph: Graph, origin: Origin) -> Result<Arc<Batch>, Failure> {
+        let run = client.submit_each(graph.clone())?;
+        let (layers, alive) = (fixed(&graph), AtomicUsize::new(graph.wanted.len()));
+        let (waiters, dropped) = (Mutex::default(), Mutex::default());
+        let batch = Arc::new(Batch { run, client: client.clone(), graph, layers, origin, waiters, alive, dropped });
+        let told: Weak<Batch> = Arc::downgrade(&batch);
+        batch.run.on_key_end(Box::new(move |index, outcome| {
+            if let Some(batch) = told.upgrade() {
+                batch.ended(index, outcome);
+            }
+        }));
+        Ok(batch)
+    }
+
+    /// The futures of all keys, in order.
+    pub fn futures<T>(self: &Arc<Self>) -> Vec<DFuture<T>> {
+        (0..self.graph.wanted.len())
+            .map(|index| DFuture { one: Arc::new(One { batch: self.clone(), index }), value: PhantomData })
+            .collect()
+    }
+
+    fn ended(&self, index: usize, outcome: Result<(), Failure>) {
+        let waiters = locked(&self.waiters).remove(&index).unwrap_or_default();
+        for waiter in waiters {
+            waiter(outcome.clone());
+        }
+    }
+
+    /// Calls once when the key has ended, at once if it has.
+    pub fn on_end(&self, index: usize, waiter: Waiter) {
+        locked(&self.waiters).entry(index).or_default().push(waiter);
+        // It may have ended before it was written down.
+        if let Some(outcome) = self.outcome(index) {
+            self.ended(index, outcome);
+        }
+    }
+
+    fn outcome(&self, index: usize) -> Option<Result<(), Failure>> {
+        match self.run.status(index) {
+            KeyStatus::Pending => None,
+            KeyStatus::Done => Some(Ok(())),
+            KeyStatus::Failed(failure) => Some(Err(failure)),
+            KeyStatus::Cancelled => Some(Err(Failure::new(partita_graph::Code::Cancelled, "the call was cancelled"))),
+        }
+    }
+
+    /// A future was dropped. When many are, this is told in batches: at most a ninth of what is alive is kept a little longer.
+    fn forget(&self, index: usize) {
+        let alive = self.alive.fetch_sub(1, Ordering::AcqRel) - 1;
+        // The run is let go with the last one.
+        if alive == 0 {
+            return;
+        }
+        let mut dropped = locked(&self.dropped);
+        dropped.push(index);
+        if dropped.len() > alive / 8 {
+            let all = std::mem::take(&mut *dropped);
+            drop(dropped);
+            self.run.forget(&all);
+        }
+    }
+}
+
+impl<T> DFuture<T> {
+    pub(crate) fn one(&self) -> &Arc<One> {
+        &self.one
+    }
+
+    /// The call's key: what `story` and `explain_wait` take.
+    pub fn key(&self) -> Key {
+        self.one.batch.graph.wanted[self.one.index]
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        match self.one.batch.run.status(self.one.index) {
+            KeyStatus::Pending => Status::Pending,
+            KeyStatus::Done => Status::Finished,
+            KeyStatus::Failed(_) => Status::Failed,
+            KeyStatus::Cancelled => Status::Cancelled,
+        }
+    }
+
+    /// Whether it has ended, well or not.
+    pub fn done(&self) -> bool {
+        self.status() != Status::Pending
+    }
+
+    /// Stops the call, unless it has ended or another call needs it. Waiting for it then fails with E0203.
+    pub fn cancel(&self) {
+        if !self.done() {
+            self.one.batch.run.forget(&[self.one.index]);
+        }
+    }
+
+    /// Why it failed; `None` when it ended well. Blocks until it has ended.
+    pub fn exception(&self) -> Option<Failure> {
+        self.one.batch.run.wait_stored(self.one.index).err()
+    }
+
+    /// Calls a function once when the future has ended, at once if it has. The function must not block.
+    pub fn add_done_callback(&self, callback: impl FnOnce(&DFuture<T>) + Send + 'static)
+    where
+        T: 'static,
+    {
+        let future = self.clone();
+        self.one.batch.on_end(self.one.index, Box::new(move |_| callback(&future)));
+    }
+
+    /// The future as what a call reads.
+    pub(crate) fn node(&self) -> Arc<Node> {
+        let batch = &self.one.batch;
+        let known = Known { key: self.key(), layers: batch.layers.clone(), _held: self.one.clone() };
+        Node::new(What::Known(known), batch.origin.clone())
+    }
+
+    /// The line that submitted it.
+    pub fn origin(&self) -> &Origin {
+        &self.one.batch.origin
+    }
+}
+
+impl<T: TaskValue> DFuture<T> {
+    /// Waits for the result. Blocks.
+    ///
+    /// # Errors
+    /// The function's own error with its chain of causes (E0301), a panic (E0202), cancelled (E0203), worker or scheduler lost.
+    pub fn result(&self) -> Result<T, Failure> {
+        value_in(&self.chunk()?)
+    }
+
+    pub(crate) fn chunk(&self) -> Result<Chunk, Failure> {
+        self.one.batch.run.wait_key(self.one.index)
+    }
+
+    /// Makes the call again, with whatever it needs that is not there; a new future.
+    ///
+    /// # Errors
+    /// As submitting.
+    pub fn retry(&self) -> Result<DFuture<T>, Failure> {
+        let batch = &self.one.batch;
+        let mut graph = batch.graph.clone();
+        graph.wanted = vec![self.key()];
+        let again = Batch::submit(&batch.client, graph, batch.origin.clone())?;
+        again.futures().pop().ok_or_else(super::lost_result)
+    }
+
+    /// Runs the failed call, and all that it needs, in this thread: for a debugger, with breakpoints in the function.
+    ///
+    /// # Errors
+    /// What the call fails with here.
+    pub fn recreate_locally(&self) -> Result<T, Failure> {
+        let mut graph = self.one.batch.graph.clone();
+        graph.wanted = vec![self.key()];
+        let serial = partita_graph::Serial::new(crate::operators::registry());
+        let chunks = serial.submit(graph)?.wait()?;
+        value_in(chunks.first().ok_or_else(super::lost_result)?)
+    }
+}
+
+impl<T: TaskValue> IntoFuture for DFuture<T> {
+    type Output = Result<T, Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Waits without blocking the thread. A large result is read on a cluster's client when this ends, which blocks for as long
+    /// as that takes.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (sender, receiver) = futures_channel::oneshot::channel();
+            let one = &self.one;
+            // Nobody listens any more when the future was dropped.
+            one.batch.on_end(one.index, Box::new(move |outcome| drop(sender.send(outcome))));
+            receiver.await.map_err(|_| super::lost_result())??;
+            self.result()
+        })
+    }
+}
+
+impl<T: TaskValue> IntoFuture for &DFuture<T> {
+    type Output = Result<T, Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.clone().into_future()
+    }
+}

@@ -1,0 +1,157 @@
+//! Waiting for many futures: all of them, the first, each as it ends.
+//!
+//! It refuses to poll. Invariant: what is waited for costs in proportion to the number of futures, however they end.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::task::{Context, Poll};
+
+use futures_channel::mpsc as async_mpsc;
+use futures_core::Stream;
+use partita_graph::{Chunk, Failure};
+
+use super::future::{Batch, DFuture};
+use super::value::{TaskValue, value_in};
+
+/// The results in the order of the futures; the first failure in that order is the failure of all. Blocks.
+///
+/// ```
+/// use partita::prelude::*;
+/// use partita::{gather, task};
+///
+/// #[task]
+/// fn square(x: i64) -> i64 {
+///     x * x
+/// }
+///
+/// let client = Client::builder().threads(2).build()?;
+/// let squares = client.map(square, 0..100i64)?;
+/// assert_eq!(gather(&squares)?.iter().sum::<i64>(), 328_350);
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`DFuture::result`].
+pub fn gather<T: TaskValue>(futures: &[DFuture<T>]) -> Result<Vec<T>, Failure> {
+    gather_each(futures).into_iter().collect()
+}
+
+/// What became of each future, in their order: failures are kept beside results. Blocks.
+pub fn gather_each<T: TaskValue>(futures: &[DFuture<T>]) -> Vec<Result<T, Failure>> {
+    // What was submitted together is brought together.
+    let mut batches: HashMap<*const Batch, Together<'_>> = HashMap::new();
+    for (place, future) in futures.iter().enumerate() {
+        let one = future.one();
+        let together = batches.entry(Arc::as_ptr(&one.batch));
+        let together = together.or_insert_with(|| Together { batch: &one.batch, places: Vec::new(), indices: Vec::new() });
+        together.places.push(place);
+        together.indices.push(one.index);
+    }
+    let mut chunks: Vec<Option<Result<Chunk, Failure>>> = vec![None; futures.len()];
+    for Together { batch, places, indices } in batches.into_values() {
+        for (place, chunk) in places.into_iter().zip(batch.run.wait_keys(&indices)) {
+            chunks[place] = Some(chunk);
+        }
+    }
+    chunks.into_iter().map(|chunk| value_in(&chunk.unwrap_or_else(|| Err(super::lost_result()))?)).collect()
+}
+
+/// Futures that were submitted together.
+struct Together<'a> {
+    batch: &'a Arc<Batch>,
+    /// Where they stand among those that are asked for.
+    places: Vec<usize>,
+    /// Where they stand in what was submitted.
+    indices: Vec<usize>,
+}
+
+/// Until when [`wait`] waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// All have ended.
+    All,
+    /// One has ended.
+    First,
+    /// One has failed, or all have ended.
+    FirstFailure,
+}
+
+/// Places of futures by how they stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// Those that have ended, in the order in which they were given.
+    pub done: Vec<usize>,
+    /// The others.
+    pub not_done: Vec<usize>,
+}
+
+/// Waits until all, or the first, of the futures have ended. Their failures are theirs. Blocks.
+pub fn wait<T: TaskValue>(futures: &[DFuture<T>], until: Until) -> Waited {
+    match until {
+        Until::All => as_completed(futures).for_each(drop),
+        Until::First => drop(as_completed(futures).next()),
+        Until::FirstFailure => drop(as_completed(futures).find(|(place, _)| futures[*place].exception().is_some())),
+    }
+    let (done, not_done) = (0..futures.len()).partition(|place| futures[*place].done());
+    Waited { done, not_done }
+}
+
+/// The futures in the order in which they end, each with its place among those given. An iterator that blocks, and a stream that
+/// does not ([`AsCompleted::stream`]).
+pub fn as_completed<T: TaskValue>(futures: &[DFuture<T>]) -> AsCompleted<T> {
+    let (sender, ended) = mpsc::channel();
+    for (place, future) in futures.iter().enumerate() {
+        let sender = sender.clone();
+        let one = future.one();
+        // Nobody listens any more when the iterator was dropped.
+        let tell = move |_| {
+            let _ = sender.send(place);
+        };
+        one.batch.on_end(one.index, Box::new(tell));
+    }
+    AsCompleted { futures: futures.to_vec(), ended }
+}
+
+/// See [`as_completed`].
+pub struct AsCompleted<T> {
+    futures: Vec<DFuture<T>>,
+    ended: mpsc::Receiver<usize>,
+}
+
+impl<T: TaskValue> AsCompleted<T> {
+    /// The same as a stream, for `async` code.
+    pub fn stream(self) -> Completions<T> {
+        let (sender, ended) = async_mpsc::unbounded();
+        for (place, future) in self.futures.iter().enumerate() {
+            let sender = sender.clone();
+            let one = future.one();
+            one.batch.on_end(one.index, Box::new(move |_| drop(sender.unbounded_send(place))));
+        }
+        Completions { futures: self.futures, ended }
+    }
+}
+
+impl<T: TaskValue> Iterator for AsCompleted<T> {
+    type Item = (usize, DFuture<T>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let place = partita_local::while_waiting(|| self.ended.recv()).ok()?;
+        Some((place, self.futures[place].clone()))
+    }
+}
+
+/// Futures as a stream, in the order in which they end.
+pub struct Completions<T> {
+    futures: Vec<DFuture<T>>,
+    ended: async_mpsc::UnboundedReceiver<usize>,
+}
+
+impl<T: TaskValue> Stream for Completions<T> {
+    type Item = (usize, DFuture<T>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.ended).poll_next(cx).map(|place| place.map(|place| (place, self.futures[place].clone())))
+    }
+}

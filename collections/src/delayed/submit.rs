@@ -1,0 +1,235 @@
+//! How calls are submitted: one, many at a time, values at hand, on every worker.
+//!
+//! It refuses to wait for results, except where so many are under way that a further one would only fill memory. Invariant: items of
+//! `map` become tasks of few layers, so that a hundred thousand of them are one message.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::Arc;
+
+use partita_graph::{Arg, Failure, Key, Layer, OpRef, Origin, optimize};
+
+use super::argument::{Argument, Given};
+use super::call::{Call, Slot, Task, TaskOf, deferred};
+use super::future::{Batch, DFuture};
+use super::node::{self, Lowerer, Node};
+use super::value::TaskValue;
+use super::{Delayed, lost_result};
+use crate::client::Client;
+
+/// Items of the first layer of a `map`, by how much the next has more, and the most that one has.
+const FIRST: usize = 64;
+const GROWTH: usize = 4;
+const MOST: usize = 1 << 16;
+/// Items that may be under way; further ones wait.
+const UNDER_WAY: usize = 1 << 20;
+
+impl Client {
+    /// Starts a call. The arguments are a tuple: values, references, delayed values, futures.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::task;
+    ///
+    /// #[task]
+    /// fn add(a: i64, b: i64) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// let client = Client::builder().threads(2).build()?;
+    /// let three = client.submit(add, (1, 2))?;
+    /// assert_eq!(client.submit(add, (&three, 4))?.result()?, 7);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An argument that cannot be sent (E0218), a worker that does not contain the function (E0208), no connection.
+    #[track_caller]
+    pub fn submit<F: TaskOf<Arguments>, Arguments>(&self, function: F, arguments: Arguments) -> Result<DFuture<F::Output>, Failure> {
+        self.start(&deferred(function, F::arguments(arguments), Location::caller()))
+    }
+
+    /// Starts a delayed call.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    pub fn start<T: TaskValue>(&self, delayed: &Delayed<T>) -> Result<DFuture<T>, Failure> {
+        let mut lowerer = Lowerer::default();
+        let key = lowerer.node(&delayed.node)?;
+        let mut graph = lowerer.lowering.graph;
+        graph.wanted.push(key);
+        let batch = Batch::submit(self, optimize::optimize(&graph), delayed.node.origin.clone())?;
+        batch.futures().pop().ok_or_else(lost_result)
+    }
+
+    /// Starts a call of a function of one parameter for each item, in order. Iterators may be of any length: items are submitted in
+    /// batches, and when a million are under way further ones wait.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    #[track_caller]
+    pub fn map<F, I>(&self, function: F, items: I) -> Result<Vec<DFuture<F::Output>>, Failure>
+    where
+        F: TaskOf<(I::Item,)>,
+        I: IntoIterator,
+    {
+        let origin = Location::caller();
+        self.map_all::<F>(function, items.into_iter().map(|item| F::arguments((item,))), origin)
+    }
+
+    /// The same for functions of several parameters: an item is a tuple of arguments.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    #[track_caller]
+    pub fn starmap<F, I>(&self, function: F, items: I) -> Result<Vec<DFuture<F::Output>>, Failure>
+    where
+        F: TaskOf<I::Item>,
+        I: IntoIterator,
+    {
+        let origin = Location::caller();
+        self.map_all::<F>(function, items.into_iter().map(F::arguments), origin)
+    }
+
+    fn map_all<F: Task>(
+        &self,
+        function: F,
+        mut items: impl Iterator<Item = Vec<Argument>>,
+        origin: &'static Location<'static>,
+    ) -> Result<Vec<DFuture<F::Output>>, Failure> {
+        let mut futures: Vec<DFuture<F::Output>> = Vec::new();
+        let (mut size, mut oldest) = (FIRST, 0);
+        loop {
+            let calls: Vec<Vec<Argument>> = items.by_ref().take(size).collect();
+            if calls.is_empty() {
+                return Ok(futures);
+            }
+            while futures.len() - oldest > UNDER_WAY {
+                // A failure is its future's own.
+                let _ = futures[oldest].exception();
+                oldest += 1;
+            }
+            futures.extend(self.map_batch::<F>(function, calls, origin)?);
+            size = (size * GROWTH).min(MOST);
+        }
+    }
+
+    fn map_batch<F: Task>(
+        &self,
+        function: F,
+        calls: Vec<Vec<Argument>>,
+        origin: &'static Location<'static>,
+    ) -> Result<Vec<DFuture<F::Output>>, Failure> {
+        let calls: Vec<Vec<Given>> = calls.into_iter().map(|call| call.into_iter().map(|argument| argument.0).collect()).collect();
+        let mut lowerer = Lowerer::default();
+        let keys = match same_kinds(&calls) {
+            true => one_layer::<F>(&mut lowerer, &calls, origin)?,
+            // One after the other: what one call is given is of another kind than what another is.
+            false => {
+                let mut keys = Vec::with_capacity(calls.len());
+                for call in calls {
+                    let delayed = deferred(function, call.into_iter().map(Argument).collect(), origin);
+                    keys.push(lowerer.node(&delayed.node)?);
+                }
+                keys
+            }
+        };
+        let mut graph = lowerer.lowering.graph;
+        graph.wanted = keys;
+        let short = F::NAME.rsplit("::").next().unwrap_or(F::NAME);
+        Ok(Batch::submit(self, graph, Origin::at(origin, &format!(".map({short}, …)")))?.futures())
+    }
+
+    /// Brings a value to the cluster once, for many calls to read. The scheduler keeps what it needs to bring it again when the worker
+    /// that has it dies.
+    ///
+    /// # Errors
+    /// As [`Client::submit`].
+    #[track_caller]
+    pub fn scatter<T: TaskValue>(&self, value: T) -> Result<DFuture<T>, Failure> {
+        let origin = Origin::here(".scatter(…)");
+        let mut graph = partita_graph::Graph::default();
+        let chunk = super::value::chunk_from(value);
+        let id = graph.add(node::given_layer(node::new_token(), chunk).origin(Some(origin.clone())));
+        graph.want_all(id);
+        Batch::submit(self, graph, origin)?.futures().pop().ok_or_else(lost_result)
+    }
+
+    /// Lets a call run to its end although its future is dropped.
+    pub fn fire_and_forget<T: TaskValue>(&self, future: DFuture<T>) {
+        let one = future.one().clone();
+        let held = one.clone();
+        one.batch.on_end(one.index, Box::new(move |_| drop(held)));
+    }
+
+    /// Makes a call on every worker, whatever else runs, and gives what came of it by the worker's name. In process there is one,
+    /// called `local`.
+    ///
+    /// # Errors
+    /// No connection; what a call fails with stands beside the others.
+    #[track_caller]
+    pub fn run_on_workers<F: TaskOf<Arguments>, Arguments>(
+        &self,
+        function: F,
+        arguments: Arguments,
+    ) -> Result<BTreeMap<String, Result<F::Output, Failure>>, Failure> {
+        let arguments: Vec<Given> = F::arguments(arguments).into_iter().map(|argument| argument.0).collect();
+        let _ = function;
+        let origin = Location::caller();
+        let mut futures = Vec::new();
+        for name in self.worker_names()? {
+            let token = node::new_token();
+            let operator: node::MakeOperator = Arc::new(move |slots| Call::<F>::operator(slots, Some(token)));
+            let call: Delayed<F::Output> = Delayed::of(Node::call(F::NAME, operator, arguments.clone(), origin));
+            let call = match name.as_str() {
+                LOCAL => call,
+                name => call.workers([name]),
+            };
+            futures.push((name, self.start(&call.priority(i32::MAX))?));
+        }
+        Ok(futures.into_iter().map(|(name, future)| (name, future.result())).collect())
+    }
+}
+
+/// What the only worker of an engine in this process is called.
+pub(crate) const LOCAL: &str = "local";
+
+/// Whether all calls are given the same kinds of argument, of which one layer can be made.
+fn same_kinds(calls: &[Vec<Given>]) -> bool {
+    let kind = |given: &Given| match given {
+        Given::Plain(_) => Some(0),
+        Given::Node(_) => Some(1),
+        Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Broken(_) => None,
+    };
+    let Some(first) = calls.first() else { return true };
+    calls.iter().all(|call| call.iter().zip(first).all(|(one, other)| kind(one).is_some() && kind(one) == kind(other)))
+}
+
+/// All calls as the tasks of one layer.
+fn one_layer<F: Task>(lowerer: &mut Lowerer, calls: &[Vec<Given>], origin: &'static Location<'static>) -> Result<Vec<Key>, Failure> {
+    let parameters = calls.first().map_or(0, Vec::len);
+    let (mut slots, mut edges) = (Vec::with_capacity(parameters), Vec::new());
+    let mut own: Vec<Vec<u8>> = vec![Vec::new(); calls.len()];
+    for at in 0..parameters {
+        let mut keys = Vec::new();
+        for (call, own) in calls.iter().zip(&mut own) {
+            match &call[at] {
+                Given::Plain(bytes) => own.extend_from_slice(bytes),
+                Given::Node(node) => keys.push(lowerer.node(node)?),
+                Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Broken(_) => return Err(lost_result()),
+            }
+        }
+        slots.push(if keys.is_empty() { Slot::Own } else { Slot::Input });
+        edges.extend(node::one_each(&keys, &lowerer.lowering));
+    }
+    node::check_edges(edges.len(), None)?;
+    // Calls that differ in nothing are told apart by a token, or by nothing when they are one.
+    let token = (!F::PURE).then(node::new_token);
+    let op: OpRef = Call::<F>::operator(slots, token);
+    let short = F::NAME.rsplit("::").next().unwrap_or(F::NAME);
+    let args = own.into_iter().map(|bytes| Arg::Bytes(bytes.into())).collect();
+    let layer = Layer::with_args(short, op, args, edges).origin(Some(Origin::at(origin, &format!(".map({short}, …)"))));
+    let len = layer.len;
+    let id = lowerer.lowering.graph.add(layer);
+    Ok((0..len).map(|index| Key::new(id, index)).collect())
+}

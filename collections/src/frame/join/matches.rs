@@ -1,0 +1,292 @@
+//! Which rows of one side have the keys of which rows of the other.
+//!
+//! It refuses to know columns of results and kinds of joins. Invariant: what it finds depends on the keys alone, in order of rows,
+//! whichever side the table is built of.
+
+use polars::prelude::row_encode::_get_rows_encoded_ca_unordered;
+use polars::prelude::*;
+
+use crate::frame::shuffle::hash::{is_integral, row_hashes};
+
+/// The keys of the rows of one side.
+pub(crate) struct Keys {
+    hashes: Vec<u64>,
+    exact: Exact,
+    /// For each row whether one of its keys is null; `None` when there are no nulls.
+    null: Option<Vec<bool>>,
+}
+
+/// What tells keys of equal hash apart.
+enum Exact {
+    /// Nothing: of one number the hash is one to one.
+    Hash,
+    /// One column of text.
+    Text(<StringType as PolarsDataType>::Array),
+    /// All key columns of a row as bytes.
+    Rows(<BinaryOffsetType as PolarsDataType>::Array),
+}
+
+impl Keys {
+    /// The keys in these columns. Both sides of a join must have the same types.
+    pub fn of(columns: &[Column]) -> PolarsResult<Self> {
+        let hashes = row_hashes(columns)?;
+        let exact = match columns {
+            // A join without keys: nothing is ever looked up.
+            [] => Exact::Hash,
+            [one] if is_number(one.dtype()) => Exact::Hash,
+            [one] if is_text(one.dtype()) => Exact::Text(one.cast(&DataType::String)?.str()?.rechunk().downcast_as_array().clone()),
+            several => {
+                let plain = several.iter().map(|column| match is_text(column.dtype()) {
+                    true => column.cast(&DataType::String),
+                    false => Ok(column.clone()),
+                });
+                let rows = _get_rows_encoded_ca_unordered(PlSmallStr::EMPTY, &plain.collect::<PolarsResult<Vec<_>>>()?)?;
+                Exact::Rows(rows.downcast_as_array().clone())
+            }
+        };
+        Ok(Self { null: nulls(columns, hashes.len()), hashes, exact })
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// About how many bytes they take.
+    pub fn nbytes(&self) -> u64 {
+        let exact = match &self.exact {
+            Exact::Hash => 0,
+            Exact::Text(texts) => texts.total_bytes_len() + 16 * texts.len(),
+            Exact::Rows(rows) => rows.values().len() + 8 * rows.len(),
+        };
+        (8 * self.hashes.len() + exact + self.null.as_ref().map_or(0, Vec::len)) as u64
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        self.null.as_ref().is_some_and(|null| null[row])
+    }
+
+    /// Whether a row may have an equal at all.
+    fn takes_part(&self, row: usize, nulls_equal: bool) -> bool {
+        nulls_equal || !self.is_null(row)
+    }
+
+    fn equal(&self, row: usize, other: &Keys, at: usize) -> bool {
+        if self.hashes[row] != other.hashes[at] || self.is_null(row) != other.is_null(at) {
+            return false;
+        }
+        match (&self.exact, &other.exact) {
+            (Exact::Hash, Exact::Hash) => true,
+            // Both are null or none is.
+            (Exact::Text(these), Exact::Text(those)) => self.is_null(row) || these.value(row) == those.value(at),
+            (Exact::Rows(these), Exact::Rows(those)) => these.value(row) == those.value(at),
+            (Exact::Hash | Exact::Text(_) | Exact::Rows(_), _) => false,
+        }
+    }
+}
+
+fn is_number(dtype: &DataType) -> bool {
+    is_integral(dtype) || matches!(dtype, DataType::Boolean | DataType::UInt64 | DataType::Float32 | DataType::Float64)
+}
+
+/// Categories are compared by their text, because their codes differ from process to process.
+fn is_text(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::String | DataType::Categorical(..) | DataType::Enum(..))
+}
+
+fn nulls(columns: &[Column], rows: usize) -> Option<Vec<bool>> {
+    if columns.iter().all(|column| column.null_count() == 0) {
+        return None;
+    }
+    let mut null = vec![false; rows];
+    for column in columns.iter().filter(|column| column.null_count() > 0) {
+        null.iter_mut().zip(column.is_null().iter()).for_each(|(null, this)| *null |= this == Some(true));
+    }
+    Some(null)
+}
+
+/// No row: the end of a chain.
+const END: u32 = u32::MAX;
+
+/// Rows by the hash of their keys: chains of ascending rows.
+pub(crate) struct Table {
+    heads: Vec<u32>,
+    next: Vec<u32>,
+    nulls_equal: bool,
+}
+
+impl Table {
+    /// A table of all rows that may have an equal.
+    pub fn of(keys: &Keys, nulls_equal: bool) -> Self {
+        let rows = keys.rows();
+        let mut table = Self { heads: vec![END; rows.max(1).next_power_of_two()], next: vec![END; rows], nulls_equal };
+        // From the last row to the first, each in front of its chain.
+        for row in (0..rows).rev().filter(|row| keys.takes_part(*row, nulls_equal)) {
+            let slot = table.slot(keys.hashes[row]);
+            table.next[row] = table.heads[slot];
+            table.heads[slot] = row as u32;
+        }
+        table
+    }
+
+    /// Bytes that it takes.
+    pub fn nbytes(&self) -> u64 {
+        4 * (self.heads.len() + self.next.len()) as u64
+    }
+
+    /// The lower bits of the hash: the upper ones are the same for all rows of one part of a shuffle.
+    fn slot(&self, hash: u64) -> usize {
+        hash as usize & (self.heads.len() - 1)
+    }
+
+    /// Calls `found` with each row of the table, ascending, that equals `row` of `keys`, until it says that this is enough.
+    fn find(&self, built: &Keys, keys: &Keys, row: usize, mut found: impl FnMut(usize) -> bool) {
+        if !keys.takes_part(row, self.nulls_equal) {
+            return;
+        }
+        let mut at = self.heads[self.slot(keys.hashes[row])];
+        while at != END {
+            if keys.equal(row, built, at as usize) && found(at as usize) {
+                return;
+            }
+            at = self.next[at as usize];
+        }
+    }
+
+    /// The first row of the table that equals `row` of `keys`.
+    pub fn first(&self, built: &Keys, keys: &Keys, row: usize) -> Option<usize> {
+        let mut first = None;
+        self.find(built, keys, row, |at| {
+            first = Some(at);
+            true
+        });
+        first
+    }
+
+    /// A row that has an equal before it, if there is one.
+    pub fn repeated(&self, built: &Keys) -> Option<usize> {
+        (0..built.rows()).find(|row| self.first(built, built, *row).is_some_and(|first| first < *row))
+    }
+}
+
+/// For each row of one side the rows of the other with an equal key, ascending.
+pub(crate) struct Matches {
+    /// Where the matches of each row end; those of the next begin there.
+    ends: Vec<usize>,
+    rows: Vec<IdxSize>,
+}
+
+impl Matches {
+    /// The matches of each row of `keys` among the rows that the table was built of.
+    pub fn of(keys: &Keys, built: &Keys, table: &Table) -> Self {
+        let mut matches = Self { ends: Vec::with_capacity(keys.rows()), rows: Vec::new() };
+        for row in 0..keys.rows() {
+            table.find(built, keys, row, |at| {
+                matches.rows.push(at as IdxSize);
+                false
+            });
+            matches.ends.push(matches.rows.len());
+        }
+        matches
+    }
+
+    /// How many rows have matches or could have some.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The matches of a row.
+    pub fn of_row(&self, row: usize) -> &[IdxSize] {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.rows[start..self.ends[row]]
+    }
+
+    /// The same seen from the other side, which has `others` rows.
+    pub fn turned(&self, others: usize) -> Self {
+        let mut ends = vec![0; others];
+        for other in &self.rows {
+            ends[*other as usize] += 1;
+        }
+        let mut start = 0;
+        for end in &mut ends {
+            // For now where each begins; each row that is put in moves it on, to where it ends.
+            start += std::mem::replace(end, start);
+        }
+        let mut rows = vec![0; self.rows.len()];
+        for row in 0..self.len() {
+            for other in self.of_row(row) {
+                let place = &mut ends[*other as usize];
+                rows[*place] = row as IdxSize;
+                *place += 1;
+            }
+        }
+        Self { ends, rows }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(columns: &[Column]) -> Keys {
+        Keys::of(columns).expect("the types can be keys")
+    }
+
+    fn numbers(values: &[Option<i64>]) -> Column {
+        Column::new("k".into(), values)
+    }
+
+    fn texts(values: &[Option<&str>]) -> Column {
+        Column::new("t".into(), values)
+    }
+
+    /// From the left, by a table of the right side and by one of the left.
+    fn found(left: &[Column], right: &[Column], nulls_equal: bool) -> Vec<Vec<IdxSize>> {
+        let (left, right) = (keys(left), keys(right));
+        let by_right = Matches::of(&left, &right, &Table::of(&right, nulls_equal));
+        let by_left = Matches::of(&right, &left, &Table::of(&left, nulls_equal)).turned(left.rows());
+        let list = |matches: &Matches| (0..matches.len()).map(|row| matches.of_row(row).to_vec()).collect::<Vec<_>>();
+        assert_eq!(list(&by_right), list(&by_left));
+        list(&by_right)
+    }
+
+    #[test]
+    fn matches_come_in_order_of_rows_whichever_side_is_built() {
+        let left = numbers(&[Some(2), Some(1), None, Some(2), Some(7)]);
+        let right = numbers(&[Some(1), Some(2), Some(2), None, Some(9), Some(1)]);
+        let (left, right) = ([left], [right]);
+        assert_eq!(found(&left, &right, false), [vec![1, 2], vec![0, 5], vec![], vec![1, 2], vec![]]);
+        assert_eq!(found(&left, &right, true), [vec![1, 2], vec![0, 5], vec![3], vec![1, 2], vec![]]);
+        assert_eq!(found(&left, &[numbers(&[])], true), vec![Vec::<IdxSize>::new(); 5]);
+        assert!(found(&[numbers(&[])], &right, true).is_empty());
+    }
+
+    #[test]
+    fn text_and_several_keys() {
+        let t = |values: &[Option<&str>]| [texts(values)];
+        assert_eq!(found(&t(&[Some("a"), None, Some("")]), &t(&[Some(""), Some("a"), None]), false), [vec![1], vec![], vec![0]]);
+        assert_eq!(found(&t(&[Some("a"), None, Some("")]), &t(&[Some(""), Some("a"), None]), true), [vec![1], vec![2], vec![0]]);
+        let left = [numbers(&[Some(1), Some(1), None, None]), texts(&[Some("a"), None, Some("a"), None])];
+        let right = [numbers(&[None, Some(1), Some(1), None]), texts(&[Some("a"), None, Some("a"), None])];
+        assert_eq!(found(&left, &right, false), [vec![2], vec![], vec![], vec![]]);
+        assert_eq!(found(&left, &right, true), [vec![2], vec![1], vec![0], vec![3]]);
+    }
+
+    #[test]
+    fn floats_are_equal_as_polars_has_them() {
+        let floats = |values: &[f64]| [Column::new("f".into(), values)];
+        let found = found(&floats(&[0.0, -0.0, f64::NAN]), &floats(&[-0.0, -f64::NAN, 1.0]), false);
+        assert_eq!(found, [vec![0], vec![0], vec![1]]);
+    }
+
+    #[test]
+    fn repeated_keys_are_found() {
+        let repeated = |values: &[Option<i64>], nulls_equal| {
+            let keys = keys(&[numbers(values)]);
+            Table::of(&keys, nulls_equal).repeated(&keys)
+        };
+        assert_eq!(repeated(&[Some(1), Some(2), Some(1)], false), Some(2));
+        assert_eq!(repeated(&[Some(1), None, None], false), None);
+        assert_eq!(repeated(&[Some(1), None, None], true), Some(2));
+    }
+}

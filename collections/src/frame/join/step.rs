@@ -1,0 +1,268 @@
+//! The join as a step: its schema rule, what may pass below it, and its layers.
+
+use std::sync::Arc;
+
+use partita_graph::{Code, Failure, Layer, OpRef, Table, Wiring};
+use polars::prelude::{DataType, Expr, JoinValidation, Schema, SchemaRef};
+
+use super::columns::{self, Out, Source};
+use super::operator::{BuildTable, JoinParts, LookUp, Spec};
+use super::{How, Join};
+use crate::frame::expr::{Names, can_fail, columns_of, columns_of_all, expr_op, show};
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::ops::{self, concat::Concat};
+use crate::frame::shuffle::keys::check_keys;
+use crate::frame::shuffle::spread;
+use crate::frame::size::{Size, parts_for_rows, size_of};
+use crate::frame::{Admission, DFrame, Node, Step};
+
+/// A side of up to so many bytes is handed to all partitions of the other, whatever their number.
+const SMALL: u64 = 1 << 20;
+/// A side of up to so many bytes is, when the other has [`MANY_TIMES`] as many: its table stays in memory while all tasks run.
+const BROADCAST: u64 = 64 << 20;
+const MANY_TIMES: u64 = 4;
+/// More pairs of partitions than this are more tasks than anything gains by them.
+const MOST_PAIRS: u64 = 100_000;
+
+#[derive(Clone)]
+pub(super) struct JoinStep {
+    how: How,
+    left_on: Vec<Expr>,
+    right_on: Vec<Expr>,
+    columns: Vec<Out>,
+    nulls_equal: bool,
+    left_unique: bool,
+    right_unique: bool,
+    broadcast: Option<bool>,
+    method: String,
+}
+
+/// How the rows of both sides meet.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Meeting {
+    /// Both sides are one partition.
+    Alone,
+    /// All partitions of one side look up in a table of the other, the left one if true.
+    Table { of_left: bool },
+    /// Both are split by their keys into so many parts.
+    Shuffle(u32),
+    /// Each partition with each.
+    Pairs,
+}
+
+impl JoinStep {
+    pub fn new(left: &DFrame, right: &DFrame, join: Join, method: &str) -> Result<Self, Failure> {
+        let (left_schema, right_schema) = (left.resolved()?, right.resolved()?);
+        let right_on = join.right_on.unwrap_or_else(|| join.left_on.clone());
+        let left_on = left.expanded(join.left_on)?;
+        let right_on = right.expanded(right_on).map_err(|failure| failure.detail("looked for in", "the right frame of the join"))?;
+        if left_on.len() != right_on.len() {
+            let what = format!("{method} has {} keys on the left and {} on the right", left_on.len(), right_on.len());
+            return Err(
+                Failure::new(Code::InvalidOption, what).help("name them in pairs: Join::inner([\"a\", \"b\"]).right_on([\"c\", \"d\"])")
+            );
+        }
+        if left_on.is_empty() && join.how != How::Cross {
+            let what = format!("{method} needs at least one key");
+            return Err(Failure::new(Code::InvalidOption, what).help("every row with every row: Join::cross()"));
+        }
+        if join.broadcast == Some(true) && join.how == How::Full {
+            let what = "no side of a full join can be broadcast, because every partition would add the rows that only it has";
+            return Err(Failure::new(Code::InvalidOption, what).help("leave out .broadcast(true)"));
+        }
+        let suffix = join.suffix.as_deref();
+        let columns = columns::of_result(join.how, (left_schema, &left_on), (right_schema, &right_on), suffix)?;
+        Ok(Self {
+            how: join.how,
+            left_on,
+            right_on,
+            columns,
+            nulls_equal: join.nulls_equal,
+            left_unique: matches!(join.validate, JoinValidation::OneToOne | JoinValidation::OneToMany),
+            right_unique: matches!(join.validate, JoinValidation::OneToOne | JoinValidation::ManyToOne),
+            broadcast: join.broadcast,
+            method: method.into(),
+        })
+    }
+
+    /// The types in which keys are compared; none for a cross join.
+    fn key_types(&self, left: &Schema, right: &Schema) -> Result<(Vec<DataType>, [Vec<DataType>; 2]), Failure> {
+        if self.how == How::Cross {
+            return Ok((Vec::new(), [Vec::new(), Vec::new()]));
+        }
+        let own = [check_keys(&self.left_on, left, &self.method)?, check_keys(&self.right_on, right, &self.method)?];
+        let pairs: Vec<(&Expr, &Expr)> = self.left_on.iter().zip(&self.right_on).collect();
+        let kept = self.nulls_equal || matches!(self.how, How::Right | How::Full);
+        Ok((columns::common_types(&pairs, &own[0], &own[1], kept)?, own))
+    }
+
+    fn spec(&self, node: &Node) -> Result<Spec, Failure> {
+        let (common, [left, right]) = self.key_types(node.inputs[0].resolved()?, node.inputs[1].resolved()?)?;
+        Ok(Spec {
+            how: self.how,
+            left_on: columns::cast(&self.left_on, &left, &common),
+            right_on: columns::cast(&self.right_on, &right, &common),
+            key_names: show(&self.left_on),
+            columns: self.columns.clone(),
+            nulls_equal: self.nulls_equal,
+            left_unique: self.left_unique,
+            right_unique: self.right_unique,
+        })
+    }
+
+    fn meeting(&self, inputs: &[Lowered], node: &Node) -> Meeting {
+        let sizes = [size_of(&node.inputs[0]), size_of(&node.inputs[1])];
+        let partitions = [inputs[0].partitions, inputs[1].partitions];
+        if partitions == [1, 1] {
+            return Meeting::Alone;
+        }
+        // A row of the side in the table may meet rows of several partitions, so it cannot be known there that it met none, and the keys of
+        // the other side are never seen all together.
+        let left_kinds = matches!(self.how, How::Inner | How::Right);
+        let right_kinds = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti | How::Cross);
+        let may = [left_kinds && (!self.right_unique || partitions[1] == 1), right_kinds && (!self.left_unique || partitions[0] == 1)];
+        let small = |side: usize| match self.broadcast {
+            Some(forced) => forced,
+            None => is_small(sizes[side], partitions[side], sizes[1 - side]),
+        };
+        // A table of the right side keeps the order of the left one, so it is the first choice, unless nobody looked at the sizes.
+        let order = if self.broadcast == Some(true) && bytes(sizes[0]) < bytes(sizes[1]) { [0, 1] } else { [1, 0] };
+        match order.into_iter().find(|side| may[*side] && small(*side)) {
+            Some(side) => Meeting::Table { of_left: side == 0 },
+            None if self.how == How::Cross => {
+                let pairs = u64::from(partitions[0]) * u64::from(partitions[1]);
+                if pairs > MOST_PAIRS { Meeting::Table { of_left: false } } else { Meeting::Pairs }
+            }
+            None => {
+                let size = sizes[0].zip(sizes[1]).map(|(left, right)| Size { rows: 0, bytes: left.bytes.saturating_add(right.bytes) });
+                Meeting::Shuffle(parts_for_rows(partitions[0].max(partitions[1]), size))
+            }
+        }
+    }
+}
+
+fn bytes(size: Option<Size>) -> u64 {
+    size.map_or(u64::MAX, |size| size.bytes)
+}
+
+/// Whether a side may be in the memory of all tasks. What is one partition and of unknown size is in one place already.
+pub(super) fn is_small(size: Option<Size>, partitions: u32, other: Option<Size>) -> bool {
+    match size {
+        None => partitions == 1,
+        Some(size) => size.bytes <= SMALL || (size.bytes <= BROADCAST && size.bytes.saturating_mul(MANY_TIMES) <= bytes(other)),
+    }
+}
+
+impl Step for JoinStep {
+    fn line(&self) -> String {
+        let how = format!("{:?}", self.how).to_lowercase();
+        match self.how {
+            How::Cross => format!("join {how}"),
+            _ if self.left_on == self.right_on => format!("join {how} on {}", show(&self.left_on)),
+            _ => format!("join {how} on {} = {}", show(&self.left_on), show(&self.right_on)),
+        }
+    }
+
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        let (left, right) = (&inputs[0], &inputs[1]);
+        let (keys, _) = self.key_types(left, right)?;
+        columns::schema(&self.columns, left, right, &keys)
+    }
+
+    fn needs(&self, wanted: &Names, input: &Schema) -> Names {
+        self.needs_of(0, wanted, input)
+    }
+
+    fn needs_of(&self, at: usize, _: &Names, _: &Schema) -> Names {
+        let mut needed = columns::taken(&self.columns, at);
+        needed.extend(columns_of_all(if at == 0 { &self.left_on } else { &self.right_on }));
+        needed
+    }
+
+    fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
+        let columns = columns::narrowed(&self.columns, wanted)?;
+        Some(Arc::new(Self { columns, ..self.clone() }))
+    }
+
+    fn admit(&self, predicate: &Expr) -> Admission {
+        let names = columns_of(predicate);
+        // A key that can fail must see the rows that it would see without the predicate; a predicate that can fail, only those of the result.
+        if names.is_empty() || can_fail(predicate) || self.left_on.iter().chain(&self.right_on).any(can_fail) {
+            return Admission::Stop;
+        }
+        // Keys that must be unique must be so among all rows.
+        if self.left_unique || self.right_unique {
+            return Admission::Stop;
+        }
+        let source = |name: &str| self.columns.iter().find(|column| column.name == name).map(|column| &column.source);
+        let all = |fits: fn(&Source) -> bool| names.iter().all(|name| source(name).is_some_and(fits));
+        let left = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti | How::Cross);
+        if left && all(|source| matches!(source, Source::Left(_))) {
+            return Admission::Below(vec![Some(predicate.clone()), None]);
+        }
+        let right = matches!(self.how, How::Inner | How::Right | How::Cross);
+        if right && all(|source| matches!(source, Source::Right(_))) {
+            // Under the name that the column has there.
+            let own = predicate.clone().map_expr(|expr| {
+                let own = match &expr {
+                    Expr::Column(name) => source(name),
+                    _ => None,
+                };
+                match own {
+                    Some(Source::Right(own)) => Expr::Column(own.as_str().into()),
+                    _ => expr,
+                }
+            });
+            return Admission::Below(vec![None, Some(own)]);
+        }
+        Admission::Stop
+    }
+
+    fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+        let (left, right) = (inputs[0]?.rows, inputs[1]?.rows);
+        let rows = match self.how {
+            // As if the keys of one side were unique.
+            How::Inner | How::Left | How::Right => left.max(right),
+            How::Full => left.saturating_add(right),
+            How::Semi | How::Anti => left,
+            How::Cross => left.saturating_mul(right),
+        };
+        Some(Size::of_rows(rows, node.schema.as_ref().ok()?))
+    }
+
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let spec = self.spec(node)?;
+        let meeting = self.meeting(inputs, node);
+        let (left, right) = (inputs[0], inputs[1]);
+        let parts = |spec: Spec, left_inputs: u32| expr_op(JoinParts { spec, left_inputs }, self.line(), ops::token());
+        let layer = match meeting {
+            Meeting::Alone => Layer::single("join", 1, parts(spec, 1), vec![left.edge(Wiring::Each), right.edge(Wiring::Each)]),
+            Meeting::Shuffle(n) => {
+                let left = spread(&spec.left_on, n, left, node, lowering);
+                let right = spread(&spec.right_on, n, right, node, lowering);
+                Layer::single("join", n, parts(spec, left.partitions), vec![left.edge(Wiring::Part), right.edge(Wiring::Part)])
+            }
+            Meeting::Table { .. } if self.how == How::Cross => {
+                let op = OpRef::new(Concat, "all rows of the right frame");
+                let all = lowering.add(Layer::single("concat", 1, op, vec![right.edge(Wiring::Every)]), node);
+                Layer::single("join", left.partitions, parts(spec, 1), vec![left.edge(Wiring::Each), all.edge(Wiring::Every)])
+            }
+            Meeting::Table { of_left } => {
+                let (rows, built, on) = if of_left { (right, left, &self.left_on) } else { (left, right, &self.right_on) };
+                let op = expr_op(BuildTable { spec: spec.clone(), left: of_left }, format!("table of {}", show(on)), ops::token());
+                let table = lowering.add(Layer::single("table", 1, op, vec![built.edge(Wiring::Every)]), node);
+                let op = expr_op(LookUp { spec, in_left: of_left }, self.line(), ops::token());
+                Layer::single("join", rows.partitions, op, vec![rows.edge(Wiring::Each), table.edge(Wiring::Every)])
+            }
+            Meeting::Pairs => {
+                let n = left.partitions * right.partitions;
+                let listed = |input: Lowered, index: &dyn Fn(u32) -> u32| {
+                    input.edge(Wiring::Table(Table { offsets: (0..=n).collect(), indices: (0..n).map(index).collect() }))
+                };
+                let edges = vec![listed(left, &|task| task / right.partitions), listed(right, &|task| task % right.partitions)];
+                Layer::single("join", n, parts(spec, 1), edges)
+            }
+        };
+        Ok(lowering.add(layer, node))
+    }
+}

@@ -1,0 +1,148 @@
+//! How large a frame is likely to be, without running it: what decides between moving one side of a join and moving both, and into
+//! how many partitions rows are spread.
+//!
+//! It refuses to be exact: rows come from samples and from what steps usually do to them, bytes from the types of the columns. A wrong
+//! estimate costs time and never changes a row.
+
+use polars::prelude::{DataType, Expr, Schema};
+
+use super::groupby::estimate;
+use super::lower::FAN_IN;
+use super::{DFrame, Node};
+
+/// Distinct keys that one task takes in; more are spread over several tasks.
+const KEYS_PER_PART: u64 = 200_000;
+/// Bytes that one task of a shuffle takes in.
+const BYTES_PER_PART: u64 = 64 << 20;
+/// More parts than this cost more in small pieces than they gain.
+const MOST_PARTS: u32 = 256;
+
+/// Rows, and bytes in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+impl Size {
+    /// So many rows of these types.
+    pub fn of_rows(rows: u64, schema: &Schema) -> Self {
+        Self { rows, bytes: rows.saturating_mul(row_bytes(schema)) }
+    }
+
+    /// As many rows of these types as so many bytes hold.
+    pub fn of_bytes(bytes: u64, schema: &Schema) -> Self {
+        Self { rows: bytes / row_bytes(schema), bytes }
+    }
+
+    /// Another number of rows of the same width.
+    pub fn with_rows(self, rows: u64) -> Self {
+        Self { rows, bytes: times(self.bytes, rows, self.rows) }
+    }
+}
+
+/// `bytes * up / down`, without overflow.
+fn times(bytes: u64, up: u64, down: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(up) / u128::from(down.max(1))).unwrap_or(u64::MAX)
+}
+
+/// The estimate for a frame, or `None` when nothing is known. It is made once a frame.
+pub(crate) fn size_of(frame: &DFrame) -> Option<Size> {
+    let node = frame.node();
+    *node.size.get_or_init(|| {
+        let inputs: Vec<Option<Size>> = node.inputs.iter().map(size_of).collect();
+        node.step.size(&inputs, node)
+    })
+}
+
+/// As many rows as the first input has, in the columns of the result.
+pub(super) fn like_first(inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+    let size = inputs.first().copied().flatten()?;
+    let before = row_bytes(node.inputs.first()?.resolved().ok()?);
+    let after = row_bytes(node.schema.as_ref().ok()?);
+    Some(Size { rows: size.rows, bytes: times(size.bytes, after, before) })
+}
+
+/// Bytes of one row, text taken to be short.
+fn row_bytes(schema: &Schema) -> u64 {
+    schema.iter_values().map(cell_bytes).sum::<u64>().max(1)
+}
+
+fn cell_bytes(dtype: &DataType) -> u64 {
+    match dtype {
+        DataType::Null => 0,
+        DataType::Boolean | DataType::Int8 | DataType::UInt8 => 1,
+        DataType::Int16 | DataType::UInt16 => 2,
+        DataType::Int32 | DataType::UInt32 | DataType::Float32 | DataType::Date | DataType::Categorical(..) | DataType::Enum(..) => 4,
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Datetime(..) | DataType::Duration(_) | DataType::Time => 8,
+        DataType::String | DataType::Binary => 24,
+        DataType::Struct(fields) => fields.iter().map(|field| cell_bytes(field.dtype())).sum(),
+        DataType::List(inner) => 16 + 8 * cell_bytes(inner),
+        _ => 16,
+    }
+}
+
+/// Into how many partitions rows with equal keys are brought together, one row of each key being left.
+pub(crate) fn parts_for_keys(input: &DFrame, keys: &[Expr], partitions: u32) -> u32 {
+    match estimate::groups(input, keys) {
+        Some(groups) => within(groups.div_ceil(KEYS_PER_PART), partitions),
+        None => parts_for_bytes(size_of(input), partitions),
+    }
+}
+
+/// Into how many partitions something is spread that fits into few of them when it is small.
+pub(crate) fn parts_for_bytes(size: Option<Size>, partitions: u32) -> u32 {
+    let parts = match size {
+        Some(size) => size.bytes.div_ceil(BYTES_PER_PART),
+        None if partitions <= FAN_IN => 1,
+        None => u64::from(partitions),
+    };
+    within(parts, partitions)
+}
+
+fn within(parts: u64, partitions: u32) -> u32 {
+    parts.clamp(1, u64::from(partitions.clamp(1, MOST_PARTS))) as u32
+}
+
+/// Into how many partitions all rows are spread: as many as there were, unless their pieces would be too many and too small.
+pub(crate) fn parts_for_rows(partitions: u32, size: Option<Size>) -> u32 {
+    if partitions <= MOST_PARTS {
+        return partitions.max(1);
+    }
+    let wanted = size.map_or(0, |size| size.bytes.div_ceil(BYTES_PER_PART));
+    wanted.clamp(u64::from(MOST_PARTS), u64::from(partitions)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::df;
+    use polars::prelude::{col, lit};
+
+    fn frame() -> DFrame {
+        DFrame::from_polars(df!("k" => [1i64, 1, 2, 3], "x" => [1i32, 2, 3, 4]).expect("columns of one length"), 2)
+    }
+
+    fn rows(frame: &DFrame) -> Option<u64> {
+        size_of(frame).map(|size| size.rows)
+    }
+
+    #[test]
+    fn steps_say_how_many_rows_they_leave() {
+        assert_eq!(size_of(&frame()), Some(Size { rows: 4, bytes: 48 }));
+        assert_eq!(size_of(&frame().select(["x"])), Some(Size { rows: 4, bytes: 16 }));
+        assert_eq!(rows(&frame().filter(col("x").gt(lit(1)))), Some(2));
+        assert_eq!(rows(&frame().sum()), Some(1));
+        assert_eq!(rows(&frame().repartition(3)), Some(4));
+    }
+
+    #[test]
+    fn parts_follow_bytes_and_stay_within_bounds() {
+        let size = |bytes| Some(Size { rows: 1, bytes });
+        assert_eq!([parts_for_rows(1, None), parts_for_rows(80, None), parts_for_rows(1000, None)], [1, 80, 256]);
+        assert_eq!([parts_for_rows(1000, size(1 << 35)), parts_for_rows(1000, size(1 << 50))], [512, 1000]);
+        assert_eq!(parts_for_keys(&frame(), &[col("k")], 2), 1);
+        assert_eq!([parts_for_bytes(None, 16), parts_for_bytes(None, 17), parts_for_bytes(None, 1000)], [1, 17, 256]);
+        assert_eq!([parts_for_bytes(size(1 << 28), 80), parts_for_bytes(size(1 << 28), 3)], [4, 3]);
+    }
+}

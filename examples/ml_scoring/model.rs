@@ -1,0 +1,102 @@
+//! The model: how it is loaded, and how a partition is scored with it.
+//!
+//! It refuses to know where it runs. Invariant: a row's probabilities do not depend on the batch in which it stands.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use partita::polars::prelude::*;
+use partita::{Code, Error};
+use serde::{Deserialize, Serialize};
+use tract_onnx::prelude::*;
+
+use crate::data::COLUMNS;
+
+/// The exported classifier.
+pub const FILE: &[u8] = include_bytes!("model.onnx");
+/// Classes that it tells apart.
+pub const CLASSES: usize = 4;
+
+/// A model ready to run with one size of batch.
+pub type Plan = Arc<TypedRunnableModel>;
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::new(Code::UserFunction, format!("the model: {error:#}"))
+}
+
+/// Loads and optimizes the model for batches of so many rows: about a millisecond.
+pub fn load(mut bytes: &[u8], batch: usize) -> Result<Plan, Error> {
+    let shape = InferenceFact::dt_shape(f32::datum_type(), [batch, COLUMNS as usize]);
+    let model = tract_onnx::onnx().model_for_read(&mut bytes).map_err(failed)?;
+    let model = model.with_input_fact(0, shape).and_then(|model| model.into_optimized()).map_err(failed)?;
+    model.into_runnable().map_err(failed)
+}
+
+/// A model as a value that travels once: its bytes, and in each process the plans that were made of them.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Model {
+    bytes: Vec<u8>,
+    #[serde(skip)]
+    plans: Arc<Mutex<BTreeMap<usize, Plan>>>,
+}
+
+impl Model {
+    /// Of an ONNX file's bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, plans: Arc::default() }
+    }
+
+    /// The plan for a size of batch; made once in a process.
+    pub fn plan(&self, batch: usize) -> Result<Plan, Error> {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans.get(&batch) {
+            return Ok(plan.clone());
+        }
+        let plan = load(&self.bytes, batch)?;
+        plans.insert(batch, plan.clone());
+        Ok(plan)
+    }
+}
+
+/// What comes out of scoring.
+pub fn schema() -> Schema {
+    let probability = |class| (format!("p{class}").into(), DataType::Float32);
+    (0..CLASSES).map(probability).chain([("label".into(), DataType::Int32)]).collect()
+}
+
+/// Scores a partition in batches; the last one is filled up with zeros.
+pub fn score(plan: &Plan, frame: &DataFrame, batch: usize) -> Result<DataFrame, Error> {
+    let (rows, width) = (frame.height(), COLUMNS as usize);
+    let numbers = |at: usize| frame.column(&format!("f{at}"))?.cast(&DataType::Float64).map(|column| column.rechunk());
+    let columns: Vec<Column> = (0..width).map(numbers).collect::<PolarsResult<_>>().map_err(failed)?;
+    let columns: Vec<&[f64]> = columns.iter().map(|column| column.f64()?.cont_slice()).collect::<PolarsResult<_>>().map_err(failed)?;
+    let mut probabilities: Vec<Vec<f32>> = vec![Vec::with_capacity(rows); CLASSES];
+    let mut labels: Vec<i32> = Vec::with_capacity(rows);
+    let mut input = vec![0f32; batch * width];
+    for from in (0..rows).step_by(batch) {
+        let count = batch.min(rows - from);
+        for (at, column) in columns.iter().enumerate() {
+            for (row, value) in column[from..from + count].iter().enumerate() {
+                input[row * width + at] = *value as f32;
+            }
+        }
+        input[count * width..].fill(0.0);
+        let tensor = Tensor::from_shape(&[batch, width], &input).map_err(failed)?;
+        let result = plan.run(tvec!(tensor.into_tvalue())).map_err(failed)?;
+        let view = result[0].try_as_plain_ram().map_err(failed)?;
+        for row in view.as_slice::<f32>().map_err(failed)?.chunks_exact(CLASSES).take(count) {
+            let mut best = 0;
+            for (class, probability) in row.iter().enumerate() {
+                probabilities[class].push(*probability);
+                if *probability > row[best] {
+                    best = class;
+                }
+            }
+            labels.push(best as i32);
+        }
+    }
+    let probabilities = probabilities.into_iter().enumerate();
+    let mut out: Vec<Column> = probabilities.map(|(class, values)| Column::new(format!("p{class}").into(), values)).collect();
+    out.push(Column::new("label".into(), labels));
+    DataFrame::new(rows, out).map_err(failed)
+}

@@ -1,0 +1,48 @@
+//! User functions as tasks: delayed calls, futures, coordination, actors. The program is its own worker, so its functions run in
+//! process, in the simulator and in real worker processes; therefore it has a `main` of its own.
+
+#[path = "tasks/coordination.rs"]
+mod coordination;
+#[path = "tasks/delayed.rs"]
+mod delayed;
+#[path = "tasks/errors.rs"]
+mod errors;
+#[path = "tasks/everywhere.rs"]
+mod everywhere;
+#[path = "tasks/functions.rs"]
+mod functions;
+#[path = "tasks/futures.rs"]
+mod futures;
+#[path = "tasks/properties.rs"]
+mod properties;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// A test: its name and what it does; a panic is a failure.
+type Case = (&'static str, fn());
+
+fn main() {
+    // A process that was started as a worker serves from here and never returns.
+    partita::run();
+    let arguments = Arguments::from_args();
+    let all = [
+        ("delayed", delayed::CASES),
+        ("futures", futures::CASES),
+        ("errors", errors::CASES),
+        ("coordination", coordination::CASES),
+        ("properties", properties::CASES),
+    ];
+    let trials = all.iter().flat_map(|(group, cases)| {
+        cases.iter().map(move |(name, run)| {
+            let run = *run;
+            Trial::test(format!("{group}::{name}"), move || {
+                run();
+                Ok(())
+            })
+        })
+    });
+    let outcome = libtest_mimic::run(&arguments, trials.collect());
+    // Worker processes end with this one, but their folders are removed only when they are told to.
+    everywhere::close();
+    outcome.exit();
+}

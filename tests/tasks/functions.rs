@@ -1,0 +1,146 @@
+//! The functions that the tests run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use partita::prelude::*;
+use partita::{Error, TaskContext, task, worker_state};
+use serde::{Deserialize, Serialize};
+
+#[task]
+pub fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[task]
+pub fn double(x: i64) -> i64 {
+    2 * x
+}
+
+#[task]
+pub fn total(parts: Vec<i64>) -> i64 {
+    parts.iter().sum()
+}
+
+#[task]
+pub fn shout(text: &str) -> String {
+    text.to_uppercase()
+}
+
+#[task]
+pub async fn later(x: i64) -> i64 {
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    x + 1
+}
+
+/// A type of the user's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    pub x: f64,
+    pub name: String,
+}
+
+#[task]
+pub fn shift(point: &Point, by: f64) -> Point {
+    Point { x: point.x + by, name: point.name.clone() }
+}
+
+#[task]
+pub fn rows(frame: &DataFrame) -> usize {
+    frame.height()
+}
+
+#[task]
+pub fn numbers(first: i64, count: i64) -> DataFrame {
+    df!("x" => (first..first + count).collect::<Vec<_>>()).expect("one column")
+}
+
+#[task]
+pub fn mean_of(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[task(pure = false)]
+pub fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed) + (u64::from(std::process::id()) << 32)
+}
+
+#[derive(Debug)]
+pub struct Outer(std::num::ParseIntError);
+
+impl std::fmt::Display for Outer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no number in the file")
+    }
+}
+
+impl std::error::Error for Outer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[task]
+pub fn parse(text: &str) -> Result<i64, Outer> {
+    text.parse().map_err(Outer)
+}
+
+#[task]
+pub fn explode(x: i64) -> i64 {
+    assert!(x != 13, "thirteen is not welcome");
+    x
+}
+
+/// Fails in its first tries.
+#[task]
+pub fn stubborn(tries: u32, context: &TaskContext<'_>) -> Result<u32, Error> {
+    match context.attempt {
+        attempt if attempt <= tries => Err(Error::new(partita::Code::UserFunction, format!("try {attempt} fails"))),
+        attempt => Ok(attempt),
+    }
+}
+
+/// Runs until it is told to stop.
+#[task]
+pub fn endless(_token: u64, context: &TaskContext<'_>) -> Result<(), Error> {
+    loop {
+        context.check_cancelled()?;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+static BUILT: AtomicU64 = AtomicU64::new(0);
+
+/// Built once in a process.
+#[worker_state]
+fn model() -> u64 {
+    BUILT.fetch_add(1, Ordering::Relaxed) + 100
+}
+
+#[task]
+pub fn ask_model(x: u64) -> Result<u64, Error> {
+    Ok(*model::get()? + x)
+}
+
+/// Takes a lock, and counts in a variable what nobody else may count meanwhile.
+#[task]
+pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {
+    let guard = partita::Lock::new(name)?.acquire()?;
+    let variable = partita::Variable::<u64>::new(name)?;
+    let seen = variable.get()?;
+    std::thread::yield_now();
+    variable.set(&(seen + 1))?;
+    drop(guard);
+    Ok(())
+}
+
+/// Submits tasks and waits for them.
+#[task]
+pub fn fibonacci(n: u64) -> Result<u64, Error> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let client = Client::current()?;
+    let (one, other) = (client.submit(fibonacci, (n - 1,))?, client.submit(fibonacci, (n - 2,))?);
+    Ok(one.result()? + other.result()?)
+}

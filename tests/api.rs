@@ -4,6 +4,11 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/arrays.rs"]
+mod arrays;
+
+#[path = "api/array_make.rs"]
+mod array_make;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

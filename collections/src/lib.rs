@@ -1,4 +1,4 @@
-//! What Dask is for Python, for Rust: lazy data frames on one chunked, fused task graph that runs on your cores.
+//! What Dask is for Python, for Rust: lazy data frames and arrays on one chunked, fused task graph that runs on your cores.
 //!
 //! ```no_run
 //! use partita::prelude::*;
@@ -8,19 +8,23 @@
 //! # Ok::<(), partita::Error>(())
 //! ```
 //!
-//! A [`DFrame`] is an expression over partitions; nothing runs until [`DFrame::compute`], `persist`, `head` or `len`.
-//! [`Client`] controls where and with how much memory. Expressions are polars' own, re-exported in the [`prelude`].
+//! A [`DFrame`] is an expression over partitions, a [`DArray`] one over blocks; nothing runs until [`DFrame::compute`], `persist`,
+//! `head` or `len`. [`Client`] controls where and with how much memory. Expressions are polars' own, re-exported in the [`prelude`];
+//! arrays come and go as ndarray's.
 #![warn(missing_docs)]
 
+mod array;
 mod client;
 mod frame;
 mod operators;
 
+pub use array::{AnyArray, Chunks, DArray, DType, Element, Float, Integer, Number, Shape};
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::{DFrame, GroupBy, IntoExpr, IntoExprs};
+pub use ndarray;
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error};
@@ -29,7 +33,7 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Client, CsvOptions, DFrame, Encoding, GroupBy};
+    pub use crate::{Chunks, Client, CsvOptions, DArray, DFrame, DType, Encoding, GroupBy};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
 }

@@ -2,6 +2,9 @@
 
 use partita_graph::{OperatorEntry, Registry};
 
+use crate::array;
+use crate::array::ops::{compress, diag, make, sizes};
+use crate::array::rechunk;
 use crate::frame::groupby::{combine, partial, split};
 use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
 use crate::frame::value;
@@ -21,6 +24,13 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<make::Make>(),
+    OperatorEntry::of::<diag::Diagonal>(),
+    OperatorEntry::of::<diag::DiagonalBlock>(),
+    OperatorEntry::of::<rechunk::Merge>(),
+    OperatorEntry::of::<rechunk::Split>(),
+    OperatorEntry::of::<compress::CompressBlock>(),
+    OperatorEntry::of::<sizes::ShapeOf>(),
 ];
 
 /// A registry of all built-in operators and values.
@@ -28,5 +38,6 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::default();
     registry.add_operators(OPERATORS);
     value::register(&mut registry);
+    array::register(&mut registry);
     registry
 }

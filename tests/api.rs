@@ -7,6 +7,8 @@ mod check;
 #[path = "api/arrays.rs"]
 mod arrays;
 
+#[path = "api/array_elementwise.rs"]
+mod array_elementwise;
 #[path = "api/array_make.rs"]
 mod array_make;
 #[path = "api/bad_input.rs"]

@@ -18,7 +18,7 @@ mod client;
 mod frame;
 mod operators;
 
-pub use array::{AnyArray, Chunks, DArray, DType, Element, Float, Integer, Number, Shape};
+pub use array::{AnyArray, Bits, Chunks, DArray, DType, Element, Float, Integer, Number, Operand, Shape, select, where_};
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};

@@ -3,7 +3,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
-use crate::array::ops::{compress, diag, make, sizes};
+use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
 use crate::array::rechunk;
 use crate::frame::groupby::{combine, partial, split};
 use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
@@ -25,6 +25,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
     OperatorEntry::of::<make::Make>(),
+    OperatorEntry::of::<elementwise::Map>(),
+    OperatorEntry::of::<transpose::Turn>(),
     OperatorEntry::of::<diag::Diagonal>(),
     OperatorEntry::of::<diag::DiagonalBlock>(),
     OperatorEntry::of::<rechunk::Merge>(),

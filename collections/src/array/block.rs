@@ -12,6 +12,7 @@ use partita_graph::{Buffer, Chunk, Encoded, Failure, Registry, Value};
 use serde::{Deserialize, Serialize};
 
 use super::element::{DType, Data, Held, Storage, with_dtype};
+use super::tile::collect;
 
 /// The kind of value that blocks are.
 const KIND: &str = "array";
@@ -75,6 +76,16 @@ impl Block {
         &self.shape
     }
 
+    /// How far elements lie apart in memory, axis by axis.
+    pub fn strides(&self) -> &[isize] {
+        &self.strides
+    }
+
+    /// Where the first element lies in memory.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
@@ -98,11 +109,16 @@ impl Block {
         self.len().min(self.extent().len()) * self.dtype().size()
     }
 
-    /// For reading with ndarray. Fails when the elements are of another kind, which is a fault of the lowering.
+    /// All that lies in its memory, also what does not belong to it. Fails when the elements are of another kind, which is a fault
+    /// of the lowering.
+    pub fn memory<T: Held>(&self) -> Result<&[T], Failure> {
+        let wrong = || Failure::internal(format!("a block of {} where {} was expected", self.dtype(), T::DTYPE));
+        T::storage(&self.data).map(Storage::values).ok_or_else(wrong)
+    }
+
+    /// For reading with ndarray. Fails when the elements are of another kind.
     pub fn view<T: Held>(&self) -> Result<ArrayViewD<'_, T>, Failure> {
-        let storage = T::storage(&self.data);
-        let storage = storage.ok_or_else(|| Failure::internal(format!("a block of {} where {} was expected", self.dtype(), T::DTYPE)))?;
-        let values = &storage.values()[self.extent()];
+        let values = &self.memory::<T>()?[self.extent()];
         if values.is_empty() {
             let empty = ArrayViewD::from_shape(IxDyn(&self.shape), values);
             return empty.map_err(|e| Failure::internal(format!("an empty block: {e}")));
@@ -121,7 +137,7 @@ impl Block {
         let view = self.view::<T>()?;
         Ok(match view.as_slice() {
             Some(values) => values.to_vec(),
-            None => view.iter().copied().collect(),
+            None => collect(self)?,
         })
     }
 
@@ -146,6 +162,17 @@ impl Block {
             0 => Self { strides: row_major(&block.shape), offset: 0, ..block },
             _ => block,
         }
+    }
+
+    /// Its first element, as a block without axes. It must be there.
+    pub fn first(&self) -> Self {
+        Self { data: self.data.clone(), shape: Vec::new(), strides: Vec::new(), offset: self.offset }
+    }
+
+    /// The same elements with axes in another order, without a copy: axis `at` of the result is axis `order[at]`.
+    pub fn permuted(&self, order: &[usize]) -> Self {
+        let (shape, strides) = order.iter().map(|axis| (self.shape[*axis], self.strides[*axis])).unzip();
+        Self { data: self.data.clone(), shape, strides, offset: self.offset }
     }
 
     /// `len` elements of a block of two axes, from one on along its diagonal, without a copy. They must be there.
@@ -291,6 +318,8 @@ mod tests {
         let given = numbers(&[3, 4]);
         check(&Block::from_array(given.clone()), &given);
         check(&Block::from_array(given.clone().reversed_axes()), &given.clone().reversed_axes());
+        check(&Block::from_array(given.clone()).permuted(&[1, 0]), &given.clone().reversed_axes());
+        check(&Block::from_array(given.clone()).first(), &numbers(&[]));
         let mut turned = given.clone();
         turned.invert_axis(Axis(1));
         check(&Block::from_array(turned.clone()), &turned);

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use partita_graph::Buffer;
 use serde::{Deserialize, Serialize};
 
+use super::tile::Arith;
+
 /// Elements in memory: a vector of our own, or bytes that came from a peer or a disk and are used where they lie.
 #[derive(Clone)]
 pub enum Storage<T> {
@@ -37,6 +39,12 @@ pub trait Held: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send + Sy
     fn data(storage: Storage<Self>) -> Data;
     /// And back, when they are of this kind.
     fn storage(data: &Data) -> Option<&Storage<Self>>;
+    /// Values whose kind is known at run time only.
+    fn column(values: Vec<Self>) -> Column;
+    /// And back, when they are of this kind.
+    fn values(column: &Column) -> Option<&Vec<Self>>;
+    /// The same, to change them.
+    fn values_mut(column: &mut Column) -> Option<&mut Vec<Self>>;
     /// As bytes, as they lie in memory.
     fn bytes(values: &[Self]) -> &[u8];
     /// Bytes as elements where they lie; `None` when they are not aligned, or may hold what no element is.
@@ -216,6 +224,18 @@ macro_rules! elements {
             }
         }
 
+        /// Values of one kind that one task works on.
+        pub enum Column {
+            $(#[doc = concat!("`", stringify!($T), "`")] $Variant(Vec<$T>),)*
+        }
+
+        impl Column {
+            /// So many values of this kind.
+            pub fn new(dtype: DType, len: usize) -> Self {
+                match dtype { $(DType::$Variant => Column::$Variant(vec![<$T>::default(); len]),)* }
+            }
+        }
+
         $(
             impl Held for $T {
                 const DTYPE: DType = DType::$Variant;
@@ -227,6 +247,24 @@ macro_rules! elements {
                 fn storage(data: &Data) -> Option<&Storage<Self>> {
                     match data {
                         Data::$Variant(storage) => Some(storage),
+                        _ => None,
+                    }
+                }
+
+                fn column(values: Vec<Self>) -> Column {
+                    Column::$Variant(values)
+                }
+
+                fn values(column: &Column) -> Option<&Vec<Self>> {
+                    match column {
+                        Column::$Variant(values) => Some(values),
+                        _ => None,
+                    }
+                }
+
+                fn values_mut(column: &mut Column) -> Option<&mut Vec<Self>> {
+                    match column {
+                        Column::$Variant(values) => Some(values),
                         _ => None,
                     }
                 }
@@ -308,6 +346,13 @@ macro_rules! with_dtype {
 }
 pub(crate) use with_dtype;
 
+impl Default for Column {
+    /// No values. It takes no memory.
+    fn default() -> Self {
+        Column::Bool(Vec::new())
+    }
+}
+
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -348,7 +393,7 @@ impl fmt::Display for Scalar {
 }
 
 /// What an array may be made of: `f64 f32 i64 i32 i16 i8 u64 u32 u16 u8 bool`. It cannot be implemented for other types.
-pub trait Element: Held + fmt::Display {
+pub trait Element: Arith + fmt::Display {
     /// The type of a sum: eight bytes for integers, as with NumPy, so that sums of small integers do not wrap; `i64` for `bool`;
     /// the type itself for floats.
     type Sum: Number;
@@ -361,6 +406,9 @@ pub trait Number: Element {}
 
 /// Whole numbers.
 pub trait Integer: Number {}
+
+/// Elements with bits: whole numbers, and `bool`, which has one.
+pub trait Bits: Element {}
 
 /// Floating-point numbers: `f64` and `f32`.
 pub trait Float: Number {}
@@ -378,15 +426,15 @@ macro_rules! classes {
 }
 
 classes! {
-    bool: sum i64, mean f64, ;
-    i8: sum i64, mean f64, Number Integer;
-    i16: sum i64, mean f64, Number Integer;
-    i32: sum i64, mean f64, Number Integer;
-    i64: sum i64, mean f64, Number Integer;
-    u8: sum u64, mean f64, Number Integer;
-    u16: sum u64, mean f64, Number Integer;
-    u32: sum u64, mean f64, Number Integer;
-    u64: sum u64, mean f64, Number Integer;
+    bool: sum i64, mean f64, Bits;
+    i8: sum i64, mean f64, Number Integer Bits;
+    i16: sum i64, mean f64, Number Integer Bits;
+    i32: sum i64, mean f64, Number Integer Bits;
+    i64: sum i64, mean f64, Number Integer Bits;
+    u8: sum u64, mean f64, Number Integer Bits;
+    u16: sum u64, mean f64, Number Integer Bits;
+    u32: sum u64, mean f64, Number Integer Bits;
+    u64: sum u64, mean f64, Number Integer Bits;
     f32: sum f32, mean f32, Number Float;
     f64: sum f64, mean f64, Number Float;
 }

@@ -4,6 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
 
+use super::group::Groups;
+use super::meta::{Cuts, Meta};
+use super::rechunk::rechunk;
+use super::wiring::follow;
 use super::{AnyArray, Node};
 
 /// A lowered array: the layer whose chunks are its blocks, in row-major order of the grid.
@@ -19,9 +23,10 @@ impl Lowered {
 }
 
 /// The graph under construction.
-#[derive(Default)]
 pub(crate) struct Lowering {
     pub graph: Graph,
+    /// Which steps are made inside others.
+    pub groups: Groups,
     done: BTreeMap<usize, Lowered>,
 }
 
@@ -32,12 +37,37 @@ impl Lowering {
         Lowered { layer }
     }
 
+    /// An array that was lowered: what a step reads, unless it takes programs in.
+    pub fn of(&self, array: &AnyArray) -> Lowered {
+        self.done[&array.address()]
+    }
+
+    /// Edges by which each block of an array with these cuts reads the blocks of others that belong to it elementwise. Others are cut
+    /// anew where their chunks differ.
+    pub fn aligned(&mut self, others: &[AnyArray], cuts: &[Cuts], node: &Node) -> Result<Vec<Edge>, Failure> {
+        let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
+        let mut edges = Vec::with_capacity(others.len());
+        for other in others {
+            let meta: &Meta = other.meta()?;
+            let ahead = cuts.len() - meta.ndim();
+            // What is repeated has one chunk, which all blocks read.
+            let repeated = |own: &Cuts, whole: &Cuts| own.len() == Some(1) && whole.len() != Some(1);
+            let wanted = |(own, whole): (&Cuts, &Cuts)| if repeated(own, whole) { Cuts::whole(1) } else { whole.clone() };
+            let wanted: Vec<Cuts> = meta.cuts.iter().zip(&cuts[ahead..]).map(wanted).collect();
+            let input = self.of(other);
+            let input = rechunk(self, input, &meta.cuts, &wanted, node);
+            let own: Vec<usize> = wanted.iter().map(Cuts::count).collect();
+            let axes: Vec<Option<usize>> = (ahead..cuts.len()).map(Some).collect();
+            edges.push(input.edge(follow(&own, &grid, &axes)));
+        }
+        Ok(edges)
+    }
+
     /// Lowers arrays and all that they read, each once.
     fn arrays(&mut self, ordered: &[AnyArray]) -> Result<(), Failure> {
-        for array in ordered {
+        for array in ordered.iter().filter(|array| !self.groups.is_inlined(array)).collect::<Vec<_>>() {
             let node = array.node();
-            let inputs: Vec<Lowered> = node.inputs.iter().map(|input| self.done[&input.address()]).collect();
-            let lowered = node.step.lower(node, &inputs, self).map_err(|failure| failure.origin(Some(&node.origin)))?;
+            let lowered = node.step.lower(node, self).map_err(|failure| failure.origin(Some(&node.origin)))?;
             self.done.insert(array.address(), lowered);
         }
         Ok(())
@@ -67,10 +97,10 @@ pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
 /// The optimized graph of an array; all its blocks are wanted.
 pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
     array.meta()?;
-    let mut lowering = Lowering::default();
     // They outlive the lowering, which knows arrays by address.
     let arrays = ordered(array);
+    let mut lowering = Lowering { graph: Graph::default(), groups: Groups::of(&arrays), done: BTreeMap::new() };
     lowering.arrays(&arrays)?;
-    lowering.graph.want_all(lowering.done[&array.address()].layer);
+    lowering.graph.want_all(lowering.of(array).layer);
     Ok(optimize::optimize(&lowering.graph))
 }

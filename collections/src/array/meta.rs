@@ -193,11 +193,6 @@ impl Meta {
         elements.map(|elements| elements.saturating_mul(self.dtype.size() as u64))
     }
 
-    /// The same array with elements of another kind.
-    pub fn with_dtype(&self, dtype: DType) -> Self {
-        Self { dtype, cuts: self.cuts.clone() }
-    }
-
     /// The shape for people: `(1000, ?)`.
     pub fn show_shape(&self) -> String {
         tuple(self.lens().into_iter().map(|len| len.map_or_else(|| "?".into(), |len| len.to_string())))

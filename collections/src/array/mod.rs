@@ -5,12 +5,15 @@
 
 mod assemble;
 mod block;
+mod broadcast;
 mod chunks;
-pub(crate) mod element;
+mod element;
+mod group;
 mod lower;
 mod meta;
 pub(crate) mod ops;
 pub(crate) mod rechunk;
+mod tile;
 mod wiring;
 
 use std::marker::PhantomData;
@@ -19,9 +22,12 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Origin, Registry};
 
 pub use chunks::{Chunks, Shape};
-pub use element::{DType, Element, Float, Integer, Number};
+pub use element::{Bits, DType, Element, Float, Integer, Number};
 use lower::{Lowered, Lowering};
 use meta::Meta;
+use ops::elementwise::Elementwise;
+pub use ops::elementwise::Operand;
+pub use ops::where_::{select, where_};
 
 /// Lets a registry decode what the tasks of arrays hand to each other.
 pub(crate) fn register(registry: &mut Registry) {
@@ -74,6 +80,13 @@ pub(crate) struct Node {
     pub origin: Origin,
 }
 
+impl Node {
+    /// What is known of the result, or why the step does not fit.
+    pub fn known(&self) -> Result<&Meta, Failure> {
+        self.meta.as_ref().map_err(Clone::clone)
+    }
+}
+
 impl Drop for Node {
     /// One after the other: a long chain of steps must not use up the thread's stack.
     fn drop(&mut self) {
@@ -92,8 +105,16 @@ pub(crate) trait Step: Send + Sync {
     fn line(&self) -> String;
     /// Kind, shape and chunks of the result, or why the step does not fit.
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure>;
+    /// The operation, if the step is one on each element.
+    fn elementwise(&self) -> Option<&Elementwise> {
+        None
+    }
+    /// Whether the step takes the program of its first input in, instead of reading its blocks.
+    fn absorbs(&self) -> bool {
+        false
+    }
     /// Layers for the graph; the last of them has one task for each block, in row-major order.
-    fn lower(&self, node: &Node, inputs: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure>;
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure>;
 }
 
 impl AnyArray {
@@ -115,7 +136,7 @@ impl AnyArray {
 
     /// What is known of it, or the failure of the first step that does not fit.
     pub(crate) fn meta(&self) -> Result<&Meta, Failure> {
-        self.node.meta.as_ref().map_err(Clone::clone)
+        self.node.known()
     }
 
     /// The kind of its elements.
@@ -182,7 +203,7 @@ impl Step for Broken {
         Err(self.0.clone())
     }
 
-    fn lower(&self, _: &Node, _: &[Lowered], _: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, _: &Node, _: &mut Lowering) -> Result<Lowered, Failure> {
         Err(self.0.clone())
     }
 }

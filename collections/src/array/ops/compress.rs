@@ -60,14 +60,15 @@ impl Step for Compress {
         Ok(Meta { dtype: array.dtype, cuts })
     }
 
-    fn lower(&self, node: &Node, inputs: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (array, mask) = (node.inputs[0].meta()?, node.inputs[1].meta()?);
         let axis = axis_of(self.axis, array.ndim())?;
         let cuts = std::slice::from_ref(&array.cuts[axis]);
-        let mask = rechunk(lowering, inputs[1], &mask.cuts, cuts, node);
+        let input = lowering.of(&node.inputs[1]);
+        let mask = rechunk(lowering, input, &mask.cuts, cuts, node);
         let wiring = follow(&[cuts[0].count()], &array.grid(), &[Some(axis)]);
         let op = OpRef::new(CompressBlock { axis: axis as u32 }, self.line());
-        let edges = vec![inputs[0].edge(Wiring::Each), mask.edge(wiring)];
+        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each), mask.edge(wiring)];
         Ok(lowering.add(Layer::single("compress", array.blocks()?, op, edges), node))
     }
 }

@@ -87,8 +87,8 @@ impl Step for Diag {
         Ok(Meta { dtype: inputs[0].dtype, cuts })
     }
 
-    fn lower(&self, node: &Node, inputs: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let (from, to) = (node.inputs[0].meta()?, node.meta.as_ref().map_err(Clone::clone)?);
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let (from, to) = (node.inputs[0].meta()?, node.known()?);
         let (mut lists, mut args) = (Lists::new(), Vec::new());
         let starts: Vec<Vec<usize>> = from.sizes()?.iter().map(|sizes| bounds(sizes)).collect();
         for place in to.places()? {
@@ -119,7 +119,8 @@ impl Step for Diag {
             2 => OpRef::new(Diagonal, self.line()),
             _ => OpRef::new(DiagonalBlock { dtype: from.dtype }, self.line()),
         };
-        Ok(lowering.add(Layer::with_args("diag", op, args, vec![inputs[0].edge(lists.wiring())]), node))
+        let edges = vec![lowering.of(&node.inputs[0]).edge(lists.wiring())];
+        Ok(lowering.add(Layer::with_args("diag", op, args, edges), node))
     }
 }
 

@@ -57,7 +57,7 @@ impl Step for FromArray {
         Ok(self.meta.clone())
     }
 
-    fn lower(&self, node: &Node, _: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let chunks = self.meta.places()?.into_iter().map(|place| Chunk::new(self.block.cut(&place.ranges())));
         let args = chunks.zip(&self.tokens).map(|(chunk, token)| Arg::Chunk { token: *token, chunk }).collect();
         Ok(lowering.add(Layer::with_args("from_array", OpRef::new(Given, "from_array"), args, Vec::new()), node))

@@ -55,7 +55,7 @@ impl<T: Element> Step for FromFn<T> {
         Ok(self.meta.clone())
     }
 
-    fn lower(&self, node: &Node, _: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let function = self.function.clone();
         let op = OpRef::closure("from_fn", self.token, move |ctx, _| {
             let place: Place = ctx.arg()?.decode()?;

@@ -213,7 +213,7 @@ impl Step for MakeStep {
         Ok(self.meta.clone())
     }
 
-    fn lower(&self, node: &Node, _: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let op = OpRef::new(Make { pattern: self.pattern.clone(), dtype: self.meta.dtype }, self.line());
         let args = self.meta.places()?.iter().map(Arg::encode).collect();
         Ok(lowering.add(Layer::with_args("make", op, args, Vec::new()), node))

@@ -68,7 +68,7 @@ impl Step for Persisted {
         Ok(self.meta.clone())
     }
 
-    fn lower(&self, _: &Node, _: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         self.layers.iter().for_each(|layer| lowering.graph.add_shared(layer.clone()));
         let layer = self.root.ok_or_else(|| Failure::internal("a persisted array without blocks"))?;
         Ok(Lowered { layer })

@@ -45,8 +45,9 @@ impl Step for Rechunk {
         Ok(Meta { dtype: inputs[0].dtype, cuts })
     }
 
-    fn lower(&self, node: &Node, inputs: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let (from, to) = (node.inputs[0].meta()?, node.meta.as_ref().map_err(Clone::clone)?);
-        Ok(rechunk(lowering, inputs[0], &from.cuts, &to.cuts, node))
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let (from, to) = (node.inputs[0].meta()?, node.known()?);
+        let input = lowering.of(&node.inputs[0]);
+        Ok(rechunk(lowering, input, &from.cuts, &to.cuts, node))
     }
 }

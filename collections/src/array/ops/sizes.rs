@@ -66,9 +66,9 @@ impl Step for Shapes {
         Ok(Meta { dtype: DType::I64, cuts: vec![Cuts::even(blocks, 1), Cuts::whole(inputs[0].ndim())] })
     }
 
-    fn lower(&self, node: &Node, inputs: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let blocks = node.inputs[0].meta()?.blocks()?;
-        let edges = vec![inputs[0].edge(Wiring::Each)];
+        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
         Ok(lowering.add(Layer::single("shapes", blocks, OpRef::new(ShapeOf, "shapes"), edges), node))
     }
 }
@@ -103,7 +103,7 @@ impl Step for WithSizes {
         Ok(Meta { dtype: inputs[0].dtype, cuts: self.cuts.clone() })
     }
 
-    fn lower(&self, _: &Node, inputs: &[Lowered], _: &mut Lowering) -> Result<Lowered, Failure> {
-        Ok(inputs[0])
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        Ok(lowering.of(&node.inputs[0]))
     }
 }

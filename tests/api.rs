@@ -11,6 +11,8 @@ mod arrays;
 mod array_elementwise;
 #[path = "api/array_make.rs"]
 mod array_make;
+#[path = "api/array_reduce.rs"]
+mod array_reduce;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

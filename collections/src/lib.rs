@@ -18,7 +18,9 @@ mod client;
 mod frame;
 mod operators;
 
-pub use array::{AnyArray, Bits, Chunks, DArray, DType, Element, Float, Integer, Number, Operand, Shape, select, where_};
+pub use array::{
+    AnyArray, Axes, Between, Bins, Bits, Chunks, DArray, DType, Element, Float, Integer, Norm, Number, Operand, Shape, select, where_,
+};
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
@@ -33,7 +35,7 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Chunks, Client, CsvOptions, DArray, DFrame, DType, Encoding, GroupBy};
+    pub use crate::{Axes, Chunks, Client, CsvOptions, DArray, DFrame, DType, Encoding, GroupBy};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
 }

@@ -5,6 +5,7 @@ use partita_graph::{OperatorEntry, Registry};
 use crate::array;
 use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
 use crate::array::rechunk;
+use crate::array::reductions::{covariance, histogram, quantile, scan, step, top};
 use crate::frame::groupby::{combine, partial, split};
 use crate::frame::ops::{concat, filter, from_polars, partitions, read_csv, repartition, select, with_columns};
 use crate::frame::value;
@@ -33,6 +34,18 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<rechunk::Split>(),
     OperatorEntry::of::<compress::CompressBlock>(),
     OperatorEntry::of::<sizes::ShapeOf>(),
+    OperatorEntry::of::<step::Reduce>(),
+    OperatorEntry::of::<step::Combine>(),
+    OperatorEntry::of::<step::End>(),
+    OperatorEntry::of::<scan::Before>(),
+    OperatorEntry::of::<scan::ScanBlock>(),
+    OperatorEntry::of::<top::TopOfBlock>(),
+    OperatorEntry::of::<top::TopOfStates>(),
+    OperatorEntry::of::<histogram::CountBlock>(),
+    OperatorEntry::of::<histogram::AddBlocks>(),
+    OperatorEntry::of::<quantile::QuantilesOfBlock>(),
+    OperatorEntry::of::<covariance::Together>(),
+    OperatorEntry::of::<covariance::TogetherOfStates>(),
 ];
 
 /// A registry of all built-in operators and values.

@@ -175,6 +175,13 @@ impl Block {
         Self { data: self.data.clone(), shape, strides, offset: self.offset }
     }
 
+    /// The same elements without some axes, which have length 1, without a copy.
+    pub fn without(&self, dropped: &[bool]) -> Self {
+        let axes = self.shape.iter().zip(&self.strides).zip(dropped).filter(|(_, dropped)| !**dropped);
+        let (shape, strides) = axes.map(|((len, stride), _)| (*len, *stride)).unzip();
+        Self { data: self.data.clone(), shape, strides, offset: self.offset }
+    }
+
     /// `len` elements of a block of two axes, from one on along its diagonal, without a copy. They must be there.
     pub fn diagonal(&self, row: usize, column: usize, len: usize) -> Self {
         let start = row as isize * self.strides[0] + column as isize * self.strides[1];
@@ -320,6 +327,7 @@ mod tests {
         check(&Block::from_array(given.clone().reversed_axes()), &given.clone().reversed_axes());
         check(&Block::from_array(given.clone()).permuted(&[1, 0]), &given.clone().reversed_axes());
         check(&Block::from_array(given.clone()).first(), &numbers(&[]));
+        check(&Block::from_array(numbers(&[1, 5, 1])).without(&[true, false, true]), &numbers(&[5]));
         let mut turned = given.clone();
         turned.invert_axis(Axis(1));
         check(&Block::from_array(turned.clone()), &turned);

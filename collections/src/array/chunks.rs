@@ -175,6 +175,12 @@ impl Chunks {
         Ok(cuts)
     }
 
+    /// Some axes in one piece; the others as they are, or as blocks of new arrays would be cut.
+    pub(crate) fn whole_along(axes: &[bool], keep_others: bool) -> Self {
+        let other = if keep_others { Along::Keep } else { Along::Bytes(None) };
+        Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { other.clone() }).collect()))
+    }
+
     /// What is known of a new array of this shape and kind.
     pub(crate) fn of_new(&self, shape: &Shape, dtype: DType) -> Result<Meta, Failure> {
         let lens: Vec<Option<usize>> = shape.0.iter().copied().map(Some).collect();

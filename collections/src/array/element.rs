@@ -89,18 +89,22 @@ macro_rules! raw {
             bits != 0
         }
 
+        #[inline(always)]
         fn to_f64(self) -> f64 {
             f64::from(u8::from(self))
         }
 
+        #[inline(always)]
         fn of_f64(value: f64) -> Self {
             value != 0.0
         }
 
+        #[inline(always)]
         fn to_i64(self) -> i64 {
             i64::from(self)
         }
 
+        #[inline(always)]
         fn of_i64(value: i64) -> Self {
             value != 0
         }
@@ -159,18 +163,22 @@ macro_rules! raw {
             rest.is_empty().then(|| elements.iter().map(|element| $T::from_ne_bytes(*element)).collect())
         }
 
+        #[inline(always)]
         fn to_f64(self) -> f64 {
             self as f64
         }
 
+        #[inline(always)]
         fn of_f64(value: f64) -> Self {
             value as $T
         }
 
+        #[inline(always)]
         fn to_i64(self) -> i64 {
             self as i64
         }
 
+        #[inline(always)]
         fn of_i64(value: i64) -> Self {
             value as $T
         }

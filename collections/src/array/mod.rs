@@ -13,6 +13,7 @@ mod lower;
 mod meta;
 pub(crate) mod ops;
 pub(crate) mod rechunk;
+pub(crate) mod reductions;
 mod tile;
 mod wiring;
 
@@ -28,10 +29,15 @@ use meta::Meta;
 use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
 pub use ops::where_::{select, where_};
+pub use reductions::axes::Axes;
+pub use reductions::histogram::Bins;
+pub use reductions::quantile::Between;
+pub use reductions::statistics::Norm;
 
 /// Lets a registry decode what the tasks of arrays hand to each other.
 pub(crate) fn register(registry: &mut Registry) {
     block::register(registry);
+    reductions::register(registry);
 }
 
 /// A lazy array of any number of axes, in blocks.

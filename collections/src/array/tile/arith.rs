@@ -37,6 +37,12 @@ pub trait Arith:
     fn test(op: Test, a: &[Self], out: &mut [bool]) -> bool;
     /// The exponent to base 2.
     fn exponent(self) -> i32;
+    /// Whether it is NaN.
+    fn is_missing(self) -> bool;
+    /// The element that is not better than any other, where the greatest, or else the least, is looked for.
+    fn worst(greatest: bool) -> Self;
+    /// NaN, where the kind has it; else as `worst`.
+    fn nothing(greatest: bool) -> Self;
 }
 
 #[inline(always)]
@@ -237,6 +243,19 @@ macro_rules! float {
             fn exponent(self) -> i32 {
                 self.parts().1
             }
+
+            #[inline(always)]
+            fn is_missing(self) -> bool {
+                self.is_nan()
+            }
+
+            fn worst(greatest: bool) -> $T {
+                if greatest { $T::NEG_INFINITY } else { $T::INFINITY }
+            }
+
+            fn nothing(_: bool) -> $T {
+                $T::NAN
+            }
         }
     };
 }
@@ -308,6 +327,19 @@ macro_rules! integer {
 
             fn exponent(self) -> i32 {
                 0
+            }
+
+            #[inline(always)]
+            fn is_missing(self) -> bool {
+                false
+            }
+
+            fn worst(greatest: bool) -> $T {
+                if greatest { $T::MIN } else { $T::MAX }
+            }
+
+            fn nothing(greatest: bool) -> $T {
+                $T::worst(greatest)
             }
         }
     };
@@ -388,6 +420,19 @@ impl Arith for bool {
 
     fn exponent(self) -> i32 {
         0
+    }
+
+    #[inline(always)]
+    fn is_missing(self) -> bool {
+        false
+    }
+
+    fn worst(greatest: bool) -> bool {
+        !greatest
+    }
+
+    fn nothing(greatest: bool) -> bool {
+        !greatest
     }
 }
 

@@ -35,6 +35,17 @@ impl<'a, T> Rows<'a, T> {
         (0..self.count).map(move |row| &values[row * stride..][..len])
     }
 
+    /// Elements of a row.
+    pub fn width(&self) -> usize {
+        self.len
+    }
+
+    /// Each row by itself.
+    pub fn singles(&self) -> impl Iterator<Item = Rows<'a, T>> + use<'a, T> {
+        let len = self.len;
+        self.iter().map(move |values| Rows { values, stride: len, count: 1, len })
+    }
+
     /// All elements, if the rows follow each other in memory.
     pub fn in_one(&self) -> Option<&'a [T]> {
         (self.count == 1 || self.stride == self.len).then(|| &self.values[..self.count * self.len])

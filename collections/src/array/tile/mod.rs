@@ -9,8 +9,10 @@ mod program;
 #[cfg(test)]
 mod reference;
 mod special;
-mod wide;
+pub mod wide;
 
 pub use arith::Arith;
 pub use collect::{collect, mapped};
+pub use evaluate::{Evaluator, Rows, Sink};
+pub use layout::Tile;
 pub use program::{Binary, Compare, Instruction, Op, Program, Source, Test, Unary};

@@ -6,15 +6,15 @@
 
 /// Defines such a function. Everything that it calls for each element must be `#[inline(always)]`, or it is compiled once, for all.
 macro_rules! wide {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident<$($T:ident: $Bound:path),*>($($arg:ident: $type:ty),*) -> $ret:ty $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident<$($T:ident: $Bound:path),*>($($arg:ident: $type:ty),*) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
-        $vis fn $name<$($T: $Bound),*>($($arg: $type),*) -> $ret {
+        $vis fn $name<$($T: $Bound),*>($($arg: $type),*) $(-> $ret)? {
             #[inline(always)]
-            fn plain<$($T: $Bound),*>($($arg: $type),*) -> $ret $body
+            fn plain<$($T: $Bound),*>($($arg: $type),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
-            fn avx2<$($T: $Bound),*>($($arg: $type),*) -> $ret {
+            fn avx2<$($T: $Bound),*>($($arg: $type),*) $(-> $ret)? {
                 plain::<$($T),*>($($arg),*)
             }
 
@@ -27,7 +27,7 @@ macro_rules! wide {
         }
     };
 }
-pub(super) use wide;
+pub(in crate::array) use wide;
 
 #[cfg(test)]
 mod tests {

@@ -207,7 +207,8 @@ fn chains_become_one_program() {
 #[test]
 fn constants_stay_small() {
     let sum = DArray::<f64>::ones([1 << 20, 1 << 20], 1 << 18) + DArray::<f64>::ones([1 << 20, 1 << 20], 1 << 18);
-    let kept = sum.persist_on(&Client::builder().threads(1).memory_limit("64MiB").set_as_default(false).build().unwrap()).unwrap();
+    let client = Client::builder().threads(1).memory_limit("64MiB").set_as_default(false).build().unwrap();
+    let kept = sum.persist_on(&client).unwrap();
     assert_eq!(kept.npartitions().unwrap(), 16);
 }
 

@@ -187,7 +187,7 @@ impl<T: Element> DArray<T> {
         Self::then(Broken(failure), Vec::new(), method)
     }
 
-    pub(crate) fn any(&self) -> &AnyArray {
+    pub(crate) fn untyped(&self) -> &AnyArray {
         &self.array
     }
 

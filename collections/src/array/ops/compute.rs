@@ -63,7 +63,7 @@ impl<T: Element> DArray<T> {
     /// As [`DArray::compute`]; more elements than one, or none.
     #[doc(alias = "item")]
     pub fn compute_scalar(&self) -> Result<T, Failure> {
-        let meta = self.any().meta()?;
+        let meta = self.untyped().meta()?;
         let several = |shape: String| Failure::new(Code::ShapeMismatch, format!("an array of shape {shape} is not one number"));
         if meta.shape().is_ok_and(|shape| shape.iter().product::<usize>() != 1) {
             return Err(several(meta.show_shape()));
@@ -91,9 +91,9 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::compute`].
     pub async fn compute_async(&self) -> Result<ArrayD<T>, Failure> {
-        let graph = plan(self.any())?;
+        let graph = plan(self.untyped())?;
         let run = run::stored_async(&Client::current()?, graph).await?;
-        gathered(&run, self.any().meta()?)
+        gathered(&run, self.untyped().meta()?)
     }
 
     /// [`DArray::compute`] on any executor, for example [`partita_graph::Serial`] in a test.
@@ -101,8 +101,8 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::compute`].
     pub fn compute_on(&self, executor: &dyn Executor) -> Result<ArrayD<T>, Failure> {
-        let run = run::stored(executor, plan(self.any())?)?;
-        gathered(&run, self.any().meta()?)
+        let run = run::stored(executor, plan(self.untyped())?)?;
+        gathered(&run, self.untyped().meta()?)
     }
 }
 

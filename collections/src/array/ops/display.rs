@@ -23,13 +23,13 @@ impl<T: Element> fmt::Display for DArray<T> {
     ///              100 chunks, 1 layer         ├────┼────┼────┼─…  10000");
     /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meta = match self.any().meta() {
+        let meta = match self.untyped().meta() {
             Ok(meta) => meta,
             Err(failure) => return write!(f, "{failure}"),
         };
         let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         let blocks = meta.blocks().unwrap_or(0) as usize;
-        let layers = plan(self.any()).map_or(0, |graph| graph.layers.len());
+        let layers = plan(self.untyped()).map_or(0, |graph| graph.layers.len());
         let (kind, shape, chunks) = (format!("DArray<{}>", T::DTYPE), meta.show_shape(), meta.show_chunks());
         let (first, second) = (kind.chars().count().max(6), shape.len().max(chunks.len()));
         let lines = [
@@ -74,9 +74,9 @@ fn picture(meta: &Meta) -> [String; 3] {
 
 impl<T: Element> fmt::Debug for DArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = self.any().node().step.line();
+        let step = self.untyped().node().step.line();
         let step = step.split(' ').next().unwrap_or_default();
-        match self.any().meta() {
+        match self.untyped().meta() {
             Ok(meta) => write!(f, "DArray<{step}, shape={}, dtype={}, chunksize={}>", meta.show_shape(), T::DTYPE, meta.show_chunks()),
             Err(failure) => write!(f, "DArray<{}>", failure.code),
         }

@@ -19,8 +19,8 @@ impl<T: Element> DArray<T> {
     /// assert!(x.explain().contains("rechunk (2, 2) to (4, 1)"));
     /// ```
     pub fn explain(&self) -> String {
-        match plan(self.any()) {
-            Ok(graph) => format!("steps\n{}\nlayers\n{}", steps(self.any()), graph.explain()),
+        match plan(self.untyped()) {
+            Ok(graph) => format!("steps\n{}\nlayers\n{}", steps(self.untyped()), graph.explain()),
             Err(failure) => failure.to_string(),
         }
     }
@@ -30,7 +30,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// A step that does not fit, another extension, a file that cannot be written.
     pub fn visualize(&self, path: impl AsRef<Path>) -> Result<(), Failure> {
-        plan(self.any())?.visualize(path)
+        plan(self.untyped())?.visualize(path)
     }
 }
 

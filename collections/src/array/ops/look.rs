@@ -17,7 +17,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// The failure of the first step that does not fit.
     pub fn check(&self) -> Result<&Self, Failure> {
-        self.any().meta()?;
+        self.untyped().meta()?;
         Ok(self)
     }
 
@@ -40,7 +40,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// The failure of the first step that does not fit; sizes that are not known yet, see [`DArray::compute_chunk_sizes`].
     pub fn shape(&self) -> Result<Vec<usize>, Failure> {
-        self.any().meta()?.shape()
+        self.untyped().meta()?.shape()
     }
 
     /// The number of axes.
@@ -48,7 +48,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// The failure of the first step that does not fit.
     pub fn ndim(&self) -> Result<usize, Failure> {
-        Ok(self.any().meta()?.ndim())
+        Ok(self.untyped().meta()?.ndim())
     }
 
     /// The number of elements.
@@ -64,7 +64,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::shape`].
     pub fn chunks(&self) -> Result<Vec<Vec<usize>>, Failure> {
-        Ok(self.any().meta()?.sizes()?.iter().map(|sizes| sizes.to_vec()).collect())
+        Ok(self.untyped().meta()?.sizes()?.iter().map(|sizes| sizes.to_vec()).collect())
     }
 
     /// The longest chunk along each axis.
@@ -72,7 +72,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::shape`].
     pub fn chunksize(&self) -> Result<Vec<usize>, Failure> {
-        Ok(self.any().meta()?.sizes()?.iter().map(|sizes| sizes.iter().max().copied().unwrap_or(0)).collect())
+        Ok(self.untyped().meta()?.sizes()?.iter().map(|sizes| sizes.iter().max().copied().unwrap_or(0)).collect())
     }
 
     /// The number of chunks along each axis.
@@ -80,7 +80,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// The failure of the first step that does not fit.
     pub fn numblocks(&self) -> Result<Vec<usize>, Failure> {
-        Ok(self.any().meta()?.grid())
+        Ok(self.untyped().meta()?.grid())
     }
 
     /// The number of blocks.
@@ -88,7 +88,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// The failure of the first step that does not fit.
     pub fn npartitions(&self) -> Result<usize, Failure> {
-        Ok(self.any().meta()?.blocks()? as usize)
+        Ok(self.untyped().meta()?.blocks()? as usize)
     }
 
     /// Bytes of all elements.
@@ -96,7 +96,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::shape`].
     pub fn nbytes(&self) -> Result<u64, Failure> {
-        let meta = self.any().meta()?;
+        let meta = self.untyped().meta()?;
         match meta.nbytes() {
             Some(bytes) => Ok(bytes),
             None => meta.shape().map(|_| 0),

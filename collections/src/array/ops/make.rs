@@ -59,7 +59,7 @@ impl<T: Element> DArray<T> {
     /// At `compute`: the sizes of chunks are not known.
     #[track_caller]
     pub fn full_like(&self, value: T) -> DArray<T> {
-        let meta = self.any().meta().and_then(|meta| meta.sizes().map(|_| meta.clone()));
+        let meta = self.untyped().meta().and_then(|meta| meta.sizes().map(|_| meta.clone()));
         Self::made(".full_like(…)", meta, Pattern::Fill(Scalar::of(value)))
     }
 

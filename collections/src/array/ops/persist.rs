@@ -35,8 +35,8 @@ impl<T: Element> DArray<T> {
     #[track_caller]
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<DArray<T>, Failure> {
         let origin = Origin::here(".persist()");
-        let meta = self.any().meta()?.clone();
-        let graph = plan(self.any())?;
+        let meta = self.untyped().meta()?.clone();
+        let graph = plan(self.untyped())?;
         let run = run::stored(executor, graph.clone())?;
         Ok(DArray::of(AnyArray::build(Arc::new(Persisted::new(meta, &graph, run)), Vec::new(), origin)))
     }

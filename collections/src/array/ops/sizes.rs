@@ -28,7 +28,7 @@ impl<T: Element> DArray<T> {
     /// As [`DArray::compute`].
     #[track_caller]
     pub fn compute_chunk_sizes(&self) -> Result<DArray<T>, Failure> {
-        if self.any().meta()?.sizes().is_ok() {
+        if self.untyped().meta()?.sizes().is_ok() {
             return Ok(self.clone());
         }
         self.compute_chunk_sizes_on(&Client::current()?)
@@ -40,7 +40,7 @@ impl<T: Element> DArray<T> {
     /// As [`DArray::compute`].
     #[track_caller]
     pub fn compute_chunk_sizes_on(&self, executor: &dyn Executor) -> Result<DArray<T>, Failure> {
-        let grid = self.any().meta()?.grid();
+        let grid = self.untyped().meta()?.grid();
         let shapes = DArray::<i64>::then(Shapes, vec![self.to_any()], ".compute_chunk_sizes()").compute_on(executor)?;
         let mut cuts = Vec::with_capacity(grid.len());
         for (axis, count) in grid.iter().enumerate() {

@@ -176,7 +176,8 @@ impl Step for Scan {
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         if self.partitions.is_empty() {
-            let empty = DataFrame::empty_with_schema(&self.schema(&[])?);
+            let schema = self.schema(&[])?;
+            let empty = DataFrame::empty_with_schema(&schema);
             return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
         }
         Ok(lowering.add(self.layer(), node))

@@ -5,7 +5,7 @@ use partita_graph::{OperatorEntry, Registry};
 
 use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, quantile, scan, step, top};
+use crate::array::reductions::{covariance, histogram, quantile, scan as running, step, top};
 use crate::array;
 use crate::delayed::{self, actor, frames};
 use crate::frame::groupby::{combine, partial};
@@ -77,8 +77,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<step::Reduce>(),
     OperatorEntry::of::<step::Combine>(),
     OperatorEntry::of::<step::End>(),
-    OperatorEntry::of::<scan::Before>(),
-    OperatorEntry::of::<scan::ScanBlock>(),
+    OperatorEntry::of::<running::Before>(),
+    OperatorEntry::of::<running::ScanBlock>(),
     OperatorEntry::of::<top::TopOfBlock>(),
     OperatorEntry::of::<top::TopOfStates>(),
     OperatorEntry::of::<histogram::CountBlock>(),

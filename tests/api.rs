@@ -4,10 +4,10 @@
 #[path = "api/check.rs"]
 mod check;
 
-#[path = "api/asof.rs"]
-mod asof;
 #[path = "api/arrays.rs"]
 mod arrays;
+#[path = "api/asof.rs"]
+mod asof;
 
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;

@@ -3,10 +3,10 @@
 
 use partita_graph::{OperatorEntry, Registry};
 
+use crate::array;
 use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
 use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, quantile, scan as running, step, top};
-use crate::array;
 use crate::delayed::{self, actor, frames};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;

@@ -73,9 +73,9 @@ pub struct Worker {
     abandoned: u32,
     retracted: u64,
     timed_out: u64,
-    /// Counts events: within one event an input that was seen is still there.
     /// Keys that are wanted here while a chunk of theirs is on its way out; looked at after each event.
     held_up: Vec<Key>,
+    /// Counts events: within one event an input that was seen is still there.
     event: u64,
     out: Vec<WorkerAction>,
 }

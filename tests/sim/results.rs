@@ -445,3 +445,29 @@ fn cancelling_at_any_moment_leaves_nothing() {
         ));
     }
 }
+
+#[test]
+fn a_result_out_of_reach_of_which_another_copy_turns_up_is_read_there() {
+    // When the scheduler says that the result is there it knows of no copy but the one that has just died. It hears of bob's before
+    // it hears of the death, so nothing is lost for it, nothing is made again and nothing is said once more.
+    for how in ["submit", "futures"] {
+        check(&format!(
+            "
+            set notice 1000000
+            worker ada
+            worker bob
+            layer x 1 : only ada
+            layer y 1 each of x : takes 100000 only bob
+            submit r1 x y
+            until y runs
+            kill ada
+            {how} r2 x
+            expect not r2 ended
+            expect r2 done
+            until ada gone
+            expect x ran 1
+            expect x stored at bob
+        "
+        ));
+    }
+}

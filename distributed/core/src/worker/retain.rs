@@ -8,10 +8,15 @@ use super::{Phase, Worker};
 use crate::protocol::{Attempt, ToScheduler, WorkerAction};
 
 impl Worker {
-    /// Nobody wants the chunk.
+    /// Nobody wants the chunk. The scheduler counts it here no longer since it said so, unless it has heard of it once more meanwhile:
+    /// a copy has no number of a try by which it would know that this is old. Then it must hear that the chunk has gone, or
+    /// it would name this worker as a holder for ever.
     pub(super) fn free(&mut self, key: Key) {
         self.forget_copy(key);
-        if self.chunks.contains_key(&key) {
+        if let Some(held) = self.chunks.get_mut(&key) {
+            if std::mem::take(&mut held.said_again) {
+                self.out.push(WorkerAction::Send(ToScheduler::Lost(key)));
+            }
             self.doom(key);
             self.drop_if_doomed(key);
         }

@@ -187,7 +187,7 @@ impl Worker {
             && let Some(need) = self.gather.remove(piece)
         {
             if need.copy {
-                self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
+                self.say_again(key);
             }
             self.one_less_missing(need.waiters);
         }

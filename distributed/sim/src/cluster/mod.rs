@@ -222,7 +222,10 @@ impl Cluster {
             Happening::Submit(run, client, graph, ending) => self.submit(run, client, graph, ending),
             Happening::Leave(run, cancel) => self.leave(run, cancel),
             Happening::Forget(run, keys) => self.forget(run, keys),
-            Happening::Look(client) => self.look(client),
+            Happening::Look(client) => {
+                self.look_again(client);
+                Ok(())
+            }
             Happening::Trouble(kind) => self.trouble(kind),
             Happening::Noticed(worker, reason) => self.noticed(worker, reason),
             Happening::LinkNoticed(worker, of) => self.link_noticed(worker, of),

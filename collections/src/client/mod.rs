@@ -7,6 +7,7 @@ mod cluster;
 mod interrupt;
 #[cfg(feature = "cluster")]
 mod local_cluster;
+pub(crate) mod mailbox;
 mod pool;
 pub(crate) mod progress;
 pub(crate) mod run;
@@ -14,10 +15,10 @@ pub(crate) mod run;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use partita_core::coordination::{Answer, Ask, Name};
+use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
 use partita_io::csv::FileInfo;
-use partita_local::{Desk, Listener, Local, Options};
+use partita_local::{Desk, Listener, Listeners, Local, Options};
 use polars::prelude::DataFrame;
 
 use crate::delayed::submit::LOCAL;
@@ -179,30 +180,46 @@ pub(crate) type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
 
 /// Whoever holds locks, queues and so on: the engine of this process, or the scheduler.
 impl Client {
-    /// Asks; the answer comes on any thread.
-    pub(crate) fn desk_ask(&self, what: Ask, told: Told) {
+    /// Asks; the answer comes on any thread. The number is for [`Client::desk_withdraw`].
+    pub(crate) fn desk_ask(&self, what: Ask, told: Told) -> u64 {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => drop(desk.ask(what, told)),
+            Engine::Local { desk, .. } => desk.ask(what, told).0,
             #[cfg(feature = "cluster")]
             Engine::Cluster(connection) => connection.remote.coordinate(what, told),
         }
     }
 
-    /// Listens to a topic; the number is for [`Client::desk_ignore`].
-    pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener) -> u64 {
+    /// The answer to this question is not waited for any more: what was given for it meanwhile is taken back.
+    pub(crate) fn desk_withdraw(&self, number: u64) {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => desk.listeners().listen(topic, listener),
+            Engine::Local { desk, .. } => desk.withdraw(RequestId(number)),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.listeners().listen(topic, listener),
+            Engine::Cluster(connection) => connection.remote.withdraw(number),
         }
     }
 
-    /// Listens no more; whether that was the last listener of the topic.
-    pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) -> bool {
+    fn listeners(&self) -> &Listeners {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => desk.listeners().ignore(topic, number),
+            Engine::Local { desk, .. } => desk.listeners(),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.listeners().ignore(topic, number),
+            Engine::Cluster(connection) => connection.remote.listeners(),
+        }
+    }
+
+    /// Listens to a topic, and asks for its messages. The number of the listener, for [`Client::desk_ignore`], and that of the question.
+    pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener, told: Told) -> (u64, u64) {
+        let listeners = self.listeners();
+        let _turn = listeners.turn();
+        let number = listeners.listen(topic, listener);
+        (number, self.desk_ask(Ask::Topic(topic.clone(), TopicAsk::Subscribe), told))
+    }
+
+    /// Listens no more. Messages of a topic that nobody listens to are not sent here any longer.
+    pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) {
+        let listeners = self.listeners();
+        let _turn = listeners.turn();
+        if listeners.ignore(topic, number) {
+            self.desk_ask(Ask::Topic(topic.clone(), TopicAsk::Unsubscribe), Box::new(drop));
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use partita_graph::{Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
+use super::mailbox::heard;
 use super::progress::Watch;
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
@@ -131,7 +132,7 @@ pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Re
             // Nobody listens any more when the future was dropped.
             let _ = sender.send(());
         }));
-        let told = receiver.await;
+        let told = heard(receiver).await;
         let notes = watch.end();
         let outcome = match told {
             // The run has ended, so this does not block.

@@ -16,6 +16,7 @@ use partita_graph::{Chunk, Executor, Failure, Graph, Key, KeyStatus, Layer, Orig
 use super::node::{Known, Node, What};
 use super::value::{TaskValue, value_in};
 use crate::client::Client;
+use crate::client::mailbox::heard;
 
 /// How a future stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,10 +90,17 @@ pub(crate) struct Batch {
     /// The layers, for graphs that read the results.
     layers: Arc<[Arc<Layer>]>,
     origin: Origin,
-    waiters: Mutex<HashMap<usize, Vec<Waiter>>>,
+    waiters: Mutex<Waiters>,
     /// Futures that are not dropped.
     alive: AtomicUsize,
     dropped: Mutex<Vec<usize>>,
+}
+
+/// Who is to be told of ends.
+struct Waiters {
+    waiting: HashMap<usize, Vec<Waiter>>,
+    /// Keys whose end was told. One that is made again, because its chunk was lost, has been told and is told no more.
+    told: Vec<bool>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -109,7 +117,8 @@ impl Batch {
     pub fn submit(client: &Client, graph: Graph, origin: Origin) -> Result<Arc<Batch>, Failure> {
         let run = client.submit_each(graph.clone())?;
         let (layers, alive) = (fixed(&graph), AtomicUsize::new(graph.wanted.len()));
-        let (waiters, dropped) = (Mutex::default(), Mutex::default());
+        let waiters = Mutex::new(Waiters { waiting: HashMap::new(), told: vec![false; graph.wanted.len()] });
+        let dropped = Mutex::default();
         let batch = Arc::new(Batch { run, client: client.clone(), graph, layers, origin, waiters, alive, dropped });
         let told: Weak<Batch> = Arc::downgrade(&batch);
         batch.run.on_key_end(Box::new(move |index, outcome| {
@@ -128,28 +137,29 @@ impl Batch {
     }
 
     fn ended(&self, index: usize, outcome: Result<(), Failure>) {
-        let waiters = locked(&self.waiters).remove(&index).unwrap_or_default();
-        for waiter in waiters {
+        let mut waiters = locked(&self.waiters);
+        waiters.told[index] = true;
+        let waiting = waiters.waiting.remove(&index).unwrap_or_default();
+        drop(waiters);
+        for waiter in waiting {
             waiter(outcome.clone());
         }
     }
 
     /// Calls once when the key has ended, at once if it has.
     pub fn on_end(&self, index: usize, waiter: Waiter) {
-        locked(&self.waiters).entry(index).or_default().push(waiter);
-        // It may have ended before it was written down.
-        if let Some(outcome) = self.outcome(index) {
-            self.ended(index, outcome);
+        let mut waiters = locked(&self.waiters);
+        if !waiters.told[index] {
+            waiters.waiting.entry(index).or_default().push(waiter);
+            return;
         }
-    }
-
-    fn outcome(&self, index: usize) -> Option<Result<(), Failure>> {
-        match self.run.status(index) {
-            KeyStatus::Pending => None,
-            KeyStatus::Done => Some(Ok(())),
-            KeyStatus::Failed(failure) => Some(Err(failure)),
-            KeyStatus::Cancelled => Some(Err(Failure::new(partita_graph::Code::Cancelled, "the call was cancelled"))),
-        }
+        drop(waiters);
+        waiter(match self.run.status(index) {
+            // Pending are those that are made again: they ended well.
+            KeyStatus::Pending | KeyStatus::Done => Ok(()),
+            KeyStatus::Failed(failure) => Err(failure),
+            KeyStatus::Cancelled => Err(Failure::new(partita_graph::Code::Cancelled, "the call was cancelled")),
+        });
     }
 
     /// A future was dropped. When many are, this is told in batches: at most a ninth of what is alive is kept a little longer.
@@ -278,7 +288,7 @@ impl<T: TaskValue> IntoFuture for DFuture<T> {
             let one = &self.one;
             // Nobody listens any more when the future was dropped.
             one.batch.on_end(one.index, Box::new(move |outcome| drop(sender.send(outcome))));
-            receiver.await.map_err(|_| super::lost_result())??;
+            heard(receiver).await.map_err(|_| super::lost_result())??;
             self.result()
         })
     }

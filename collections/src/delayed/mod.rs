@@ -46,11 +46,10 @@ use crate::client::Client;
 #[doc(hidden)]
 pub mod task_support {
     pub use super::argument::{Argument, IntoArgument};
-    pub use super::call::{Inputs, Task, TaskEntry, TaskOf, deferred, outcome_of};
+    pub use super::call::{Inputs, Task, TaskEntry, TaskOf, block_on, deferred, outcome_of};
     pub use super::state::StateCell;
     pub use super::value::{Lent, TaskValue};
     pub use inventory;
-    pub use partita_io::blocking::drive as block_on;
 }
 
 /// A call of a function that will be made when its result is asked for.

@@ -148,9 +148,14 @@ impl Remote {
         &self.inner.listeners
     }
 
-    /// Asks; `then` is called once.
-    pub(super) fn ask_then(&self, what: Question, then: Asked) {
-        self.inner.ask_then(what, then);
+    /// Asks; `then` is called once. The number of the question.
+    pub(super) fn ask_then(&self, what: Question, then: Asked) -> u64 {
+        self.inner.ask_then(what, then)
+    }
+
+    /// Whether the scheduler is gone for good: it ended, or did not come back in time.
+    pub fn is_over(&self) -> bool {
+        locked(&self.inner.gone).is_some()
     }
 
     /// Whether messages flow at this moment.
@@ -305,6 +310,7 @@ impl Inner {
         for asked in questions.into_values() {
             asked(Err(failure.clone()));
         }
+        self.listeners.close();
     }
 
     pub fn live_runs(&self) -> Vec<Arc<RemoteRun>> {
@@ -328,8 +334,8 @@ impl Inner {
         }
     }
 
-    /// Asks; `then` is called once, on another thread, and must not block.
-    pub fn ask_then(&self, what: Question, then: Asked) {
+    /// Asks; `then` is called once, on another thread, and must not block. The number of the question.
+    pub fn ask_then(&self, what: Question, then: Asked) -> u64 {
         let query = self.next.fetch_add(1, Ordering::Relaxed);
         locked(&self.questions).insert(query, then);
         self.send(&ClientToScheduler::Ask { query, what });
@@ -339,6 +345,7 @@ impl Inner {
         if let Some((failure, asked)) = forgotten {
             asked(Err(failure));
         }
+        query
     }
 
     fn is_gone_already(&self) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 //!
 //! It refuses to know executors and formats: a code, words for a person, places, a fix.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -275,6 +276,16 @@ impl Failure {
     /// A fault of our own.
     pub fn internal(what: impl Into<String>) -> Self {
         Self::new(Code::Internal, what)
+    }
+
+    /// What a task that panicked failed with: the panic's own message, or the failure that it carries.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        if let Some(failure) = panic.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+        Self::new(Code::Panicked, format!("a task panicked: {text}"))
     }
 
     /// Adds a labelled line.

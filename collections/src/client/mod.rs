@@ -91,7 +91,7 @@ impl Client {
         if let Some(inner) = current.0.as_ref().and_then(Weak::upgrade) {
             return Ok(Client::of(inner));
         }
-        if let Some(client) = &current.1 {
+        if let Some(client) = current.1.as_ref().filter(|client| !client.is_over()) {
             return Ok(client.clone());
         }
         #[cfg(feature = "cluster")]
@@ -119,6 +119,24 @@ impl Client {
     /// As [`DFrame::compute`].
     pub fn run(&self, frame: &DFrame) -> Result<Computed, Failure> {
         run::compute(self, frame)
+    }
+
+    /// The current client if there is one: none is started.
+    fn known() -> Option<Client> {
+        if let Some(inner) = pool::client_here().as_ref().and_then(Weak::upgrade) {
+            return Some(Client::of(inner));
+        }
+        let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+        current.0.as_ref().and_then(Weak::upgrade).map(Client::of).or_else(|| current.1.clone())
+    }
+
+    /// Whether its scheduler is gone for good. A worker may have come back to a scheduler that has given up the client inside of it.
+    fn is_over(&self) -> bool {
+        match &self.inner.engine {
+            Engine::Local { .. } => false,
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.is_over(),
+        }
     }
 
     fn of(inner: Arc<Inner>) -> Self {
@@ -223,13 +241,21 @@ impl Client {
         }
     }
 
-    /// Names of the workers; in process there is one.
-    pub(crate) fn worker_names(&self) -> Result<Vec<String>, Failure> {
+    /// The workers, by name, and a number that no other process has had; in process there is one.
+    pub(crate) fn workers_now(&self) -> Result<Vec<(String, u32)>, Failure> {
         match &self.inner.engine {
-            Engine::Local { .. } => Ok(vec![LOCAL.into()]),
+            Engine::Local { .. } => Ok(vec![(LOCAL.into(), 0)]),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => Ok(connection.remote.info()?.workers.into_iter().map(|worker| worker.about.name).collect()),
+            Engine::Cluster(connection) => {
+                let workers = connection.remote.info()?.workers.into_iter();
+                Ok(workers.map(|worker| (worker.about.name, worker.id.0)).collect())
+            }
         }
+    }
+
+    /// Whether tasks run in this process.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.inner.engine, Engine::Local { .. })
     }
 }
 
@@ -277,9 +303,8 @@ impl Executor for Client {
 
 /// Cores that a plan is made for: those of the current client, or of this machine when there is none yet.
 pub(crate) fn planned_threads() -> usize {
-    let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);
-    match current {
-        Some(inner) => Client::of(inner).threads(),
+    match Client::known() {
+        Some(client) => client.threads(),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
@@ -288,8 +313,8 @@ pub(crate) fn planned_threads() -> usize {
 pub(crate) fn found_on_workers(files: &[FileInfo]) -> Result<(), Failure> {
     #[cfg(feature = "cluster")]
     {
-        let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);
-        if let Some(Engine::Cluster(connection)) = current.as_ref().map(|inner| &inner.engine) {
+        let known = Client::known();
+        if let Some(Engine::Cluster(connection)) = known.as_ref().map(|client| &client.inner.engine) {
             return connection.check_files(files);
         }
     }

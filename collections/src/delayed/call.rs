@@ -99,7 +99,7 @@ impl<F: Task> Operator for Call<F> {
         let named = |failure: Failure| failure.detail("function", F::NAME);
         match self.actor {
             None => Ok(chunk_from(F::call(ctx, &mut inputs).map_err(named)?)),
-            Some(process) => Ok(chunk_from(actor::check(process).and_then(|()| F::call(ctx, &mut inputs).map_err(named)))),
+            Some(process) => Ok(chunk_from(actor::outcome(process, || F::call(ctx, &mut inputs).map_err(named)))),
         }
     }
 }

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use partita_graph::{Arg, Failure, Key, Layer, OpRef, Origin, optimize};
+use partita_graph::{Arg, Code, Failure, Key, Layer, OpRef, Origin, optimize};
 
 use super::argument::{Argument, Given};
 use super::call::{Call, Slot, Task, TaskOf, deferred};
 use super::future::{Batch, DFuture};
+use super::gather::as_completed;
 use super::node::{self, Lowerer, Node};
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
@@ -21,6 +23,8 @@ use crate::client::Client;
 const FIRST: usize = 64;
 const GROWTH: usize = 4;
 const MOST: usize = 1 << 16;
+/// Between two looks at who is there.
+const LOOK: Duration = Duration::from_millis(500);
 /// Items that may be under way; further ones wait.
 const UNDER_WAY: usize = 1 << 20;
 
@@ -163,7 +167,7 @@ impl Client {
     }
 
     /// Makes a call on every worker, whatever else runs, and gives what came of it by the worker's name. In process there is one,
-    /// called `local`.
+    /// called `local`. A worker that goes meanwhile has failed (E0205), also when another process takes its name.
     ///
     /// # Errors
     /// No connection; what a call fails with stands beside the others.
@@ -176,19 +180,44 @@ impl Client {
         let arguments: Vec<Given> = F::arguments(arguments).into_iter().map(|argument| argument.0).collect();
         let _ = function;
         let origin = Location::caller();
-        let mut futures = Vec::new();
-        for name in self.worker_names()? {
+        let (workers, mut futures) = (self.workers_now()?, Vec::new());
+        for (name, _) in &workers {
             let token = node::new_token();
             let operator: node::MakeOperator = Arc::new(move |slots| Call::<F>::operator(slots, Some(token)));
             let call: Delayed<F::Output> = Delayed::of(Node::call(F::NAME, operator, arguments.clone(), origin));
-            let call = match name.as_str() {
-                LOCAL => call,
-                name => call.workers([name]),
-            };
-            futures.push((name, self.start(&call.priority(i32::MAX))?));
+            let call = if self.is_local() { call } else { call.workers([name]) };
+            futures.push(self.start(&call.priority(i32::MAX))?);
         }
-        Ok(futures.into_iter().map(|(name, future)| (name, future.result())).collect())
+        let results = self.results_of(&workers, &futures)?;
+        Ok(workers.into_iter().map(|(name, _)| name).zip(results).collect())
     }
+
+    /// What came of calls each of which only this one worker can make: one that goes will not, and another of its name is another.
+    fn results_of<T: TaskValue>(&self, workers: &[(String, u32)], futures: &[DFuture<T>]) -> Result<Vec<Result<T, Failure>>, Failure> {
+        let mut results: Vec<Option<Result<T, Failure>>> = futures.iter().map(|_| None).collect();
+        let mut ended = as_completed(futures);
+        while results.iter().any(Option::is_none) {
+            if let Some((place, future)) = ended.next_before(Some(Instant::now() + LOOK)) {
+                if results[place].is_none() {
+                    results[place] = Some(future.result());
+                }
+                continue;
+            }
+            let now = self.workers_now()?;
+            for (place, worker) in workers.iter().enumerate().filter(|(_, worker)| !now.contains(worker)) {
+                if results[place].is_none() && !futures[place].done() {
+                    futures[place].cancel();
+                    results[place] = Some(Err(went(&worker.0)));
+                }
+            }
+        }
+        Ok(results.into_iter().map(|result| result.unwrap_or_else(|| Err(lost_result()))).collect())
+    }
+}
+
+fn went(worker: &str) -> Failure {
+    Failure::new(Code::NoWorkers, format!("worker {worker} went before the call had ended there"))
+        .help("client.run_on_workers(…) again reaches those that are there then")
 }
 
 /// What the only worker of an engine in this process is called.

@@ -253,6 +253,20 @@ impl Client {
         }
     }
 
+    /// Lets go of what failed with this, so that it is tried again when it is submitted next. Futures keep their failures.
+    pub(crate) fn forget_failure(&self, failure: &Failure) {
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.forget_failure(failure),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.forget_failure(failure),
+        }
+    }
+
+    /// Tells engines apart, for as long as one of its clients lives.
+    pub(crate) fn home(&self) -> usize {
+        Arc::as_ptr(&self.inner) as usize
+    }
+
     /// Whether tasks run in this process.
     pub(crate) fn is_local(&self) -> bool {
         matches!(self.inner.engine, Engine::Local { .. })

@@ -12,6 +12,7 @@ pub(crate) mod compute;
 pub(crate) mod frames;
 pub(crate) mod future;
 mod gather;
+mod lineage;
 pub(crate) mod node;
 pub(crate) mod state;
 pub(crate) mod submit;
@@ -29,6 +30,7 @@ use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, OpRef, O
 
 use argument::Given;
 use call::{Call, Task, TaskOf};
+use lineage::Lineage;
 use node::{Lowerer, MakeOperator, Node, What};
 use value::{TaskValue, chunk_from, value_in};
 
@@ -164,7 +166,7 @@ impl<T: TaskValue> Delayed<T> {
         let run = executor.submit(graph.clone())?;
         run.wait_stored()?;
         let key = *graph.wanted.first().ok_or_else(|| Failure::internal("a call without a result"))?;
-        let known = node::Known::of_run(key, future::fixed(&graph), run);
+        let known = node::Known::of_run(key, Lineage::of(&graph, Vec::new()), run);
         Ok(Self::of(Node::new(What::Known(known), self.node.origin.clone())))
     }
 

@@ -58,11 +58,12 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`].
     pub fn start<T: TaskValue>(&self, delayed: &Delayed<T>) -> Result<DFuture<T>, Failure> {
-        let mut lowerer = Lowerer::default();
+        let mut lowerer = Lowerer::at_home(self);
         let key = lowerer.node(&delayed.node)?;
+        let parents = lowerer.parents();
         let mut graph = lowerer.lowering.graph;
         graph.wanted.push(key);
-        let batch = Batch::submit(self, optimize::optimize(&graph), delayed.node.origin.clone())?;
+        let batch = Batch::submit(self, optimize::optimize(&graph), parents, delayed.node.origin.clone())?;
         batch.futures().pop().ok_or_else(lost_result)
     }
 
@@ -125,7 +126,7 @@ impl Client {
         origin: &'static Location<'static>,
     ) -> Result<Vec<DFuture<F::Output>>, Failure> {
         let calls: Vec<Vec<Given>> = calls.into_iter().map(|call| call.into_iter().map(|argument| argument.0).collect()).collect();
-        let mut lowerer = Lowerer::default();
+        let mut lowerer = Lowerer::at_home(self);
         let keys = match same_kinds(&calls) {
             true => one_layer::<F>(&mut lowerer, &calls, origin)?,
             // One after the other: what one call is given is of another kind than what another is.
@@ -138,10 +139,11 @@ impl Client {
                 keys
             }
         };
+        let parents = lowerer.parents();
         let mut graph = lowerer.lowering.graph;
         graph.wanted = keys;
         let short = F::NAME.rsplit("::").next().unwrap_or(F::NAME);
-        Ok(Batch::submit(self, graph, Origin::at(origin, &format!(".map({short}, …)")))?.futures())
+        Ok(Batch::submit(self, graph, parents, Origin::at(origin, &format!(".map({short}, …)")))?.futures())
     }
 
     /// Brings a value to the cluster once, for many calls to read. The scheduler keeps what it needs to bring it again when the worker
@@ -156,7 +158,7 @@ impl Client {
         let chunk = super::value::chunk_from(value);
         let id = graph.add(node::given_layer(node::new_token(), chunk).origin(Some(origin.clone())));
         graph.want_all(id);
-        Batch::submit(self, graph, origin)?.futures().pop().ok_or_else(lost_result)
+        Batch::submit(self, graph, Vec::new(), origin)?.futures().pop().ok_or_else(lost_result)
     }
 
     /// Lets a call run to its end although its future is dropped.

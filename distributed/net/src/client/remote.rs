@@ -200,6 +200,11 @@ impl Remote {
         }
     }
 
+    /// Lets go of the keys that failed with this, of runs whose keys end one by one, as [`Remote::forget_failures`] does by key.
+    pub fn forget_failure(&self, failure: &Failure) {
+        self.inner.live_each().iter().for_each(|run| run.forget_failure(failure));
+    }
+
     /// Asks the scheduler and waits for the answer.
     pub(super) fn ask(&self, what: Question) -> Result<Answer, Failure> {
         let (done, answer) = mpsc::channel();

@@ -191,3 +191,53 @@ pub fn count_by(counter: &ActorState<i64>, by: i64) -> i64 {
     *value += by;
     *value
 }
+
+#[task]
+pub fn where_it_is(_counter: &ActorState<i64>) -> u32 {
+    std::process::id()
+}
+
+#[task]
+pub fn count_slowly(counter: &ActorState<i64>, millis: u64) -> i64 {
+    std::thread::sleep(std::time::Duration::from_millis(millis));
+    *counter.lock() += 1;
+    *counter.lock()
+}
+
+#[task]
+pub fn double_slowly(x: i64) -> i64 {
+    std::thread::sleep(std::time::Duration::from_millis(1));
+    2 * x
+}
+
+/// Takes a lock and a lease, says in which process, and keeps them until that is killed; a second try takes nothing.
+#[task]
+pub fn hold_for_ever(name: &str, context: &TaskContext<'_>) -> Result<u32, Error> {
+    if context.attempt == 1 {
+        let _guard = partita::Lock::new(name)?.acquire()?;
+        let _lease = partita::Semaphore::new(name, 1)?.acquire()?;
+        partita::Variable::<u32>::new(name)?.set(&std::process::id())?;
+        std::thread::sleep(std::time::Duration::from_secs(600));
+    }
+    Ok(context.attempt)
+}
+
+/// Says in which process it is, submits so many calls, and waits for them. Gives their sum, and which try it is.
+#[task]
+pub fn sum_of_doubles(name: &str, count: i64, context: &TaskContext<'_>) -> Result<(i64, u32), Error> {
+    let client = Client::current()?;
+    partita::Variable::<u32>::new(name)?.set(&std::process::id())?;
+    let futures = client.map(double_slowly, 0..count)?;
+    partita::as_completed(&futures).next();
+    partita::Variable::<i64>::new(&format!("{name}-begun"))?.set(&count)?;
+    Ok((partita::gather(&futures)?.iter().sum(), context.attempt))
+}
+
+/// Says in which process it is, and waits until it may go on.
+#[task(pure = false)]
+pub fn meet(name: &str) -> Result<u32, Error> {
+    let pid = std::process::id();
+    partita::Queue::<u32>::new(name)?.put(&pid)?;
+    partita::Event::new(name)?.wait()?;
+    Ok(pid)
+}

@@ -142,7 +142,8 @@ impl<T: TaskValue> ActorFuture<T> {
 }
 
 impl Client {
-    /// Makes an actor: calls the function on some worker, where its state stays. Blocks until that is done.
+    /// Makes an actor: calls the function on some worker, where its state stays. Blocks until that is done. When that worker dies while the
+    /// handle lives the function may be called once more elsewhere, but no call works on what it makes then.
     ///
     /// # Errors
     /// As [`Client::submit`]; what the function fails with.

@@ -213,7 +213,13 @@ impl Client {
                 }
             }
         }
-        Ok(results.into_iter().map(|result| result.unwrap_or_else(|| Err(lost_result()))).collect())
+        // A process that took the name of one that went may have made the call before that was seen.
+        let now = self.workers_now()?;
+        let outcome = |(worker, result): (&(String, u32), Option<Result<T, Failure>>)| match now.contains(worker) {
+            true => result.unwrap_or_else(|| Err(lost_result())),
+            false => Err(went(&worker.0)),
+        };
+        Ok(workers.iter().zip(results).map(outcome).collect())
     }
 }
 

@@ -24,6 +24,7 @@ pub const CASES: &[Case] = &[
     ("dropped_ones_are_let_go", dropped_ones_are_let_go),
     ("forgotten_ones_run_to_their_end", forgotten_ones_run_to_their_end),
     ("values_are_scattered", values_are_scattered),
+    ("values_are_brought_to_every_worker", values_are_brought_to_every_worker),
     ("a_call_on_every_worker", a_call_on_every_worker),
     ("state_is_built_once_a_process", state_is_built_once_a_process),
     ("tasks_that_submit_tasks", tasks_that_submit_tasks),
@@ -161,6 +162,15 @@ fn values_are_scattered() {
         assert_eq!(client.submit(mean_of, (&values,)).expect("sound").result().expect("sound"), 2.0, "{name}");
         assert_eq!(values.result().expect("sound"), [1.0, 3.0], "{name}");
     }
+}
+
+fn values_are_brought_to_every_worker() {
+    for (name, client) in clients() {
+        let values = client.broadcast(vec![2.0; 50_000]).expect("sound");
+        assert_eq!(client.submit(mean_of, (&values,)).expect("sound").result().expect("sound"), 2.0, "{name}");
+    }
+    let values = cluster().broadcast(vec![3.0; 50_000]).expect("sound");
+    eventually("both have it", || cluster().who_has(&[values.key()]).expect("answered")[0].1.len() == 2);
 }
 
 fn a_call_on_every_worker() {

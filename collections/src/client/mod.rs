@@ -262,6 +262,16 @@ impl Client {
         }
     }
 
+    /// Begins to copy a run's results to every worker that is there now.
+    pub(crate) fn copy_to_all(&self, run: &RunEach) -> Result<(), Failure> {
+        let _ = run;
+        match &self.inner.engine {
+            Engine::Local { .. } => Ok(()),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.replicate_each(run, self.workers_now()?.len() as u32),
+        }
+    }
+
     /// Tells engines apart, for as long as one of its clients lives.
     pub(crate) fn home(&self) -> usize {
         Arc::as_ptr(&self.inner) as usize

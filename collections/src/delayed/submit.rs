@@ -161,6 +161,22 @@ impl Client {
         Batch::submit(self, graph, Vec::new(), origin)?.futures().pop().ok_or_else(lost_result)
     }
 
+    /// The same, and begins to copy it to every worker that is connected now: for a value that calls on all of them read at once. Returns
+    /// when one worker has it.
+    ///
+    /// # Errors
+    /// As [`Client::scatter`].
+    #[track_caller]
+    #[doc(alias = "scatter")]
+    pub fn broadcast<T: TaskValue>(&self, value: T) -> Result<DFuture<T>, Failure> {
+        let future = self.scatter(value)?;
+        if let Some(failure) = future.exception() {
+            return Err(failure);
+        }
+        self.copy_to_all(&future.one().batch.run)?;
+        Ok(future)
+    }
+
     /// Lets a call run to its end although its future is dropped.
     pub fn fire_and_forget<T: TaskValue>(&self, future: DFuture<T>) {
         let one = future.one().clone();

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use partita_core::coordination;
-use partita_graph::{Code, Failure, Graph, Key, LayerId, Run};
+use partita_graph::{Code, Failure, Graph, Key, LayerId, Run, RunEach};
 
 use super::Remote;
 use crate::message::{Answer, ClusterInfo, Question};
@@ -176,6 +176,14 @@ impl Remote {
     /// The run is not of this cluster (E0108).
     pub fn replicate(&self, run: &Run, copies: u32) -> Result<(), Failure> {
         self.done(Question::Replicate { run: self.number(run)?, copies })
+    }
+
+    /// The same of a run whose keys end one by one.
+    ///
+    /// # Errors
+    /// The run is not of this cluster (E0108).
+    pub fn replicate_each(&self, run: &RunEach, copies: u32) -> Result<(), Failure> {
+        self.done(Question::Replicate { run: self.number_each(run)?, copies })
     }
 
     /// Gives a run's results a name, under which all clients find them until [`Remote::unpublish`]. `meta` is for whoever uses

@@ -214,11 +214,20 @@ impl Remote {
 
     /// The scheduler's number of a run of this client.
     pub(super) fn number(&self, run: &Run) -> Result<u64, Failure> {
-        let wanted = Arc::as_ptr(run).cast::<()>();
+        self.number_at(Arc::as_ptr(run).cast())
+    }
+
+    /// The same of a run whose keys end one by one.
+    pub(super) fn number_each(&self, run: &RunEach) -> Result<u64, Failure> {
+        self.number_at(Arc::as_ptr(run).cast())
+    }
+
+    /// The number of the run whose handle is there.
+    fn number_at(&self, wanted: *const ()) -> Result<u64, Failure> {
         let runs = locked(&self.inner.runs);
         let is_it = |handed: &Handed| match handed {
             Handed::Whole(known) => std::ptr::eq(known.as_ptr().cast::<()>(), wanted),
-            Handed::Each(_) => false,
+            Handed::Each(known) => std::ptr::eq(known.as_ptr().cast::<()>(), wanted),
         };
         let found = runs.iter().find(|(_, (_, handed))| is_it(handed));
         found.map(|(number, _)| *number).ok_or_else(|| {

@@ -4,8 +4,17 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/arrays.rs"]
+mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
+
+#[path = "api/array_elementwise.rs"]
+mod array_elementwise;
+#[path = "api/array_make.rs"]
+mod array_make;
+#[path = "api/array_reduce.rs"]
+mod array_reduce;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

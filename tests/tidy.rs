@@ -70,6 +70,7 @@ fn dependencies_point_one_way() {
 #[test]
 fn operations_are_listed_and_shown() {
     assert_none(house::operations("collections/src/frame/ops"));
+    assert_none(house::operations("collections/src/array/ops"));
 }
 
 #[test]

@@ -3,12 +3,16 @@
 
 use partita_graph::{OperatorEntry, Registry};
 
+use crate::array;
+use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
+use crate::array::rechunk;
+use crate::array::reductions::{covariance, histogram, quantile, scan as running, step, top};
 use crate::delayed::{self, actor, frames};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
-use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, select, slice};
-use crate::frame::ops::{unique, with_columns};
-use crate::frame::quantile::operator as quantile;
+use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, scan, select};
+use crate::frame::ops::{slice, unique, with_columns, write};
+use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
 use crate::frame::value;
@@ -16,6 +20,7 @@ use crate::frame::value;
 /// All built-in operators.
 pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<read_csv::CsvBlock>(),
+    OperatorEntry::of::<scan::ReadFiles>(),
     OperatorEntry::of::<from_polars::Given>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
@@ -28,6 +33,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<write::WriteParts>(),
+    OperatorEntry::of::<write::Publish>(),
     OperatorEntry::of::<frames::Announced>(),
     OperatorEntry::of::<actor::Whereabouts>(),
     OperatorEntry::of::<unique::Distinct>(),
@@ -51,13 +58,34 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<cov::PairMoments>(),
     OperatorEntry::of::<cov::AddMoments>(),
     OperatorEntry::of::<cov::FinishPairs>(),
-    OperatorEntry::of::<quantile::SampleValues>(),
-    OperatorEntry::of::<quantile::FindCuts>(),
-    OperatorEntry::of::<quantile::CountBuckets>(),
-    OperatorEntry::of::<quantile::ChooseBuckets>(),
-    OperatorEntry::of::<quantile::GatherBuckets>(),
-    OperatorEntry::of::<quantile::FinishQuantiles>(),
-    OperatorEntry::of::<quantile::SortedQuantiles>(),
+    OperatorEntry::of::<quantiles::SampleValues>(),
+    OperatorEntry::of::<quantiles::FindCuts>(),
+    OperatorEntry::of::<quantiles::CountBuckets>(),
+    OperatorEntry::of::<quantiles::ChooseBuckets>(),
+    OperatorEntry::of::<quantiles::GatherBuckets>(),
+    OperatorEntry::of::<quantiles::FinishQuantiles>(),
+    OperatorEntry::of::<quantiles::SortedQuantiles>(),
+    OperatorEntry::of::<make::Make>(),
+    OperatorEntry::of::<elementwise::Map>(),
+    OperatorEntry::of::<transpose::Turn>(),
+    OperatorEntry::of::<diag::Diagonal>(),
+    OperatorEntry::of::<diag::DiagonalBlock>(),
+    OperatorEntry::of::<rechunk::Merge>(),
+    OperatorEntry::of::<rechunk::Split>(),
+    OperatorEntry::of::<compress::CompressBlock>(),
+    OperatorEntry::of::<sizes::ShapeOf>(),
+    OperatorEntry::of::<step::Reduce>(),
+    OperatorEntry::of::<step::Combine>(),
+    OperatorEntry::of::<step::End>(),
+    OperatorEntry::of::<running::Before>(),
+    OperatorEntry::of::<running::ScanBlock>(),
+    OperatorEntry::of::<top::TopOfBlock>(),
+    OperatorEntry::of::<top::TopOfStates>(),
+    OperatorEntry::of::<histogram::CountBlock>(),
+    OperatorEntry::of::<histogram::AddBlocks>(),
+    OperatorEntry::of::<quantile::QuantilesOfBlock>(),
+    OperatorEntry::of::<covariance::Together>(),
+    OperatorEntry::of::<covariance::TogetherOfStates>(),
 ];
 
 /// A registry of all built-in operators and values.
@@ -68,6 +96,7 @@ pub(crate) fn registry() -> Registry {
     let tasks: Vec<OperatorEntry> = delayed::call::entries().collect();
     registry.add_operators(&tasks);
     delayed::value::register(&mut registry);
+    array::register(&mut registry);
     join::side::register(&mut registry);
     registry
 }

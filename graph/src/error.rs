@@ -64,8 +64,24 @@ codes! {
         "The message says what is missing and what can be written instead.";
     Corrupt = 115, "compressed data is damaged or cut off",
         "The file could not be decompressed to its end.";
+    ShapeMismatch = 121, "shapes do not fit together",
+        "Shapes are compared from their last axes on; two lengths fit when they are equal or one of them is 1. The message shows both shapes. Reshape, transpose or slice one of them; where a chunking is the reason, rechunk.";
+    AxisOutOfRange = 122, "an axis does not exist",
+        "Axes are numbered from 0, and from -1 backwards. The message says how many the array has.";
+    UnknownSizes = 123, "the sizes of chunks are not known yet",
+        "How long a chunk becomes is only known after it was made, for example after a boolean mask. Let the sizes be found first with `compute_chunk_sizes()`, which runs the array.";
+    EmptyReduction = 124, "a reduction of nothing has no value",
+        "The smallest of no numbers does not exist. Leave the empty axis out, or check the shape first.";
     NotUnique = 116, "keys of a join occur more than once",
         "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
+    Damaged = 131, "a file is damaged, cut off or of another format",
+        "The file does not hold what its format says. It may have been cut off while it was copied or written, changed while it was read, or be of another format than its name. The message says where reading stopped; the cause is the decoder's own.";
+    OutputExists = 132, "an output is there already",
+        "Nothing is overwritten unless you ask for it: say `overwrite(true)` in the options, or name another folder. With `overwrite(true)` the old files can be read until the new ones are complete.";
+    Unwritable = 133, "an output could not be written",
+        "The storage refused: no space, no permission, or a kind of store that cannot be written. Nothing of the output can be seen by readers; what was written of it is removed by the next write to the same place.";
+    PartsMissing = 134, "parts that were written are not there any more",
+        "Tasks wrote their parts, and the task that publishes them does not find them. Usually the workers do not see the same storage: write to s3:// or to a folder that all of them share. Another write to the same place may also have removed them.";
     KilledWorker = 201, "a task was running each time a worker died",
         "The task was running on several workers when they died, so it is no longer tried. Memory is the usual reason: smaller blocks or a larger limit help.";
     Panicked = 202, "a task panicked",

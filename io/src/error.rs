@@ -86,6 +86,33 @@ pub enum ErrorKind {
         /// The decompressor's words.
         answer: String,
     },
+    /// A file does not hold what its format says: cut off, changed, or of another format.
+    Damaged {
+        /// What was found, or the decoder's words.
+        what: String,
+    },
+    /// A column of a type that this program was not built with.
+    UnknownType {
+        /// The type, and what is missing.
+        what: String,
+    },
+    /// A record has a key that no sample showed and nobody declared; the column of the place is the key.
+    UnknownKey,
+    /// There are files where files are to be written.
+    OutputExists {
+        /// One of them.
+        example: String,
+    },
+    /// The storage refused to write; the text is its last answer.
+    Unwritable {
+        /// The storage's answer.
+        answer: String,
+    },
+    /// Parts that were written are gone.
+    PartsMissing {
+        /// Their names, at most a few.
+        missing: Vec<String>,
+    },
 }
 
 /// The wider type that a wrongly inferred column takes.

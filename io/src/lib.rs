@@ -1,14 +1,27 @@
-//! Bytes and formats: object stores, ranged reads, CSV. Knows no tasks.
+//! Bytes and formats: object stores, ranged reads, CSV, Parquet, Arrow files, JSON lines, and writing them. Knows no tasks.
 
 pub mod blocking;
+mod bounds;
 mod compress;
 pub mod csv;
+mod damage;
 mod error;
+mod folder;
+mod hive;
 pub mod ipc;
+pub mod json;
+mod manifest;
+mod options;
+pub mod parquet;
+mod ranges;
 mod read;
 mod resolve;
 mod source;
 mod store;
+mod table;
+pub mod write;
 pub use compress::Compression;
 pub use error::{Error, ErrorKind, Place, Wider};
+pub use options::{Room, TableOptions};
 pub use store::{memory_store, put};
+pub use table::{FileTable, Piece, ROWS, Recipe, Test, greatest, least, nulls};

@@ -38,7 +38,7 @@ pub(crate) fn find(patterns: &[String]) -> Result<Vec<Found>> {
 }
 
 /// `./a.csv` and `a.csv` are the same file.
-fn identity(name: &str) -> String {
+pub(crate) fn identity(name: &str) -> String {
     match address(name) {
         Ok(Address::Local(path)) => path.canonicalize().map_or_else(|_| name.to_owned(), |real| real.to_string_lossy().into_owned()),
         _ => name.to_owned(),
@@ -87,7 +87,7 @@ fn keep_matches(pattern: &str, mut matches: Vec<Found>, found: &mut Vec<Found>) 
     Ok(())
 }
 
-fn local_facts(meta: &std::fs::Metadata) -> Facts {
+pub(crate) fn local_facts(meta: &std::fs::Metadata) -> Facts {
     let since = meta.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     Facts { size: meta.len(), version: format!("{}-{}", since.map_or(0, |time| time.as_nanos()), meta.len()) }
 }
@@ -163,7 +163,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// Alphabetical, with runs of digits compared as numbers.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     while let (Some(&x), Some(&y)) = (left.first(), right.first()) {
         if x.is_ascii_digit() && y.is_ascii_digit() {

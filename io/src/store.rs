@@ -173,6 +173,12 @@ pub(crate) async fn get(store: Arc<dyn ObjectStore>, path: Path, range: std::ops
     (|| async { store.get_range(&path, range.clone()).await }).retry(policy).when(transient).await
 }
 
+/// A whole object that is known to be small.
+pub(crate) fn get_whole(remote: &Remote) -> object_store::Result<Bytes> {
+    let (store, path) = (remote.store.clone(), remote.path());
+    blocking::start(async move { store.get(&path).await?.bytes().await }).wait()
+}
+
 fn transient(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::Generic { .. })
 }

@@ -313,6 +313,44 @@ fn fetches_that_fail_are_tried_again() {
     );
 }
 
+/// Bob holds what ada has asked for until ada is stopped too and nobody wants it any more; when ada goes on, the answer comes twice,
+/// and beside it a task that needs the chunk after all. Neither a chunk that was dropped nor a refusal counts for what the task asks.
+#[test]
+fn an_answer_that_comes_twice_is_none_to_what_is_asked_next() {
+    for fails in [0, 1] {
+        check(&format!(
+            "
+            set delay 0
+            set doubled 1
+            worker ada
+            worker bob
+            layer x 1 : only bob bytes 1000
+            layer y 1 each of x : only ada
+            layer z 1 each of x : only ada
+            submit r1 x
+            expect r1 done
+            stop bob
+            submit r2 y
+            wait 10
+            cancel r2
+            wait 10
+            stop ada
+            set fetch-fails {fails}
+            mend bob
+            set fetch-fails 0
+            wait 10
+            submit r3 z
+            wait 10
+            mend ada
+            expect r3 done
+            expect x ran 1
+            expect y ran 0
+            expect z ran 1
+        "
+        ));
+    }
+}
+
 #[test]
 fn one_task_that_cannot_go_on_spares_the_others() {
     check(

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
-use partita_io::csv::FileInfo;
 use partita_net::client::{self, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
 use polars::prelude::{DataFrame, Schema};
@@ -32,8 +31,8 @@ impl Connection {
     }
 
     /// Tasks read files themselves, so a local path must exist on every worker too.
-    pub fn check_files(&self, files: &[FileInfo]) -> Result<(), Failure> {
-        let local: Vec<String> = files.iter().filter_map(|file| on_disk(&file.path)).collect();
+    pub fn check_files(&self, files: &[&str]) -> Result<(), Failure> {
+        let local: Vec<String> = files.iter().filter_map(|file| on_disk(file)).collect();
         if local.is_empty() {
             return Ok(());
         }

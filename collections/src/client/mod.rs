@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
-use partita_io::csv::FileInfo;
 use partita_local::{Desk, Listener, Listeners, Local, Options};
 use polars::prelude::DataFrame;
 
@@ -334,7 +333,7 @@ pub(crate) fn planned_threads() -> usize {
 }
 
 /// Fails when the current client is a cluster some of whose workers do not have these files.
-pub(crate) fn found_on_workers(files: &[FileInfo]) -> Result<(), Failure> {
+pub(crate) fn found_on_workers(files: &[&str]) -> Result<(), Failure> {
     #[cfg(feature = "cluster")]
     {
         let known = Client::known();

@@ -5,6 +5,7 @@
 
 pub(crate) mod compact;
 pub(crate) mod expr;
+pub(crate) mod files;
 pub(crate) mod groupby;
 pub(crate) mod join;
 pub(crate) mod lower;
@@ -82,6 +83,10 @@ pub(crate) trait Step: Send + Sync {
     /// What becomes of a predicate that stands above this step.
     fn admit(&self, _predicate: &Expr) -> Admission {
         Admission::Stop
+    }
+    /// How many rows the result has, where that is known without running anything; `inputs` says it of the inputs.
+    fn rows(&self, _inputs: &[Option<u64>]) -> Option<u64> {
+        None
     }
     /// How large the result is likely to be, from what is known of the inputs. Without more knowledge: as many rows as the first input has.
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {

@@ -30,6 +30,11 @@ impl Size {
         Self { rows, bytes: rows.saturating_mul(row_bytes(schema)) }
     }
 
+    /// As many rows of these types as so many bytes hold.
+    pub fn of_bytes(bytes: u64, schema: &Schema) -> Self {
+        Self { rows: bytes / row_bytes(schema), bytes }
+    }
+
     /// Another number of rows of the same width.
     pub fn with_rows(self, rows: u64) -> Self {
         Self { rows, bytes: times(self.bytes, rows, self.rows) }

@@ -51,6 +51,8 @@ pub(crate) struct Node {
     pub running: BTreeMap<(Key, Attempt), (Arc<AtomicBool>, Vec<Key>)>,
     /// Those of them that wait inside.
     pub waiting: BTreeSet<(Key, Attempt)>,
+    /// Running tries that have waited inside and went on.
+    pub resumed: BTreeSet<(Key, Attempt)>,
     /// Chunks that are being written or read.
     pub busy: BTreeSet<Key>,
     /// Chunks that peers do not get, as if they had been dropped without a word.
@@ -77,6 +79,7 @@ impl Node {
             parts: BTreeMap::new(),
             running: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            resumed: BTreeSet::new(),
             busy: BTreeSet::new(),
             hidden: BTreeSet::new(),
             inline: BTreeSet::new(),

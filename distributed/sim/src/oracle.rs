@@ -39,6 +39,9 @@ pub(crate) fn stuck(cluster: &Cluster) -> String {
             text += &format!("\n  run {}: all are stored, but nobody said so, or they are not where they should be: {vain:?}", run.0);
         }
     }
+    for (id, node) in &cluster.nodes {
+        text += &format!("\n  worker {}: {:?}", id.0, node.worker.snapshot());
+    }
     text + &format!("\n  {:?}", cluster.scheduler.snapshot())
 }
 

@@ -56,7 +56,7 @@ fn exact_blocks_by(table: &Table, blocksize: u64, threads: usize, segment: u64) 
 }
 
 /// Runs `job` for 0..count on some threads; the first error by number wins.
-pub(super) fn in_parallel<T: Send>(count: usize, threads: usize, job: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(crate) fn in_parallel<T: Send>(count: usize, threads: usize, job: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
     let threads = threads.clamp(1, count.max(1));
     if threads == 1 {
         return (0..count).map(job).collect();

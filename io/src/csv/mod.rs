@@ -26,6 +26,7 @@ pub use cut::{Block, blocks, default_blocksize};
 pub use decode::{Consumed, Decoder};
 pub use decoded::{Codes, Decoded, DecodedColumn};
 pub use exact::exact_blocks;
+pub(crate) use exact::in_parallel;
 pub use options::{ByteSize, CsvOptions};
 pub use reference::decode_reference;
 pub use scan::scan;

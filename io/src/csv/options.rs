@@ -8,6 +8,7 @@ use polars::prelude::DataType;
 
 use super::Encoding;
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::size;
 
 /// A number of bytes: a whole number, or text such as `"64MB"` (10^6), `"64MiB"` (2^20), `"1.5 GB"`, `"4096"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,14 +249,6 @@ impl CsvOptions {
 pub(super) fn first_twice(names: &[String]) -> Option<&str> {
     let mut seen = std::collections::BTreeSet::new();
     names.iter().find(|name| !seen.insert(name.as_str())).map(String::as_str)
-}
-
-fn size(option: &str, chosen: Option<&ByteSize>) -> Result<Option<u64>> {
-    match chosen.map(ByteSize::get).transpose() {
-        Ok(Some(0)) => Err(invalid(option, "at least one byte")),
-        Ok(bytes) => Ok(bytes),
-        Err(text) => Err(invalid(option, &format!("a number of bytes, or text like \"64MB\" or \"64MiB\", not {text:?}"))),
-    }
 }
 
 fn invalid(option: &str, accepted: &str) -> Error {

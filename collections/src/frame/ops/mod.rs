@@ -14,6 +14,7 @@ pub(crate) mod display;
 pub(crate) mod drop;
 pub(crate) mod explain;
 pub(crate) mod filter;
+pub(crate) mod from_map;
 pub(crate) mod from_polars;
 pub(crate) mod head;
 pub(crate) mod is_in;
@@ -25,10 +26,14 @@ pub(crate) mod n_unique;
 pub(crate) mod partitions;
 pub(crate) mod persist;
 pub(crate) mod read_csv;
+pub(crate) mod read_ipc;
+pub(crate) mod read_json;
+pub(crate) mod read_parquet;
 pub(crate) mod reduce;
 pub(crate) mod rename;
 pub(crate) mod repartition;
 pub(crate) mod sample;
+pub(crate) mod scan;
 pub(crate) mod select;
 pub(crate) mod slice;
 pub(crate) mod tail;
@@ -36,6 +41,7 @@ pub(crate) mod top_k;
 pub(crate) mod unique;
 pub(crate) mod value_counts;
 pub(crate) mod with_columns;
+pub(crate) mod write;
 
 /// A number that no other piece of user data has: the identity of closures and frames in memory. Each process starts
 /// somewhere else, because several may hand their frames to one cluster.

@@ -90,6 +90,10 @@ impl Step for Select {
         (!kept.is_empty() && kept.len() < self.exprs.len()).then(|| Arc::new(Select { exprs: kept }) as Arc<dyn Step>)
     }
 
+    fn rows(&self, inputs: &[Option<u64>]) -> Option<u64> {
+        inputs[0]
+    }
+
     fn admit(&self, predicate: &Expr) -> Admission {
         // A predicate on picked or renamed columns passes under their old names.
         let mut old = Vec::new();

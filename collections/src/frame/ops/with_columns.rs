@@ -76,6 +76,10 @@ impl Step for WithColumns {
         (exprs.len() < self.exprs.len()).then(|| Arc::new(WithColumns { exprs }) as Arc<dyn Step>)
     }
 
+    fn rows(&self, inputs: &[Option<u64>]) -> Option<u64> {
+        inputs[0]
+    }
+
     fn admit(&self, predicate: &Expr) -> Admission {
         match columns_of(predicate).is_disjoint(&self.made()) {
             true => Admission::Through(predicate.clone()),

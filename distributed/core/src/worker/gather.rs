@@ -120,6 +120,8 @@ impl Worker {
     pub(super) fn list(&mut self, piece: Piece) {
         if piece.1.is_some() || !self.is_leaving(piece.0) {
             self.gather.list(piece);
+        } else {
+            self.held_up.push(piece.0);
         }
     }
 

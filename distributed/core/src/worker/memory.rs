@@ -39,6 +39,8 @@ pub(super) struct Held {
     pub refused_until: Option<Tick>,
     /// Nobody wants it; it goes as soon as it is not in use and not on its way.
     pub doomed: bool,
+    /// Doomed because its file is gone or damaged.
+    pub damaged: bool,
     /// The try that made it, 0 for a copy from a peer.
     pub attempt: Attempt,
     /// When it was last used.
@@ -81,6 +83,13 @@ impl Memory {
     }
 }
 
+impl Held {
+    /// Whether it is where it should be and can be read.
+    pub fn is_sound(&self) -> bool {
+        !self.damaged && matches!(self.place, Place::Memory | Place::Disk)
+    }
+}
+
 impl Worker {
     pub(super) fn memory_is_limited(&self) -> bool {
         self.config.memory_limit > 0
@@ -94,8 +103,8 @@ impl Worker {
     /// Enters a chunk that has just come to memory.
     pub(super) fn hold(&mut self, key: Key, size: u64, spillable: bool, attempt: Attempt) {
         let (stamp, place, refused_until) = (self.memory.clock, Place::Memory, None);
-        let (resident, disk, promised, pins, doomed) = (size, 0, 0, 0, false);
-        let held = Held { size, resident, disk, place, promised, pins, spillable, refused_until, doomed, attempt, stamp };
+        let (resident, disk, promised, pins, doomed, damaged) = (size, 0, 0, 0, false, false);
+        let held = Held { size, resident, disk, place, promised, pins, spillable, refused_until, doomed, damaged, attempt, stamp };
         self.chunks.insert(key, held);
         self.memory.resident += size;
         self.touch(key);
@@ -202,6 +211,7 @@ impl Worker {
             Place::Memory if held.resident == 0 && held.disk > 0 => {}
             Place::Memory | Place::Spilling => return,
         }
+        held.damaged = true;
         if !held.doomed {
             self.out.push(WorkerAction::Send(ToScheduler::Lost(key)));
         }

@@ -33,7 +33,7 @@ impl Worker {
     pub(super) fn drop_if_doomed(&mut self, key: Key) {
         let Some(held) = self.chunks.get(&key) else { return };
         if !held.doomed || held.pins > 0 || matches!(held.place, Place::Spilling | Place::Loading) {
-            return;
+            return self.take_back(key);
         }
         self.memory.resident -= held.resident;
         self.memory.spilled -= held.disk;
@@ -45,9 +45,25 @@ impl Worker {
         self.unblock(key);
     }
 
+    /// A chunk that is to go is in use, perhaps by a task that waits inside for this very chunk: whoever wants it here anew gets it as
+    /// it is.
+    pub(super) fn take_back(&mut self, key: Key) {
+        if !self.chunks.get(&key).is_some_and(|held| held.doomed && held.pins > 0 && held.is_sound()) {
+            return;
+        }
+        if self.gather.needs.get(&(key, None)).is_some_and(|need| need.is_wanted() && need.in_flight.is_none()) {
+            return self.fetched(key, None, 0);
+        }
+        self.make_ready(key);
+    }
+
     /// A chunk of this key was on its way out and is not any more: who waited for that goes on.
     pub(super) fn unblock(&mut self, key: Key) {
         self.gather.list((key, None));
+        self.make_ready(key);
+    }
+
+    fn make_ready(&mut self, key: Key) {
         if let Some(task) = self.tasks.get_mut(&key).filter(|task| task.phase == Phase::Blocked) {
             task.phase = Phase::Ready;
             self.ready.insert((task.assignment.priority, key));

@@ -29,16 +29,13 @@ impl Worker {
                 continue;
             }
             let Some(key) = next else { return };
-            match self.chunks.get(&key).map(|held| held.doomed) {
-                Some(true) => {
+            if let Some(held) = self.chunks.get(&key) {
+                if held.doomed && !(held.is_sound() && held.pins > 0) {
                     self.block(key);
-                    continue;
-                }
-                Some(false) => {
+                } else {
                     self.answer_with_copy(key);
-                    continue;
                 }
-                None => {}
+                continue;
             }
             if self.claim.is_none()
                 && let Some(input) = self.vanished_input(key)
@@ -64,13 +61,16 @@ impl Worker {
         self.ready.remove(&(task.assignment.priority, key));
     }
 
-    /// A copy came from a peer while the task waited: there is nothing to run.
+    /// A copy came from a peer while the task waited, or an older one is in use still: there is nothing to run.
     fn answer_with_copy(&mut self, key: Key) {
         let attempt = self.remove_task(key).assignment.attempt;
         let held = self.chunks.get_mut(&key).expect("looked up by the caller");
-        held.attempt = attempt;
+        (held.attempt, held.doomed) = (attempt, false);
         let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
         self.out.push(WorkerAction::Send(done));
+        if self.gather.needs.get(&(key, None)).is_some_and(|need| need.is_wanted() && need.in_flight.is_none()) {
+            self.fetched(key, None, 0);
+        }
     }
 
     /// An input that was here when the task came and is not any more.

@@ -118,6 +118,7 @@ impl Cluster {
         if !node.waiting.remove(&(key, attempt)) {
             return Ok(());
         }
+        node.resumed.insert((key, attempt));
         let stage = self.inside.running.get_mut(&(worker, key, attempt)).ok_or_else(|| format!("{key:?} was not to wait"))?;
         let (part, run) = (stage.part, stage.run.take());
         self.answer(worker, WorkerEvent::Resumes(key, attempt))?;

@@ -123,7 +123,7 @@ impl ReadCsv {
     fn open(patterns: &[String], options: &CsvOptions) -> Result<Self, Failure> {
         let table = csv::open(patterns, options).map_err(|e| io_failure(e, None, None))?;
         let bytes = table.files.iter().map(|file| file.size).sum();
-        crate::client::found_on_workers(&table.files)?;
+        crate::client::found_on_workers(&table.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>())?;
         let threads = crate::client::planned_threads();
         let blocksize = options.chosen_blocksize().map_err(|e| io_failure(e, None, None))?;
         let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, partita_local::memory_of_machine()));

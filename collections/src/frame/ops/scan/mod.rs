@@ -1,0 +1,185 @@
+//! The reader of files that describe themselves or are looked at once (Parquet, Arrow, JSON lines), as a step. CSV has its own.
+//!
+//! It refuses to know formats: a [`FileTable`] says what is in the files and what a task needs. Invariant: which pieces make a partition does
+//! not depend on what is read, only pieces in which no row can pass the predicate are left out.
+
+mod operator;
+mod prune;
+
+use std::sync::Arc;
+
+use partita_graph::{Arg, Failure, Layer, Origin};
+use partita_io::{Error, FileTable, Room};
+use polars::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
+use crate::frame::files::file_failure;
+use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::replan::Change;
+use crate::frame::size::Size;
+use crate::frame::{Admission, DFrame, Node, Step, ops};
+
+pub(crate) use operator::ReadFiles;
+use operator::{Reader, Work};
+
+/// Opens files as a frame; `method` is the user's call.
+#[track_caller]
+pub(crate) fn open(
+    method: &str,
+    patterns: &[String],
+    options: &impl std::fmt::Debug,
+    open: impl FnOnce(Room) -> Result<Arc<dyn FileTable>, Error>,
+) -> Result<DFrame, Failure> {
+    let origin = Origin::here(&format!("{method}(…)"));
+    let room = Room { threads: crate::client::planned_threads(), memory: partita_local::memory_of_machine() };
+    let table = open(room).map_err(|error| file_failure(error, method, None).origin(Some(&origin)))?;
+    crate::client::found_on_workers(&table.files()).map_err(|failure| failure.origin(Some(&origin)))?;
+    let source = xxh3_64(format!("{method} {patterns:?} {options:?}").as_bytes());
+    Ok(DFrame::build(Arc::new(Scan::new(source, table)), Vec::new(), origin))
+}
+
+/// The reader.
+#[derive(Clone)]
+pub(crate) struct Scan {
+    /// Names this reader in advice from its tasks.
+    source: u64,
+    table: Arc<dyn FileTable>,
+    /// The columns of the result, in the order of the table.
+    columns: Vec<PlSmallStr>,
+    predicate: Option<Expr>,
+    /// Nobody looks at the values: only rows are counted, and nothing is read.
+    counted: bool,
+    /// For each partition the pieces in which rows can pass the predicate.
+    partitions: Arc<[Vec<u32>]>,
+}
+
+impl Scan {
+    fn new(source: u64, table: Arc<dyn FileTable>) -> Self {
+        let columns = table.schema().iter_names().cloned().collect();
+        let partitions = table.partitions().iter().map(|pieces| pieces.clone().collect()).collect();
+        Self { source, table, columns, predicate: None, counted: false, partitions }
+    }
+
+    /// The columns that are read: those of the result and those of the predicate.
+    fn read(&self) -> Vec<PlSmallStr> {
+        let tested = self.predicate.as_ref().map(columns_of).unwrap_or_default();
+        self.table.schema().iter_names().filter(|name| tested.contains(*name) || self.columns.contains(name)).cloned().collect()
+    }
+
+    /// The layer that reads.
+    fn layer(&self) -> Layer {
+        let format = self.table.format();
+        let read = self.read();
+        let operator = ReadFiles::new(Reader {
+            source: self.source,
+            method: format!("read_{format}"),
+            recipe: self.table.recipe(&read),
+            predicate: self.predicate.clone(),
+            output: self.fields(),
+        });
+        let work = |pieces: &Vec<u32>| match self.counted {
+            true => Work::Count(pieces.iter().filter_map(|piece| self.table.rows(*piece)).sum()),
+            false => Work::Read(pieces.iter().map(|piece| self.table.piece(*piece, &read)).collect()),
+        };
+        let args = self.partitions.iter().map(|pieces| Arg::encode(&work(pieces))).collect();
+        let op = expr_op(operator, self.line(), ops::token());
+        Layer::with_args(format!("read_{format}"), op, args, Vec::new())
+    }
+
+    fn fields(&self) -> Vec<(PlSmallStr, DataType)> {
+        let schema = self.table.schema();
+        self.columns.iter().filter_map(|name| Some((name.clone(), schema.get(name)?.clone()))).collect()
+    }
+
+    fn pieces(&self) -> usize {
+        self.partitions.iter().map(Vec::len).sum()
+    }
+}
+
+impl Step for Scan {
+    fn line(&self) -> String {
+        let files = self.table.files();
+        let named = match files.as_slice() {
+            [file] => (*file).to_owned(),
+            files => format!("{} files", files.len()),
+        };
+        let read = if self.counted { 0 } else { self.read().len() };
+        let columns = format!("{read} of {} columns", self.table.schema().len());
+        let all = self.table.partitions().iter().map(|pieces| pieces.len()).sum::<usize>();
+        let pieces = if self.pieces() == all { String::new() } else { format!(", {} of {all} pieces", self.pieces()) };
+        let filter = self.predicate.as_ref().map_or(String::new(), |p| format!(", where {}", show_one(p)));
+        format!("read_{} {named}, {columns}{pieces}{filter}", self.table.format())
+    }
+
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Ok(Arc::new(self.fields().into_iter().collect()))
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
+        let mut columns: Vec<PlSmallStr> = self.columns.iter().filter(|name| wanted.contains(*name)).cloned().collect();
+        let mut counted = false;
+        if columns.is_empty() {
+            let tested = self.predicate.as_ref().map(columns_of).unwrap_or_default();
+            let read = self.columns.iter().find(|name| tested.contains(*name));
+            columns.push(read.cloned().unwrap_or_else(|| self.table.cheapest()));
+            let known = |piece: &u32| self.table.rows(*piece).is_some();
+            counted = self.predicate.is_none() && self.partitions.iter().flatten().all(known);
+        }
+        let narrower = columns.len() < self.columns.len() || counted;
+        narrower.then(|| Arc::new(Self { columns, counted, ..self.clone() }) as Arc<dyn Step>)
+    }
+
+    fn admit(&self, predicate: &Expr) -> Admission {
+        if columns_of(predicate).is_empty() || (self.predicate.is_some() && can_fail(predicate)) {
+            return Admission::Stop;
+        }
+        let both = match &self.predicate {
+            Some(first) => first.clone().and(predicate.clone()),
+            None => predicate.clone(),
+        };
+        let partitions = prune::prune(&self.partitions, predicate, &*self.table);
+        Admission::Absorb(Arc::new(Self { predicate: Some(both), partitions, ..self.clone() }))
+    }
+
+    fn rows(&self, _: &[Option<u64>]) -> Option<u64> {
+        match self.predicate {
+            Some(_) => None,
+            None => self.partitions.iter().flatten().map(|piece| self.table.rows(*piece)).sum(),
+        }
+    }
+
+    fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {
+        let pieces = || self.partitions.iter().flatten();
+        let rows = match pieces().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>() {
+            Some(rows) => rows,
+            None => Size::of_bytes(pieces().map(|piece| self.table.bytes(*piece)).sum(), self.table.schema()).rows,
+        };
+        // What is known of the values left pieces out already; of the rows that are read half are guessed to pass, as by a filter.
+        let kept = if self.predicate.is_some() { rows / 2 } else { rows };
+        Some(Size::of_rows(kept, node.schema.as_ref().ok()?))
+    }
+
+    fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
+        match change {
+            Change::Widen(types) if source == self.source => {
+                let table = self.table.widened(types)?;
+                Some(Arc::new(Self { table, ..self.clone() }))
+            }
+            Change::Widen(_) | Change::ExactCuts => None,
+        }
+    }
+
+    fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        if self.partitions.is_empty() {
+            let schema = self.schema(&[])?;
+            let empty = DataFrame::empty_with_schema(&schema);
+            return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
+        }
+        Ok(lowering.add(self.layer(), node))
+    }
+}

@@ -1,0 +1,113 @@
+//! The operator that reads one partition.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
+use partita_io::{Piece, Recipe, Test};
+use polars::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::expr::{columns_of, polars_failure};
+use crate::frame::files::file_failure;
+use crate::frame::value::{chunk_of, joined};
+
+/// Reads the pieces of a partition, tests their rows, keeps the columns of the result.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ReadFiles(Arc<Reader>);
+
+/// What all partitions of a reader share.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Reader {
+    /// Names the reader in advice.
+    pub source: u64,
+    /// The user's call, for failures.
+    pub method: String,
+    pub recipe: Recipe,
+    pub predicate: Option<Expr>,
+    /// The columns of the result, of those that the recipe reads.
+    pub output: Vec<(PlSmallStr, DataType)>,
+}
+
+/// What one task does.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Reads these pieces.
+    Read(Vec<Piece>),
+    /// Makes so many rows, whose values nobody looks at.
+    Count(u64),
+}
+
+impl ReadFiles {
+    pub fn new(reader: Reader) -> Self {
+        Self(Arc::new(reader))
+    }
+}
+
+impl Reader {
+    fn rows(&self, pieces: &[Piece], stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
+        let names: Vec<PlSmallStr> = self.output.iter().map(|(name, _)| name.clone()).collect();
+        let mut kept = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            let rows = self.piece(piece, stop)?;
+            if rows.height() > 0 {
+                kept.push(rows.select(names.iter().cloned()).map_err(|e| polars_failure(e, None))?);
+            }
+        }
+        if kept.is_empty() {
+            return Ok(DataFrame::empty_with_schema(&self.output.iter().cloned().collect::<Schema>()));
+        }
+        joined(kept)
+    }
+
+    fn piece(&self, piece: &Piece, stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
+        let failed = RefCell::new(None);
+        let read = match &self.predicate {
+            None => self.recipe.read(piece, None, stop),
+            Some(predicate) => {
+                let columns: Vec<PlSmallStr> = columns_of(predicate).into_iter().collect();
+                let keep = |frame: &DataFrame| match mask(frame, predicate) {
+                    Ok(mask) => Some(mask),
+                    Err(error) => {
+                        *failed.borrow_mut() = Some(polars_failure(error, None));
+                        None
+                    }
+                };
+                self.recipe.read(piece, Some(&Test { columns: &columns, keep: &keep }), stop)
+            }
+        };
+        match failed.into_inner() {
+            Some(failure) => Err(failure),
+            None => read.map_err(|error| file_failure(error, &self.method, Some(self.source))),
+        }
+    }
+
+    fn counted(&self, rows: u64) -> Result<DataFrame, Failure> {
+        let rows = usize::try_from(rows).map_err(|_| Failure::internal("more rows in a partition than can be counted"))?;
+        let columns = self.output.iter().map(|(name, dtype)| Series::full_null(name.clone(), rows, dtype).into_column());
+        DataFrame::new(rows, columns.collect()).map_err(|e| polars_failure(e, None))
+    }
+}
+
+/// The rows for which a predicate is true.
+fn mask(frame: &DataFrame, predicate: &Expr) -> PolarsResult<BooleanChunked> {
+    let answer = frame.clone().lazy().select([predicate.clone().alias("keep")]).collect()?;
+    let mask = answer.column("keep")?.bool()?.clone();
+    Ok(if mask.len() == frame.height() { mask } else { mask.new_from_index(0, frame.height()) })
+}
+
+impl Operator for ReadFiles {
+    fn run(&self, ctx: &TaskContext<'_>, _: &[Chunk]) -> Result<Chunk, Failure> {
+        let work: Work = ctx.arg()?.decode()?;
+        let rows = match work {
+            Work::Count(rows) => self.0.counted(rows)?,
+            Work::Read(pieces) => self.0.rows(&pieces, &|| ctx.cancelled.load(Ordering::Relaxed))?,
+        };
+        Ok(chunk_of(rows))
+    }
+}
+
+impl NamedOperator for ReadFiles {
+    const NAME: &'static str = "read_files";
+}

@@ -1,0 +1,231 @@
+//! Files as one table, whatever their format: what a planner must know, and what a task needs to read one piece.
+//!
+//! It refuses to know expressions and tasks. Invariant: pieces have numbers in the order of rows; a recipe with the piece that was made
+//! for the same columns reads exactly the rows of that piece, in the order of the recipe's columns.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use polars::prelude::{BooleanChunked, DataFrame, DataType, PlSmallStr, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hive::Hive;
+use crate::resolve::Found;
+use crate::{ipc, json, parquet};
+
+/// What a planner knows of files that were opened as one table.
+pub trait FileTable: Send + Sync {
+    /// The format's name in plans: `parquet`.
+    fn format(&self) -> &'static str;
+
+    /// Names and types of all columns: those of the files, then those in the names of folders.
+    fn schema(&self) -> &SchemaRef;
+
+    /// The files, as the user would write them, in the order of rows.
+    fn files(&self) -> Vec<&str>;
+
+    /// For each partition its pieces. Partitions are in the order of rows; each has at least one piece.
+    fn partitions(&self) -> &[Range<u32>];
+
+    /// The rows of a piece, where they are known without reading.
+    fn rows(&self, piece: u32) -> Option<u64>;
+
+    /// About how many bytes a piece takes where it is stored, unpacked text.
+    fn bytes(&self, piece: u32) -> u64;
+
+    /// What is known of the values in each piece, a row for each piece: for a column `x` the columns [`least`]`(x)`, [`greatest`]`(x)` (of
+    /// the type of `x`, null where unknown) and [`nulls`]`(x)` (u64); and the number of rows as [`ROWS`]. Columns of which nothing is known
+    /// are left out.
+    fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame;
+
+    /// The column that costs least to read, of a table with columns.
+    fn cheapest(&self) -> PlSmallStr;
+
+    /// What tasks share that read these columns. Names that the table does not have are passed over.
+    fn recipe(&self, columns: &[PlSmallStr]) -> Recipe;
+
+    /// What the task of one piece needs besides.
+    fn piece(&self, number: u32, columns: &[PlSmallStr]) -> Piece;
+
+    /// The table with wider types, after reading found that a guess was wrong; `None` when nothing changes.
+    fn widened(&self, _types: &[(String, DataType)]) -> Option<Arc<dyn FileTable>> {
+        None
+    }
+}
+
+/// In [`FileTable::statistics`]: the number of rows.
+pub const ROWS: &str = "\0rows";
+
+/// In [`FileTable::statistics`]: a lower bound of the values of a column.
+pub fn least(column: &str) -> String {
+    format!("{column}\0least")
+}
+
+/// In [`FileTable::statistics`]: an upper bound of the values of a column. NaN is above every bound.
+pub fn greatest(column: &str) -> String {
+    format!("{column}\0greatest")
+}
+
+/// In [`FileTable::statistics`]: the number of nulls in a column.
+pub fn nulls(column: &str) -> String {
+    format!("{column}\0nulls")
+}
+
+/// What all tasks of a reader share.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Recipe(pub(crate) Formats<parquet::Recipe, ipc::Recipe, json::Recipe>);
+
+/// What one task reads.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Piece(pub(crate) Formats<parquet::Piece, ipc::Piece, json::Piece>);
+
+/// One of the formats.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Formats<P, I, J> {
+    Parquet(P),
+    Ipc(I),
+    Json(J),
+}
+
+/// A predicate that is asked while a piece is read, so that columns are not read for rows that nobody wants.
+pub struct Test<'a> {
+    /// The columns that it looks at; all are in the recipe.
+    pub columns: &'a [PlSmallStr],
+    /// For each row of these columns whether it is kept; null counts as false. `None` ends the reading as cancelled.
+    pub keep: &'a dyn Fn(&DataFrame) -> Option<BooleanChunked>,
+}
+
+impl Test<'_> {
+    pub(crate) fn kept(&self, frame: &DataFrame) -> Result<BooleanChunked> {
+        (self.keep)(frame).ok_or_else(cancelled)
+    }
+}
+
+pub(crate) fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "")
+}
+
+impl Recipe {
+    /// Reads a piece: the columns of the recipe, in its order, and of the rows those that pass the test. `stop` is asked now and then.
+    ///
+    /// # Errors
+    /// `Damaged` with the place, `Cancelled`, `WrongInference` (JSON), what the storage gives.
+    ///
+    /// # Panics
+    /// With a piece of another format.
+    pub fn read(&self, piece: &Piece, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+        match (&self.0, &piece.0) {
+            (Formats::Parquet(recipe), Formats::Parquet(piece)) => recipe.read(piece, test, stop),
+            (Formats::Ipc(recipe), Formats::Ipc(piece)) => filtered(recipe.read(piece, stop)?, test),
+            (Formats::Json(recipe), Formats::Json(piece)) => filtered(recipe.read(piece, stop)?, test),
+            _ => panic!("a piece of another format than its recipe"),
+        }
+    }
+}
+
+fn filtered(frame: DataFrame, test: Option<&Test<'_>>) -> Result<DataFrame> {
+    match test {
+        None => Ok(frame),
+        Some(test) => Ok(frame.filter(&test.kept(&frame)?).expect("a mask has the height of its frame")),
+    }
+}
+
+/// Neighbours together in partitions of about `target` bytes: a unit joins the partition before it as long as both fit.
+pub(crate) fn merge(sizes: impl IntoIterator<Item = u64>, target: u64) -> Vec<Range<u32>> {
+    let mut partitions: Vec<Range<u32>> = Vec::new();
+    let mut filled = 0u64;
+    for (number, size) in (0u32..).zip(sizes) {
+        match partitions.last_mut() {
+            Some(last) if filled.saturating_add(size) <= target => {
+                last.end = number + 1;
+                filled += size;
+            }
+            _ => {
+                partitions.push(number..number + 1);
+                filled = size;
+            }
+        }
+    }
+    partitions
+}
+
+/// Where a column of a result comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Origin {
+    /// The file, and there the column of this place among the wanted ones.
+    File(u32),
+    /// The names of its folders.
+    Folders(u32),
+}
+
+/// For each wanted column where it comes from, and the names of those that come from files.
+pub(crate) fn origins(columns: &[PlSmallStr], hive: &Hive, has: impl Fn(&str) -> bool) -> (Vec<Origin>, Vec<PlSmallStr>) {
+    let (mut origins, mut own) = (Vec::new(), Vec::new());
+    for name in columns {
+        if has(name) {
+            origins.push(Origin::File(own.len() as u32));
+            own.push(name.clone());
+        } else if let Some(at) = hive.position(name) {
+            origins.push(Origin::Folders(at as u32));
+        }
+    }
+    (origins, own)
+}
+
+/// The columns of the files, then those in the names of folders.
+pub(crate) fn schema_with(own: &Schema, hive: &Hive) -> Schema {
+    let mut schema = own.clone();
+    for (name, dtype) in &hive.columns {
+        schema.insert(name.clone(), dtype.clone());
+    }
+    schema
+}
+
+/// How the columns of a file differ from those of the first one; their order does not count.
+pub(crate) fn difference(first: &Schema, other: &Schema) -> Option<String> {
+    for (name, dtype) in first.iter() {
+        match other.get(name) {
+            None => return Some(format!("it has no column {name:?}")),
+            Some(found) if found != dtype => return Some(format!("column {name:?} is of type {found}, and of type {dtype} in the first")),
+            Some(_) => {}
+        }
+    }
+    other.iter_names().find(|name| !first.contains(name)).map(|name| format!("it has a column {name:?} that the first has not"))
+}
+
+/// A file as tasks find it, also from another folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Located {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+}
+
+impl Located {
+    pub(crate) fn of(found: &Found) -> Self {
+        Self { path: absolute(&found.name), size: found.facts.size }
+    }
+}
+
+/// The whole path of a local name; a URL is one already.
+pub(crate) fn absolute(name: &str) -> String {
+    match name.contains("://") {
+        true => name.to_owned(),
+        false => std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.to_string_lossy().into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_merged_up_to_the_target() {
+        assert_eq!(merge([4, 4, 4, 20, 1, 1], 10), [0..2, 2..3, 3..4, 4..6]);
+        assert_eq!(merge([4, 6, 0, 1], 10), [0..3, 3..4]);
+        assert!(merge([], 10).is_empty());
+        assert_eq!(merge([1, 1], 0), [0..1, 1..2]);
+    }
+}

@@ -1,0 +1,240 @@
+//! How a write becomes visible, all at once and once.
+//!
+//! It refuses to write data. Invariant: readers see either what was there before or the whole new output, whenever a process dies; doing it
+//! twice, at the same time or one after the other, gives the same.
+//!
+//! Parts lie in the hidden folder of the write. Publishing a folder is one step, putting its [`Manifest`] there, which only succeeds where
+//! there is none. From then on readers follow it: they take the parts from where they were written, and leave out what it replaces. What
+//! follows can be done by anybody and again: each part is moved into its place (renamed on a disk, copied and removed in a store), what is
+//! replaced is removed, then the manifest and the hidden folders. In the end the folder holds nothing but data, under plain names, and
+//! readers of other programs need to know nothing. A write that finds the manifest of another one brings that to its end first.
+//!
+//! A single file needs no manifest: its parts are joined under a hidden name, and a rename is one step already.
+
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+
+use super::output::{Output, unwritable};
+use super::target::{FILE, STAGING, Target, replaced};
+use crate::compress::Compression;
+use crate::csv::in_parallel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::Folder;
+use crate::manifest::{self, Manifest, Part};
+use crate::source::Source;
+use crate::store::Address;
+
+/// Names of missing parts that an error shows.
+const SHOWN: usize = 3;
+/// Requests to a store at a time.
+const REMOTE_THREADS: usize = 16;
+/// Parts are joined in pieces of so many bytes.
+const PIECE: usize = 1 << 20;
+
+/// What a write came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Rows in all files.
+    pub rows: u64,
+    /// Files.
+    pub files: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+impl Published {
+    fn of(parts: &[Part]) -> Self {
+        let sum = |of: fn(&Part) -> u64| parts.iter().map(of).sum();
+        Self { rows: sum(|part| part.rows), files: parts.len() as u64, bytes: sum(|part| part.bytes) }
+    }
+}
+
+/// Refuses a place where there is something that is not to be replaced. A write that was being published there is brought to its end.
+pub(super) fn look(folder: &Folder, target: &Target) -> Result<()> {
+    if let Some(manifest) = Manifest::read(folder)? {
+        complete(folder, &manifest, "")?;
+    }
+    refuse_existing(folder, target)
+}
+
+/// Fails when files would be replaced that must not be.
+fn refuse_existing(folder: &Folder, target: &Target) -> Result<()> {
+    if target.format.options().overwrite {
+        return Ok(());
+    }
+    let existing = match &target.file {
+        Some(file) => folder.size_of(file)?.map(|_| file.clone()),
+        None => folder.list()?.into_iter().map(|(below, _)| below).find(|below| replaced(target, below)),
+    };
+    match existing {
+        Some(example) => Err(Error::new(ErrorKind::OutputExists { example: folder.name_of(&example) }, target.place())),
+        None => Ok(()),
+    }
+}
+
+impl Target {
+    /// Makes the parts visible, each once, and nothing else. All of them must be stored; calling it again is harmless.
+    ///
+    /// # Errors
+    /// `PartsMissing`, `OutputExists` when another write came first, `Unwritable`, what the storage gives.
+    pub fn publish(&self, parts: &[Part]) -> Result<Published> {
+        let folder = Folder::of(&self.folder)?;
+        if let Some(file) = &self.file {
+            return self.publish_file(&folder, file, parts);
+        }
+        for _ in 0..3 {
+            match Manifest::read(&folder)? {
+                Some(manifest) if manifest.write == self.token => {
+                    complete(&folder, &manifest, "")?;
+                    return Ok(Published::of(&manifest.files));
+                }
+                Some(other) => complete(&folder, &other, &self.staging())?,
+                None => {}
+            }
+            if self.is_published(&folder, parts)? {
+                return Ok(Published::of(parts));
+            }
+            refuse_existing(&folder, self)?;
+            present(&folder, parts)?;
+            let manifest = self.manifest(&folder, parts)?;
+            folder.sync(parts.iter().map(|part| part.staged.as_str()))?;
+            if folder.put_new(manifest::NAME, manifest.to_bytes(), &self.staging())? {
+                self.holds(&folder, &manifest)?;
+                folder.sync([manifest::NAME])?;
+                complete(&folder, &manifest, "")?;
+                return Ok(Published::of(parts));
+            }
+        }
+        Err(unwritable(&self.folder, "other writes are being published there again and again"))
+    }
+
+    /// Whether an earlier call has done it all: everything stands in its place, and nothing is left where it was written.
+    fn is_published(&self, folder: &Folder, parts: &[Part]) -> Result<bool> {
+        if parts.is_empty() {
+            return Ok(folder.size_of(&self.started())?.is_none());
+        }
+        let standing = each(folder, parts, |part| Ok(folder.size_of(&part.path)? == Some(part.bytes)))?;
+        Ok(standing.into_iter().all(|standing| standing) && none_left(folder, parts)?)
+    }
+
+    fn manifest(&self, folder: &Folder, parts: &[Part]) -> Result<Manifest> {
+        let new = |below: &str| parts.iter().any(|part| part.path == below);
+        let listed = folder.list()?.into_iter().map(|(below, _)| below);
+        let replaces = listed.filter(|below| replaced(self, below) && !new(below)).collect();
+        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), replaces })
+    }
+
+    /// Looks again now that nobody else can publish. Somebody slow may come back after all was done and something newer stands there:
+    /// then its parts are gone, and it must leave everything as it is.
+    fn holds(&self, folder: &Folder, manifest: &Manifest) -> Result<()> {
+        let begun = folder.size_of(&self.started())?.is_some();
+        let held = match begun {
+            true => present(folder, &manifest.files).and_then(|()| refuse_existing(folder, self)),
+            false => Err(Error::new(ErrorKind::PartsMissing { missing: vec![self.started()] }, &folder.name)),
+        };
+        if held.is_err() {
+            folder.remove(manifest::NAME)?;
+        }
+        held
+    }
+
+    /// Joins the parts under a hidden name and moves them into their place.
+    fn publish_file(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<Published> {
+        let published = Published { files: 1, ..Published::of(parts) };
+        let standing = folder.size_of(file)?;
+        if standing == Some(published.bytes) && none_left(folder, parts)? {
+            return Ok(published);
+        }
+        present(folder, parts)?;
+        // A file of this very size where there was none is what an earlier call put there.
+        if standing != Some(published.bytes) {
+            refuse_existing(folder, self)?;
+        }
+        let joined = format!("{}/joined", self.staging());
+        let mut output = Output::create(folder, &joined)?;
+        for part in parts {
+            copy(&folder.name_of(&part.staged), part.bytes, &mut output)?;
+        }
+        output.finish()?;
+        // The same step done at the same time may have moved it.
+        if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(published.bytes) {
+            return Err(Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, self.place()));
+        }
+        folder.sync([file])?;
+        let prefix = format!("{FILE}{file}-");
+        clean(folder, |staging| staging.starts_with(&prefix))?;
+        Ok(published)
+    }
+}
+
+fn copy(name: &str, bytes: u64, output: &mut Output<'_>) -> Result<()> {
+    let mut source = Source::open(name, bytes, Compression::None, 0..bytes)?;
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < bytes {
+        let read = source.read_at(at, &mut piece)?;
+        output.write_all(&piece[..read]).map_err(|error| unwritable(name, error))?;
+        at += read as u64;
+    }
+    Ok(())
+}
+
+/// Calls `ask` for each part; for parts in a store several at a time, because requests wait more than they work.
+fn each<T: Send>(folder: &Folder, parts: &[Part], ask: impl Fn(&Part) -> Result<T> + Sync) -> Result<Vec<T>> {
+    let threads = if matches!(folder.address, Address::Local(_)) { 1 } else { REMOTE_THREADS };
+    in_parallel(parts.len(), threads, |at| ask(&parts[at]))
+}
+
+/// Whether no part lies where it was written.
+fn none_left(folder: &Folder, parts: &[Part]) -> Result<bool> {
+    let left = each(folder, parts, |part| Ok(folder.size_of(&part.staged)?.is_some()))?;
+    Ok(!left.contains(&true))
+}
+
+/// Fails unless all parts lie where they were written, complete.
+fn present(folder: &Folder, parts: &[Part]) -> Result<()> {
+    let there = each(folder, parts, |part| Ok(folder.size_of(&part.staged)? == Some(part.bytes)))?;
+    all_there(folder, parts.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.staged.as_str()))
+}
+
+fn all_there<'a>(folder: &Folder, missing: impl Iterator<Item = &'a str>) -> Result<()> {
+    let missing: Vec<String> = missing.take(SHOWN).map(|below| folder.name_of(below)).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::PartsMissing { missing }, &folder.name)),
+    }
+}
+
+/// What follows from a manifest, whoever does it and how often. The attempts in the folder `spare` are left alone.
+fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
+    // What somebody else moved meanwhile stands in its place.
+    let there = each(folder, &manifest.files, |part| {
+        Ok(folder.rename(&part.staged, &part.path)? || folder.size_of(&part.path)? == Some(part.bytes))
+    })?;
+    all_there(folder, manifest.files.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.path.as_str()))?;
+    folder.sync(manifest.files.iter().map(|part| part.path.as_str()))?;
+    // Somebody faster may have done the rest, and somebody else may stand here by now.
+    if Manifest::read(folder)?.is_none_or(|standing| standing.write != manifest.write) {
+        return Ok(());
+    }
+    for old in &manifest.replaces {
+        folder.remove(old)?;
+        folder.remove_empty(old);
+    }
+    folder.remove(manifest::NAME)?;
+    clean(folder, |staging| staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare)
+}
+
+/// Removes hidden folders of writes, those that were cut off too.
+fn clean(folder: &Folder, ours: impl Fn(&str) -> bool) -> Result<()> {
+    let mut folders: Vec<String> = Vec::new();
+    for (below, _) in folder.list()? {
+        let Some((staging, _)) = below.split_once('/').filter(|(staging, _)| ours(staging)) else { continue };
+        folder.remove(&below)?;
+        if !folders.iter().any(|known| known == staging) {
+            folders.push(staging.to_owned());
+        }
+    }
+    folders.iter().try_for_each(|staging| folder.remove_folder(staging))
+}

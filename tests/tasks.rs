@@ -13,6 +13,8 @@ mod everywhere;
 mod functions;
 #[path = "tasks/futures.rs"]
 mod futures;
+#[path = "tasks/processes.rs"]
+mod processes;
 #[path = "tasks/properties.rs"]
 mod properties;
 
@@ -24,12 +26,15 @@ type Case = (&'static str, fn());
 fn main() {
     // A process that was started as a worker serves from here and never returns.
     partita::run();
+    // Nor does one that a test started to be killed.
+    processes::play();
     let arguments = Arguments::from_args();
     let all = [
         ("delayed", delayed::CASES),
         ("futures", futures::CASES),
         ("errors", errors::CASES),
         ("coordination", coordination::CASES),
+        ("processes", processes::CASES),
         ("properties", properties::CASES),
     ];
     let trials = all.iter().flat_map(|(group, cases)| {

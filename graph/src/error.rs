@@ -2,6 +2,7 @@
 //!
 //! It refuses to know executors and formats: a code, words for a person, places, a fix.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -127,8 +128,8 @@ codes! {
         "Off this host, connections are encrypted and both sides prove who they are. Plain connections need `--insecure`, and off loopback a second confirmation.";
     WorkerStart = 223, "a worker could not be started",
         "The process ended before it had joined the scheduler. The message carries what it said last.";
-    NotHeld = 231, "a lock or lease is given back by who does not have it",
-        "It was given back before, was never acquired, or belongs to another; a lease is also gone when its semaphore was closed. Give back once for each acquire, from the process and owner that acquired; a guard that is dropped does so by itself.";
+    NotHeld = 231, "a lock or lease is used or given back by who does not have it",
+        "It was given back before, was never acquired, or belongs to another; a lease is also gone when its semaphore was closed, and cannot be relied on when it was not confirmed for as long as it lasts. Give back once for each acquire, from the process and owner that acquired; a guard that is dropped does so by itself.";
     AlreadyHeld = 232, "a lock is asked for by who has it",
         "Locks are not re-entrant: whoever has one and waits for it would wait for itself. Release it first, or hand the guard on to what needs it. Two tasks of one process are two owners and wait for each other as they should.";
     OtherNumber = 233, "a semaphore or queue has another size than is asked for",
@@ -291,6 +292,16 @@ impl Failure {
     /// A fault of our own.
     pub fn internal(what: impl Into<String>) -> Self {
         Self::new(Code::Internal, what)
+    }
+
+    /// What a task that panicked failed with: the panic's own message, or the failure that it carries.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        if let Some(failure) = panic.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+        Self::new(Code::Panicked, format!("a task panicked: {text}"))
     }
 
     /// Adds a labelled line.

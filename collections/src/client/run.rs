@@ -5,6 +5,7 @@ use std::time::Instant;
 use partita_graph::{Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
+use super::mailbox::heard;
 use super::progress::Watch;
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
@@ -140,7 +141,7 @@ async fn ended(run: &Run) -> Result<(), Failure> {
         // Nobody listens any more when the future was dropped.
         let _ = sender.send(());
     }));
-    match receiver.await {
+    match heard(receiver).await {
         // The run has ended, so this does not block.
         Ok(()) => run.wait_stored(),
         Err(_) => Err(Failure::new(Code::Cancelled, "the engine was shut down before the run ended")),

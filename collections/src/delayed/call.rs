@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::marker::PhantomData;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::slice;
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ impl<F: Task> Operator for Call<F> {
         let named = |failure: Failure| failure.detail("function", F::NAME);
         match self.actor {
             None => Ok(chunk_from(F::call(ctx, &mut inputs).map_err(named)?)),
-            Some(process) => Ok(chunk_from(actor::check(process).and_then(|()| F::call(ctx, &mut inputs).map_err(named)))),
+            Some(process) => Ok(chunk_from(actor::outcome(process, || F::call(ctx, &mut inputs).map_err(named)))),
         }
     }
 }
@@ -191,6 +191,16 @@ fn listed<T: TaskValue>(chunks: &[Chunk]) -> Result<T, Failure> {
         bytes.extend_from_slice((**item).as_ref());
     }
     postcard::from_bytes(&bytes).map_err(|e| Failure::internal(format!("a list of results does not decode: {e}")))
+}
+
+/// Runs the future of an asynchronous function in the thread of its task. While it awaits a future of the cluster the task's slot is
+/// another's; when nobody wants the task any more it ends at the next await.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match partita_io::blocking::drive(partita_local::driven_inside(future)) {
+        Ok(output) => output,
+        // Whoever runs the task takes it for the task's failure.
+        Err(failure) => resume_unwind(Box::new(failure)),
+    }
 }
 
 /// The result of a function that may fail, with its error and what caused it as data.

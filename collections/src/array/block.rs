@@ -12,7 +12,7 @@ use partita_graph::{Buffer, Chunk, Encoded, Failure, Registry, Value};
 use serde::{Deserialize, Serialize};
 
 use super::element::{DType, Data, Held, Storage, with_dtype};
-use super::tile::collect;
+use super::tile::{InOrder, collect};
 
 /// The kind of value that blocks are.
 const KIND: &str = "array";
@@ -194,6 +194,15 @@ impl Block {
         with_dtype!(self.dtype(), T => Ok(Self::from_vec(self.shape.clone(), self.to_vec::<T>()?)))
     }
 
+    /// The same elements in row-major order, copied only where they lie otherwise. For what sums up as memory lies.
+    pub fn in_order(&self) -> Result<Self, Failure> {
+        if !InOrder::of(self).is_plain() {
+            return self.packed();
+        }
+        // Along axes of one element any stride is right, and some readers look at it.
+        Ok(Self { data: self.data.clone(), strides: row_major(&self.shape), shape: self.shape.clone(), offset: self.offset })
+    }
+
     /// Itself, copied if it keeps much more memory alive than it needs.
     pub fn compact(self) -> Result<Self, Failure> {
         let loose = self.own_bytes() * LOOSE < self.data.len() * self.dtype().size();
@@ -350,6 +359,27 @@ mod tests {
         let mut turned = numbers(&[4]);
         turned.invert_axis(Axis(0));
         check(&Block::from_array(turned).cut(std::slice::from_ref(&(1..3))), &array![2.0, 1.0].into_dyn());
+    }
+
+    #[test]
+    fn order_is_made_where_there_is_none() {
+        let whole = Block::from_array(numbers(&[4, 1, 6]));
+        for (block, copied) in [
+            (whole.clone(), false),
+            (whole.cut(&[1..3, 0..1, 0..6]), false),
+            (whole.cut(&[2..3, 0..1, 1..4]), false),
+            (whole.permuted(&[1, 0, 2]), false),
+            (whole.cut(&[1..3, 0..1, 1..4]), true),
+            (whole.permuted(&[2, 1, 0]), true),
+            (Block::full(vec![2, 3], 1.5), true),
+            (whole.cut(&[1..1, 0..1, 0..6]), false),
+        ] {
+            let found = block.in_order().expect("f64");
+            check(&found, &block.to_array().expect("f64"));
+            assert_eq!(found.strides, row_major(block.shape()));
+            let same = std::ptr::eq(found.memory::<f64>().expect("f64"), block.memory::<f64>().expect("f64"));
+            assert_eq!(same, !copied, "{:?}", block.strides);
+        }
     }
 
     #[test]

@@ -84,13 +84,20 @@ pub(crate) struct Together;
 impl Operator for Together {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("cov: no block"))??;
-        let view = block.view::<f64>()?.into_dimensionality::<Ix2>().map_err(|_| Failure::internal("cov: a block without two axes"))?;
-        let count = view.len_of(Axis(1));
-        let means = view.mean_axis(Axis(1)).unwrap_or_else(|| Array1::zeros(view.len_of(Axis(0))));
-        let distances = &view - &means.view().insert_axis(Axis(1));
-        let products = distances.dot(&distances.t());
-        Ok(Chunk::new(state(count as u64, means, products)))
+        Ok(Chunk::new(together(block)?))
     }
+}
+
+/// The state of a block of two axes.
+pub(super) fn together(block: &Block) -> Result<State, Failure> {
+    // In row-major order: ndarray adds up as memory lies, and that must not decide how results are rounded.
+    let elements = block.to_array::<f64>()?.into_dimensionality::<Ix2>();
+    let mut distances = elements.map_err(|_| Failure::internal("cov: a block without two axes"))?;
+    let (variables, count) = distances.dim();
+    let means = distances.mean_axis(Axis(1)).unwrap_or_else(|| Array1::zeros(variables));
+    distances -= &means.view().insert_axis(Axis(1));
+    let products = distances.dot(&distances.t());
+    Ok(state(count as u64, means, products))
 }
 
 impl NamedOperator for Together {

@@ -21,7 +21,7 @@ type AggregateFunction<S, U> = Arc<dyn Fn(&[ArrayD<S>], &[usize]) -> ArrayD<U> +
 impl<T: Element> DArray<T> {
     /// A reduction of your own, over some axes, in three functions; each also gets the numbers of the axes.
     ///
-    /// `chunk` makes a state of a block, `combine` one state of several, in the order of their blocks, and `aggregate` the result of the
+    /// `chunk` makes a state of a block, which it sees in row-major order, `combine` one state of several, in the order of their blocks, and `aggregate` the result of the
     /// last states. Results have the length of the block along kept axes and 1 along the others; states may have any shape.
     ///
     /// A closure runs in this process only; on a cluster it is refused with the fix.
@@ -94,7 +94,8 @@ impl<T: Element, S: Element, U: Element> Step for Custom<T, S, U> {
         let (function, numbers) = (self.chunk.clone(), axes.clone());
         let op = OpRef::closure("reduction", self.token[0], move |_, inputs| {
             let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("reduction: no block"))??;
-            Ok(Chunk::new(Block::from_array(function(block.view::<T>()?, &numbers))))
+            // Sums of ndarray's go the shortest way through memory, and memory is another one after a block was on disk.
+            Ok(Chunk::new(Block::from_array(function(block.in_order()?.view::<T>()?, &numbers))))
         });
         let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
         let level = lowering.add(Layer::single("reduction", meta.blocks()?, op, edges), node);

@@ -1,7 +1,7 @@
 //! Folding: how tiles of a block become one state for each lane, where a lane is all that is reduced to one element of the result.
 //!
-//! It refuses to know blocks of other tasks; [`super::state`] brings them together. The invariant: the state of a lane does not depend
-//! on what lies in other lanes, so that kept axes may be cut anywhere.
+//! It refuses to know blocks of other tasks; [`super::state`] brings them together. The invariants: the state of a lane does not depend
+//! on what lies in other lanes, so that kept axes may be cut anywhere; nor on where the elements of a tile lie in memory.
 
 use partita_graph::Failure;
 use serde::{Deserialize, Serialize};
@@ -84,13 +84,15 @@ pub struct Folding<T> {
     lane: usize,
     /// and the one that says names, with the name of the block's first element.
     names: Option<(usize, i64)>,
+    /// Rows that lie apart, put together.
+    together: Vec<T>,
 }
 
 impl<T: Held> Folding<T> {
     /// With these states. `inputs` are the program's inputs; the operands of the walk behind them are the lanes and, if elements have
     /// names, the names.
     pub fn new(folder: Box<dyn Folder<T>>, inputs: usize, first_name: Option<i64>) -> Self {
-        Self { folder, lane: inputs, names: first_name.map(|name| (inputs + 1, name)) }
+        Self { folder, lane: inputs, names: first_name.map(|name| (inputs + 1, name)), together: Vec::new() }
     }
 
     /// The states.
@@ -112,12 +114,16 @@ impl<T: Held> Sink<T> for Folding<T> {
             self.folder.lanes(lane, rows, names, row_name);
             return Ok(());
         }
-        if column == 0
-            && row == 0
-            && self.names.is_none()
-            && let Some(all) = rows.in_one()
-        {
-            self.folder.run(lane, all, names);
+        if column == 0 && row == 0 && self.names.is_none() {
+            // One run, also where its rows lie apart: how a run is cut decides how it is rounded.
+            match rows.in_one() {
+                Some(all) => self.folder.run(lane, all, names),
+                None => {
+                    self.together.clear();
+                    rows.iter().for_each(|row| self.together.extend_from_slice(row));
+                    self.folder.run(lane, &self.together, names);
+                }
+            }
             return Ok(());
         }
         for (at, single) in rows.singles().enumerate() {

@@ -7,6 +7,8 @@ pub(crate) mod covariance;
 pub(crate) mod custom;
 mod fold;
 pub(crate) mod histogram;
+#[cfg(test)]
+mod layouts;
 mod numbers;
 mod order;
 pub(crate) mod quantile;

@@ -1,6 +1,8 @@
 //! A reduction as a step: its shape rule, its layers, and its three operators. Each task folds one block, with the elementwise program
 //! that gives it, to states; a tree brings states together; the last task of each result makes it.
 
+use std::sync::atomic::AtomicBool;
+
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +78,7 @@ impl Step for Reduction {
                 let steps = name_steps(&meta.shape()?, &reduced);
                 let first = |start: &[usize]| start.iter().zip(&steps).map(|(start, step)| *start as i64 * step).sum::<i64>();
                 let args = meta.places()?.iter().map(|place| Arg::encode(&first(&place.start))).collect();
-                let op = OpRef::new(Reduce { program, fold, reduced: reduced.clone(), names: Some(steps) }, label);
+                let op = OpRef::new(Reduce::with_places(program, fold, reduced.clone(), steps), label);
                 Layer::with_args("reduce", op, args, edges)
             }
             _ => {
@@ -94,7 +96,7 @@ impl Step for Reduction {
 }
 
 /// How much the name of an element grows along each axis: elements are numbered in row-major order of the reduced axes.
-fn name_steps(shape: &[usize], reduced: &[bool]) -> Vec<i64> {
+pub(super) fn name_steps(shape: &[usize], reduced: &[bool]) -> Vec<i64> {
     let mut step = 1i64;
     let mut steps = vec![0; shape.len()];
     for axis in (0..shape.len()).rev().filter(|axis| reduced[*axis]) {
@@ -119,12 +121,15 @@ impl Reduce {
     pub(super) fn plain(program: Program, fold: Fold, reduced: Vec<bool>) -> Self {
         Self { program, fold, reduced, names: None }
     }
-}
 
-impl Operator for Reduce {
-    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
-        let mut evaluator = Evaluator::new(&self.program, &blocks)?.until(ctx.cancelled);
+    /// Where places are wanted: how names grow along each axis, see [`name_steps`].
+    pub(super) fn with_places(program: Program, fold: Fold, reduced: Vec<bool>, names: Vec<i64>) -> Self {
+        Self { program, fold, reduced, names: Some(names) }
+    }
+
+    /// The states of the lanes of blocks. `first` is the name of their first element, where places are wanted.
+    pub(super) fn state(&self, blocks: &[&Block], first: Option<i64>, cancelled: &AtomicBool) -> Result<State, Failure> {
+        let mut evaluator = Evaluator::new(&self.program, blocks)?.until(cancelled);
         let shape = evaluator.shape().to_vec();
         if shape.len() != self.reduced.len() {
             return Err(Failure::internal("reduce: a block of another number of axes"));
@@ -133,17 +138,23 @@ impl Operator for Reduce {
         let (count, lanes) = (lens(true).product::<usize>(), lens(false).product::<usize>());
         let kept: Vec<usize> = shape.iter().zip(&self.reduced).map(|(len, reduced)| if *reduced { 1 } else { *len }).collect();
         let mut beside = vec![lane_strides(&kept, &self.reduced)];
-        let mut first = None;
         if let Some(names) = &self.names {
             beside.push(names.iter().map(|step| *step as isize).collect());
-            first = Some(ctx.arg()?.decode::<i64>()?);
         }
         let numbers = with_dtype!(self.program.dtype()?, T => {
             let mut folding = Folding::<T>::new(folder(self.fold, lanes), blocks.len(), first);
-            evaluator.run::<T>(beside, Some(0), &mut folding)?;
+            evaluator.fold::<T>(beside, 0, &mut folding)?;
             folding.end(&kept)
         });
-        Ok(Chunk::new(State { count: count as u64, numbers }))
+        Ok(State { count: count as u64, numbers })
+    }
+}
+
+impl Operator for Reduce {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+        let first = self.names.is_some().then(|| ctx.arg()?.decode::<i64>()).transpose()?;
+        Ok(Chunk::new(self.state(&blocks, first, ctx.cancelled)?))
     }
 }
 

@@ -40,7 +40,7 @@ impl<T: Held> Sink<T> for Collect<T> {
 fn collected<T: Held>(evaluator: &mut Evaluator<'_>) -> Result<Vec<T>, Failure> {
     let count = evaluator.shape().iter().product();
     let mut sink = Collect { values: Vec::with_capacity(count), band: Vec::new() };
-    evaluator.run::<T>(Vec::new(), None, &mut sink)?;
+    evaluator.run::<T>(&mut sink)?;
     Ok(sink.values)
 }
 

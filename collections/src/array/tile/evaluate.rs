@@ -1,16 +1,19 @@
 //! Runs a program over blocks, tile by tile: all that lies between its steps stays in buffers that fit the cache.
 //!
-//! It refuses to know what becomes of the results: a [`Sink`] takes them. The invariant: an element of the result depends on the
-//! elements of the inputs at its place alone, so that the form of tiles changes nothing.
+//! It refuses to know what becomes of the results: a [`Sink`] takes them. The invariants: an element of the result depends on the
+//! elements of the inputs at its place alone, so that the form of tiles changes nothing; and where results are folded, so that their
+//! order matters, the form of tiles follows from shapes alone and not from where the inputs lie in memory.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use partita_graph::{Code, Failure};
 
 use super::arith::{Arith, binary, cast, compare, select, test, unary};
+use super::in_order::{InOrder, copy_line};
 use super::layout::{Layout, Tile, Wish};
 use super::program::{Instruction, Op, Program, Source};
-use crate::array::block::Block;
+use crate::array::block::{Block, row_major};
 use crate::array::element::{Column, DType, Held, Scalar, with_dtype};
 use crate::array::meta::tuple;
 
@@ -70,9 +73,12 @@ enum Now {
 
 /// An input of the program.
 struct Feed<'a> {
-    block: &'a Block,
+    block: Cow<'a, Block>,
     /// Over the whole index space; zero where it is repeated.
     strides: Vec<isize>,
+    /// Where elements are folded and do not lie in row-major order: how to find them. Places in tiles are then their numbers in that
+    /// order, else they are places in memory.
+    order: Option<InOrder>,
     buffer: Column,
     constant: bool,
     now: Now,
@@ -123,16 +129,28 @@ impl<'a> Evaluator<'a> {
         self.feeds.iter().all(|feed| feed.constant)
     }
 
-    /// Runs the program over the whole index space. `beside` are further operands of the walk, as strides over the shape; `folded` is
-    /// the one of them that says which elements are folded into each other.
-    pub fn run<T: Held>(&mut self, beside: Vec<Vec<isize>>, folded: Option<usize>, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
+    /// Runs the program over the whole index space. Tiles have the form that suits where the inputs lie.
+    pub fn run<T: Held>(&mut self, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
+        let wish = Wish { size: self.size, read: self.feeds.len(), folded: None };
+        self.walk(Vec::new(), wish, sink)
+    }
+
+    /// The same where results are folded. Tiles are those of inputs in row-major order, wherever the inputs lie. `beside` are further
+    /// operands of the walk, as strides over the shape; `folded` is the one of them that says which elements are folded into each other.
+    pub fn fold<T: Held>(&mut self, beside: Vec<Vec<isize>>, folded: usize, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
+        for feed in &mut self.feeds {
+            feed.bring_in_order(&self.shape)?;
+        }
         let read = self.feeds.len();
-        let mut bases: Vec<isize> = self.feeds.iter().map(|feed| feed.block.offset() as isize).collect();
-        bases.resize(read + beside.len(), 0);
+        self.walk(beside, Wish { size: self.size, read, folded: Some(read + folded) }, sink)
+    }
+
+    fn walk<T: Held>(&mut self, beside: Vec<Vec<isize>>, wish: Wish, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
+        let mut bases: Vec<isize> = self.feeds.iter().map(Feed::base).collect();
+        bases.resize(bases.len() + beside.len(), 0);
         let mut operands: Vec<Vec<isize>> = self.feeds.iter().map(|feed| feed.strides.clone()).collect();
         operands.extend(beside);
         let Some(layout) = Layout::new(&self.shape, &operands) else { return Ok(()) };
-        let wish = Wish { size: self.size, read, folded: folded.map(|at| read + at) };
         layout.walk(&bases, wish, |tile| {
             if self.cancelled.is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
                 return Err(Failure::new(Code::Cancelled, "the task was cancelled while it ran"));
@@ -282,17 +300,35 @@ fn constants(program: &Program, size: usize) -> Vec<(Scalar, Column)> {
 
 impl<'a> Feed<'a> {
     fn new(block: &'a Block, shape: &[usize], size: usize) -> Result<Self, Failure> {
-        let ahead = shape.len() - block.shape().len();
-        let own = block.strides().iter().zip(block.shape()).zip(&shape[ahead..]);
-        let own = own.map(|((stride, len), whole)| if len == whole { *stride } else { 0 });
-        let strides: Vec<isize> = std::iter::repeat_n(0, ahead).chain(own).collect();
+        let strides = over(shape, block, block.strides());
         // Along an axis of one element nothing moves.
         let constant = strides.iter().zip(shape).all(|(stride, len)| *stride == 0 || *len == 1) && !shape.contains(&0);
         let buffer = match constant {
             true => with_dtype!(block.dtype(), T => T::column(vec![block.memory::<T>()?[block.offset()]; size])),
             false => Column::default(),
         };
-        Ok(Self { block, strides, buffer, constant, now: Now::Copied })
+        Ok(Self { block: Cow::Borrowed(block), strides, order: None, buffer, constant, now: Now::Copied })
+    }
+
+    /// From here on tiles see the strides that the block would have in row-major order. A block that lies across is copied whole: the
+    /// tiles that suit its memory would be others.
+    fn bring_in_order(&mut self, shape: &[usize]) -> Result<(), Failure> {
+        self.strides = over(shape, &self.block, &row_major(self.block.shape()));
+        if self.constant {
+            return Ok(());
+        }
+        let order = InOrder::of(&self.block);
+        if order.is_across() {
+            self.block = Cow::Owned(self.block.packed()?);
+        } else if !order.is_plain() {
+            self.order = Some(order);
+        }
+        Ok(())
+    }
+
+    /// The place of the first element.
+    fn base(&self) -> isize {
+        if self.order.is_some() { 0 } else { self.block.offset() as isize }
     }
 
     /// Finds the elements of a tile, or copies them together. `direct` says that rows are taken where they lie.
@@ -301,7 +337,7 @@ impl<'a> Feed<'a> {
             return Ok(());
         }
         let (offset, row, column) = (tile.offsets[at], tile.row_strides[at], tile.column_strides[at]);
-        if column == 1 || tile.columns == 1 {
+        if self.order.is_none() && (column == 1 || tile.columns == 1) {
             if tile.rows == 1 || (row == tile.columns as isize && column == 1) {
                 self.now = Now::There(offset as usize);
                 return Ok(());
@@ -316,31 +352,43 @@ impl<'a> Feed<'a> {
         if T::values(&self.buffer).is_none_or(|values| values.len() < tile.len()) {
             self.buffer = T::column(vec![T::default(); tile.len()]);
         }
-        copy(memory, (offset, row, column), tile, target(&mut self.buffer, tile.len())?);
+        let out = target(&mut self.buffer, tile.len())?;
+        let Some(order) = &mut self.order else {
+            copy(memory, (offset, row, column), tile, out);
+            return Ok(());
+        };
+        for (at, line) in out.chunks_exact_mut(tile.columns).enumerate() {
+            let first = (offset + at as isize * row) as usize;
+            // In row-major order the next column is the next element, or the same one where the block is repeated.
+            let own = if column == 0 { 1 } else { line.len() };
+            order.copy(memory, first, &mut line[..own]);
+            if column == 0 {
+                let value = line[0];
+                line.fill(value);
+            }
+        }
         Ok(())
     }
 }
 
+/// Strides of a block over the whole index space, along whose axes it may be repeated.
+fn over(shape: &[usize], block: &Block, strides: &[isize]) -> Vec<isize> {
+    let ahead = shape.len() - block.shape().len();
+    let own = strides.iter().zip(block.shape()).zip(&shape[ahead..]);
+    let own = own.map(|((stride, len), whole)| if len == whole { *stride } else { 0 });
+    std::iter::repeat_n(0, ahead).chain(own).collect()
+}
+
 /// Copies a tile together, row by row. Memory that lies across is read along its own lines.
 fn copy<T: Held>(memory: &[T], (offset, row, column): (isize, isize, isize), tile: &Tile<'_>, out: &mut [T]) {
-    let start = |at: usize, stride: isize| (offset + at as isize * stride) as usize;
     if row == 1 && column != 1 && tile.rows > 1 {
         for at in 0..tile.columns {
-            let line = &memory[start(at, column)..][..tile.rows];
+            let line = &memory[(offset + at as isize * column) as usize..][..tile.rows];
             out[at..].iter_mut().step_by(tile.columns).zip(line).for_each(|(out, value)| *out = *value);
         }
         return;
     }
     for (at, out) in out.chunks_exact_mut(tile.columns).enumerate() {
-        let start = start(at, row);
-        match column {
-            0 => out.fill(memory[start]),
-            1 => out.copy_from_slice(&memory[start..][..tile.columns]),
-            _ => {
-                for (at, out) in out.iter_mut().enumerate() {
-                    *out = memory[(start as isize + at as isize * column) as usize];
-                }
-            }
-        }
+        copy_line(memory, offset + at as isize * row, column, out);
     }
 }

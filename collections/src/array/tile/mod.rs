@@ -4,6 +4,7 @@
 mod arith;
 mod collect;
 mod evaluate;
+mod in_order;
 mod layout;
 mod program;
 #[cfg(test)]
@@ -14,5 +15,6 @@ pub mod wide;
 pub use arith::Arith;
 pub use collect::{collect, mapped};
 pub use evaluate::{Evaluator, Rows, Sink};
+pub use in_order::InOrder;
 pub use layout::Tile;
 pub use program::{Binary, Compare, Instruction, Op, Program, Source, Test, Unary};

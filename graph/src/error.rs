@@ -64,6 +64,8 @@ codes! {
         "The message says what is missing and what can be written instead.";
     Corrupt = 115, "compressed data is damaged or cut off",
         "The file could not be decompressed to its end.";
+    NotUnique = 116, "keys of a join occur more than once",
+        "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
     ShapeMismatch = 121, "shapes do not fit together",
         "Shapes are compared from their last axes on; two lengths fit when they are equal or one of them is 1. The message shows both shapes. Reshape, transpose or slice one of them; where a chunking is the reason, rechunk.";
     AxisOutOfRange = 122, "an axis does not exist",
@@ -72,8 +74,6 @@ codes! {
         "How long a chunk becomes is only known after it was made, for example after a boolean mask. Let the sizes be found first with `compute_chunk_sizes()`, which runs the array.";
     EmptyReduction = 124, "a reduction of nothing has no value",
         "The smallest of no numbers does not exist. Leave the empty axis out, or check the shape first.";
-    NotUnique = 116, "keys of a join occur more than once",
-        "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
     Damaged = 131, "a file is damaged, cut off or of another format",
         "The file does not hold what its format says. It may have been cut off while it was copied or written, changed while it was read, or be of another format than its name. The message says where reading stopped; the cause is the decoder's own.";
     OutputExists = 132, "an output is there already",

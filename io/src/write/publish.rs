@@ -67,7 +67,7 @@ fn refuse_existing(folder: &Folder, target: &Target) -> Result<()> {
     }
     let existing = match &target.file {
         Some(file) => folder.size_of(file)?.map(|_| file.clone()),
-        None => folder.list()?.into_iter().map(|(below, _)| below).find(|below| replaced(target, below)),
+        None => folder.list()?.into_iter().map(|(below, _)| below).filter(|below| replaced(target, below)).min(),
     };
     match existing {
         Some(example) => Err(Error::new(ErrorKind::OutputExists { example: folder.name_of(&example) }, target.place())),
@@ -164,14 +164,13 @@ impl Target {
     /// Joins the parts under a hidden name and moves them into their place.
     fn publish_file(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<Published> {
         let published = Published { files: 1, ..Published::of(parts) };
-        let standing = || -> Result<bool> { Ok(folder.size_of(file)? == Some(published.bytes)) };
         let done = match self.finished(folder)? {
             true => Err(self.late(folder)),
-            false => self.join(folder, file, parts, standing()?),
+            false => self.join(folder, file, parts),
         };
         match done {
             // The same step done before or at the same time has done it all, and has removed the parts or is about to.
-            Err(_) if self.finished(folder)? && standing()? => {
+            Err(_) if self.finished(folder)? && folder.size_of(file)? == Some(published.bytes) => {
                 remove_staged(folder, &self.started(), &folder.staged(|staging| staging == self.staging())?)?;
                 Ok(published)
             }
@@ -179,11 +178,12 @@ impl Target {
         }
     }
 
-    fn join(&self, folder: &Folder, file: &str, parts: &[Part], standing: bool) -> Result<()> {
+    fn join(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<()> {
         present(folder, parts)?;
+        let bytes = Published::of(parts).bytes;
         // A file of this very size where there was none is what the same step put there.
-        if !standing {
-            refuse_existing(folder, self)?;
+        if !self.format.options().overwrite && folder.size_of(file)?.is_some_and(|size| size != bytes) {
+            return Err(Error::new(ErrorKind::OutputExists { example: self.place() }, self.place()));
         }
         let joined = format!("{}/joined", self.staging());
         let mut output = Output::create(folder, &joined)?;
@@ -192,7 +192,7 @@ impl Target {
         }
         output.finish()?;
         // The same step done at the same time may have moved it.
-        if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(Published::of(parts).bytes) {
+        if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(bytes) {
             return Err(Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, self.place()));
         }
         folder.sync([file])?;

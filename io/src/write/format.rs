@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use polars::prelude::{DataFrame, DataType, IntoColumn, PolarsError, PolarsResult, Schema, Series};
+use polars::prelude::{CompatLevel, DataFrame, DataType, IntoColumn, PolarsError, PolarsResult, Schema, Series};
 use polars_io::SerWriter;
 use polars_io::csv::write::CsvWriter;
 use polars_io::ipc::{IpcCompression, IpcWriter};
@@ -349,7 +349,8 @@ impl Format {
                     IpcCodec::Zstd => Some(IpcCompression::ZSTD(Default::default())),
                 };
                 frame.rechunk_mut();
-                IpcWriter::new(out).with_compression(compression).finish(&mut frame)
+                // Text in one piece: views would bring along the buffers of frames that these rows were taken from.
+                IpcWriter::new(out).with_compression(compression).with_compat_level(CompatLevel::oldest()).finish(&mut frame)
             }
             Self::Json(options) => packed(options.compression, out, |out| json::write(&frame, out)),
         }

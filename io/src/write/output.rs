@@ -149,12 +149,13 @@ async fn parts(upload: &mut dyn MultipartUpload, content: &Bytes) -> object_stor
 }
 
 impl Folder {
-    /// Writes a small file unless there is one of its name; says whether it did. On a disk it is written into another folder first.
-    pub(super) fn put_new(&self, below: &str, content: Vec<u8>, first_into: &str) -> Result<bool> {
+    /// Writes a small file unless there is one of its name; says whether it did. On a disk it is written into the folder `staging` first,
+    /// and nothing is done when that is gone.
+    pub(super) fn put_new(&self, below: &str, content: Vec<u8>, staging: &str) -> Result<bool> {
         let name = self.name_of(below);
         match &self.address {
             Address::Local(path) => {
-                link_new(&path.join(below), &content, &path.join(first_into).join("new")).map_err(|error| unwritable(&name, error))
+                link_new(&path.join(below), &content, &path.join(staging).join("new")).map_err(|error| unwritable(&name, error))
             }
             Address::Remote(remote) => {
                 let object = Self::object(remote, below);
@@ -232,11 +233,33 @@ impl Folder {
         }
     }
 
-    /// Removes a folder with all that is in it. Stores have no folders of their own.
-    pub(super) fn remove_folder(&self, below: &str) -> Result<()> {
-        let Address::Local(path) = &self.address else { return Ok(()) };
-        match fs::remove_dir_all(path.join(below)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&self.name_of(below), error)),
+    /// What lies in the hidden folders of writes whose names are `ours`: on a disk the folders, in a store their objects.
+    pub(super) fn staged(&self, ours: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+        match &self.address {
+            Address::Local(path) => {
+                let entries = match fs::read_dir(path) {
+                    Ok(entries) => entries,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                    Err(error) => return Err(unwritable(&self.name, error)),
+                };
+                let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
+                Ok(names.filter(|name| ours(name)).collect())
+            }
+            Address::Remote(_) => {
+                let hidden = |below: &str| below.split_once('/').is_some_and(|(folder, _)| ours(folder));
+                Ok(self.list()?.into_iter().map(|(below, _)| below).filter(|below| hidden(below)).collect())
+            }
+        }
+    }
+
+    /// Removes something that was staged.
+    pub(super) fn remove_staged(&self, staged: &str) -> Result<()> {
+        let Address::Local(path) = &self.address else { return self.remove(staged) };
+        match fs::remove_dir_all(path.join(staged)) {
+            // The same step done at the same time may write into it; what is left is hidden, and the next write removes it.
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+                Err(unwritable(&self.name_of(staged), error))
+            }
             _ => Ok(()),
         }
     }
@@ -274,28 +297,30 @@ fn gone_is_removed(result: object_store::Result<()>) -> object_store::Result<()>
     }
 }
 
-/// A file appears with all its content, and only where there is none: a link fails where a name is taken.
+/// A file appears with all its content, and only where there is none and while the folder of `elsewhere` is there: a link fails where a
+/// name is taken, and where what it leads to was removed.
 fn link_new(place: &Path, content: &[u8], elsewhere: &Path) -> io::Result<bool> {
-    elsewhere.parent().map_or(Ok(()), fs::create_dir_all)?;
     let written = beside(elsewhere);
     let made = File::create(&written).and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()));
     let linked = made.and_then(|()| match fs::hard_link(&written, place) {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Err(error),
         // Some file systems have no links: there the content follows the name.
         Err(_) => create_new(place, content),
     });
     // Nobody looks at hidden names; that it cannot be removed changes nothing.
     let _ = fs::remove_file(&written);
-    linked
+    match linked {
+        Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(false),
+        other => other,
+    }
 }
 
 fn create_new(place: &Path, content: &[u8]) -> io::Result<bool> {
-    match OpenOptions::new().write(true).create_new(true).open(place) {
-        Ok(mut file) => file.write_all(content).and_then(|()| file.sync_all()).map(|()| true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(place)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(true)
 }
 
 #[cfg(unix)]

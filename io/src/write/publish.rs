@@ -6,7 +6,7 @@
 //! Parts lie in the hidden folder of the write. Publishing a folder is one step, putting its [`Manifest`] there, which only succeeds where
 //! there is none. From then on readers follow it: they take the parts from where they were written, and leave out what it replaces. What
 //! follows can be done by anybody and again: each part is moved into its place (renamed on a disk, copied and removed in a store), what is
-//! replaced is removed, then the manifest and the hidden folders. In the end the folder holds nothing but data, under plain names, and
+//! replaced is removed, then the hidden folders, the manifest last. In the end the folder holds nothing but data, under plain names, and
 //! readers of other programs need to know nothing. A write that finds the manifest of another one brings that to its end first.
 //!
 //! A single file needs no manifest: its parts are joined under a hidden name, and a rename is one step already.
@@ -16,7 +16,7 @@ use std::io::Write;
 use serde::{Deserialize, Serialize};
 
 use super::output::{Output, unwritable};
-use super::target::{FILE, STAGING, Target, replaced};
+use super::target::{FILE, STAGING, Target, replaced, started};
 use crate::compress::Compression;
 use crate::csv::in_parallel;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +29,8 @@ use crate::store::Address;
 const SHOWN: usize = 3;
 /// Requests to a store at a time.
 const REMOTE_THREADS: usize = 16;
+/// How often it is looked whether somebody else publishes, or has published, the same or something else.
+const TRIES: u32 = 6;
 /// Parts are joined in pieces of so many bytes.
 const PIECE: usize = 1 << 20;
 
@@ -65,7 +67,7 @@ fn refuse_existing(folder: &Folder, target: &Target) -> Result<()> {
     }
     let existing = match &target.file {
         Some(file) => folder.size_of(file)?.map(|_| file.clone()),
-        None => folder.list()?.into_iter().map(|(below, _)| below).find(|below| replaced(target, below)),
+        None => folder.list()?.into_iter().map(|(below, _)| below).filter(|below| replaced(target, below)).min(),
     };
     match existing {
         Some(example) => Err(Error::new(ErrorKind::OutputExists { example: folder.name_of(&example) }, target.place())),
@@ -83,7 +85,8 @@ impl Target {
         if let Some(file) = &self.file {
             return self.publish_file(&folder, file, parts);
         }
-        for _ in 0..3 {
+        let mut refused = None;
+        for _ in 0..TRIES {
             match Manifest::read(&folder)? {
                 Some(manifest) if manifest.write == self.token => {
                     complete(&folder, &manifest, "")?;
@@ -93,29 +96,62 @@ impl Target {
                 None => {}
             }
             if self.is_published(&folder, parts)? {
+                // Tasks that were done again after all was done wrote in vain.
+                remove_staged(&folder, &self.started(), &folder.staged(|staging| staging == self.staging())?)?;
                 return Ok(Published::of(parts));
             }
-            refuse_existing(&folder, self)?;
-            present(&folder, parts)?;
-            let manifest = self.manifest(&folder, parts)?;
-            folder.sync(parts.iter().map(|part| part.staged.as_str()))?;
-            if folder.put_new(manifest::NAME, manifest.to_bytes(), &self.staging())? {
-                self.holds(&folder, &manifest)?;
-                folder.sync([manifest::NAME])?;
-                complete(&folder, &manifest, "")?;
-                return Ok(Published::of(parts));
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            // The same step done at the same time moves away what is looked for here: what it does is seen above.
+            match self.announce(&folder, parts) {
+                Ok(true) => return Ok(Published::of(parts)),
+                Ok(false) => {}
+                Err(error) => refused = Some(error),
             }
         }
         Err(unwritable(&self.folder, "other writes are being published there again and again"))
     }
 
-    /// Whether an earlier call has done it all: everything stands in its place, and nothing is left where it was written.
+    /// Puts the manifest there and does what follows; says whether it did. Somebody else's manifest is left alone.
+    fn announce(&self, folder: &Folder, parts: &[Part]) -> Result<bool> {
+        refuse_existing(folder, self)?;
+        if self.finished(folder)? {
+            return Err(self.late(folder));
+        }
+        present(folder, parts)?;
+        let manifest = self.manifest(folder, parts)?;
+        folder.sync(parts.iter().map(|part| part.staged.as_str()))?;
+        if !folder.put_new(manifest::NAME, manifest.to_bytes(), &self.staging())? {
+            return Ok(false);
+        }
+        // In a store somebody slow may come back after all was done, and something newer may stand there: it must leave that as it is.
+        if self.finished(folder)? {
+            folder.remove(manifest::NAME)?;
+            return Err(self.late(folder));
+        }
+        folder.sync([manifest::NAME])?;
+        complete(folder, &manifest, "")?;
+        Ok(true)
+    }
+
+    /// Whether the write has been published to its end, or its attempts were removed: the mark of its start is gone.
+    fn finished(&self, folder: &Folder) -> Result<bool> {
+        Ok(folder.size_of(&self.started())?.is_none())
+    }
+
+    fn late(&self, folder: &Folder) -> Error {
+        Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&self.started())] }, self.place())
+    }
+
+    /// Whether an earlier call has done it all: the write is finished, and everything stands in its place. Tasks that are done again
+    /// write the same bytes, so sizes tell.
     fn is_published(&self, folder: &Folder, parts: &[Part]) -> Result<bool> {
-        if parts.is_empty() {
-            return Ok(folder.size_of(&self.started())?.is_none());
+        if !self.finished(folder)? {
+            return Ok(false);
         }
         let standing = each(folder, parts, |part| Ok(folder.size_of(&part.path)? == Some(part.bytes)))?;
-        Ok(standing.into_iter().all(|standing| standing) && none_left(folder, parts)?)
+        Ok(standing.into_iter().all(|standing| standing))
     }
 
     fn manifest(&self, folder: &Folder, parts: &[Part]) -> Result<Manifest> {
@@ -125,31 +161,29 @@ impl Target {
         Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), replaces })
     }
 
-    /// Looks again now that nobody else can publish. Somebody slow may come back after all was done and something newer stands there:
-    /// then its parts are gone, and it must leave everything as it is.
-    fn holds(&self, folder: &Folder, manifest: &Manifest) -> Result<()> {
-        let begun = folder.size_of(&self.started())?.is_some();
-        let held = match begun {
-            true => present(folder, &manifest.files).and_then(|()| refuse_existing(folder, self)),
-            false => Err(Error::new(ErrorKind::PartsMissing { missing: vec![self.started()] }, &folder.name)),
-        };
-        if held.is_err() {
-            folder.remove(manifest::NAME)?;
-        }
-        held
-    }
-
     /// Joins the parts under a hidden name and moves them into their place.
     fn publish_file(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<Published> {
         let published = Published { files: 1, ..Published::of(parts) };
-        let standing = folder.size_of(file)?;
-        if standing == Some(published.bytes) && none_left(folder, parts)? {
-            return Ok(published);
+        let done = match self.finished(folder)? {
+            true => Err(self.late(folder)),
+            false => self.join(folder, file, parts),
+        };
+        match done {
+            // The same step done before or at the same time has done it all, and has removed the parts or is about to.
+            Err(_) if self.finished(folder)? && folder.size_of(file)? == Some(published.bytes) => {
+                remove_staged(folder, &self.started(), &folder.staged(|staging| staging == self.staging())?)?;
+                Ok(published)
+            }
+            done => done.map(|()| published),
         }
+    }
+
+    fn join(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<()> {
         present(folder, parts)?;
-        // A file of this very size where there was none is what an earlier call put there.
-        if standing != Some(published.bytes) {
-            refuse_existing(folder, self)?;
+        let bytes = Published::of(parts).bytes;
+        // A file of this very size where there was none is what the same step put there.
+        if !self.format.options().overwrite && folder.size_of(file)?.is_some_and(|size| size != bytes) {
+            return Err(Error::new(ErrorKind::OutputExists { example: self.place() }, self.place()));
         }
         let joined = format!("{}/joined", self.staging());
         let mut output = Output::create(folder, &joined)?;
@@ -158,13 +192,12 @@ impl Target {
         }
         output.finish()?;
         // The same step done at the same time may have moved it.
-        if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(published.bytes) {
+        if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(bytes) {
             return Err(Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, self.place()));
         }
         folder.sync([file])?;
         let prefix = format!("{FILE}{file}-");
-        clean(folder, |staging| staging.starts_with(&prefix))?;
-        Ok(published)
+        remove_staged(folder, &self.started(), &folder.staged(|staging| staging.starts_with(&prefix))?)
     }
 }
 
@@ -184,12 +217,6 @@ fn copy(name: &str, bytes: u64, output: &mut Output<'_>) -> Result<()> {
 fn each<T: Send>(folder: &Folder, parts: &[Part], ask: impl Fn(&Part) -> Result<T> + Sync) -> Result<Vec<T>> {
     let threads = if matches!(folder.address, Address::Local(_)) { 1 } else { REMOTE_THREADS };
     in_parallel(parts.len(), threads, |at| ask(&parts[at]))
-}
-
-/// Whether no part lies where it was written.
-fn none_left(folder: &Folder, parts: &[Part]) -> Result<bool> {
-    let left = each(folder, parts, |part| Ok(folder.size_of(&part.staged)?.is_some()))?;
-    Ok(!left.contains(&true))
 }
 
 /// Fails unless all parts lie where they were written, complete.
@@ -214,7 +241,9 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
     })?;
     all_there(folder, manifest.files.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.path.as_str()))?;
     folder.sync(manifest.files.iter().map(|part| part.path.as_str()))?;
-    // Somebody faster may have done the rest, and somebody else may stand here by now.
+    let staged = folder.staged(|staging| staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare)?;
+    // Somebody faster may have done the rest, and something newer may stand here by now. What was staged before the manifest went is
+    // nobody's any more: the next write begins when the manifest is gone.
     if Manifest::read(folder)?.is_none_or(|standing| standing.write != manifest.write) {
         return Ok(());
     }
@@ -222,19 +251,12 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
         folder.remove(old)?;
         folder.remove_empty(old);
     }
-    folder.remove(manifest::NAME)?;
-    clean(folder, |staging| staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare)
+    remove_staged(folder, &started(&format!("{STAGING}{}", manifest.write)), &staged)?;
+    folder.remove(manifest::NAME)
 }
 
-/// Removes hidden folders of writes, those that were cut off too.
-fn clean(folder: &Folder, ours: impl Fn(&str) -> bool) -> Result<()> {
-    let mut folders: Vec<String> = Vec::new();
-    for (below, _) in folder.list()? {
-        let Some((staging, _)) = below.split_once('/').filter(|(staging, _)| ours(staging)) else { continue };
-        folder.remove(&below)?;
-        if !folders.iter().any(|known| known == staging) {
-            folders.push(staging.to_owned());
-        }
-    }
-    folders.iter().try_for_each(|staging| folder.remove_folder(staging))
+/// Removes hidden folders of writes, those that were cut off too; first of all the mark of the write that is complete.
+fn remove_staged(folder: &Folder, mark: &str, staged: &[String]) -> Result<()> {
+    folder.remove(mark)?;
+    staged.iter().try_for_each(|staged| folder.remove_staged(staged))
 }

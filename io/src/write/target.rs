@@ -71,7 +71,7 @@ impl Target {
     }
 
     pub(super) fn started(&self) -> String {
-        format!("{}/started", self.staging())
+        started(&self.staging())
     }
 
     /// The format's name.
@@ -147,6 +147,11 @@ impl Target {
         let bytes = output.finish()?;
         Ok(Part { path, staged, rows, bytes })
     }
+}
+
+/// The mark of a write in the folder of its attempts: it is there from before the first part until all parts stand in their places.
+pub(super) fn started(staging: &str) -> String {
+    format!("{staging}/started")
 }
 
 /// The columns that stand in files.

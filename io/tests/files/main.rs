@@ -1,7 +1,13 @@
-//! Files as users have them: found, opened, cut anywhere, read from disks, stores and packed, always with the same rows.
+//! Files as users have them: found, opened, cut anywhere, read from disks, stores and packed, always with the same rows; and written so
+//! that nobody sees half of them.
 
+mod arrow_files;
 mod cutting;
+mod json_lines;
 mod opening;
+mod parquet_files;
 mod reading;
 mod remote;
 mod rows;
+mod tables;
+mod writing;

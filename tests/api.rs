@@ -4,6 +4,8 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/across.rs"]
+mod across;
 #[path = "api/asof.rs"]
 mod asof;
 #[path = "api/bad_input.rs"]

@@ -4,10 +4,13 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::delayed::{self, actor, frames};
+use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
-use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, select, slice};
-use crate::frame::ops::{unique, with_columns};
+use crate::frame::ops::{
+    concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, row_index, sample, select,
+};
+use crate::frame::ops::{slice, unique, with_columns};
 use crate::frame::quantile::operator as quantile;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
@@ -43,9 +46,22 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<range::SampleKeys>(),
     OperatorEntry::of::<range::FindBorders>(),
     OperatorEntry::of::<range::RangeSplit>(),
+    OperatorEntry::of::<borders::EdgeRows>(),
+    OperatorEntry::of::<borders::BorderRows>(),
+    OperatorEntry::of::<nearby::NearbyRows>(),
+    OperatorEntry::of::<by_time::TimeEdges>(),
+    OperatorEntry::of::<by_time::TimeBorders>(),
+    OperatorEntry::of::<by_time::TimeRows>(),
+    OperatorEntry::of::<running::Totals>(),
+    OperatorEntry::of::<running::RunOn>(),
+    OperatorEntry::of::<running::GoOn>(),
+    OperatorEntry::of::<window::WindowSplit>(),
+    OperatorEntry::of::<window::WindowParts>(),
+    OperatorEntry::of::<window::WindowBack>(),
     OperatorEntry::of::<slice::CountRows>(),
     OperatorEntry::of::<slice::Heights>(),
     OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<row_index::NumberRows>(),
     OperatorEntry::of::<sample::SampleRows>(),
     OperatorEntry::of::<describe::Describe>(),
     OperatorEntry::of::<cov::PairMoments>(),

@@ -65,6 +65,8 @@ codes! {
         "The file could not be decompressed to its end.";
     NotUnique = 116, "keys of a join occur more than once",
         "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
+    NotSorted = 117, "rows are not in the order that an operation needs",
+        "Windows of time look at neighbouring rows, so the rows must ascend in the column of times, through all partitions, without nulls. Sort the frame by it first: .sort([\"t\"]).";
     KilledWorker = 201, "a task was running each time a worker died",
         "The task was running on several workers when they died, so it is no longer tried. Memory is the usual reason: smaller blocks or a larger limit help.";
     Panicked = 202, "a task panicked",

@@ -32,7 +32,7 @@ pub use delayed::{
 };
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::ops::rolling::Rolling;
-pub use frame::{AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
+pub use frame::{Aggregation, AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error, TaskContext};

@@ -8,7 +8,7 @@ use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
 use crate::frame::ops::{
-    concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, row_index, sample, select,
+    concat, cov, describe, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, select,
 };
 use crate::frame::ops::{slice, unique, with_columns};
 use crate::frame::quantile::operator as quantile;
@@ -62,6 +62,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<slice::Heights>(),
     OperatorEntry::of::<slice::SliceRows>(),
     OperatorEntry::of::<row_index::NumberRows>(),
+    OperatorEntry::of::<map_overlap::TrimRows>(),
     OperatorEntry::of::<sample::SampleRows>(),
     OperatorEntry::of::<describe::Describe>(),
     OperatorEntry::of::<cov::PairMoments>(),

@@ -94,20 +94,26 @@ impl Step for FromDelayed {
 /// Hands on a partition that has the announced schema.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Announced {
-    schema: Schema,
+    pub schema: Schema,
 }
 
 impl Operator for Announced {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let chunk = inputs.first().ok_or_else(|| Failure::internal("from_delayed: a partition without its value"))?;
         let frame = frame_of(chunk)?;
-        if **frame.schema() != self.schema {
-            return Err(Failure::new(Code::SchemaMismatch, "a delayed partition has another schema than was announced")
-                .detail("announced", format!("{:?}", self.schema))
-                .detail("found", format!("{:?}", frame.schema())));
-        }
+        check_announced(&frame, &self.schema, "a delayed partition has another schema than was announced")?;
         Ok(chunk.clone())
     }
+}
+
+/// Fails with `what` unless a frame has this schema.
+pub(crate) fn check_announced(frame: &DataFrame, schema: &Schema, what: &str) -> Result<(), Failure> {
+    if **frame.schema() == *schema {
+        return Ok(());
+    }
+    Err(Failure::new(Code::SchemaMismatch, what)
+        .detail("announced", format!("{schema:?}"))
+        .detail("found", format!("{:?}", frame.schema())))
 }
 
 impl NamedOperator for Announced {

@@ -31,6 +31,7 @@ use size::Size;
 
 pub use expr::{IntoExpr, IntoExprs};
 pub use groupby::GroupBy;
+pub use groupby::aggregation::Aggregation;
 pub use join::Join;
 pub use join::asof::{AsOf, Tolerance};
 

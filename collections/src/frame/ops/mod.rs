@@ -22,6 +22,7 @@ pub(crate) mod head;
 pub(crate) mod is_in;
 pub(crate) mod keys;
 pub(crate) mod len;
+pub(crate) mod map_overlap;
 pub(crate) mod map_partitions;
 pub(crate) mod mode;
 pub(crate) mod n_unique;

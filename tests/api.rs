@@ -28,6 +28,8 @@ mod plans;
 mod properties;
 #[path = "api/random_frames.rs"]
 mod random_frames;
+#[path = "api/reshape.rs"]
+mod reshape;
 #[path = "api/rows.rs"]
 mod rows;
 #[path = "api/shuffle.rs"]

@@ -31,6 +31,7 @@ pub use delayed::{
     as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
+pub use frame::ops::resample::Resample;
 pub use frame::ops::rolling::Rolling;
 pub use frame::{Aggregation, AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use operators::OPERATORS;

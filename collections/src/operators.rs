@@ -8,9 +8,10 @@ use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
 use crate::frame::ops::{
-    concat, cov, describe, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, select,
+    concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample,
+    select,
 };
-use crate::frame::ops::{slice, unique, with_columns};
+use crate::frame::ops::{slice, unique, unpivot, with_columns};
 use crate::frame::quantile::operator as quantile;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
@@ -63,6 +64,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<slice::SliceRows>(),
     OperatorEntry::of::<row_index::NumberRows>(),
     OperatorEntry::of::<map_overlap::TrimRows>(),
+    OperatorEntry::of::<explode::ExplodeLists>(),
+    OperatorEntry::of::<unpivot::UnpivotRows>(),
     OperatorEntry::of::<sample::SampleRows>(),
     OperatorEntry::of::<describe::Describe>(),
     OperatorEntry::of::<cov::PairMoments>(),

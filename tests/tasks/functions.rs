@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use partita::polars::prelude::{IntoLazy, PolarsError};
 use partita::prelude::*;
 use partita::{Error, TaskContext, task, worker_state};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,29 @@ pub fn rows(frame: &DataFrame) -> usize {
 #[task]
 pub fn numbers(first: i64, count: i64) -> DataFrame {
     df!("x" => (first..first + count).collect::<Vec<_>>()).expect("one column")
+}
+
+/// The rows whose `x` is even.
+#[task]
+pub fn evens(rows: DataFrame) -> Result<DataFrame, PolarsError> {
+    rows.lazy().filter((col("x") % lit(2)).eq(lit(0))).collect()
+}
+
+/// How much `x` differs from three rows before.
+#[task]
+pub fn steps_of_three(rows: DataFrame) -> Result<DataFrame, PolarsError> {
+    rows.lazy().select([col("x") - col("x").shift(lit(3))]).collect()
+}
+
+/// The key of a group and the number of its rows.
+#[task]
+pub fn counted(rows: &DataFrame) -> Result<DataFrame, PolarsError> {
+    df!("k" => [rows.column("k")?.i64()?.get(0)], "rows" => [rows.height() as i64])
+}
+
+#[task]
+pub fn sum_of_x(rows: &DataFrame) -> Result<i64, PolarsError> {
+    Ok(rows.column("x")?.i64()?.iter().flatten().sum())
 }
 
 #[task]

@@ -23,8 +23,8 @@ fn frame(partitions: usize) -> DFrame {
 /// Computes on every client; rows in order of `by`.
 fn same_everywhere(found: &DFrame, expected: &DataFrame, by: &str) {
     for (name, client) in clients() {
-        let rows = found.compute_on(&client).unwrap_or_else(|failure| panic!("{name}: {failure}")).frame;
-        assert_eq!(rows.sort([by], SortMultipleOptions::default()).expect("it is a column"), *expected, "{name}");
+        let computed = found.compute_on(&client).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        assert_eq!(computed.frame.sort([by], SortMultipleOptions::default()).expect("it is a column"), *expected, "{name}");
     }
 }
 

@@ -57,25 +57,25 @@ pub fn numbers(first: i64, count: i64) -> DataFrame {
 
 /// The rows whose `x` is even.
 #[task]
-pub fn evens(rows: DataFrame) -> Result<DataFrame, PolarsError> {
-    rows.lazy().filter((col("x") % lit(2)).eq(lit(0))).collect()
+pub fn evens(part: DataFrame) -> Result<DataFrame, PolarsError> {
+    part.lazy().filter((col("x") % lit(2)).eq(lit(0))).collect()
 }
 
 /// How much `x` differs from three rows before.
 #[task]
-pub fn steps_of_three(rows: DataFrame) -> Result<DataFrame, PolarsError> {
-    rows.lazy().select([col("x") - col("x").shift(lit(3))]).collect()
+pub fn steps_of_three(part: DataFrame) -> Result<DataFrame, PolarsError> {
+    part.lazy().select([col("x") - col("x").shift(lit(3))]).collect()
 }
 
-/// The key of a group and the number of its rows.
+/// The key of a group and how many rows it has.
 #[task]
-pub fn counted(rows: &DataFrame) -> Result<DataFrame, PolarsError> {
-    df!("k" => [rows.column("k")?.i64()?.get(0)], "rows" => [rows.height() as i64])
+pub fn counted(part: &DataFrame) -> Result<DataFrame, PolarsError> {
+    df!("k" => [part.column("k")?.i64()?.get(0)], "rows" => [part.height() as i64])
 }
 
 #[task]
-pub fn sum_of_x(rows: &DataFrame) -> Result<i64, PolarsError> {
-    Ok(rows.column("x")?.i64()?.iter().flatten().sum())
+pub fn sum_of_x(part: &DataFrame) -> Result<i64, PolarsError> {
+    Ok(part.column("x")?.i64()?.iter().flatten().sum())
 }
 
 #[task]

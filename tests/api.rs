@@ -4,6 +4,8 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/across.rs"]
+mod across;
 #[path = "api/arrays.rs"]
 mod arrays;
 #[path = "api/asof.rs"]
@@ -35,6 +37,8 @@ mod plans;
 mod properties;
 #[path = "api/random_frames.rs"]
 mod random_frames;
+#[path = "api/reshape.rs"]
+mod reshape;
 #[path = "api/rows.rs"]
 mod rows;
 #[path = "api/shuffle.rs"]

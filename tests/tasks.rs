@@ -9,6 +9,8 @@ mod delayed;
 mod errors;
 #[path = "tasks/everywhere.rs"]
 mod everywhere;
+#[path = "tasks/frames.rs"]
+mod frames;
 #[path = "tasks/functions.rs"]
 mod functions;
 #[path = "tasks/futures.rs"]
@@ -31,6 +33,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let all = [
         ("delayed", delayed::CASES),
+        ("frames", frames::CASES),
         ("futures", futures::CASES),
         ("errors", errors::CASES),
         ("coordination", coordination::CASES),

@@ -36,9 +36,11 @@ pub use delayed::{
     as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
+pub use frame::ops::resample::Resample;
+pub use frame::ops::rolling::Rolling;
 pub use frame::ops::write::Written;
 pub use frame::value::Partition;
-pub use frame::{AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
+pub use frame::{Aggregation, AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use ndarray;
 pub use operators::OPERATORS;
 pub use partita_graph as graph;

@@ -6,12 +6,16 @@ use partita_graph::{OperatorEntry, Registry};
 use crate::array;
 use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, quantile, scan as running, step, top};
+use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top};
 use crate::delayed::{self, actor, frames};
+use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
-use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, scan, select};
-use crate::frame::ops::{slice, unique, with_columns, write};
+use crate::frame::ops::{
+    concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, scan,
+    select,
+};
+use crate::frame::ops::{slice, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
@@ -50,9 +54,25 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<range::SampleKeys>(),
     OperatorEntry::of::<range::FindBorders>(),
     OperatorEntry::of::<range::RangeSplit>(),
+    OperatorEntry::of::<borders::EdgeRows>(),
+    OperatorEntry::of::<borders::BorderRows>(),
+    OperatorEntry::of::<nearby::NearbyRows>(),
+    OperatorEntry::of::<by_time::TimeEdges>(),
+    OperatorEntry::of::<by_time::TimeBorders>(),
+    OperatorEntry::of::<by_time::TimeRows>(),
+    OperatorEntry::of::<running::Totals>(),
+    OperatorEntry::of::<running::RunOn>(),
+    OperatorEntry::of::<running::GoOn>(),
+    OperatorEntry::of::<window::WindowSplit>(),
+    OperatorEntry::of::<window::WindowParts>(),
+    OperatorEntry::of::<window::WindowBack>(),
     OperatorEntry::of::<slice::CountRows>(),
     OperatorEntry::of::<slice::Heights>(),
     OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<row_index::NumberRows>(),
+    OperatorEntry::of::<map_overlap::TrimRows>(),
+    OperatorEntry::of::<explode::ExplodeLists>(),
+    OperatorEntry::of::<unpivot::UnpivotRows>(),
     OperatorEntry::of::<sample::SampleRows>(),
     OperatorEntry::of::<describe::Describe>(),
     OperatorEntry::of::<cov::PairMoments>(),
@@ -77,8 +97,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<step::Reduce>(),
     OperatorEntry::of::<step::Combine>(),
     OperatorEntry::of::<step::End>(),
-    OperatorEntry::of::<running::Before>(),
-    OperatorEntry::of::<running::ScanBlock>(),
+    OperatorEntry::of::<scans::Before>(),
+    OperatorEntry::of::<scans::ScanBlock>(),
     OperatorEntry::of::<top::TopOfBlock>(),
     OperatorEntry::of::<top::TopOfStates>(),
     OperatorEntry::of::<histogram::CountBlock>(),

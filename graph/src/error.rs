@@ -66,6 +66,8 @@ codes! {
         "The file could not be decompressed to its end.";
     NotUnique = 116, "keys of a join occur more than once",
         "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
+    NotSorted = 117, "rows are not in the order that an operation needs",
+        "Windows of time look at neighbouring rows, so the rows must ascend in the column of times, through all partitions, without nulls. Sort the frame by it first: .sort([\"t\"]).";
     ShapeMismatch = 121, "shapes do not fit together",
         "Shapes are compared from their last axes on; two lengths fit when they are equal or one of them is 1. The message shows both shapes. Reshape, transpose or slice one of them; where a chunking is the reason, rechunk.";
     AxisOutOfRange = 122, "an axis does not exist",

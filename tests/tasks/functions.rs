@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use partita::polars::prelude::{IntoLazy, PolarsError};
 use partita::prelude::*;
 use partita::{ActorState, Error, TaskContext, task, worker_state};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,29 @@ pub fn rows(frame: &DataFrame) -> usize {
 #[task]
 pub fn numbers(first: i64, count: i64) -> DataFrame {
     df!("x" => (first..first + count).collect::<Vec<_>>()).expect("one column")
+}
+
+/// The rows whose `x` is even.
+#[task]
+pub fn evens(part: DataFrame) -> Result<DataFrame, PolarsError> {
+    part.lazy().filter((col("x") % lit(2)).eq(lit(0))).collect()
+}
+
+/// How much `x` differs from three rows before.
+#[task]
+pub fn steps_of_three(part: DataFrame) -> Result<DataFrame, PolarsError> {
+    part.lazy().select([col("x") - col("x").shift(lit(3))]).collect()
+}
+
+/// The key of a group and how many rows it has.
+#[task]
+pub fn counted(part: &DataFrame) -> Result<DataFrame, PolarsError> {
+    df!("k" => [part.column("k")?.i64()?.get(0)], "rows" => [part.height() as i64])
+}
+
+#[task]
+pub fn sum_of_x(part: &DataFrame) -> Result<i64, PolarsError> {
+    Ok(part.column("x")?.i64()?.iter().flatten().sum())
 }
 
 #[task]

@@ -13,6 +13,7 @@ use super::argument::Given;
 use super::call::Slot;
 use super::future::One;
 use super::lineage::Lineage;
+use super::reduce::Reduction;
 use crate::client::Client;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{concat::Concat, from_polars};
@@ -41,6 +42,8 @@ pub(super) enum What {
     Call { name: Arc<str>, operator: MakeOperator, arguments: Vec<Given> },
     /// One partition of a frame.
     Partition(DFrame, u32),
+    /// All partitions of a frame, reduced to one value.
+    Reduced(Reduction),
     /// A chunk that a run makes, made or was given, with the layers that would make it again.
     Known(Known),
 }
@@ -140,6 +143,7 @@ impl Lowerer {
             let key = match &top.what {
                 What::Call { name, operator, arguments } => self.call(&top, name, operator, arguments)?,
                 What::Partition(frame, index) => Key::new(self.frame(frame)?.layer, *index),
+                What::Reduced(reduction) => reduction.lower(&top, self)?,
                 What::Known(known) => self.known(known),
             };
             self.done.insert(Arc::as_ptr(&top) as usize, key);
@@ -272,7 +276,7 @@ impl Node {
     fn inputs(&self) -> impl Iterator<Item = &Arc<Node>> {
         let arguments = match &self.what {
             What::Call { arguments, .. } => &arguments[..],
-            What::Partition(..) | What::Known(_) => &[],
+            What::Partition(..) | What::Reduced(_) | What::Known(_) => &[],
         };
         arguments.iter().flat_map(|argument| match argument {
             Given::Node(node) => std::slice::from_ref(node),

@@ -148,7 +148,7 @@ fn shapes_are_repeated_and_chunks_cut() {
     let text = failure(&(DArray::<f64>::zeros([3], 3) + DArray::zeros([2, 4], 2)), Code::ShapeMismatch);
     assert!(text.contains("shapes (3,) and (2, 4) do not fit together") && text.contains("array_elementwise.rs"), "{text}");
     check(&where_(&rows.gt(1), &columns, -1), array![[-1, -1, -1, -1], [10, 20, 30, 40], [10, 20, 30, 40]]);
-    check(&partita::select(&[(columns.gt(30), &columns * 0), (columns.gt(10), &columns - 1)], 7), array![7, 19, 29, 0]);
+    check(&partita::select(&[(columns.gt(30), &columns * 2), (columns.gt(10), &columns - 1)], 7), array![7, 19, 29, 80]);
     let mask = DArray::from_array(array![true, false, true, true], 2);
     let kept = columns.compress(&mask, 0);
     check(&(&kept + &kept * 2), array![30, 90, 120]);

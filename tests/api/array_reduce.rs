@@ -292,7 +292,7 @@ fn lanes(case: &Case) -> (Vec<usize>, Vec<Vec<f64>>) {
     let turned = case.whole.view().permuted_axes(order);
     let values: Vec<f64> = turned.iter().copied().collect();
     let count = shape.iter().product::<usize>();
-    let len = if count == 0 { 0 } else { values.len() / count };
+    let len = values.len().checked_div(count).unwrap_or(0);
     (shape, (0..count).map(|lane| values[lane * len..(lane + 1) * len].to_vec()).collect())
 }
 

@@ -30,7 +30,7 @@ impl Cuts {
     pub fn even(len: usize, size: usize) -> Self {
         let size = size.clamp(1, len.max(1));
         let mut sizes = vec![size; len / size];
-        if len % size > 0 || len == 0 {
+        if !len.is_multiple_of(size) || len == 0 {
             sizes.push(len % size);
         }
         Cuts::Known(sizes.into())

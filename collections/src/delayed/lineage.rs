@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn producers_come_first_and_each_layer_once() {
         let first = call(1, &[]);
-        let second = call(2, &[first.clone()]);
+        let second = call(2, std::slice::from_ref(&first));
         let third = call(3, &[first.clone(), second.clone()]);
         let fourth = call(4, &[second, third, first]);
         let graph = fourth.1.graph();

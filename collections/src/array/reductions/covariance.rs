@@ -131,7 +131,7 @@ impl Operator for TogetherOfStates {
         let result = if correlation {
             let roots = products.diag().mapv(f64::sqrt);
             let own = roots.view().insert_axis(Axis(1));
-            &products / &own / &roots.view().insert_axis(Axis(0))
+            &products / &own / roots.view().insert_axis(Axis(0))
         } else {
             products / divisor
         };

@@ -138,7 +138,7 @@ fn program(inputs: Vec<DType>, choices: &[(u8, usize, usize, usize)]) -> Program
         let pick = |at: usize, wanted: DType| {
             let of_kind: Vec<Source> = there.iter().filter(|(_, dtype)| *dtype == wanted).map(|(source, _)| *source).collect();
             let scalar = with_dtype!(wanted, T => Source::Scalar(Scalar::of(T::of_i64(at as i64 % 3))));
-            if of_kind.is_empty() || at % 4 == 0 { scalar } else { of_kind[at % of_kind.len()] }
+            if of_kind.is_empty() || at.is_multiple_of(4) { scalar } else { of_kind[at % of_kind.len()] }
         };
         let number = dtype != DType::Bool;
         let (op, args) = match op % 11 {

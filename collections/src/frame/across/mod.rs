@@ -36,7 +36,7 @@ fn name_of(expr: &Expr) -> PlSmallStr {
 /// The schema of a frame with these columns added.
 fn schema_with(input: &SchemaRef, exprs: &[Expr]) -> Result<SchemaRef, Failure> {
     check_columns(exprs, input)?;
-    schema_after(input, |frame| frame.with_columns(exprs.to_vec()))
+    schema_after(input, |frame| frame.with_columns(exprs))
 }
 
 /// The columns of the input that are wanted of the result, and those that the expressions read.
@@ -58,5 +58,5 @@ fn read_by(exprs: &[Expr]) -> Vec<String> {
 
 /// The schema of what the expressions give over this input.
 fn schema_of(input: &SchemaRef, exprs: &[Expr]) -> Result<SchemaRef, Failure> {
-    schema_after(input, |frame| frame.select(exprs.to_vec()))
+    schema_after(input, |frame| frame.select(exprs))
 }

@@ -117,7 +117,8 @@ pub fn operations(folder: &str) -> Vec<String> {
         let files = if root().join(&path).is_dir() { files_below(&path, ".rs") } else { vec![path.clone()] };
         let texts: Vec<_> = files.iter().map(|file| read(file)).collect();
         let public = texts.iter().any(|text| text.contains("pub fn ") || text.contains("pub async fn "));
-        let shown = texts.iter().any(|text| text.lines().any(|line| line.trim_start().starts_with("/// ```")));
+        let shown =
+            texts.iter().any(|text| text.lines().any(|line| ["/// ```", "//! ```"].iter().any(|mark| line.trim_start().starts_with(mark))));
         if public && !shown {
             complaints.push(format!(
                 "{path}: no example: users copy examples, and an example is a test on the whole way; add a doc test that asserts"

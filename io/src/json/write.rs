@@ -27,7 +27,7 @@ fn shown(dtype: &DataType) -> bool {
     match dtype {
         DataType::List(inner) => shown(inner),
         DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| shown(field.dtype())),
-        DataType::Binary | DataType::BinaryOffset | DataType::Unknown(_) => false,
+        DataType::Binary | DataType::BinaryOffset | DataType::Duration(_) | DataType::Unknown(_) => false,
         _ => true,
     }
 }

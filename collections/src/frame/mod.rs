@@ -22,7 +22,7 @@ pub(crate) mod value;
 use std::sync::{Arc, OnceLock};
 
 use partita_graph::{Failure, Origin};
-use polars::prelude::{Expr, Schema, SchemaRef};
+use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
 
 use expr::{Names, located};
 use lower::{Lowered, Lowering};
@@ -88,6 +88,11 @@ pub(crate) trait Step: Send + Sync {
     /// How large the result is likely to be, from what is known of the inputs. Without more knowledge: as many rows as the first input has.
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         size::like_first(inputs, node)
+    }
+    /// How rows are spread that came spread by the hash of these columns: under which names the columns are still there, if each partition
+    /// of the result has rows of one partition of the input.
+    fn keeps_spread(&self, _columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        None
     }
     /// The step planned otherwise after a run found that a guess of its was wrong.
     fn replan(&self, _source: u64, _change: &Change) -> Option<Arc<dyn Step>> {

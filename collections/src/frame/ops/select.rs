@@ -101,6 +101,17 @@ impl Step for Select {
         (!kept.is_empty() && kept.len() < self.exprs.len()).then(|| Arc::new(Select { exprs: kept }) as Arc<dyn Step>)
     }
 
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        let picked = |name: &PlSmallStr| {
+            let mut new = self.exprs.iter().zip(self.names()).filter(|(expr, _)| {
+                let inner: &Expr = if let Expr::Alias(inner, _) = expr { inner } else { expr };
+                as_column(inner) == Some(name)
+            });
+            new.next().map(|(_, new)| new)
+        };
+        columns.iter().map(picked).collect()
+    }
+
     fn admit(&self, predicate: &Expr) -> Admission {
         // A predicate on picked or renamed columns passes under their old names.
         let mut old = Vec::new();

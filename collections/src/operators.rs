@@ -5,6 +5,7 @@ use partita_graph::{OperatorEntry, Registry};
 
 use crate::delayed::{self, actor, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
+use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
 use crate::frame::ops::{
@@ -71,6 +72,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<cov::PairMoments>(),
     OperatorEntry::of::<cov::AddMoments>(),
     OperatorEntry::of::<cov::FinishPairs>(),
+    OperatorEntry::of::<approx::Sketch>(),
+    OperatorEntry::of::<approx::Merge>(),
+    OperatorEntry::of::<approx::Finish>(),
     OperatorEntry::of::<quantile::SampleValues>(),
     OperatorEntry::of::<quantile::FindCuts>(),
     OperatorEntry::of::<quantile::CountBuckets>(),

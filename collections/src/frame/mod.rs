@@ -4,6 +4,7 @@
 //! keeps its failure, with the user's line, and every later call hands that failure on.
 
 pub(crate) mod across;
+pub(crate) mod approx;
 pub(crate) mod compact;
 pub(crate) mod expr;
 pub(crate) mod groupby;

@@ -63,6 +63,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<slice::CountRows>(),
     OperatorEntry::of::<slice::Heights>(),
     OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<slice::HeadRows>(),
     OperatorEntry::of::<row_index::NumberRows>(),
     OperatorEntry::of::<map_overlap::TrimRows>(),
     OperatorEntry::of::<explode::ExplodeLists>(),

@@ -114,6 +114,34 @@ fn what_is_written_twice_is_done_once() {
 }
 
 #[test]
+fn limits_stop_readers_and_what_works_row_by_row() {
+    let text: String = (0..1000).map(|i| format!("{i},{}\n", i % 7)).collect();
+    let (_guard, path) = file("t.csv", format!("i,k\n{text}"));
+    let t = DFrame::read_csv_with(&path, CsvOptions::new().blocksize(1000u64)).unwrap();
+    let doubled = t.select([(col("i") * lit(2)).alias("d"), col("k")]);
+    let plan = doubled.limit(5).explain();
+    assert!(plan.contains("at most 5 rows of each block"), "{plan}");
+    for (offset, length) in [(0i64, 5usize), (3, 4), (130, 20), (990, 50), (0, 0)] {
+        let expected: Vec<i64> = (0..1000).skip(offset as usize).take(length).map(|i| i * 2).collect();
+        assert_eq!(doubled.select(["d"]).slice(offset, length).compute().unwrap(), df!("d" => expected).unwrap());
+    }
+    // Rows that a filter takes away do not count.
+    let kept = doubled.filter(col("k").eq(lit(3))).limit(3);
+    assert!(kept.explain().contains("where [(k) == (dyn int: 3)], at most 3 rows"), "{}", kept.explain());
+    assert_eq!(kept.compute().unwrap(), df!("d" => [6i64, 20, 34], "k" => [3i64, 3, 3]).unwrap());
+    // From the end nothing is known of the beginning.
+    assert!(!doubled.slice(-5, 5).explain().contains("at most"));
+    let largest = doubled.top_k(2, ["k", "d"]);
+    let bottom = largest.select(["d"]).compute().unwrap();
+    assert_eq!(bottom, df!("d" => [1994i64, 1980]).unwrap());
+    let renamed = t.rename([("i", "n")]).with_column((col("n") * lit(3)).alias("m")).top_k(1, ["n"]);
+    let lines: Vec<String> = renamed.explain().split("rewritten").nth(1).unwrap_or_default().lines().map(str::to_string).collect();
+    let place = |what: &str| lines.iter().position(|line| line.contains(what));
+    assert!(place("with_columns") < place("first 1 by i"), "{lines:?}");
+    assert_eq!(renamed.select(["m"]).compute().unwrap(), df!("m" => [2997i64]).unwrap());
+}
+
+#[test]
 fn what_ran_is_told() {
     let frame = DFrame::from_polars(table(KX), 3);
     let told = frame.filter(col("x").gt(lit(2))).shuffle(["k"], 2).explain_analyze().unwrap();

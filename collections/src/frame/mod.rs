@@ -90,6 +90,22 @@ pub(crate) trait Step: Send + Sync {
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         size::like_first(inputs, node)
     }
+    /// Whether each row of the result is made of one row of the input, in the same order.
+    fn is_row_by_row(&self) -> bool {
+        false
+    }
+    /// How many rows of the input, from the first on, the result depends on, if it is not all of them.
+    fn first_rows(&self) -> Option<u64> {
+        None
+    }
+    /// A reader that gives no more than so many rows of each partition.
+    fn limited(&self, _rows: u64) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// The step as it does the same work below a step that works row by row, where it has less to do.
+    fn below(&self, _other: &dyn Step) -> Option<Arc<dyn Step>> {
+        None
+    }
     /// How rows are spread that came spread by the hash of these columns: under which names the columns are still there, if each partition
     /// of the result has rows of one partition of the input.
     fn keeps_spread(&self, _columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {

@@ -101,6 +101,10 @@ impl Step for Select {
         (!kept.is_empty() && kept.len() < self.exprs.len()).then(|| Arc::new(Select { exprs: kept }) as Arc<dyn Step>)
     }
 
+    fn is_row_by_row(&self) -> bool {
+        true
+    }
+
     fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
         let picked = |name: &PlSmallStr| {
             let mut new = self.exprs.iter().zip(self.names()).filter(|(expr, _)| {

@@ -108,6 +108,10 @@ impl Step for WithColumns {
         }
     }
 
+    fn is_row_by_row(&self) -> bool {
+        true
+    }
+
     fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
         let made = self.made();
         (!columns.iter().any(|name| made.contains(name))).then(|| columns.to_vec())

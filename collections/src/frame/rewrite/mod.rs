@@ -3,6 +3,7 @@
 //! The order matters: what is the same is made one before anything else, so that it stays one; predicates go down before columns are left
 //! out, because a predicate inside a reader needs no column above it.
 
+mod limit;
 mod predicate;
 mod projection;
 mod shared;
@@ -21,6 +22,7 @@ pub(crate) struct Rewrite {
 pub(crate) const REWRITES: &[Rewrite] = &[
     Rewrite { name: "common work once", run: shared::unite },
     Rewrite { name: "predicate pushdown", run: predicate::push },
+    Rewrite { name: "limits", run: limit::push },
     Rewrite { name: "projection pushdown", run: projection::push },
 ];
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use partita_graph::{Chunk, Executor, Failure, Graph, Kernel, Layer, Operator, TaskContext, Value};
+use partita_graph::{Chunk, Executor, Failure, Graph, Kernel, Layer, Operator, TaskContext};
 
 use crate::client::Client;
 use crate::frame::DFrame;

@@ -31,6 +31,8 @@ mod groupby;
 mod join;
 #[path = "api/memory.rs"]
 mod memory;
+#[path = "api/planner.rs"]
+mod planner;
 #[path = "api/plans.rs"]
 mod plans;
 #[path = "api/properties.rs"]

@@ -9,6 +9,7 @@ use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top};
 use crate::delayed::{self, actor, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
+use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
 use crate::frame::ops::{
@@ -69,6 +70,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<slice::CountRows>(),
     OperatorEntry::of::<slice::Heights>(),
     OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<slice::HeadRows>(),
     OperatorEntry::of::<row_index::NumberRows>(),
     OperatorEntry::of::<map_overlap::TrimRows>(),
     OperatorEntry::of::<explode::ExplodeLists>(),
@@ -106,6 +108,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
+    OperatorEntry::of::<approx::Sketch>(),
+    OperatorEntry::of::<approx::Merge>(),
+    OperatorEntry::of::<approx::Finish>(),
 ];
 
 /// A registry of all built-in operators and values.

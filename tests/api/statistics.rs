@@ -38,6 +38,23 @@ fn quantiles() {
     assert!(noted.notes.iter().any(|note| note.contains(".median() leaves out") && note.contains('t')), "{:?}", noted.notes);
 }
 
+#[test]
+fn nearly_right_answers() {
+    check_in_order(XY, |t| t.median_approx(), "x,y\n3.0,1.5");
+    check_in_order(XY, |t| t.quantile_approx(0.25), "x,y\n1.75,0.125");
+    let different = df!("t" => [5u32], "x" => [5u32], "y" => [5u32]).unwrap();
+    check_frame(&table(XY), |t| t.n_unique_approx(), &different, true);
+    check_frame(&table(XY), |t| t.n_unique_approx().select(["x"]), &different.select(["x"]).unwrap(), true);
+    let none = df!("x" => [None::<f64>], "y" => [None::<f64>]).unwrap();
+    check_frame(&table(XY), |t| t.filter(col("t").eq(lit("nobody"))).median_approx(), &none, true);
+    let many = df!("x" => (0..40_000i64).map(|i| i * 7919 % 20_011).collect::<Vec<_>>()).unwrap();
+    let frame = DFrame::from_polars(many, 40);
+    let about =
+        |frame: DFrame| frame.cast([("x", DataType::Float64)]).compute().unwrap().column("x").unwrap().f64().unwrap().get(0).unwrap();
+    assert!((about(frame.n_unique_approx()) / 20_011.0 - 1.0).abs() < 0.04);
+    assert!((about(frame.quantile_approx(0.9)) / about(frame.quantile(0.9, QuantileMethod::Linear)) - 1.0).abs() < 0.01);
+}
+
 /// Many more values than are looked at; in some columns most of them are one value.
 #[test]
 fn quantiles_of_many_values() {
@@ -83,6 +100,8 @@ fn what_does_not_fit() {
     let t = DFrame::from_polars(table(XY), 2);
     failure(&t.quantile(1.5, QuantileMethod::Linear), Code::InvalidOption);
     failure(&t.quantile(f64::NAN, QuantileMethod::Linear), Code::InvalidOption);
+    failure(&t.quantile_approx(-0.5), Code::InvalidOption);
+    failure(&t.select(["t"]).median_approx(), Code::TypeMismatch);
     let texts = t.select(["t"]);
     for broken in [texts.median(), texts.cov(), texts.corr(), texts.describe()] {
         assert!(failure(&broken, Code::TypeMismatch).contains("statistics.rs:"));
@@ -94,6 +113,20 @@ fn what_does_not_fit() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn different_values_of_groups_like_polars(rows in rows(60), partitions in 1usize..8, split in 1usize..4) {
+        let whole = frame(&rows);
+        let counts = || ["n", "f", "t", "b", "d"].map(|name| col(name).n_unique()).into_iter().chain([col("i").sum()]).collect::<Vec<_>>();
+        let expected = whole.clone().lazy().group_by([col("k")]).agg(counts()).collect().unwrap();
+        let all = whole.clone().lazy().select(counts()).collect().unwrap();
+        let frame = DFrame::from_polars(whole, partitions);
+        let ours = frame.group_by(["k"]).split_out(split).agg(counts());
+        for (name, executor) in executors() {
+            assert_close(&ours.compute_on(&*executor).unwrap().frame, &expected, false, &name);
+            assert_close(&frame.agg(counts()).compute_on(&*executor).unwrap().frame, &all, true, &name);
+        }
+    }
 
     #[test]
     fn quantiles_like_polars(rows in rows(60), partitions in 1usize..8, quantile in 0.0f64..=1.0, method in 0usize..6) {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use partita_graph::{Edge, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimize};
 
+use polars::prelude::{Expr, PlSmallStr};
+
+use super::expr::as_column;
 use super::rewrite::rewrite;
 use super::{DFrame, Node};
 
@@ -28,6 +31,8 @@ impl Lowered {
 pub(crate) struct Lowering {
     pub graph: Graph,
     done: BTreeMap<usize, Lowered>,
+    /// Layers whose rows are spread over their partitions by the hash of these columns, all rows of a key in one.
+    spread: BTreeMap<LayerId, Vec<PlSmallStr>>,
     /// Remarks for the user about the plan.
     pub notes: Vec<String>,
 }
@@ -58,8 +63,35 @@ impl Lowering {
         frame.resolved()?;
         let inputs = frame.node().inputs.iter().map(|input| self.frame(input)).collect::<Result<Vec<_>, _>>()?;
         let lowered = frame.node().step.lower(&inputs, frame.node(), self)?;
+        if let [input] = &inputs[..]
+            && let Some(columns) = self.spread.get(&input.layer)
+            && let Some(columns) = frame.node().step.keeps_spread(columns)
+            && input.partitions == lowered.partitions
+        {
+            self.spread.entry(lowered.layer).or_insert(columns);
+        }
         self.done.insert(frame.address(), lowered);
         Ok(lowered)
+    }
+
+    /// Notes that the rows of a layer are spread by these keys. Keys that are no columns cannot be asked for again, so they are not noted.
+    pub fn note_spread(&mut self, lowered: Lowered, keys: &[Expr]) {
+        if let Some(columns) = keys.iter().map(|key| as_column(key).cloned()).collect() {
+            self.spread.insert(lowered.layer, columns);
+        }
+    }
+
+    /// Whether the rows of a layer are spread by exactly these keys.
+    pub fn is_spread_by(&self, lowered: Lowered, keys: &[Expr]) -> bool {
+        let columns = self.spread.get(&lowered.layer);
+        columns
+            .is_some_and(|columns| columns.len() == keys.len() && columns.iter().zip(keys).all(|(name, key)| as_column(key) == Some(name)))
+    }
+
+    /// Whether each partition of a layer has all rows with equal values of these keys.
+    pub fn is_together(&self, lowered: Lowered, keys: &[Expr]) -> bool {
+        let columns = self.spread.get(&lowered.layer);
+        columns.is_some_and(|columns| columns.iter().all(|name| keys.iter().any(|key| as_column(key) == Some(name))))
     }
 }
 

@@ -4,6 +4,7 @@
 //! keeps its failure, with the user's line, and every later call hands that failure on.
 
 pub(crate) mod across;
+pub(crate) mod approx;
 pub(crate) mod compact;
 pub(crate) mod expr;
 pub(crate) mod files;
@@ -23,7 +24,7 @@ pub(crate) mod value;
 use std::sync::{Arc, OnceLock};
 
 use partita_graph::{Failure, Origin};
-use polars::prelude::{Expr, Schema, SchemaRef};
+use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
 
 use expr::{Names, located};
 use lower::{Lowered, Lowering};
@@ -93,6 +94,27 @@ pub(crate) trait Step: Send + Sync {
     /// How large the result is likely to be, from what is known of the inputs. Without more knowledge: as many rows as the first input has.
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         size::like_first(inputs, node)
+    }
+    /// Whether each row of the result is made of one row of the input, in the same order.
+    fn is_row_by_row(&self) -> bool {
+        false
+    }
+    /// How many rows of the input, from the first on, the result depends on, if it is not all of them.
+    fn first_rows(&self) -> Option<u64> {
+        None
+    }
+    /// A reader that gives no more than so many rows of each partition.
+    fn limited(&self, _rows: u64) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// The step as it does the same work below a step that works row by row, where it has less to do.
+    fn below(&self, _other: &dyn Step) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// How rows are spread that came spread by the hash of these columns: under which names the columns are still there, if each partition
+    /// of the result has rows of one partition of the input.
+    fn keeps_spread(&self, _columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        None
     }
     /// The step planned otherwise after a run found that a guess of its was wrong.
     fn replan(&self, _source: u64, _change: &Change) -> Option<Arc<dyn Step>> {

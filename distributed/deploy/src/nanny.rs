@@ -216,8 +216,9 @@ impl Nanny {
 
     async fn exited(&mut self, exit: crate::care::Exit) {
         let Some(mut worker) = self.worker.take() else { return };
-        // It may have joined and ended between two looks.
-        if !self.joined && worker.has_joined() {
+        // It may have joined and ended between two looks, or before it could say so: whoever got a task has joined.
+        let worked = || worker.executing().is_some_and(|tasks| !tasks.is_empty());
+        if !self.joined && (worker.has_joined() || worked()) {
             self.see(Seen::Joined);
         }
         let last = worker.last_words().await;

@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     All(bool),
     /// Count, mean and sum of squared deviations: three columns.
     Moments,
+    /// The different values, as a list.
+    Values,
 }
 
 /// A state: a kind and the expression over rows that it is of.
@@ -76,6 +78,7 @@ impl State {
             Kind::Product => input.product(),
             Kind::Any(ignore_nulls) => input.any(ignore_nulls),
             Kind::All(ignore_nulls) => input.all(ignore_nulls),
+            Kind::Values => input.unique_stable().implode(true),
             Kind::Moments => {
                 let x = input.cast(DataType::Float64);
                 let n = x.clone().count().cast(DataType::Float64);
@@ -96,6 +99,10 @@ impl State {
             Kind::Sum | Kind::FloatSum | Kind::Count | Kind::NullCount | Kind::Len => state.sum(),
             Kind::Min(_) | Kind::Max(_) | Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => {
                 return State { kind: self.kind, input: state }.partial(index);
+            }
+            Kind::Values => {
+                let values = state.explode(ExplodeOptions { empty_as_null: false, keep_nulls: false });
+                return State { kind: self.kind, input: values }.partial(index);
             }
             Kind::Product | Kind::Any(_) | Kind::All(_) => return State { kind: self.kind, input: state }.partial(index),
             Kind::Moments => {
@@ -193,6 +200,7 @@ fn lift(expr: Expr, schema: &Schema, states: &mut Vec<State>, sound: &mut bool) 
     };
     match kinds {
         Found::One(kind) => col(column(state(kind))),
+        Found::Different => col(column(state(Kind::Values))).list().len(),
         Found::Mean => {
             let sum = state(Kind::FloatSum);
             let count = col(column(state(Kind::Count)));
@@ -209,16 +217,23 @@ fn lift(expr: Expr, schema: &Schema, states: &mut Vec<State>, sound: &mut bool) 
 
 enum Found {
     One(Kind),
+    /// The number of different values.
+    Different,
     Mean,
     Var(u8, bool),
 }
 
-/// Means and moments are computed on floats; of dates and durations polars has its own idea, which needs all rows.
+/// Means and moments are computed on floats; of dates and durations polars has its own idea, which needs all rows. Different values
+/// travel in lists, and lists of lists or of categories are not compared here.
 fn suits(expr: &Expr, input: &Expr, schema: &Schema) -> bool {
     match expr {
         Expr::Agg(AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..)) => {
             input.to_field(schema).is_ok_and(|field| field.dtype.is_primitive_numeric() || field.dtype == DataType::Boolean)
         }
+        Expr::Agg(AggExpr::NUnique(_)) => input.to_field(schema).is_ok_and(|field| {
+            let dtype = &field.dtype;
+            dtype.is_primitive_numeric() || dtype.is_temporal() || matches!(dtype, DataType::Boolean | DataType::String)
+        }),
         _ => true,
     }
 }
@@ -229,6 +244,7 @@ fn kinds_of(expr: &Expr) -> Option<(Found, Expr)> {
         Expr::Len => Some((Found::One(Kind::Len), lit(true))),
         Expr::Agg(agg) => match agg {
             AggExpr::Sum(e) => one(Kind::Sum, e),
+            AggExpr::NUnique(e) => Some((Found::Different, (**e).clone())),
             AggExpr::Mean(e) => Some((Found::Mean, (**e).clone())),
             AggExpr::Min { input, propagate_nans } => one(Kind::Min(*propagate_nans), input),
             AggExpr::Max { input, propagate_nans } => one(Kind::Max(*propagate_nans), input),

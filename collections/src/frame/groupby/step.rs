@@ -71,6 +71,12 @@ impl Step for GroupByStep {
         }
     }
 
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        // Groups that lie within partitions stay where they are; where they are spread anew that is noted.
+        let keys: Option<Vec<PlSmallStr>> = self.keys.iter().map(|key| as_column(key).cloned()).collect();
+        keys.filter(|keys| columns.iter().all(|name| keys.contains(name))).map(|_| columns.to_vec())
+    }
+
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         let schema = node.schema.as_ref().ok()?;
         if self.keys.is_empty() {
@@ -149,9 +155,16 @@ impl GroupByStep {
 
         let combine = Combine { keys: self.key_names(), states };
         let finish = expr_op(Finish { combine: combine.clone(), results }, format!("finish {}{by}", show(&self.aggs)), ops::token());
+        if parts > 1 && lowering.is_together(input, &self.keys) && self.split_out.is_none_or(|parts| parts == input.partitions as usize) {
+            // No group is in two partitions: each is finished where it is.
+            return Ok(lowering.add(Layer::single("finish", level.partitions, finish, vec![level.edge(Wiring::Each)]), node));
+        }
         if parts > 1 {
-            let level = spread(&named(self.key_names()), parts, level, node, lowering);
-            return Ok(lowering.add(Layer::single("finish", parts, finish, vec![level.edge(Wiring::Part)]), node));
+            let keys = named(self.key_names());
+            let level = spread(&keys, parts, level, node, lowering);
+            let finished = lowering.add(Layer::single("finish", parts, finish, vec![level.edge(Wiring::Part)]), node);
+            lowering.note_spread(finished, &keys);
+            return Ok(finished);
         }
         let combine = expr_op(combine, format!("combine {shown}{by}"), ops::token());
         let level = lowering.gather("combine", &combine, level, node);
@@ -183,7 +196,12 @@ impl GroupByStep {
         if parts == 1 {
             return lowering.add(Layer::single("exact", 1, op, vec![input.edge(Wiring::Every)]), node);
         }
+        if self.split_out.is_none_or(|parts| parts == input.partitions as usize) && lowering.is_together(input, &self.keys) {
+            return lowering.add(Layer::single("exact", input.partitions, op, vec![input.edge(Wiring::Each)]), node);
+        }
         let split = spread(&self.keys, parts, input, node, lowering);
-        lowering.add(Layer::single("exact", parts, op, vec![split.edge(Wiring::Part)]), node)
+        let exact = lowering.add(Layer::single("exact", parts, op, vec![split.edge(Wiring::Part)]), node);
+        lowering.note_spread(exact, &self.keys);
+        exact
     }
 }

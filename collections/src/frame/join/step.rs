@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Layer, OpRef, Table, Wiring};
-use polars::prelude::{DataType, Expr, JoinValidation, Schema, SchemaRef};
+use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Schema, SchemaRef};
 
 use super::columns::{self, Out, Source};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
 use super::{How, Join};
-use crate::frame::expr::{Names, can_fail, columns_of, columns_of_all, expr_op, show};
+use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
+use crate::frame::shuffle::Together;
 use crate::frame::shuffle::keys::check_keys;
-use crate::frame::shuffle::spread;
+use crate::frame::shuffle::split::Nulls;
 use crate::frame::size::{Size, parts_for_rows, size_of};
 use crate::frame::{Admission, DFrame, Node, Step};
 
@@ -29,6 +30,8 @@ pub(super) struct JoinStep {
     how: How,
     left_on: Vec<Expr>,
     right_on: Vec<Expr>,
+    /// Which keys are columns of one type on both sides.
+    alike: Vec<bool>,
     columns: Vec<Out>,
     nulls_equal: bool,
     left_unique: bool,
@@ -70,12 +73,19 @@ impl JoinStep {
             let what = "no side of a full join can be broadcast, because every partition would add the rows that only it has";
             return Err(Failure::new(Code::InvalidOption, what).help("leave out .broadcast(true)"));
         }
+        let of_type = |key: &Expr, schema: &Schema| as_column(key).and_then(|name| schema.get(name).cloned());
+        let alike = left_on.iter().zip(&right_on).map(|(left, right)| {
+            let types = [of_type(left, left_schema), of_type(right, right_schema)];
+            types[0].is_some() && types[0] == types[1]
+        });
+        let alike = alike.collect();
         let suffix = join.suffix.as_deref();
         let columns = columns::of_result(join.how, (left_schema, &left_on), (right_schema, &right_on), suffix)?;
         Ok(Self {
             how: join.how,
             left_on,
             right_on,
+            alike,
             columns,
             nulls_equal: join.nulls_equal,
             left_unique: matches!(join.validate, JoinValidation::OneToOne | JoinValidation::OneToMany),
@@ -108,6 +118,75 @@ impl JoinStep {
             left_unique: self.left_unique,
             right_unique: self.right_unique,
         })
+    }
+
+    /// Splits both sides by their keys, unless they are spread so already, and joins parts of one number.
+    fn shuffled(&self, spec: Spec, parts: u32, [left, right]: [Lowered; 2], node: &Node, lowering: &mut Lowering) -> Lowered {
+        let is_spread = [lowering.is_spread_by(left, &spec.left_on), lowering.is_spread_by(right, &spec.right_on)];
+        let parts = match is_spread {
+            [true, _] => left.partitions,
+            [false, true] => right.partitions,
+            [false, false] => parts,
+        };
+        let [left_nulls, right_nulls] = self.nulls();
+        let left = Together::of(&spec.left_on, parts, left_nulls, left, node, lowering);
+        let right = Together::of(&spec.right_on, parts, right_nulls, right, node, lowering);
+        let kept = self.keys_of_result(&spec);
+        let op = expr_op(JoinParts { spec, left_inputs: left.chunks }, self.line(), ops::token());
+        let joined = lowering.add(Layer::single("join", parts, op, vec![left.edge, right.edge]), node);
+        if let Some(keys) = kept {
+            lowering.note_spread(joined, &keys);
+        }
+        joined
+    }
+
+    /// A predicate on keys of the left side as one on those of the right: rows that fail it meet no row that passes. Only comparisons, whose
+    /// outcome is the same for all values that are equal.
+    fn of_right_keys(&self, predicate: &Expr) -> Option<Expr> {
+        let plain = predicate.into_iter().all(|expr| match expr {
+            Expr::Column(_) | Expr::Literal(_) => true,
+            Expr::BinaryExpr { op, .. } => op.is_comparison() || matches!(op, Operator::And | Operator::Or),
+            _ => false,
+        });
+        let partner = |name: &PlSmallStr| {
+            let at = self.left_on.iter().position(|key| as_column(key) == Some(name)).filter(|at| self.alike[*at])?;
+            as_column(&self.right_on[at]).cloned()
+        };
+        if !plain || self.nulls_equal || !columns_of(predicate).iter().all(|name| partner(name).is_some()) {
+            return None;
+        }
+        Some(predicate.clone().map_expr(|expr| {
+            let partner = if let Expr::Column(name) = &expr { partner(name) } else { None };
+            partner.map_or(expr, Expr::Column)
+        }))
+    }
+
+    /// What becomes of rows with null keys on both sides, when both are split: they meet nobody, unless nulls are equal, so they need
+    /// not come together, and those that no result has need not travel.
+    fn nulls(&self) -> [Nulls; 2] {
+        match self.how {
+            _ if self.nulls_equal => [Nulls::Together; 2],
+            How::Inner | How::Semi => [Nulls::Out, Nulls::Out],
+            How::Left | How::Anti => [Nulls::Apart, Nulls::Out],
+            How::Right => [Nulls::Out, Nulls::Apart],
+            How::Full => [Nulls::Apart, Nulls::Apart],
+            How::Cross => [Nulls::Together; 2],
+        }
+    }
+
+    /// The columns of the result by which it is spread, when all of them are there and rows with null keys are where their keys are.
+    fn keys_of_result(&self, spec: &Spec) -> Option<Vec<Expr>> {
+        let together = matches!(self.how, How::Inner | How::Semi) || (self.nulls_equal && matches!(self.how, How::Left | How::Anti));
+        // A key that is compared in another type than its own may hash otherwise.
+        if !together || spec.left_on != self.left_on {
+            return None;
+        }
+        let of_result = |key: &Expr| {
+            let name = as_column(key)?;
+            let out = self.columns.iter().find(|out| matches!(&out.source, Source::Left(own) if own == name.as_str()))?;
+            Some(Expr::Column(out.name.as_str().into()))
+        };
+        self.left_on.iter().map(of_result).collect()
     }
 
     fn meeting(&self, inputs: &[Lowered], node: &Node) -> Meeting {
@@ -198,7 +277,18 @@ impl Step for JoinStep {
         let all = |fits: fn(&Source) -> bool| names.iter().all(|name| source(name).is_some_and(fits));
         let left = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti | How::Cross);
         if left && all(|source| matches!(source, Source::Left(_))) {
-            return Admission::Below(vec![Some(predicate.clone()), None]);
+            let own = predicate.clone().map_expr(|expr| {
+                let own = match &expr {
+                    Expr::Column(name) => source(name),
+                    _ => None,
+                };
+                match own {
+                    Some(Source::Left(own)) => Expr::Column(own.as_str().into()),
+                    _ => expr,
+                }
+            });
+            let right = self.of_right_keys(&own);
+            return Admission::Below(vec![Some(own), right]);
         }
         let right = matches!(self.how, How::Inner | How::Right | How::Cross);
         if right && all(|source| matches!(source, Source::Right(_))) {
@@ -237,11 +327,7 @@ impl Step for JoinStep {
         let parts = |spec: Spec, left_inputs: u32| expr_op(JoinParts { spec, left_inputs }, self.line(), ops::token());
         let layer = match meeting {
             Meeting::Alone => Layer::single("join", 1, parts(spec, 1), vec![left.edge(Wiring::Each), right.edge(Wiring::Each)]),
-            Meeting::Shuffle(n) => {
-                let left = spread(&spec.left_on, n, left, node, lowering);
-                let right = spread(&spec.right_on, n, right, node, lowering);
-                Layer::single("join", n, parts(spec, left.partitions), vec![left.edge(Wiring::Part), right.edge(Wiring::Part)])
-            }
+            Meeting::Shuffle(n) => return Ok(self.shuffled(spec, n, [left, right], node, lowering)),
             Meeting::Table { .. } if self.how == How::Cross => {
                 let op = OpRef::new(Concat, "all rows of the right frame");
                 let all = lowering.add(Layer::single("concat", 1, op, vec![right.edge(Wiring::Every)]), node);

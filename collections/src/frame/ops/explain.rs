@@ -3,14 +3,17 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use bytesize::ByteSize;
 use partita_graph::Failure;
 
 use crate::frame::DFrame;
 use crate::frame::lower::plan;
+use crate::frame::size::size_of;
 
 impl DFrame {
-    /// The plan as text: the steps as written, the steps after rewriting, and the layers of tasks.
-    /// A step that does not fit gives its failure as text.
+    /// The plan as text: the steps as written and after rewriting, each with the rows and bytes that it is likely to give where those can
+    /// be guessed, and the layers of tasks. A step that does not fit gives its failure as text. What ran in fact and how long it took:
+    /// [`DFrame::explain_analyze`].
     ///
     /// ```
     /// use partita::prelude::*;
@@ -45,7 +48,9 @@ impl DFrame {
     }
 
     fn write_steps(&self, depth: usize, text: &mut String) {
-        writeln!(text, "{:width$}{}", "", self.node().step.line(), width = depth * 2).expect("text takes everything");
+        let size = size_of(self).map(|size| format!("  (about {} rows, {})", size.rows, ByteSize(size.bytes)));
+        let line = self.node().step.line();
+        writeln!(text, "{:width$}{line}{}", "", size.unwrap_or_default(), width = depth * 2).expect("text takes everything");
         for input in &self.node().inputs {
             input.write_steps(depth + 1, text);
         }

@@ -85,6 +85,10 @@ impl Step for Filter {
         Admission::Through(predicate.clone())
     }
 
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        Some(columns.to_vec())
+    }
+
     fn size(&self, inputs: &[Option<Size>], _: &Node) -> Option<Size> {
         // Half of the rows: without a sample one guess is as good as another, and this one shows that a filter makes frames smaller.
         inputs[0].map(|size| size.with_rows(size.rows / 2))

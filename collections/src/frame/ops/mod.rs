@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) mod analyze;
 pub(crate) mod cast;
 pub(crate) mod check;
 pub(crate) mod compute;

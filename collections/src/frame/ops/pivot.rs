@@ -65,6 +65,8 @@ fn pivoted(on: &str, known: &Series, values: &str, aggregate: impl Fn(Expr) -> E
         let what = format!("`{on}` has {} values, and a frame of as many columns is more than {MOST}", known.len());
         return Err(Failure::new(Code::InvalidOption, what).help("group by it instead: .group_by([…]).agg([…])"));
     }
+    // Values are gone through one by one, which polars does in one piece only.
+    let known = known.rechunk();
     let column = |value: AnyValue<'_>| {
         let name = name_of(&value);
         let is_it = match value.is_null() {

@@ -105,6 +105,21 @@ impl Step for Select {
         inputs[0]
     }
 
+    fn is_row_by_row(&self) -> bool {
+        true
+    }
+
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        let picked = |name: &PlSmallStr| {
+            let mut new = self.exprs.iter().zip(self.names()).filter(|(expr, _)| {
+                let inner: &Expr = if let Expr::Alias(inner, _) = expr { inner } else { expr };
+                as_column(inner) == Some(name)
+            });
+            new.next().map(|(_, new)| new)
+        };
+        columns.iter().map(picked).collect()
+    }
+
     fn admit(&self, predicate: &Expr) -> Admission {
         // A predicate on picked or renamed columns passes under their old names.
         let mut old = Vec::new();

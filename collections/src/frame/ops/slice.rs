@@ -26,6 +26,20 @@ impl DFrame {
     pub fn slice(&self, offset: i64, length: usize) -> DFrame {
         DFrame::then(Slice { offset, length: length as u64 }, vec![self.clone()], ".slice(…)")
     }
+
+    /// The first `rows` rows, as a frame; for a look at them now, [`DFrame::head`] does less. Readers stop as soon as they have so many rows
+    /// of a partition.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let frame = DFrame::from_polars(df!("x" => [0, 1, 2, 3, 4])?, 3);
+    /// assert_eq!(frame.limit(2).sum().compute()?, df!("x" => [1])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn limit(&self, rows: usize) -> DFrame {
+        DFrame::then(Slice { offset: 0, length: rows as u64 }, vec![self.clone()], ".limit(…)")
+    }
 }
 
 struct Slice {
@@ -46,6 +60,10 @@ impl Step for Slice {
         wanted.clone()
     }
 
+    fn first_rows(&self) -> Option<u64> {
+        u64::try_from(self.offset).ok().map(|offset| offset.saturating_add(self.length))
+    }
+
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         match inputs[0] {
             Some(size) => Some(size.with_rows(size.rows.min(self.length))),
@@ -63,6 +81,47 @@ impl Step for Slice {
         let edges = vec![input.edge(Wiring::Each), heights.edge(Wiring::Every)];
         Ok(lowering.add(Layer::single("slice", input.partitions, op, edges), node))
     }
+}
+
+/// No more than the first rows of each partition: what a slice from the first row on can need of it.
+pub(crate) struct FirstOfEach {
+    pub rows: u64,
+}
+
+impl Step for FirstOfEach {
+    fn line(&self) -> String {
+        format!("at most {} rows of each partition", self.rows)
+    }
+
+    fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Ok(inputs[0].clone())
+    }
+
+    fn needs(&self, wanted: &Names, _: &Schema) -> Names {
+        wanted.clone()
+    }
+
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let op = OpRef::new(HeadRows { rows: self.rows }, self.line());
+        Ok(lowering.add(Layer::single("limit", inputs[0].partitions, op, vec![inputs[0].edge(Wiring::Each)]), node))
+    }
+}
+
+/// The first rows of a partition.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HeadRows {
+    rows: u64,
+}
+
+impl Operator for HeadRows {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+        compact(frame_of(&inputs[0])?.head(Some(rows))).map(chunk_of)
+    }
+}
+
+impl NamedOperator for HeadRows {
+    const NAME: &'static str = "head_rows";
 }
 
 /// The number of rows of a partition.

@@ -1,5 +1,7 @@
 //! `top_k` and `bottom_k`: the rows that a sort would put first, without sorting all.
 
+use std::sync::Arc;
+
 use partita_graph::{Failure, Layer, Wiring};
 use polars::prelude::{Expr, Schema, SchemaRef};
 
@@ -8,7 +10,7 @@ use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::Size;
 use crate::frame::sort::order::By;
 use crate::frame::sort::rows::SortRows;
-use crate::frame::{DFrame, IntoExprs, Node, Step, ops};
+use crate::frame::{Admission, DFrame, IntoExprs, Node, Step, ops};
 
 impl DFrame {
     /// The `k` rows with the greatest keys, greatest first; of equal ones those that come first. Nulls come last.
@@ -85,6 +87,15 @@ impl Step for FirstRows {
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.union(&columns_of_all(&self.by.keys)).cloned().collect()
+    }
+
+    fn below(&self, other: &dyn Step) -> Option<Arc<dyn Step>> {
+        let key = |key: &Expr| match other.admit(key) {
+            Admission::Through(below) => Some(below),
+            Admission::Stop | Admission::Below(_) | Admission::Absorb(_) => None,
+        };
+        let keys = self.by.keys.iter().map(key).collect::<Option<Vec<Expr>>>()?;
+        Some(Arc::new(Self { by: self.by.with_keys(keys), k: self.k, method: self.method.clone() }))
     }
 
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {

@@ -111,6 +111,10 @@ impl Step for Unique {
         }
     }
 
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        Some(columns.to_vec())
+    }
+
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let keys = self.keys();
         let op = OpRef::new(Distinct { subset: self.subset.clone(), keep: self.keep }, self.line());
@@ -131,8 +135,13 @@ impl Step for Unique {
             let level = lowering.gather("distinct", &op, level, node);
             return Ok(lowering.add(Layer::single("unique", 1, op, vec![level.edge(Wiring::Every)]), node));
         }
+        if lowering.is_together(inputs[0], &keys) {
+            return Ok(lowering.add(Layer::single("unique", inputs[0].partitions, op, vec![inputs[0].edge(Wiring::Each)]), node));
+        }
         let split = spread(&keys, parts, level, node, lowering);
-        Ok(lowering.add(Layer::single("unique", parts, op, vec![split.edge(Wiring::Part)]), node))
+        let unique = lowering.add(Layer::single("unique", parts, op, vec![split.edge(Wiring::Part)]), node);
+        lowering.note_spread(unique, &keys);
+        Ok(unique)
     }
 }
 

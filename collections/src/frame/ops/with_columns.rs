@@ -112,6 +112,15 @@ impl Step for WithColumns {
         }
     }
 
+    fn is_row_by_row(&self) -> bool {
+        true
+    }
+
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        let made = self.made();
+        (!columns.iter().any(|name| made.contains(name))).then(|| columns.to_vec())
+    }
+
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         if self.exprs.is_empty() {
             return Ok(inputs[0]);

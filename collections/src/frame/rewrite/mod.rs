@@ -1,9 +1,12 @@
 //! Rewrites of the expression: each gives a frame with the same result that reads or moves less.
 //!
-//! The order matters: predicates go down first, because a predicate inside a reader needs no column above it.
+//! The order matters: what is the same is made one before anything else, so that it stays one; predicates go down before columns are left
+//! out, because a predicate inside a reader needs no column above it.
 
+mod limit;
 mod predicate;
 mod projection;
+mod shared;
 
 use partita_graph::Failure;
 
@@ -16,8 +19,12 @@ pub(crate) struct Rewrite {
 }
 
 /// All rewrites, in the order in which they run.
-pub(crate) const REWRITES: &[Rewrite] =
-    &[Rewrite { name: "predicate pushdown", run: predicate::push }, Rewrite { name: "projection pushdown", run: projection::push }];
+pub(crate) const REWRITES: &[Rewrite] = &[
+    Rewrite { name: "common work once", run: shared::unite },
+    Rewrite { name: "predicate pushdown", run: predicate::push },
+    Rewrite { name: "limits", run: limit::push },
+    Rewrite { name: "projection pushdown", run: projection::push },
+];
 
 /// Applies all of them.
 pub(crate) fn rewrite(frame: &DFrame) -> Result<DFrame, Failure> {

@@ -1,19 +1,33 @@
 //! Predicates go as far down as they can, best into the reader. A conjunction goes part by part.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partita_graph::Failure;
 use polars::prelude::{Expr, Operator};
 
+use super::shared::in_order;
 use crate::frame::expr::can_fail;
 use crate::frame::ops::filter::Filter;
 use crate::frame::{Admission, DFrame};
 
-/// Pushes every filter of the expression down.
+/// Pushes every filter of the expression down. A frame without filters below it stays the frame that it is, so that those who share it go
+/// on sharing it.
 pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
-    let inputs = frame.node().inputs.iter().map(push).collect::<Result<Vec<_>, _>>()?;
-    let frame = frame.rebuilt(frame.node().step.clone(), inputs);
-    let Some(predicate) = frame.node().step.predicate() else { return Ok(frame) };
+    let mut made: BTreeMap<usize, DFrame> = BTreeMap::new();
+    for frame in in_order(frame) {
+        let inputs: Vec<DFrame> = frame.node().inputs.iter().map(|input| made[&input.address()].clone()).collect();
+        let moved = inputs.iter().zip(&frame.node().inputs).any(|(new, old)| new.address() != old.address());
+        let same = if moved { frame.rebuilt(frame.node().step.clone(), inputs) } else { frame.clone() };
+        let pushed = if same.node().step.predicate().is_some() { push_one(&same) } else { same };
+        made.insert(frame.address(), pushed);
+    }
+    Ok(made[&frame.address()].clone())
+}
+
+/// A filter whose inputs are done.
+fn push_one(frame: &DFrame) -> DFrame {
+    let Some(predicate) = frame.node().step.predicate() else { return frame.clone() };
     let mut input = frame.node().inputs[0].clone();
     let mut kept: Option<Expr> = None;
     for part in conjuncts(predicate) {
@@ -24,10 +38,10 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
             None => kept = Some(kept.map_or(part.clone(), |kept| kept.and(part))),
         }
     }
-    Ok(match kept {
+    match kept {
         None => input,
         Some(rest) => frame.rebuilt(Arc::new(Filter { predicate: rest }), vec![input]),
-    })
+    }
 }
 
 /// The parts of `a & b & c`.

@@ -5,7 +5,7 @@ pub(crate) mod hash;
 pub(crate) mod keys;
 pub(crate) mod split;
 
-use partita_graph::{Code, Failure, Layer, OpRef, Wiring};
+use partita_graph::{Code, Edge, Failure, Layer, OpRef, Wiring};
 use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
 
 use super::expr::{Names, can_fail, columns_of_all, expr_op, show};
@@ -13,7 +13,7 @@ use super::lower::{Lowered, Lowering};
 use super::ops::{self, concat::Concat};
 use super::{Admission, DFrame, IntoExprs, Node, Step};
 use keys::check_keys;
-use split::Split;
+use split::{Nulls, Split};
 
 impl DFrame {
     /// The same rows in `npartitions` partitions, all rows with equal keys in one of them. Joins, group-bys and `unique` do this by
@@ -74,17 +74,51 @@ impl Step for Shuffle {
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        if lowering.is_spread_by(inputs[0], &self.keys) && inputs[0].partitions == self.npartitions {
+            return Ok(inputs[0]);
+        }
         let split = spread(&self.keys, self.npartitions, inputs[0], node, lowering);
         let op = OpRef::new(Concat, self.line());
-        Ok(lowering.add(Layer::single("shuffle", self.npartitions, op, vec![split.edge(Wiring::Part)]), node))
+        let shuffled = lowering.add(Layer::single("shuffle", self.npartitions, op, vec![split.edge(Wiring::Part)]), node);
+        lowering.note_spread(shuffled, &self.keys);
+        Ok(shuffled)
     }
 }
 
 /// The layer that splits partitions by keys into parts, which readers take up with [`Wiring::Part`].
 pub(crate) fn spread(keys: &[Expr], parts: u32, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
-    let split = Split { keys: keys.to_vec(), parts };
-    let op = expr_op(split, format!("split by {} into {parts}", show(keys)), ops::token());
+    spread_with(keys, parts, Nulls::Together, input, node, lowering)
+}
+
+/// The same, where rows with null keys may be treated otherwise.
+pub(crate) fn spread_with(keys: &[Expr], parts: u32, nulls: Nulls, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
+    let split = Split { keys: keys.to_vec(), parts, nulls };
+    let how = match nulls {
+        Nulls::Together => "",
+        Nulls::Apart => ", nulls to all",
+        Nulls::Out => ", without nulls",
+    };
+    let op = expr_op(split, format!("split by {} into {parts}{how}", show(keys)), ops::token());
     lowering.add(Layer::single("split", input.partitions, op, vec![input.edge(Wiring::Each)]), node)
+}
+
+/// How a task gets all rows of its keys, and in how many chunks.
+pub(crate) struct Together {
+    pub edge: Edge,
+    pub chunks: u32,
+}
+
+impl Together {
+    /// Out of a layer whose rows are spread by exactly these keys over as many partitions already, or else by a split.
+    pub fn of(keys: &[Expr], parts: u32, nulls: Nulls, input: Lowered, node: &Node, lowering: &mut Lowering) -> Self {
+        match lowering.is_spread_by(input, keys) && input.partitions == parts {
+            true => Self { edge: input.edge(Wiring::Each), chunks: 1 },
+            false => {
+                let split = spread_with(keys, parts, nulls, input, node, lowering);
+                Self { edge: split.edge(Wiring::Part), chunks: input.partitions }
+            }
+        }
+    }
 }
 
 /// Columns by their names.

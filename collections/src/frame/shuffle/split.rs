@@ -10,20 +10,53 @@ use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
 use crate::frame::value::{chunk_of, frame_of};
 
+/// What becomes of rows whose key is null.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Nulls {
+    /// They are brought together, as those of any other key.
+    Together,
+    /// They need not come together: they are dealt out to all parts, so that no part gets them all.
+    Apart,
+    /// Nobody needs them.
+    Out,
+}
+
 /// Rows with equal keys go to the part of the same number, whatever the partition, process or machine.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Split {
     pub keys: Vec<Expr>,
     pub parts: u32,
+    pub nulls: Nulls,
 }
 
 impl Operator for Split {
-    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let frame = frame_of(&inputs[0])?;
-        let keys = key_columns(&frame, &self.keys)?;
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let mut frame = frame_of(&inputs[0])?;
+        let mut keys = key_columns(&frame, &self.keys)?;
+        let null = match self.nulls {
+            Nulls::Together => None,
+            Nulls::Apart | Nulls::Out => any_null(&keys),
+        };
+        if let Some(null) = null.as_ref().filter(|_| self.nulls == Nulls::Out) {
+            frame = frame.filter(&!null).map_err(|e| polars_failure(e, None))?;
+            keys = key_columns(&frame, &self.keys)?;
+        }
         let hashes = row_hashes(&keys).map_err(|e| polars_failure(e, None))?;
-        scatter(&frame, self.parts, hashes.iter().map(|hash| part_of(*hash, self.parts)))
+        let by_hash = |hash: &u64| part_of(*hash, self.parts);
+        match null.filter(|_| self.nulls == Nulls::Apart) {
+            None => scatter(&frame, self.parts, hashes.iter().map(by_hash)),
+            Some(null) => {
+                let dealt = (ctx.key.index as usize..).map(|at| at % self.parts as usize);
+                let parts = hashes.iter().zip(null.iter()).zip(dealt);
+                scatter(&frame, self.parts, parts.map(|((hash, null), dealt)| if null == Some(true) { dealt } else { by_hash(hash) }))
+            }
+        }
     }
+}
+
+/// Which rows have a null among their keys; `None` if there is none.
+fn any_null(keys: &[Column]) -> Option<BooleanChunked> {
+    keys.iter().filter(|key| key.null_count() > 0).map(Column::is_null).reduce(|a, b| &a | &b)
 }
 
 impl NamedOperator for Split {

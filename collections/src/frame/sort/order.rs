@@ -40,6 +40,11 @@ impl By {
         Self { keys, descending: vec![descending; n], nulls_last: vec![nulls_last; n] }
     }
 
+    /// The same order by keys that are written otherwise.
+    pub fn with_keys(&self, keys: Vec<Expr>) -> Self {
+        Self { keys, descending: self.descending.clone(), nulls_last: self.nulls_last.clone() }
+    }
+
     /// Fails unless frames of this schema can be sorted so.
     pub fn check(&self, schema: &Schema, method: &str) -> Result<(), Failure> {
         check_keys(&self.keys, schema, method).map(drop)

@@ -115,6 +115,8 @@ pub(crate) struct ReadCsv {
     /// The columns of the result, in file order.
     columns: Vec<ColumnInfo>,
     predicate: Option<Expr>,
+    /// No more rows of each partition than these.
+    limit: Option<u64>,
     /// Text columns that are handed out as codes.
     codes: Names,
 }
@@ -130,15 +132,24 @@ impl ReadCsv {
         let blocks = csv::blocks(&table, blocksize).map_err(|e| io_failure(e, Some(&table), None))?;
         let columns = table.columns.clone();
         let source = identity(&table.files, options);
-        Ok(Self { source, table: Arc::new(table), blocks: blocks.into(), blocksize, columns, predicate: None, codes: Names::new() })
+        Ok(Self {
+            source,
+            table: Arc::new(table),
+            blocks: blocks.into(),
+            blocksize,
+            columns,
+            predicate: None,
+            limit: None,
+            codes: Names::new(),
+        })
     }
 
     /// The same reader handing out these text columns as codes; a predicate wants text, so it stays as it is with one.
     pub fn with_codes(&self, names: &Names) -> Self {
         let text = |name: &PlSmallStr| self.columns.iter().any(|c| c.name == name.as_str() && c.dtype == DataType::String);
-        match self.predicate {
-            Some(_) => self.clone(),
-            None => Self { codes: names.iter().filter(|name| text(name)).cloned().collect(), ..self.clone() },
+        match self.predicate.is_some() || self.limit.is_some() {
+            true => self.clone(),
+            false => Self { codes: names.iter().filter(|name| text(name)).cloned().collect(), ..self.clone() },
         }
     }
 
@@ -171,6 +182,7 @@ impl ReadCsv {
             folder: std::env::current_dir().unwrap_or_default(),
             spec: Arc::new(self.spec()),
             predicate: self.predicate.clone(),
+            limit: self.limit,
             output: self.columns.clone(),
         });
         let op = expr_op(operator, self.line(), ops::token());
@@ -187,7 +199,8 @@ impl Step for ReadCsv {
         };
         let columns = format!("{} of {} columns", self.spec().fields.len(), self.table.columns.len());
         let filter = self.predicate.as_ref().map_or(String::new(), |p| format!(", where {}", show_one(p)));
-        format!("read_csv {files}, {columns}{filter}")
+        let limit = self.limit.map_or(String::new(), |rows| format!(", at most {rows} rows of each block"));
+        format!("read_csv {files}, {columns}{filter}{limit}")
     }
 
     fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
@@ -210,7 +223,8 @@ impl Step for ReadCsv {
     }
 
     fn admit(&self, predicate: &Expr) -> Admission {
-        if self.predicate.is_some() && can_fail(predicate) {
+        // What is limited already has rows of its own, and a filter would be another one before the limit.
+        if self.limit.is_some() || (self.predicate.is_some() && can_fail(predicate)) {
             return Admission::Stop;
         }
         let both = match &self.predicate {
@@ -218,6 +232,11 @@ impl Step for ReadCsv {
             None => predicate.clone(),
         };
         Admission::Absorb(Arc::new(Self { predicate: Some(both), codes: Names::new(), ..self.clone() }))
+    }
+
+    fn limited(&self, rows: u64) -> Option<Arc<dyn Step>> {
+        let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
+        Some(Arc::new(Self { limit, codes: Names::new(), ..self.clone() }))
     }
 
     fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {

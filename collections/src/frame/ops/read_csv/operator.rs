@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
+use partita_graph::{Chunk, Code, Failure, NamedOperator, Operator, TaskContext};
 use partita_io::csv::{self, Block, ColumnInfo, FileInfo, ReadSpec};
 use partita_io::{Error, ErrorKind};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Context, io_failure};
+use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
 use crate::frame::value::{Batches, Coded, Sink, Stream, chunk_of, joined};
 
@@ -31,6 +32,9 @@ pub(crate) struct Reader {
     pub folder: PathBuf,
     pub spec: Arc<ReadSpec>,
     pub predicate: Option<Expr>,
+    /// No more rows than these. Who limits the rows of a block takes none of later blocks unless this one has fewer, so it does not matter
+    /// that a block that was not read to its end cannot tell whether the next one begins where it should.
+    pub limit: Option<u64>,
     /// The columns of the result, of those that the specification decodes.
     pub output: Vec<ColumnInfo>,
 }
@@ -78,24 +82,34 @@ impl Reader {
 
     fn rows(&self, block: &Block, cancelled: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let output: Vec<Expr> = self.output.iter().map(|column| col(column.name.as_str())).collect();
-        let batch = if self.predicate.is_some() { FILTER_BATCH } else { usize::MAX };
+        let batch = if self.predicate.is_some() || self.limit.is_some() { FILTER_BATCH } else { usize::MAX };
+        let mut left = self.limit.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX));
+        let mut full = false;
         let fields = self.output.iter().map(|column| (column.name.as_str().into(), column.dtype.clone()));
         let mut kept = vec![DataFrame::empty_with_schema(&fields.collect::<Schema>())];
-        self.each(block, batch, cancelled, &mut |batch| {
+        let read = self.each(block, batch, cancelled, &mut |batch| {
             let mut rows = batch.into_frame()?;
             if let Some(predicate) = &self.predicate {
                 let tested = rows.lazy().filter(predicate.clone()).select(output.clone()).collect();
                 rows = tested.map_err(|e| polars_failure(e, None))?;
             }
+            rows = if rows.height() > left { rows.head(Some(left)) } else { rows };
+            left -= rows.height();
             if rows.height() > 0 {
                 kept.push(rows);
             }
-            Ok(())
-        })?;
+            full = left == 0;
+            // Only stops the scan.
+            if full { Err(Failure::new(Code::Cancelled, "enough rows were read")) } else { Ok(()) }
+        });
+        if !full {
+            read?;
+        }
         if kept.len() > 1 {
             kept.remove(0);
         }
-        joined(kept)
+        let rows = joined(kept)?;
+        if full { compact(rows) } else { Ok(rows) }
     }
 }
 

@@ -1,0 +1,151 @@
+//! What the planner leaves out: shuffles of what is spread already, work that is written twice, rows that meet nobody.
+
+use super::check::{check, check_frame, check_in_order, file, table};
+use partita::polars::prelude::*;
+use partita::prelude::{CsvOptions, DFrame, Join, col, len, lit};
+
+const KX: &str = "k,x,g
+    a,1,p
+    b,2,q
+    ,3,p
+    a,4,q
+    c,5,p
+    ,6,q
+    b,7,p";
+
+const KY: &str = "k,y
+    a,10
+    c,30
+    ,40
+    a,11";
+
+/// How often rows are split by keys.
+fn splits(frame: &DFrame) -> usize {
+    frame.explain().matches("split by ").count()
+}
+
+#[test]
+fn what_is_spread_already_is_not_spread_again() {
+    let t = DFrame::from_polars(table(KX), 3).shuffle(["k"], 4);
+    for (frame, expected) in [
+        (t.shuffle(["k"], 4), 1),
+        (t.filter(col("x").gt(lit(1))).shuffle(["k"], 4), 1),
+        (t.rename([("k", "q")]).shuffle(["q"], 4), 1),
+        (t.with_columns([(col("x") * lit(2)).alias("k")]).shuffle(["k"], 4), 2),
+        (t.shuffle(["g"], 4), 2),
+        (t.shuffle(["k"], 3), 2),
+        (t.group_by(["k"]).agg([col("x").median()]), 1),
+        (t.group_by(["k", "g"]).agg([col("x").median()]), 1),
+        (t.group_by(["g"]).agg([col("x").median()]), 2),
+        (t.group_by(["k"]).split_out(4).sum(), 1),
+        (t.group_by(["k"]).split_out(5).sum(), 2),
+        (t.unique_with(["k"], UniqueKeepStrategy::None), 1),
+        (t.unique_with(["g"], UniqueKeepStrategy::None).shuffle(["g"], 4), 2),
+    ] {
+        assert_eq!(splits(&frame), expected, "{}", frame.explain());
+    }
+    let medians = |t: &DFrame| t.shuffle(["k"], 4).group_by(["k"]).agg([col("x").median()]);
+    check(KX, medians, "k,x\na,2.5\nb,4.5\n,4.5\nc,5.0");
+}
+
+#[test]
+fn joins_use_what_is_spread_and_spread_what_they_use() {
+    let right = DFrame::from_polars(table(KY), 3);
+    let by_key = |t: &DFrame| t.shuffle(["k"], 4).join(&right, Join::inner(["k"]).broadcast(false));
+    check(KX, by_key, "k,x,g,y\na,1,p,10\na,1,p,11\na,4,q,10\na,4,q,11\nc,5,p,30");
+    let twice = |t: &DFrame| by_key(t).join(&right, Join::semi(["k"]).broadcast(false)).group_by(["k"]).agg([col("y").n_unique(), len()]);
+    let expected = df!("k" => ["a", "c"], "y" => [2u32, 1], "len" => [4u32, 1]).unwrap();
+    check_frame(&table(KX), twice, &expected, false);
+    for how in [Join::left(["k"]), Join::anti(["k"]), Join::right(["k"]), Join::full(["k"])] {
+        let both = |nulls: bool| {
+            let how = how.clone().nulls_equal(nulls).broadcast(false);
+            let right = DFrame::from_polars(table(KY), 2);
+            DFrame::from_polars(table(KX), 3).join(&right, how).group_by(["k"]).agg([len()]).sort(["k"]).compute().unwrap()
+        };
+        let whole = |nulls: bool| {
+            let how = how.clone().nulls_equal(nulls);
+            let right = DFrame::from_polars(table(KY), 1);
+            DFrame::from_polars(table(KX), 1).join(&right, how).group_by(["k"]).agg([len()]).sort(["k"]).compute().unwrap()
+        };
+        assert_eq!((both(false), both(true)), (whole(false), whole(true)));
+    }
+}
+
+#[test]
+fn rows_that_meet_nobody_do_not_travel() {
+    let (left, right) = (DFrame::from_polars(table(KX), 3), DFrame::from_polars(table(KY), 3));
+    let plan = |how: Join| left.join(&right, how.broadcast(false)).explain();
+    assert_eq!(plan(Join::inner(["k"])).matches("without nulls").count(), 2);
+    let one_side = plan(Join::left(["k"]));
+    assert_eq!((one_side.matches("without nulls").count(), one_side.matches("nulls to all").count()), (1, 1), "{one_side}");
+    assert!(!plan(Join::inner(["k"]).nulls_equal(true)).contains("nulls"));
+}
+
+#[test]
+fn filters_on_keys_go_to_both_sides() {
+    let (_a, left) = file("left.csv", "k,x\na,1\nb,2\na,3\n");
+    let (_b, right) = file("right.csv", "id,y\na,10\nc,20\nb,30\n");
+    let left = DFrame::read_csv_with(&left, CsvOptions::new()).unwrap();
+    let right = DFrame::read_csv_with(&right, CsvOptions::new()).unwrap();
+    for how in [Join::inner(["k"]), Join::left(["k"]), Join::semi(["k"]), Join::anti(["k"])] {
+        let joined = left.join(&right, how.right_on(["id"])).filter(col("k").eq(lit("a")));
+        let plan = joined.explain();
+        assert!(plan.contains("where [(k) == ('a')]") && plan.contains("where [(id) == ('a')]"), "{plan}");
+    }
+    let found = left.join(&right, Join::anti(["k"]).right_on(["id"])).filter(col("k").gt(lit("a"))).compute().unwrap();
+    assert_eq!(found.height(), 0);
+}
+
+#[test]
+fn what_is_written_twice_is_done_once() {
+    let (_guard, path) = file("t.csv", format!("k,x,y\n{}", "a,1,2\nb,3,4\n".repeat(50)));
+    let read = || DFrame::read_csv(&path).unwrap();
+    let largest = read().group_by(["k"]).agg([col("x").max()]);
+    let sums = read().group_by(["k"]).agg([col("y").sum()]);
+    let both = largest.join(&sums, Join::inner(["k"]));
+    let layers = |frame: &DFrame| frame.explain().split("layers\n").nth(1).unwrap_or_default().to_string();
+    assert_eq!(layers(&both).matches("t.csv, ").count(), 1, "{}", both.explain());
+    assert_eq!(both.sort(["k"]).compute().unwrap(), df!("k" => ["a", "b"], "x" => [1i64, 3], "y" => [100i64, 200]).unwrap());
+    let t = |t: &DFrame| {
+        let totals = t.group_by(["k"]).agg([col("x").sum().alias("all")]);
+        t.join(&totals, Join::left(["k"])).select([col("k"), col("x"), (col("x") * lit(2)).alias("all")])
+    };
+    check_in_order("k,x\na,1\nb,2\na,3", t, "k,x,all\na,1,2\nb,2,4\na,3,6");
+}
+
+#[test]
+fn limits_stop_readers_and_what_works_row_by_row() {
+    let text: String = (0..1000).map(|i| format!("{i},{}\n", i % 7)).collect();
+    let (_guard, path) = file("t.csv", format!("i,k\n{text}"));
+    let t = DFrame::read_csv_with(&path, CsvOptions::new().blocksize(1000u64)).unwrap();
+    let doubled = t.select([(col("i") * lit(2)).alias("d"), col("k")]);
+    let plan = doubled.limit(5).explain();
+    assert!(plan.contains("at most 5 rows of each block"), "{plan}");
+    for (offset, length) in [(0i64, 5usize), (3, 4), (130, 20), (990, 50), (0, 0)] {
+        let expected: Vec<i64> = (0..1000).skip(offset as usize).take(length).map(|i| i * 2).collect();
+        assert_eq!(doubled.select(["d"]).slice(offset, length).compute().unwrap(), df!("d" => expected).unwrap());
+    }
+    // Rows that a filter takes away do not count.
+    let kept = doubled.filter(col("k").eq(lit(3))).limit(3);
+    assert!(kept.explain().contains("where [(k) == (dyn int: 3)], at most 3 rows"), "{}", kept.explain());
+    assert_eq!(kept.compute().unwrap(), df!("d" => [6i64, 20, 34], "k" => [3i64, 3, 3]).unwrap());
+    // From the end nothing is known of the beginning.
+    assert!(!doubled.slice(-5, 5).explain().contains("at most"));
+    let largest = doubled.top_k(2, ["k", "d"]);
+    let bottom = largest.select(["d"]).compute().unwrap();
+    assert_eq!(bottom, df!("d" => [1986i64, 1972]).unwrap());
+    let renamed = t.rename([("i", "n")]).with_column((col("n") * lit(3)).alias("m")).top_k(1, ["n"]);
+    let lines: Vec<String> = renamed.explain().split("rewritten").nth(1).unwrap_or_default().lines().map(str::to_string).collect();
+    let place = |what: &str| lines.iter().position(|line| line.contains(what));
+    assert!(place("with_columns") < place("first 1 by i"), "{lines:?}");
+    assert_eq!(renamed.select(["m"]).compute().unwrap(), df!("m" => [2997i64]).unwrap());
+}
+
+#[test]
+fn what_ran_is_told() {
+    let frame = DFrame::from_polars(table(KX), 3);
+    let told = frame.filter(col("x").gt(lit(2))).shuffle(["k"], 2).explain_analyze().unwrap();
+    assert!(told.contains("filter [(x) > (dyn int: 2)]: 3 tasks, 5 rows"), "{told}");
+    assert!(told.contains("shuffle by k into 2: 2 tasks, 5 rows"), "{told}");
+    assert!(frame.filter(col("x").gt(lit(2))).explain().contains("(about 7 rows"));
+}

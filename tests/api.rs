@@ -12,6 +12,8 @@ mod bad_input;
 mod client;
 #[path = "api/csv.rs"]
 mod csv;
+#[path = "api/files.rs"]
+mod files;
 #[path = "api/flights.rs"]
 mod flights;
 #[path = "api/groupby.rs"]
@@ -24,6 +26,8 @@ mod memory;
 mod plans;
 #[path = "api/properties.rs"]
 mod properties;
+#[path = "api/pruning.rs"]
+mod pruning;
 #[path = "api/random_frames.rs"]
 mod random_frames;
 #[path = "api/rows.rs"]
@@ -36,3 +40,5 @@ mod sort;
 mod statistics;
 #[path = "api/tpch.rs"]
 mod tpch;
+#[path = "api/writes.rs"]
+mod writes;

@@ -4,8 +4,19 @@
 #[path = "api/check.rs"]
 mod check;
 
+#[path = "api/across.rs"]
+mod across;
+#[path = "api/arrays.rs"]
+mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
+
+#[path = "api/array_elementwise.rs"]
+mod array_elementwise;
+#[path = "api/array_make.rs"]
+mod array_make;
+#[path = "api/array_reduce.rs"]
+mod array_reduce;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]
@@ -30,6 +41,8 @@ mod properties;
 mod pruning;
 #[path = "api/random_frames.rs"]
 mod random_frames;
+#[path = "api/reshape.rs"]
+mod reshape;
 #[path = "api/rows.rs"]
 mod rows;
 #[path = "api/shuffle.rs"]

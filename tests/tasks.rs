@@ -9,10 +9,14 @@ mod delayed;
 mod errors;
 #[path = "tasks/everywhere.rs"]
 mod everywhere;
+#[path = "tasks/frames.rs"]
+mod frames;
 #[path = "tasks/functions.rs"]
 mod functions;
 #[path = "tasks/futures.rs"]
 mod futures;
+#[path = "tasks/processes.rs"]
+mod processes;
 #[path = "tasks/properties.rs"]
 mod properties;
 
@@ -24,12 +28,16 @@ type Case = (&'static str, fn());
 fn main() {
     // A process that was started as a worker serves from here and never returns.
     partita::run();
+    // Nor does one that a test started to be killed.
+    processes::play();
     let arguments = Arguments::from_args();
     let all = [
         ("delayed", delayed::CASES),
+        ("frames", frames::CASES),
         ("futures", futures::CASES),
         ("errors", errors::CASES),
         ("coordination", coordination::CASES),
+        ("processes", processes::CASES),
         ("properties", properties::CASES),
     ];
     let trials = all.iter().flat_map(|(group, cases)| {

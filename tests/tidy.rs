@@ -70,6 +70,7 @@ fn dependencies_point_one_way() {
 #[test]
 fn operations_are_listed_and_shown() {
     assert_none(house::operations("collections/src/frame/ops"));
+    assert_none(house::operations("collections/src/array/ops"));
 }
 
 #[test]
@@ -103,6 +104,11 @@ fn style_fits_in_one_reading() {
 #[test]
 fn error_codes_have_pages() {
     assert_none(house::error_pages(&read("graph/src/error.rs"), &read("docs/errors.md")));
+}
+
+#[test]
+fn names_beside_those_of_dask_exist() {
+    assert_none(house::parity(&read("docs/parity.md"), &sources()));
 }
 
 #[test]
@@ -153,6 +159,13 @@ fn rules_of_the_house_catch_what_breaks_them() {
     one(house::promised_tests("A.md", "kept by `tests/tidy.rs::no_such_test`, `tests/tidy.rs::files_are_short`"));
     one(house::links("docs/A.md", "[a](no_such.md) [b](../Cargo.toml) [c](https://example.org)"));
     one(house::error_pages("    NoSuchFile = 101, \"t\",\n", "\n## E0102"));
+    let frame = [Source::new("collections/src/a.rs", "impl DFrame {\n    pub fn here(&self) {}\n}\n")];
+    let page = |row: &str| format!("| Dask | ours | remark |\n| --- | --- | --- |\n| `a` | `DFrame::here` | yes |\n{row}\n");
+    one(house::parity(&page("| `b` | `DFrame::gone` | no |"), &frame));
+    one(house::parity(&page("| `b` | — |  |"), &frame));
+    one(house::parity(&page("| `a` | `DFrame::here` | again |"), &frame));
+    one(house::parity("no table", &frame));
+    assert_none(house::parity(&page("| `b` | — | why |"), &frame));
     one(house::readme_example("```rust\nlet a = 1;\nlet b = 2;\n```", "    let a = 1;\n"));
     assert!(house::map("`graph/`").iter().any(|complaint| complaint.contains("`distributed/core/`")));
 }

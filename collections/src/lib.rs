@@ -1,4 +1,4 @@
-//! What Dask is for Python, for Rust: lazy data frames on one chunked, fused task graph that runs on your cores.
+//! What Dask is for Python, for Rust: lazy data frames and arrays on one chunked, fused task graph that runs on your cores.
 //!
 //! ```no_run
 //! use partita::prelude::*;
@@ -8,19 +8,24 @@
 //! # Ok::<(), partita::Error>(())
 //! ```
 //!
-//! A [`DFrame`] is an expression over partitions; nothing runs until [`DFrame::compute`], `persist`, `head` or `len`.
-//! [`Client`] controls where and with how much memory. Expressions are polars' own, re-exported in the [`prelude`].
+//! A [`DFrame`] is an expression over partitions, a [`DArray`] one over blocks; nothing runs until [`DFrame::compute`], `persist`,
+//! `head` or `len`. [`Client`] controls where and with how much memory. Expressions are polars' own, re-exported in the [`prelude`];
+//! arrays come and go as ndarray's.
 #![warn(missing_docs)]
 
 // What the macros make names this crate by its name, also inside of it.
 extern crate self as partita;
 
+mod array;
 mod client;
 mod coordination;
 pub mod delayed;
 mod frame;
 mod operators;
 
+pub use array::{
+    AnyArray, Axes, Between, Bins, Bits, Chunks, DArray, DType, Element, Float, Integer, Norm, Number, Operand, Shape, select, where_,
+};
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
@@ -31,9 +36,12 @@ pub use delayed::{
     as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
+pub use frame::ops::resample::Resample;
+pub use frame::ops::rolling::Rolling;
 pub use frame::ops::write::Written;
 pub use frame::value::Partition;
-pub use frame::{AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
+pub use frame::{Aggregation, AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
+pub use ndarray;
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error, TaskContext};
@@ -46,8 +54,8 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
-    pub use crate::{AsOf, Client, CsvOptions, DFrame, DFuture, Delayed, Encoding, GroupBy, IpcOptions, Join, JsonOptions, ParquetOptions};
-    pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonWriteOptions, ParquetWriteOptions};
+    pub use crate::{AsOf, Axes, Chunks, Client, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join};
+    pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
     pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};

@@ -3,12 +3,20 @@
 
 use partita_graph::{OperatorEntry, Registry};
 
+use crate::array;
+use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
+use crate::array::rechunk;
+use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top};
 use crate::delayed::{self, actor, frames};
+use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
-use crate::frame::ops::{concat, cov, describe, filter, from_polars, n_unique, partitions, read_csv, repartition, sample, scan, select};
-use crate::frame::ops::{slice, unique, with_columns, write};
-use crate::frame::quantile::operator as quantile;
+use crate::frame::ops::{
+    concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, scan,
+    select,
+};
+use crate::frame::ops::{slice, unique, unpivot, with_columns, write};
+use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
 use crate::frame::value;
@@ -46,21 +54,58 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<range::SampleKeys>(),
     OperatorEntry::of::<range::FindBorders>(),
     OperatorEntry::of::<range::RangeSplit>(),
+    OperatorEntry::of::<borders::EdgeRows>(),
+    OperatorEntry::of::<borders::BorderRows>(),
+    OperatorEntry::of::<nearby::NearbyRows>(),
+    OperatorEntry::of::<by_time::TimeEdges>(),
+    OperatorEntry::of::<by_time::TimeBorders>(),
+    OperatorEntry::of::<by_time::TimeRows>(),
+    OperatorEntry::of::<running::Totals>(),
+    OperatorEntry::of::<running::RunOn>(),
+    OperatorEntry::of::<running::GoOn>(),
+    OperatorEntry::of::<window::WindowSplit>(),
+    OperatorEntry::of::<window::WindowParts>(),
+    OperatorEntry::of::<window::WindowBack>(),
     OperatorEntry::of::<slice::CountRows>(),
     OperatorEntry::of::<slice::Heights>(),
     OperatorEntry::of::<slice::SliceRows>(),
+    OperatorEntry::of::<row_index::NumberRows>(),
+    OperatorEntry::of::<map_overlap::TrimRows>(),
+    OperatorEntry::of::<explode::ExplodeLists>(),
+    OperatorEntry::of::<unpivot::UnpivotRows>(),
     OperatorEntry::of::<sample::SampleRows>(),
     OperatorEntry::of::<describe::Describe>(),
     OperatorEntry::of::<cov::PairMoments>(),
     OperatorEntry::of::<cov::AddMoments>(),
     OperatorEntry::of::<cov::FinishPairs>(),
-    OperatorEntry::of::<quantile::SampleValues>(),
-    OperatorEntry::of::<quantile::FindCuts>(),
-    OperatorEntry::of::<quantile::CountBuckets>(),
-    OperatorEntry::of::<quantile::ChooseBuckets>(),
-    OperatorEntry::of::<quantile::GatherBuckets>(),
-    OperatorEntry::of::<quantile::FinishQuantiles>(),
-    OperatorEntry::of::<quantile::SortedQuantiles>(),
+    OperatorEntry::of::<quantiles::SampleValues>(),
+    OperatorEntry::of::<quantiles::FindCuts>(),
+    OperatorEntry::of::<quantiles::CountBuckets>(),
+    OperatorEntry::of::<quantiles::ChooseBuckets>(),
+    OperatorEntry::of::<quantiles::GatherBuckets>(),
+    OperatorEntry::of::<quantiles::FinishQuantiles>(),
+    OperatorEntry::of::<quantiles::SortedQuantiles>(),
+    OperatorEntry::of::<make::Make>(),
+    OperatorEntry::of::<elementwise::Map>(),
+    OperatorEntry::of::<transpose::Turn>(),
+    OperatorEntry::of::<diag::Diagonal>(),
+    OperatorEntry::of::<diag::DiagonalBlock>(),
+    OperatorEntry::of::<rechunk::Merge>(),
+    OperatorEntry::of::<rechunk::Split>(),
+    OperatorEntry::of::<compress::CompressBlock>(),
+    OperatorEntry::of::<sizes::ShapeOf>(),
+    OperatorEntry::of::<step::Reduce>(),
+    OperatorEntry::of::<step::Combine>(),
+    OperatorEntry::of::<step::End>(),
+    OperatorEntry::of::<scans::Before>(),
+    OperatorEntry::of::<scans::ScanBlock>(),
+    OperatorEntry::of::<top::TopOfBlock>(),
+    OperatorEntry::of::<top::TopOfStates>(),
+    OperatorEntry::of::<histogram::CountBlock>(),
+    OperatorEntry::of::<histogram::AddBlocks>(),
+    OperatorEntry::of::<quantile::QuantilesOfBlock>(),
+    OperatorEntry::of::<covariance::Together>(),
+    OperatorEntry::of::<covariance::TogetherOfStates>(),
 ];
 
 /// A registry of all built-in operators and values.
@@ -71,6 +116,7 @@ pub(crate) fn registry() -> Registry {
     let tasks: Vec<OperatorEntry> = delayed::call::entries().collect();
     registry.add_operators(&tasks);
     delayed::value::register(&mut registry);
+    array::register(&mut registry);
     join::side::register(&mut registry);
     registry
 }

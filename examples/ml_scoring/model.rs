@@ -70,7 +70,7 @@ pub fn score(plan: &Plan, frame: &DataFrame, batch: usize) -> Result<DataFrame, 
     let numbers = |at: usize| frame.column(&format!("f{at}"))?.cast(&DataType::Float64).map(|column| column.rechunk());
     let columns: Vec<Column> = (0..width).map(numbers).collect::<PolarsResult<_>>().map_err(failed)?;
     let columns: Vec<&[f64]> = columns.iter().map(|column| column.f64()?.cont_slice()).collect::<PolarsResult<_>>().map_err(failed)?;
-    let mut probabilities: Vec<Vec<f32>> = vec![Vec::with_capacity(rows); CLASSES];
+    let mut probabilities: [Vec<f32>; CLASSES] = std::array::from_fn(|_| Vec::with_capacity(rows));
     let mut labels: Vec<i32> = Vec::with_capacity(rows);
     let mut input = vec![0f32; batch * width];
     for from in (0..rows).step_by(batch) {

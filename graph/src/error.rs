@@ -2,6 +2,7 @@
 //!
 //! It refuses to know executors and formats: a code, words for a person, places, a fix.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -65,6 +66,16 @@ codes! {
         "The file could not be decompressed to its end.";
     NotUnique = 116, "keys of a join occur more than once",
         "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
+    NotSorted = 117, "rows are not in the order that an operation needs",
+        "Windows of time look at neighbouring rows, so the rows must ascend in the column of times, through all partitions, without nulls. Sort the frame by it first: .sort([\"t\"]).";
+    ShapeMismatch = 121, "shapes do not fit together",
+        "Shapes are compared from their last axes on; two lengths fit when they are equal or one of them is 1. The message shows both shapes. Reshape, transpose or slice one of them; where a chunking is the reason, rechunk.";
+    AxisOutOfRange = 122, "an axis does not exist",
+        "Axes are numbered from 0, and from -1 backwards. The message says how many the array has.";
+    UnknownSizes = 123, "the sizes of chunks are not known yet",
+        "How long a chunk becomes is only known after it was made, for example after a boolean mask. Let the sizes be found first with `compute_chunk_sizes()`, which runs the array.";
+    EmptyReduction = 124, "a reduction of nothing has no value",
+        "The smallest of no numbers does not exist. Leave the empty axis out, or check the shape first.";
     Damaged = 131, "a file is damaged, cut off or of another format",
         "The file does not hold what its format says. It may have been cut off while it was copied or written, changed while it was read, or be of another format than its name. The message says where reading stopped; the cause is the decoder's own.";
     OutputExists = 132, "an output is there already",
@@ -119,8 +130,8 @@ codes! {
         "Off this host, connections are encrypted and both sides prove who they are. Plain connections need `--insecure`, and off loopback a second confirmation.";
     WorkerStart = 223, "a worker could not be started",
         "The process ended before it had joined the scheduler. The message carries what it said last.";
-    NotHeld = 231, "a lock or lease is given back by who does not have it",
-        "It was given back before, was never acquired, or belongs to another; a lease is also gone when its semaphore was closed. Give back once for each acquire, from the process and owner that acquired; a guard that is dropped does so by itself.";
+    NotHeld = 231, "a lock or lease is used or given back by who does not have it",
+        "It was given back before, was never acquired, or belongs to another; a lease is also gone when its semaphore was closed, and cannot be relied on when it was not confirmed for as long as it lasts. Give back once for each acquire, from the process and owner that acquired; a guard that is dropped does so by itself.";
     AlreadyHeld = 232, "a lock is asked for by who has it",
         "Locks are not re-entrant: whoever has one and waits for it would wait for itself. Release it first, or hand the guard on to what needs it. Two tasks of one process are two owners and wait for each other as they should.";
     OtherNumber = 233, "a semaphore or queue has another size than is asked for",
@@ -283,6 +294,16 @@ impl Failure {
     /// A fault of our own.
     pub fn internal(what: impl Into<String>) -> Self {
         Self::new(Code::Internal, what)
+    }
+
+    /// What a task that panicked failed with: the panic's own message, or the failure that it carries.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        if let Some(failure) = panic.downcast_ref::<Failure>() {
+            return failure.clone();
+        }
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+        Self::new(Code::Panicked, format!("a task panicked: {text}"))
     }
 
     /// Adds a labelled line.

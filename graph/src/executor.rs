@@ -106,6 +106,9 @@ impl Serial {
     /// Runs the tasks that are needed; with `whole` the first that fails is the failure of all.
     fn make(&self, graph: &Graph, notes: &mut Vec<String>, whole: bool) -> Result<BTreeMap<Key, Made>, Failure> {
         graph.validate()?;
+        if let Some(layer) = graph.layers.iter().find(|layer| layer.known) {
+            return Err(Failure::internal(format!("layer `{}` is of an earlier run, and nothing is kept of those here", layer.name)));
+        }
         // How often each chunk will still be read. Tasks that are not in it are not run, as no executor runs them.
         let mut uses = graph.needed();
         let lens: BTreeMap<LayerId, u32> = graph.layers.iter().map(|layer| (layer.id, layer.len)).collect();

@@ -119,7 +119,14 @@ impl Graph {
             if layer.args.iter().any(|column| column.len() != layer.len as usize) {
                 return Err(Failure::internal(format!("layer `{}` has another number of arguments than of tasks", layer.name)));
             }
-            if let Some(fault) = layer.kernel.fault(layer.edges.len(), layer.args.len()) {
+            if layer.known {
+                if !(layer.kernel.steps.is_empty() && layer.args.is_empty() && layer.edges.is_empty()) {
+                    return Err(Failure::internal(format!(
+                        "layer `{}` stands for one of an earlier run and has work of its own",
+                        layer.name
+                    )));
+                }
+            } else if let Some(fault) = layer.kernel.fault(layer.edges.len(), layer.args.len()) {
                 return Err(Failure::internal(format!("the kernel of layer `{}` cannot run: {fault}", layer.name)));
             }
             if lens.insert(layer.id, layer.len).is_some() {

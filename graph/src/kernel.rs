@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Arg, Chunk, Code, Failure, Key, Layer, OpRef, Operator, Registry, TaskContext, TaskPlace};
+use crate::{Arg, Chunk, Failure, Key, Layer, OpRef, Operator, Registry, TaskContext, TaskPlace};
 
 /// Where a step finds chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,14 +86,7 @@ pub struct Outcome {
 pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, registry: &Registry) -> Outcome {
     let notes = Mutex::new(Vec::new());
     let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, key, attempt, inputs, cancelled, &notes, registry)));
-    let result = guarded.unwrap_or_else(|panic| {
-        if let Some(failure) = panic.downcast_ref::<Failure>() {
-            return Err(failure.clone());
-        }
-        let text = panic.downcast_ref::<&str>().map(|s| s.to_string());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
-        Err(Failure::new(Code::Panicked, format!("a task panicked: {text}")))
-    });
+    let result = guarded.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
     // A panic while the remarks were locked poisons the lock, but not the remarks.
     let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = || TaskPlace { task: format!("{} {key}", layer.name), attempt, worker: None };

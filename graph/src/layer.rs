@@ -34,6 +34,9 @@ pub struct Layer {
     pub origin: Option<Origin>,
     /// Made by an earlier run and kept: the optimizer leaves the layer as it is.
     pub fixed: bool,
+    /// It stands for a layer of an earlier run that the executor still has: id, name and length are that layer's, and it has neither
+    /// steps nor arguments nor edges. See [`Layer::stand_in`].
+    pub known: bool,
     /// Wishes for where and how its tasks run.
     pub annotations: Option<Arc<Annotations>>,
 }
@@ -42,7 +45,27 @@ impl Layer {
     /// A layer, with its id computed.
     pub fn new(name: impl Into<Arc<str>>, len: u32, kernel: Kernel, args: Vec<Arc<[Arg]>>, edges: Vec<Edge>) -> Self {
         let id = identity(len, &kernel, &args, &edges);
-        Self { id, name: name.into(), len, kernel: Arc::new(kernel), args, edges, origin: None, fixed: false, annotations: None }
+        Self {
+            id,
+            name: name.into(),
+            len,
+            kernel: Arc::new(kernel),
+            args,
+            edges,
+            origin: None,
+            fixed: false,
+            known: false,
+            annotations: None,
+        }
+    }
+
+    /// What stands for this layer in a graph for an executor that has it, because a run which contains it is held until the graph is
+    /// submitted. So a graph that reads what earlier ones make need not contain all that they are made of; an executor that does not have
+    /// the layer refuses the graph.
+    pub fn stand_in(&self) -> Self {
+        let kernel = Arc::new(Kernel { steps: Vec::new() });
+        let (id, name, len, origin) = (self.id, self.name.clone(), self.len, self.origin.clone());
+        Self { id, name, len, kernel, args: Vec::new(), edges: Vec::new(), origin, fixed: true, known: true, annotations: None }
     }
 
     /// A layer of one operator without arguments.

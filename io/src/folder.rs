@@ -119,7 +119,7 @@ fn walk(folder: &Path, below: &str, depth: u32, found: &mut Vec<(String, Facts)>
 
 /// Whether a name below a folder is one that readers see. A folder `_k=v` holds rows whose column is called `_k`.
 pub(crate) fn visible(below: &str) -> bool {
-    below.split('/').all(|part| !part.starts_with('.') && !(part.starts_with('_') && !part.contains('=')))
+    below.split('/').all(|part| !part.starts_with('.') && (!part.starts_with('_') || part.contains('=')))
 }
 
 /// A file of a table.

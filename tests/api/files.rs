@@ -20,7 +20,7 @@ pub fn every_type(rows: usize) -> DataFrame {
         "row" => (0..rows as i64).collect::<Vec<_>>(),
         "f64" => (0..rows).map(|row| some(row).then(|| floats[row % 6])).collect::<Vec<_>>(),
         "text" => (0..rows).map(|row| some(row).then(|| texts[row % 5])).collect::<Vec<_>>(),
-        "bool" => (0..rows).map(|row| some(row).then(|| row % 3 == 0)).collect::<Vec<_>>(),
+        "bool" => (0..rows).map(|row| some(row).then_some(row % 3 == 0)).collect::<Vec<_>>(),
         "bytes" => (0..rows).map(|row| some(row).then(|| blobs[row % 3])).collect::<Vec<_>>(),
         "none" => vec![None::<i64>; rows]
     );

@@ -284,6 +284,7 @@ fn small_values_come_with_the_end_of_their_key() {
         layer large 1 : bytes 1000
         futures r1 x large
         expect x#3 of r1 done
+        expect x#4 of r1 done
         expect large of r1 done
         expect values 5
     ",

@@ -313,6 +313,44 @@ fn fetches_that_fail_are_tried_again() {
     );
 }
 
+/// Bob holds what ada has asked for until ada is stopped too and nobody wants it any more; when ada goes on, the answer comes twice,
+/// and beside it a task that needs the chunk after all. Neither a chunk that was dropped nor a refusal counts for what the task asks.
+#[test]
+fn an_answer_that_comes_twice_is_none_to_what_is_asked_next() {
+    for fails in [0, 1] {
+        check(&format!(
+            "
+            set delay 0
+            set doubled 1
+            worker ada
+            worker bob
+            layer x 1 : only bob bytes 1000
+            layer y 1 each of x : only ada
+            layer z 1 each of x : only ada
+            submit r1 x
+            expect r1 done
+            stop bob
+            submit r2 y
+            wait 10
+            cancel r2
+            wait 10
+            stop ada
+            set fetch-fails {fails}
+            mend bob
+            set fetch-fails 0
+            wait 10
+            submit r3 z
+            wait 10
+            mend ada
+            expect r3 done
+            expect x ran 1
+            expect y ran 0
+            expect z ran 1
+        "
+        ));
+    }
+}
+
 #[test]
 fn one_task_that_cannot_go_on_spares_the_others() {
     check(
@@ -403,6 +441,32 @@ fn cancelling_at_any_moment_leaves_nothing() {
             submit r2 z
             wait 500
             cancel r2
+        "
+        ));
+    }
+}
+
+#[test]
+fn a_result_out_of_reach_of_which_another_copy_turns_up_is_read_there() {
+    // When the scheduler says that the result is there it knows of no copy but the one that has just died. It hears of bob's before
+    // it hears of the death, so nothing is lost for it, nothing is made again and nothing is said once more.
+    for how in ["submit", "futures"] {
+        check(&format!(
+            "
+            set notice 1000000
+            worker ada
+            worker bob
+            layer x 1 : only ada
+            layer y 1 each of x : takes 100000 only bob
+            submit r1 x y
+            until y runs
+            kill ada
+            {how} r2 x
+            expect not r2 ended
+            expect r2 done
+            until ada gone
+            expect x ran 1
+            expect x stored at bob
         "
         ));
     }

@@ -16,6 +16,9 @@ pub const CASES: &[Case] = &[
     ("a_queue_keeps_the_order", a_queue_keeps_the_order),
     ("a_variable_is_typed", a_variable_is_typed),
     ("a_topic_reaches_who_listens", a_topic_reaches_who_listens),
+    ("a_cancelled_task_takes_nothing", a_cancelled_task_takes_nothing),
+    ("an_actor_outlives_a_call_that_panics", an_actor_outlives_a_call_that_panics),
+    ("an_actor_answers_thousands_of_calls_in_order", an_actor_answers_thousands_of_calls_in_order),
 ];
 
 const SOON: Duration = Duration::from_millis(20);
@@ -114,5 +117,36 @@ fn a_topic_reaches_who_listens() {
         }
         assert_eq!([heard.recv().expect("2"), heard.recv().expect("3"), heard.recv().expect("4")], [2, 3, 4], "{name}");
         assert_eq!(heard.recv_timeout(SOON).expect("no error"), None, "{name}");
+    }
+}
+
+fn a_cancelled_task_takes_nothing() {
+    for (name, client) in clients() {
+        let object = format!("takes-{name}");
+        let waiting = client.submit(take_one, (object.as_str(),)).expect("sound");
+        Event::of(&client, &format!("{object}-begun")).wait().expect("answered");
+        waiting.cancel();
+        Event::of(&client, &format!("{object}-ended")).wait().expect("it was woken");
+        let queue = Queue::<i64>::of(&client, &object);
+        queue.put(&7).expect("room");
+        assert_eq!(queue.get_timeout(std::time::Duration::from_secs(10)).expect("answered"), Some(7), "{name}: nobody else took it");
+    }
+}
+
+fn an_actor_outlives_a_call_that_panics() {
+    for (name, client) in clients() {
+        let counter = client.actor(open_counter, (0,)).expect("sound");
+        let calls: Vec<_> = [1, 13, 1].iter().map(|by| counter.call(count_by, (*by,)).expect("sound")).collect();
+        let results: Vec<_> = calls.iter().map(|call| call.result()).collect();
+        assert_eq!(results[1].as_ref().expect_err("thirteen panics").code, Code::Panicked, "{name}");
+        assert_eq!((results[0].as_ref(), results[2].as_ref()), (Ok(&1), Ok(&2)), "{name}");
+    }
+}
+
+fn an_actor_answers_thousands_of_calls_in_order() {
+    for (name, client) in [("Local(2)", crate::everywhere::unchecked()), ("Cluster(2)", crate::everywhere::cluster())] {
+        let counter = client.actor(open_counter, (0,)).expect("sound");
+        let calls: Vec<_> = (0..3_000).map(|_| counter.call(count_by, (1,)).expect("sound")).collect();
+        assert!(calls.iter().map(|call| call.result().expect("sound")).eq(1..=3_000), "{name}");
     }
 }

@@ -12,6 +12,7 @@ pub const CASES: &[Case] = &[
     ("dependents_fail_with_the_same_cause", dependents_fail_with_the_same_cause),
     ("failed_calls_run_again_here", failed_calls_run_again_here),
     ("a_retry_is_another_future", a_retry_is_another_future),
+    ("a_retry_runs_again_what_failed", a_retry_runs_again_what_failed),
 ];
 
 fn a_chain_of_causes_is_data() {
@@ -53,5 +54,17 @@ fn a_retry_is_another_future() {
         let failed = client.submit(parse, ("w",)).expect("sound");
         failed.exception().expect("no number");
         assert_eq!(failed.retry().expect("sound").exception().expect("still no number").code, Code::UserFunction, "{name}");
+    }
+}
+
+fn a_retry_runs_again_what_failed() {
+    for (name, client) in clients() {
+        let object = format!("fails-once-{name}");
+        let failed = client.submit(fails_once, (object.as_str(),)).expect("sound");
+        let dependent = client.submit(double, (&failed,)).expect("sound");
+        assert_eq!(dependent.exception(), failed.exception(), "{name}: one failure");
+        assert_eq!(dependent.retry().expect("sound").result().expect("the second time is fine"), 40, "{name}");
+        assert_eq!(failed.retry().expect("sound").result().expect("the third time too"), 20, "{name}");
+        assert_eq!(failed.exception().expect("it keeps its failure").what, "the first time fails", "{name}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use partita::polars::prelude::{IntoLazy, PolarsError};
 use partita::prelude::*;
-use partita::{Error, TaskContext, task, worker_state};
+use partita::{ActorState, Error, TaskContext, task, worker_state};
 use serde::{Deserialize, Serialize};
 
 #[task]
@@ -52,6 +53,29 @@ pub fn rows(frame: &DataFrame) -> usize {
 #[task]
 pub fn numbers(first: i64, count: i64) -> DataFrame {
     df!("x" => (first..first + count).collect::<Vec<_>>()).expect("one column")
+}
+
+/// The rows whose `x` is even.
+#[task]
+pub fn evens(part: DataFrame) -> Result<DataFrame, PolarsError> {
+    part.lazy().filter((col("x") % lit(2)).eq(lit(0))).collect()
+}
+
+/// How much `x` differs from three rows before.
+#[task]
+pub fn steps_of_three(part: DataFrame) -> Result<DataFrame, PolarsError> {
+    part.lazy().select([col("x") - col("x").shift(lit(3))]).collect()
+}
+
+/// The key of a group and how many rows it has.
+#[task]
+pub fn counted(part: &DataFrame) -> Result<DataFrame, PolarsError> {
+    df!("k" => [part.column("k")?.i64()?.get(0)], "rows" => [part.height() as i64])
+}
+
+#[task]
+pub fn sum_of_x(part: &DataFrame) -> Result<i64, PolarsError> {
+    Ok(part.column("x")?.i64()?.iter().flatten().sum())
 }
 
 #[task]
@@ -134,6 +158,40 @@ pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {
     Ok(())
 }
 
+/// Fails the first time that it is called with a name.
+#[task]
+pub fn fails_once(name: &str) -> Result<i64, Error> {
+    let variable = partita::Variable::<i64>::new(name)?;
+    match variable.get_timeout(std::time::Duration::ZERO)? {
+        Some(value) => Ok(value),
+        None => {
+            variable.set(&20)?;
+            Err(Error::new(partita::Code::UserFunction, "the first time fails"))
+        }
+    }
+}
+
+/// Says that it has begun, waits for a value of a queue, and says that it waits no more.
+#[task]
+pub fn take_one(name: &str) -> Result<i64, Error> {
+    partita::Event::new(&format!("{name}-begun"))?.set()?;
+    let taken = partita::Queue::<i64>::new(name)?.get();
+    // A task that is cancelled is told nothing any more, but what it says is heard.
+    let _ = partita::Event::new(&format!("{name}-ended"))?.set();
+    taken
+}
+
+/// The same as [`fibonacci`], awaiting instead of blocking.
+#[task]
+pub async fn fibonacci_awaited(n: u64) -> Result<u64, Error> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let client = Client::current()?;
+    let (one, other) = (client.submit(fibonacci_awaited, (n - 1,))?, client.submit(fibonacci_awaited, (n - 2,))?);
+    Ok(one.await? + other.await?)
+}
+
 /// Submits tasks and waits for them.
 #[task]
 pub fn fibonacci(n: u64) -> Result<u64, Error> {
@@ -143,4 +201,67 @@ pub fn fibonacci(n: u64) -> Result<u64, Error> {
     let client = Client::current()?;
     let (one, other) = (client.submit(fibonacci, (n - 1,))?, client.submit(fibonacci, (n - 2,))?);
     Ok(one.result()? + other.result()?)
+}
+
+#[task]
+pub fn open_counter(start: i64) -> ActorState<i64> {
+    ActorState::new(start)
+}
+
+#[task]
+pub fn count_by(counter: &ActorState<i64>, by: i64) -> i64 {
+    assert!(by != 13, "thirteen is not welcome");
+    let mut value = counter.lock();
+    *value += by;
+    *value
+}
+
+#[task]
+pub fn where_it_is(_counter: &ActorState<i64>) -> u32 {
+    std::process::id()
+}
+
+#[task]
+pub fn count_slowly(counter: &ActorState<i64>, millis: u64) -> i64 {
+    std::thread::sleep(std::time::Duration::from_millis(millis));
+    *counter.lock() += 1;
+    *counter.lock()
+}
+
+#[task]
+pub fn double_slowly(x: i64) -> i64 {
+    std::thread::sleep(std::time::Duration::from_millis(1));
+    2 * x
+}
+
+/// Takes a lock and a lease, says in which process, and keeps them until that is killed; a second try takes nothing.
+#[task]
+pub fn hold_for_ever(name: &str, context: &TaskContext<'_>) -> Result<u32, Error> {
+    if context.attempt == 1 {
+        let _guard = partita::Lock::new(name)?.acquire()?;
+        let _lease = partita::Semaphore::new(name, 1)?.acquire()?;
+        partita::Variable::<u32>::new(name)?.set(&std::process::id())?;
+        std::thread::sleep(std::time::Duration::from_secs(600));
+    }
+    Ok(context.attempt)
+}
+
+/// Says in which process it is, submits so many calls, and waits for them. Gives their sum, and which try it is.
+#[task]
+pub fn sum_of_doubles(name: &str, count: i64, context: &TaskContext<'_>) -> Result<(i64, u32), Error> {
+    let client = Client::current()?;
+    partita::Variable::<u32>::new(name)?.set(&std::process::id())?;
+    let futures = client.map(double_slowly, 0..count)?;
+    partita::as_completed(&futures).next();
+    partita::Variable::<i64>::new(&format!("{name}-begun"))?.set(&count)?;
+    Ok((partita::gather(&futures)?.iter().sum(), context.attempt))
+}
+
+/// Says in which process it is, and waits until it may go on.
+#[task(pure = false)]
+pub fn meet(name: &str) -> Result<u32, Error> {
+    let pid = std::process::id();
+    partita::Queue::<u32>::new(name)?.put(&pid)?;
+    partita::Event::new(name)?.wait()?;
+    Ok(pid)
 }

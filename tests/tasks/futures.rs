@@ -1,10 +1,12 @@
 //! Futures.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use partita::{Code, Status, Until, as_completed, gather, gather_each, wait};
+use futures_core::Stream;
+use partita::{Client, Code, Status, Until, as_completed, gather, gather_each, wait};
 
 use crate::Case;
 use crate::everywhere::{clients, cluster, unchecked};
@@ -22,9 +24,14 @@ pub const CASES: &[Case] = &[
     ("dropped_ones_are_let_go", dropped_ones_are_let_go),
     ("forgotten_ones_run_to_their_end", forgotten_ones_run_to_their_end),
     ("values_are_scattered", values_are_scattered),
+    ("values_are_brought_to_every_worker", values_are_brought_to_every_worker),
     ("a_call_on_every_worker", a_call_on_every_worker),
     ("state_is_built_once_a_process", state_is_built_once_a_process),
     ("tasks_that_submit_tasks", tasks_that_submit_tasks),
+    ("tasks_that_await_tasks", tasks_that_await_tasks),
+    ("a_long_chain_costs_its_length", a_long_chain_costs_its_length),
+    ("what_is_dropped_between_is_made_again", what_is_dropped_between_is_made_again),
+    ("a_stream_goes_on_where_the_iterator_was", a_stream_goes_on_where_the_iterator_was),
 ];
 
 fn futures_are_arguments() {
@@ -157,6 +164,15 @@ fn values_are_scattered() {
     }
 }
 
+fn values_are_brought_to_every_worker() {
+    for (name, client) in clients() {
+        let values = client.broadcast(vec![2.0; 50_000]).expect("sound");
+        assert_eq!(client.submit(mean_of, (&values,)).expect("sound").result().expect("sound"), 2.0, "{name}");
+    }
+    let values = cluster().broadcast(vec![3.0; 50_000]).expect("sound");
+    eventually("both have it", || cluster().who_has(&[values.key()]).expect("answered")[0].1.len() == 2);
+}
+
 fn a_call_on_every_worker() {
     let pids = cluster().run_on_workers(fresh, ()).expect("sound");
     let processes: BTreeSet<u64> = pids.values().map(|pid| pid.as_ref().expect("it ran") >> 32).collect();
@@ -167,6 +183,58 @@ fn state_is_built_once_a_process() {
     let answers = gather(&cluster().map(ask_model, 0..200u64).expect("sound")).expect("sound");
     // Whichever process made it, its model was the first.
     assert!(answers.iter().zip(0..).all(|(answer, x)| *answer == 100 + x));
+}
+
+fn tasks_that_await_tasks() {
+    for (name, client) in clients() {
+        let future = client.submit(fibonacci_awaited, (9,)).expect("sound");
+        assert_eq!(future.result().expect("sound"), 34, "{name}");
+    }
+}
+
+/// Each call reads the one before, which is dropped then. If each submission contained all calls before it, this would take hours.
+fn a_long_chain_costs_its_length() {
+    let [one, four, on_cluster]: [(&str, Client); 3] = clients().try_into().unwrap_or_else(|_| panic!("three clients"));
+    for ((name, client), length) in [(one, 50), (four, 50), (("Local(2)", unchecked().clone()), 20_000), (on_cluster, 20_000)] {
+        let mut last = client.submit(add, (length, 0)).expect("sound");
+        for _ in 1..length {
+            last = client.submit(add, (&last, 1)).expect("sound");
+        }
+        assert_eq!(last.result().expect("sound"), 2 * length - 1, "{name}");
+        assert_eq!(last.recreate_locally().expect("sound"), 2 * length - 1, "{name}: its past is known");
+    }
+}
+
+fn what_is_dropped_between_is_made_again() {
+    for (name, client) in clients() {
+        let first = client.submit(add, (300, 1)).expect("sound");
+        let second = client.submit(double, (&first,)).expect("sound");
+        assert_eq!(second.result().expect("sound"), 602, "{name}");
+        drop(first);
+        let third = client.submit(add, (&second, 1)).expect("sound");
+        drop(second);
+        assert_eq!(third.result().expect("sound"), 603, "{name}");
+        // Another client has none of it.
+        let elsewhere = unchecked().submit(double, (&third,)).expect("sound");
+        assert_eq!(elsewhere.result().expect("sound"), 1206, "{name}");
+    }
+}
+
+fn a_stream_goes_on_where_the_iterator_was() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for (name, client) in clients() {
+        let futures = client.map(double, 7_000..7_010i64).expect("sound");
+        let mut ended = as_completed(&futures);
+        let (first, _) = ended.next().expect("there are ten");
+        let mut stream = ended.stream();
+        let mut places = BTreeSet::from([first]);
+        runtime.block_on(async {
+            while let Some((place, _)) = std::future::poll_fn(|context| Pin::new(&mut stream).poll_next(context)).await {
+                assert!(places.insert(place), "{name}: {place} comes twice");
+            }
+        });
+        assert_eq!(places.len(), 10, "{name}");
+    }
 }
 
 fn tasks_that_submit_tasks() {

@@ -2,6 +2,8 @@
 //!
 //! It refuses to judge single files; see [`crate::shape`] for those. A complaint says file, rule, reason and fix.
 
+use std::collections::BTreeSet;
+
 use crate::shape::has_unsafe;
 use crate::tree::{Source, files_below, has_word, names_in, read, root};
 
@@ -215,4 +217,73 @@ pub fn readme_example(readme: &str, quickstart: &str) -> Vec<String> {
     strange
         .map(|line| format!("README.md: `{line}` is not in examples/quickstart.rs: only what runs is shown; make both say the same"))
         .collect()
+}
+
+/// What `docs/parity.md` says of our names: each row has something of ours or a remark, no name of Dask's stands twice in a table, and
+/// every `Type::name` of ours is a public function of that type, or of one of its macros.
+pub fn parity(page: &str, sources: &[Source]) -> Vec<String> {
+    let (mut complaints, mut rows, mut seen) = (Vec::new(), 0, BTreeSet::new());
+    for line in page.lines() {
+        if line.starts_with("## ") {
+            seen.clear();
+        }
+        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
+        if !line.starts_with("| `") {
+            continue;
+        }
+        rows += 1;
+        let [dask, ours, remark] = cells[..] else {
+            complaints.push(format!("docs/parity.md: `{line}`: a row has three cells: Dask's name, ours, a remark"));
+            continue;
+        };
+        if !seen.insert(dask.to_string()) {
+            complaints.push(format!("docs/parity.md: {dask} stands twice in one table; keep one row"));
+        }
+        if ours == "—" && remark.is_empty() {
+            complaints.push(format!("docs/parity.md: {dask} has neither a name of ours nor a reason; say why there is none"));
+        }
+    }
+    if rows == 0 {
+        return vec!["docs/parity.md: no rows were found: this rule would hold for nothing; adapt it to the page's new form".into()];
+    }
+    let methods = methods_of(sources);
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some((owner, name)) = quoted.split_once("::").filter(|(owner, _)| OURS.contains(owner)) else { continue };
+        if !methods.contains(&(owner.to_string(), name.to_string())) {
+            complaints.push(format!("docs/parity.md: `{quoted}` does not exist: a name that is not there misleads; name the one that is"));
+        }
+    }
+    complaints
+}
+
+/// Types of ours whose methods the page names.
+const OURS: &[&str] = &["DFrame", "GroupBy", "Aggregation", "Rolling", "Resample", "Join", "AsOf"];
+
+/// Public methods by type. In a file with `pub fn $name` the names are those that its macro is called with, one at the beginning of an
+/// entry that ends with a semicolon.
+fn methods_of(sources: &[Source]) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("collections/src/")) {
+        let mut owner = "";
+        let mut by_macro = None;
+        for (_, line) in source.product_lines() {
+            let line = line.trim();
+            if let Some(rest) = line.strip_prefix("impl ") {
+                let name = rest.split([' ', '<', '{']).next().unwrap_or("");
+                owner = if rest.contains(" for ") { "" } else { name };
+            }
+            let after = ["pub fn ", "pub async fn "].iter().find_map(|start| line.strip_prefix(start));
+            match after.map(|rest| rest.split(['(', '<']).next().unwrap_or("")) {
+                Some("$name") => by_macro = Some(owner),
+                Some(name) => drop(found.insert((owner.to_string(), name.to_string()))),
+                None => {}
+            }
+            let entry = line.split([',', ';']).next().unwrap_or("");
+            let is_entry = line.ends_with(';') && !entry.is_empty() && entry.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if let Some(owner) = by_macro.filter(|_| is_entry) {
+                found.insert((owner.to_string(), entry.to_string()));
+            }
+        }
+    }
+    found
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use partita_deploy::{LocalOptions, WorkerSpec, serve};
 use partita_graph::{Buffer, Code, Encoded, Failure};
@@ -148,6 +149,7 @@ pub struct LocalClusterBuilder {
     local_directory: Option<PathBuf>,
     tls: bool,
     program: Option<PathBuf>,
+    client_grace: Option<Duration>,
 }
 
 impl LocalClusterBuilder {
@@ -182,6 +184,13 @@ impl LocalClusterBuilder {
         self
     }
 
+    /// How long a client may be away, or dead, before what it wanted, locked and leased is free again. Tasks that use locks and queues are
+    /// clients too, those of one worker together. Default 30 s.
+    pub fn client_grace(mut self, grace: Duration) -> Self {
+        self.client_grace = Some(grace);
+        self
+    }
+
     /// The program to start as workers, which must call [`run`]. Default: this one.
     pub fn program(mut self, program: impl AsRef<Path>) -> Self {
         self.program = Some(program.as_ref().to_path_buf());
@@ -204,6 +213,9 @@ impl LocalClusterBuilder {
             tls: self.tls,
             ..LocalOptions::default()
         };
+        if let Some(grace) = self.client_grace {
+            options.scheduler.client_grace = grace;
+        }
         match self.program {
             Some(program) => options.worker_command = Arc::new(move || Command::new(&program)),
             None if !SERVES.load(Ordering::Relaxed) => {

@@ -7,6 +7,7 @@ mod cluster;
 mod interrupt;
 #[cfg(feature = "cluster")]
 mod local_cluster;
+pub(crate) mod mailbox;
 mod pool;
 pub(crate) mod progress;
 pub(crate) mod run;
@@ -14,9 +15,9 @@ pub(crate) mod run;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use partita_core::coordination::{Answer, Ask, Name};
+use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
-use partita_local::{Desk, Listener, Local, Options};
+use partita_local::{Desk, Listener, Listeners, Local, Options};
 use polars::prelude::DataFrame;
 
 use crate::delayed::submit::LOCAL;
@@ -89,7 +90,7 @@ impl Client {
         if let Some(inner) = current.0.as_ref().and_then(Weak::upgrade) {
             return Ok(Client::of(inner));
         }
-        if let Some(client) = &current.1 {
+        if let Some(client) = current.1.as_ref().filter(|client| !client.is_over()) {
             return Ok(client.clone());
         }
         #[cfg(feature = "cluster")]
@@ -117,6 +118,24 @@ impl Client {
     /// As [`DFrame::compute`].
     pub fn run(&self, frame: &DFrame) -> Result<Computed, Failure> {
         run::compute(self, frame)
+    }
+
+    /// The current client if there is one: none is started.
+    fn known() -> Option<Client> {
+        if let Some(inner) = pool::client_here().as_ref().and_then(Weak::upgrade) {
+            return Some(Client::of(inner));
+        }
+        let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
+        current.0.as_ref().and_then(Weak::upgrade).map(Client::of).or_else(|| current.1.clone())
+    }
+
+    /// Whether its scheduler is gone for good. A worker may have come back to a scheduler that has given up the client inside of it.
+    fn is_over(&self) -> bool {
+        match &self.inner.engine {
+            Engine::Local { .. } => false,
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.is_over(),
+        }
     }
 
     fn of(inner: Arc<Inner>) -> Self {
@@ -178,40 +197,88 @@ pub(crate) type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
 
 /// Whoever holds locks, queues and so on: the engine of this process, or the scheduler.
 impl Client {
-    /// Asks; the answer comes on any thread.
-    pub(crate) fn desk_ask(&self, what: Ask, told: Told) {
+    /// Asks; the answer comes on any thread. The number is for [`Client::desk_withdraw`].
+    pub(crate) fn desk_ask(&self, what: Ask, told: Told) -> u64 {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => drop(desk.ask(what, told)),
+            Engine::Local { desk, .. } => desk.ask(what, told).0,
             #[cfg(feature = "cluster")]
             Engine::Cluster(connection) => connection.remote.coordinate(what, told),
         }
     }
 
-    /// Listens to a topic; the number is for [`Client::desk_ignore`].
-    pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener) -> u64 {
+    /// The answer to this question is not waited for any more: what was given for it meanwhile is taken back.
+    pub(crate) fn desk_withdraw(&self, number: u64) {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => desk.listeners().listen(topic, listener),
+            Engine::Local { desk, .. } => desk.withdraw(RequestId(number)),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.listeners().listen(topic, listener),
+            Engine::Cluster(connection) => connection.remote.withdraw(number),
         }
     }
 
-    /// Listens no more; whether that was the last listener of the topic.
-    pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) -> bool {
+    fn listeners(&self) -> &Listeners {
         match &self.inner.engine {
-            Engine::Local { desk, .. } => desk.listeners().ignore(topic, number),
+            Engine::Local { desk, .. } => desk.listeners(),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.listeners().ignore(topic, number),
+            Engine::Cluster(connection) => connection.remote.listeners(),
         }
     }
 
-    /// Names of the workers; in process there is one.
-    pub(crate) fn worker_names(&self) -> Result<Vec<String>, Failure> {
-        match &self.inner.engine {
-            Engine::Local { .. } => Ok(vec![LOCAL.into()]),
-            #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => Ok(connection.remote.info()?.workers.into_iter().map(|worker| worker.about.name).collect()),
+    /// Listens to a topic, and asks for its messages. The number of the listener, for [`Client::desk_ignore`], and that of the question.
+    pub(crate) fn desk_listen(&self, topic: &Name, listener: Listener, told: Told) -> (u64, u64) {
+        let listeners = self.listeners();
+        let _turn = listeners.turn();
+        let number = listeners.listen(topic, listener);
+        (number, self.desk_ask(Ask::Topic(topic.clone(), TopicAsk::Subscribe), told))
+    }
+
+    /// Listens no more. Messages of a topic that nobody listens to are not sent here any longer.
+    pub(crate) fn desk_ignore(&self, topic: &Name, number: u64) {
+        let listeners = self.listeners();
+        let _turn = listeners.turn();
+        if listeners.ignore(topic, number) {
+            self.desk_ask(Ask::Topic(topic.clone(), TopicAsk::Unsubscribe), Box::new(drop));
         }
+    }
+
+    /// The workers, by name, and a number that no other process has had; in process there is one.
+    pub(crate) fn workers_now(&self) -> Result<Vec<(String, u32)>, Failure> {
+        match &self.inner.engine {
+            Engine::Local { .. } => Ok(vec![(LOCAL.into(), 0)]),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => {
+                let workers = connection.remote.info()?.workers.into_iter();
+                Ok(workers.map(|worker| (worker.about.name, worker.id.0)).collect())
+            }
+        }
+    }
+
+    /// Lets go of what failed with this, so that it is tried again when it is submitted next. Futures keep their failures.
+    pub(crate) fn forget_failure(&self, failure: &Failure) {
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.forget_failure(failure),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.forget_failure(failure),
+        }
+    }
+
+    /// Begins to copy a run's results to every worker that is there now.
+    pub(crate) fn copy_to_all(&self, run: &RunEach) -> Result<(), Failure> {
+        let _ = run;
+        match &self.inner.engine {
+            Engine::Local { .. } => Ok(()),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.replicate_each(run, self.workers_now()?.len() as u32),
+        }
+    }
+
+    /// Tells engines apart, for as long as one of its clients lives.
+    pub(crate) fn home(&self) -> usize {
+        Arc::as_ptr(&self.inner) as usize
+    }
+
+    /// Whether tasks run in this process.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.inner.engine, Engine::Local { .. })
     }
 }
 
@@ -259,9 +326,8 @@ impl Executor for Client {
 
 /// Cores that a plan is made for: those of the current client, or of this machine when there is none yet.
 pub(crate) fn planned_threads() -> usize {
-    let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);
-    match current {
-        Some(inner) => Client::of(inner).threads(),
+    match Client::known() {
+        Some(client) => client.threads(),
         None => std::thread::available_parallelism().map_or(1, usize::from),
     }
 }
@@ -270,8 +336,8 @@ pub(crate) fn planned_threads() -> usize {
 pub(crate) fn found_on_workers(files: &[&str]) -> Result<(), Failure> {
     #[cfg(feature = "cluster")]
     {
-        let current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().and_then(Weak::upgrade);
-        if let Some(Engine::Cluster(connection)) = current.as_ref().map(|inner| &inner.engine) {
+        let known = Client::known();
+        if let Some(Engine::Cluster(connection)) = known.as_ref().map(|client| &client.inner.engine) {
             return connection.check_files(files);
         }
     }

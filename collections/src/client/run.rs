@@ -5,6 +5,7 @@ use std::time::Instant;
 use partita_graph::{Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
+use super::mailbox::heard;
 use super::progress::Watch;
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
@@ -126,22 +127,48 @@ pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Re
     loop {
         let attempt = attempts.submit(executor)?;
         let watch = Watch::start(&attempt.run);
-        let (sender, receiver) = futures_channel::oneshot::channel();
-        attempt.run.on_end(Box::new(move || {
-            // Nobody listens any more when the future was dropped.
-            let _ = sender.send(());
-        }));
-        let told = receiver.await;
-        let notes = watch.end();
-        let outcome = match told {
-            // The run has ended, so this does not block.
-            Ok(()) => attempt.run.wait_stored(),
-            Err(_) => Err(Failure::new(Code::Cancelled, "the engine was shut down before the run ended")),
-        };
-        if let Some(end) = attempts.end(attempt, outcome, notes) {
+        let outcome = ended(&attempt.run).await;
+        if let Some(end) = attempts.end(attempt, outcome, watch.end()) {
             return rows(end?, start);
         }
     }
+}
+
+/// Waits for the end of a run without blocking.
+async fn ended(run: &Run) -> Result<(), Failure> {
+    let (sender, receiver) = futures_channel::oneshot::channel();
+    run.on_end(Box::new(move || {
+        // Nobody listens any more when the future was dropped.
+        let _ = sender.send(());
+    }));
+    match heard(receiver).await {
+        // The run has ended, so this does not block.
+        Ok(()) => run.wait_stored(),
+        Err(_) => Err(Failure::new(Code::Cancelled, "the engine was shut down before the run ended")),
+    }
+}
+
+/// Runs a graph that is planned once, until all its chunks are stored.
+pub(crate) fn stored(executor: &dyn Executor, graph: Graph) -> Result<Run, Failure> {
+    let run = executor.submit(graph)?;
+    let watch = Watch::start(&run);
+    let outcome = run.wait_stored();
+    tell_rest(&run, &watch.end());
+    outcome.map(|()| run)
+}
+
+/// The same without blocking while tasks run.
+pub(crate) async fn stored_async(executor: &dyn Executor, graph: Graph) -> Result<Run, Failure> {
+    let run = executor.submit(graph)?;
+    let watch = Watch::start(&run);
+    let outcome = ended(&run).await;
+    tell_rest(&run, &watch.end());
+    outcome.map(|()| run)
+}
+
+/// Tells the remarks of a run that were not told while it ran.
+fn tell_rest(run: &Run, told: &[String]) {
+    run.notes().iter().filter(|note| !told.contains(note)).for_each(|note| super::progress::tell(note));
 }
 
 /// Partitions that stay where they are.

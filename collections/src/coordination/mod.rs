@@ -2,8 +2,9 @@
 //!
 //! All of it is held by the scheduler (in process by the engine), so every client and every task of a cluster that uses a name means
 //! the same thing. It refuses to know how it is kept. Invariant: whatever a process holds or waits for is released when the process
-//! dies.
+//! dies, and what a task waits for when the task is cancelled.
 
+mod call;
 mod event;
 mod lock;
 mod queue;
@@ -11,10 +12,9 @@ mod semaphore;
 mod topic;
 mod variable;
 
-use std::sync::mpsc;
 use std::time::Duration;
 
-use partita_core::coordination::{Answer, Ask, Bytes};
+use partita_core::coordination::{Answer, Bytes};
 use partita_graph::{Code, Failure};
 
 pub use event::Event;
@@ -24,23 +24,7 @@ pub use semaphore::{Lease, Semaphore};
 pub use topic::{Subscription, Topic};
 pub use variable::Variable;
 
-use crate::client::Client;
 use crate::delayed::value::{TaskValue, not_encodable};
-
-impl Client {
-    /// Asks whoever holds the objects, and waits for the answer. A task that waits gives its slot up.
-    fn coordinate(&self, what: Ask) -> Result<Answer, Failure> {
-        let (told, answer) = mpsc::channel();
-        // Whoever asked waits for it.
-        self.desk_ask(what, Box::new(move |answer| drop(told.send(answer))));
-        // In this process most answers are there already, and a slot need not be given up for them.
-        if let Ok(answer) = answer.try_recv() {
-            return answer;
-        }
-        let lost = |_| Failure::internal("a question was dropped without an answer");
-        partita_local::while_waiting(|| answer.recv().map_err(lost)).and_then(|answer| answer)
-    }
-}
 
 /// Microseconds to wait at most.
 fn micros(timeout: Option<Duration>) -> Option<u64> {

@@ -52,6 +52,10 @@ impl<T: TaskValue> Queue<T> {
         self.client.coordinate(Ask::Queue(self.name.clone(), what))
     }
 
+    fn take(&self, what: QueueAsk) -> Result<Answer, Failure> {
+        self.client.take_from_queue(&self.name, self.maxsize, what)
+    }
+
     /// Adds a value at the end; waits while the queue is full.
     ///
     /// # Errors
@@ -85,7 +89,7 @@ impl<T: TaskValue> Queue<T> {
     }
 
     fn within(&self, timeout: Option<Duration>) -> Result<Option<T>, Failure> {
-        match self.ask(QueueAsk::Get { timeout: micros(timeout) })? {
+        match self.take(QueueAsk::Get { timeout: micros(timeout) })? {
             Answer::Value(bytes) => read(&bytes).map(Some),
             Answer::TimedOut => Ok(None),
             other => Err(unexpected(other)),
@@ -97,7 +101,7 @@ impl<T: TaskValue> Queue<T> {
     /// # Errors
     /// As [`Queue::get`].
     pub fn get_batch(&self, count: Option<u32>) -> Result<Vec<T>, Failure> {
-        match self.ask(QueueAsk::GetBatch { count, timeout: None })? {
+        match self.take(QueueAsk::GetBatch { count, timeout: None })? {
             Answer::Values(all) => all.iter().map(|bytes| read(bytes)).collect(),
             other => Err(unexpected(other)),
         }

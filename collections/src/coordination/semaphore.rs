@@ -1,7 +1,7 @@
 //! A semaphore by name, with leases that expire with their holder.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use partita_core::coordination::{Answer, Ask, LEASE_MICROS, LeaseId, Name, SemaphoreAsk};
@@ -47,7 +47,10 @@ struct Alive {
     client: Client,
     name: Name,
     id: LeaseId,
-    every: Duration,
+    /// How long it is valid after each refresh.
+    lease: Duration,
+    /// When it was certainly valid: the time at which the last refresh that was confirmed had been sent.
+    confirmed: Mutex<Instant>,
     expired: AtomicBool,
 }
 
@@ -124,8 +127,8 @@ impl Semaphore {
 impl Lease {
     fn new(semaphore: &Semaphore, id: LeaseId) -> Self {
         let (client, name) = (semaphore.client.clone(), semaphore.name.clone());
-        let alive =
-            Arc::new(Alive { client: client.clone(), name: name.clone(), id, every: semaphore.lease / 3, expired: AtomicBool::new(false) });
+        let (lease, confirmed) = (semaphore.lease, Mutex::new(Instant::now()));
+        let alive = Arc::new(Alive { client: client.clone(), name: name.clone(), id, lease, confirmed, expired: AtomicBool::new(false) });
         refresher().add(&alive);
         Self { client, name, id, alive }
     }
@@ -133,11 +136,15 @@ impl Lease {
     /// Whether it is still had: a process that hung or lost its scheduler for too long may have lost it to another.
     ///
     /// # Errors
-    /// It expired: others may work beside this one.
+    /// It expired, or was not confirmed for as long as it lasts: others may work beside this one (E0231).
     pub fn check(&self) -> Result<(), Failure> {
-        if self.alive.expired.load(Ordering::Relaxed) {
+        // Whether the scheduler said so or has not been heard for that long, which is as bad: it gives the lease to the next.
+        let unconfirmed = self.alive.confirmed().elapsed();
+        if self.alive.expired.load(Ordering::Relaxed) || unconfirmed >= self.alive.lease {
             let what = format!("a lease of the semaphore {:?} expired, and another may have it now", &*self.name);
-            return Err(Failure::new(Code::Disconnected, what).help("a longer .lease_timeout(…) bears longer interruptions"));
+            return Err(Failure::new(Code::NotHeld, what)
+                .detail("last confirmed", format!("{:.1} s ago", unconfirmed.as_secs_f64()))
+                .help("stop what the lease protects and acquire again; a longer .lease_timeout(…) bears longer interruptions"));
         }
         Ok(())
     }
@@ -147,6 +154,17 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // Not waited for: what is asked next is answered after it.
         self.client.desk_ask(Ask::Semaphore(self.name.clone(), SemaphoreAsk::Release(self.id)), Box::new(drop));
+    }
+}
+
+impl Alive {
+    fn confirmed(&self) -> MutexGuard<'_, Instant> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Between two refreshes.
+    fn every(&self) -> Duration {
+        self.lease / 3
     }
 }
 
@@ -171,7 +189,7 @@ fn refresher() -> &'static Refresher {
 impl Refresher {
     fn add(&self, alive: &Arc<Alive>) {
         let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.push((Instant::now() + alive.every, Arc::downgrade(alive)));
+        leases.push((Instant::now() + alive.every(), Arc::downgrade(alive)));
         self.bell.notify_one();
     }
 
@@ -182,7 +200,7 @@ impl Refresher {
             let now = Instant::now();
             for (due, alive) in leases.iter_mut().filter(|(due, _)| *due <= now) {
                 if let Some(alive) = alive.upgrade() {
-                    *due = now + alive.every;
+                    *due = now + alive.every();
                     refresh(alive);
                 }
             }
@@ -196,11 +214,11 @@ impl Refresher {
 fn refresh(alive: Arc<Alive>) {
     let ask = Ask::Semaphore(alive.name.clone(), SemaphoreAsk::Refresh(alive.id));
     let client = alive.client.clone();
-    let told = move |answer: Result<Answer, Failure>| {
+    let sent = Instant::now();
+    let told = move |answer: Result<Answer, Failure>| match answer {
+        Ok(Answer::Oversubscribed { .. }) | Err(_) => alive.expired.store(true, Ordering::Relaxed),
         // An expired lease that is valid again was not given to anybody meanwhile.
-        if matches!(answer, Ok(Answer::Oversubscribed { .. }) | Err(_)) {
-            alive.expired.store(true, Ordering::Relaxed);
-        }
+        Ok(_) => *alive.confirmed() = sent,
     };
     client.desk_ask(ask, Box::new(told));
 }

@@ -1,14 +1,14 @@
 //! Messages by topic: who publishes does not know who listens.
 
 use std::marker::PhantomData;
-use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use partita_core::coordination::{Answer, Ask, Bytes, Name, TopicAsk};
-use partita_graph::Failure;
+use partita_graph::{Code, Failure};
 
 use super::{done, read, unexpected, written};
 use crate::client::Client;
+use crate::client::mailbox::{Mailbox, Next};
 use crate::delayed::value::TaskValue;
 
 /// A topic under which messages are published to all who listen at that moment.
@@ -27,12 +27,13 @@ pub struct Topic<T> {
     value: PhantomData<fn() -> T>,
 }
 
-/// The messages of a topic from when it was subscribed, in the order of each publisher. Dropping it ends the subscription.
+/// The messages of a topic from when it was subscribed, in the order of each publisher. Those that were not read yet wait in the memory of
+/// this process, however many they are. Dropping it ends the subscription.
 pub struct Subscription<T> {
     client: Client,
     name: Name,
     number: u64,
-    messages: mpsc::Receiver<Bytes>,
+    messages: Mailbox<Bytes>,
     value: PhantomData<fn() -> T>,
 }
 
@@ -70,12 +71,17 @@ impl<T: TaskValue> Topic<T> {
     /// # Errors
     /// The scheduler is gone.
     pub fn subscribe(&self) -> Result<Subscription<T>, Failure> {
-        let (sender, messages) = mpsc::channel();
-        // Nobody reads once the subscription is dropped.
-        let number = self.client.desk_listen(&self.name, Box::new(move |message| drop(sender.send(message))));
-        let subscription = Subscription { client: self.client.clone(), name: self.name.clone(), number, messages, value: PhantomData };
-        done(self.ask(TopicAsk::Subscribe)?)?;
-        Ok(subscription)
+        let messages = Mailbox::new();
+        let sender = Sender(messages.clone());
+        let mut subscription = None;
+        let subscribed = self.client.asked(None, |told| {
+            let (number, asked) = self.client.desk_listen(&self.name, Box::new(move |message| sender.put(message)), told);
+            let (client, name) = (self.client.clone(), self.name.clone());
+            subscription = Some(Subscription { client, name, number, messages, value: PhantomData });
+            asked
+        });
+        done(subscribed?)?;
+        subscription.ok_or_else(|| Failure::internal("a subscription was answered before it was asked for"))
     }
 }
 
@@ -83,10 +89,12 @@ impl<T: TaskValue> Subscription<T> {
     /// Waits for the next message.
     ///
     /// # Errors
-    /// A message of another type; the scheduler is gone.
+    /// A message of another type; the scheduler is gone (E0221); the task that waits is cancelled.
     pub fn recv(&self) -> Result<T, Failure> {
-        let next = partita_local::while_waiting(|| self.messages.recv());
-        read(&next.map_err(|_| Failure::internal("nobody publishes any more"))?)
+        match self.messages.wait(None)? {
+            Next::Came(bytes) => read(&bytes),
+            Next::Late | Next::Closed => Err(self.over()),
+        }
     }
 
     /// The same, but not waiting longer than this; `None` when none has come by then.
@@ -94,8 +102,17 @@ impl<T: TaskValue> Subscription<T> {
     /// # Errors
     /// As [`Subscription::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Option<T>, Failure> {
-        let next = partita_local::while_waiting(|| self.messages.recv_timeout(timeout));
-        next.ok().map(|bytes| read(&bytes)).transpose()
+        // A time that no clock reaches is no limit.
+        match self.messages.wait(Instant::now().checked_add(timeout))? {
+            Next::Came(bytes) => read(&bytes).map(Some),
+            Next::Late => Ok(None),
+            Next::Closed => Err(self.over()),
+        }
+    }
+
+    fn over(&self) -> Failure {
+        let what = format!("nothing is heard of the topic {:?} any more, because the scheduler is gone", &*self.name);
+        Failure::new(Code::Disconnected, what).help("connect again and subscribe again, once a scheduler runs")
     }
 }
 
@@ -109,8 +126,21 @@ impl<T: TaskValue> Iterator for Subscription<T> {
 
 impl<T> Drop for Subscription<T> {
     fn drop(&mut self) {
-        if self.client.desk_ignore(&self.name, self.number) {
-            self.client.desk_ask(Ask::Topic(self.name.clone(), TopicAsk::Unsubscribe), Box::new(drop));
-        }
+        self.client.desk_ignore(&self.name, self.number);
+    }
+}
+
+/// The listener's end: the mailbox is closed with it.
+struct Sender(Mailbox<Bytes>);
+
+impl Sender {
+    fn put(&self, message: Bytes) {
+        self.0.put(message);
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -3,7 +3,7 @@
 //! It refuses to move or to restore state. Invariants: one call of an actor runs at a time, in the order in which they were made through
 //! its handle; when the worker's process is gone, every call fails and says so, and none works on a state that began anew.
 
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use partita_graph::{Chunk, Code, Failure, NamedOperator, OpRef, Operator, TaskContext};
@@ -13,13 +13,15 @@ use super::argument::{Argument, Given};
 use super::call::{Call, TaskOf};
 use super::future::DFuture;
 use super::node::{MakeOperator, Node, new_token};
-use super::submit::LOCAL;
 use super::value::{TaskValue, chunk_from};
 use super::{Delayed, Status};
 use crate::client::Client;
 
 /// Calls that may be under way at a time; a further one waits for the first of them.
 const UNDER_WAY: usize = 64;
+/// So many calls wait for each other in one chain; then all of them are waited for and another chain begins. Each of its links is kept for
+/// as long as the chain goes on.
+const LINKED: usize = 1024;
 
 /// The state of an actor. It needs no serde, because it never leaves its worker: a model that learns, a file that is open, a
 /// connection.
@@ -102,8 +104,16 @@ struct Inner<S> {
     worker: Option<String>,
     /// Its process.
     process: u64,
-    /// The last calls, the newest at the end, and what waits for their end.
-    calls: Mutex<Vec<LastCall>>,
+    calls: Mutex<Calls>,
+}
+
+/// The calls that may not have ended.
+#[derive(Default)]
+struct Calls {
+    /// The newest at the end.
+    last: Vec<LastCall>,
+    /// How many there are in the chain that the newest belongs to.
+    linked: usize,
 }
 
 /// A call that may not have ended.
@@ -122,7 +132,7 @@ impl<T: TaskValue> ActorFuture<T> {
     /// # Errors
     /// The function's own; the actor is lost with its worker (E0236).
     pub fn result(&self) -> Result<T, Failure> {
-        self.0.result()?
+        self.0.result().map_err(told_as_lost)?
     }
 
     /// Whether the call has ended, well or not.
@@ -132,7 +142,8 @@ impl<T: TaskValue> ActorFuture<T> {
 }
 
 impl Client {
-    /// Makes an actor: calls the function on some worker, where its state stays. Blocks until that is done.
+    /// Makes an actor: calls the function on some worker, where its state stays. Blocks until that is done. When that worker dies while the
+    /// handle lives the function may be called once more elsewhere, but no call works on what it makes then.
     ///
     /// # Errors
     /// As [`Client::submit`]; what the function fails with.
@@ -148,25 +159,40 @@ impl Client {
         let operator: MakeOperator = Arc::new(move |slots| Call::<F>::operator(slots, Some(token)));
         let arguments = F::arguments(arguments).into_iter().map(|argument| argument.0).collect();
         let state: DFuture<ActorState<S>> = self.start(&Delayed::of(Node::call(F::NAME, operator, arguments, origin)))?;
-        // Asked where the state is read without moving, that is where it is.
-        let find: MakeOperator = Arc::new(move |_| OpRef::new(Whereabouts { token }, "whereabouts"));
-        let found: Delayed<u64> = Delayed::of(Node::call("whereabouts", find, vec![Given::Node(state.node())], origin));
-        let process = self.start(&found)?.result()?;
+        if let Some(failure) = state.exception() {
+            return Err(failure);
+        }
         let worker = self.holder(&state)?;
+        // Asked where the state is: it could not be read elsewhere.
+        let find: MakeOperator = Arc::new(move |_| OpRef::new(Whereabouts { token }, "whereabouts"));
+        let found = pinned(Node::call("whereabouts", find, vec![Given::Node(state.node())], origin), worker.as_ref());
+        let process = self.start(&Delayed::<u64>::of(found))?.result().map_err(told_as_lost)?;
+        if self.holder(&state)? != worker {
+            return Err(lost("its worker went while it was made"));
+        }
         Ok(Actor { inner: Arc::new(Inner { client: self.clone(), state, worker, process, calls: Mutex::default() }) })
     }
 
     /// The worker that has a result; `None` in process.
     fn holder<T>(&self, future: &DFuture<T>) -> Result<Option<String>, Failure> {
         #[cfg(feature = "cluster")]
-        if self.worker_names()? != [LOCAL] {
+        if !self.is_local() {
             let held = self.who_has(&[future.key()])?;
             let name = held.into_iter().flat_map(|(_, names)| names).next();
             return name.map(Some).ok_or_else(|| lost("its worker went while it was made"));
         }
-        let _ = (future, LOCAL);
+        let _ = future;
         Ok(None)
     }
+}
+
+/// A call that is made on this worker. When the worker is gone the call is to fail and not to wait for another of its name.
+fn pinned(node: Arc<Node>, worker: Option<&String>) -> Arc<Node> {
+    let Some(worker) = worker else { return node };
+    node.annotated(|wishes| {
+        wishes.workers = vec![worker.clone()];
+        wishes.allow_other_workers = true;
+    })
 }
 
 impl<S: Send + 'static> Actor<S> {
@@ -186,28 +212,34 @@ impl<S: Send + 'static> Actor<S> {
         let with_state = F::with_state(inner.state.clone(), arguments);
         let mut given: Vec<Given> = with_state.into_iter().map(|argument| argument.0).collect();
         let mut calls = inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.retain(|call| !(call.ended)());
-        if calls.len() >= UNDER_WAY {
-            (calls.remove(0).wait)();
-        }
         // Read after all others and looked at by nobody: the call before must have ended.
-        given.extend(calls.last().map(|call| Given::Node(call.node.clone())));
+        given.extend(calls.before().map(Given::Node));
         let (token, process) = (new_token(), inner.process);
         let operator: MakeOperator = Arc::new(move |slots| Call::<F>::of_actor(slots, token, process));
-        let node = Node::call(F::NAME, operator, given, origin);
-        let call: Delayed<Result<F::Output, Failure>> = Delayed::of(match &inner.worker {
-            Some(worker) => node.annotated(|wishes| {
-                wishes.workers = vec![worker.clone()];
-                // When the worker is gone, the call is to fail and not to wait for another of its name.
-                wishes.allow_other_workers = true;
-            }),
-            None => node,
-        });
-        let future = inner.client.start(&call)?;
+        let node = pinned(Node::call(F::NAME, operator, given, origin), inner.worker.as_ref());
+        let future = inner.client.start(&Delayed::<Result<F::Output, Failure>>::of(node))?;
         let (waits, ends) = (future.clone(), future.clone());
         let wait = Box::new(move || drop(waits.exception()));
-        calls.push(LastCall { node: future.node(), wait, ended: Box::new(move || ends.done()) });
+        calls.last.push(LastCall { node: future.node(), wait, ended: Box::new(move || ends.done()) });
+        calls.linked += 1;
         Ok(ActorFuture(future))
+    }
+}
+
+impl Calls {
+    /// The call after which the next one comes, if it has not ended. Waits when too many are under way.
+    fn before(&mut self) -> Option<Arc<Node>> {
+        self.last.retain(|call| !(call.ended)());
+        if self.linked >= LINKED {
+            self.last.drain(..).for_each(|call| (call.wait)());
+        }
+        if self.last.len() >= UNDER_WAY {
+            (self.last.remove(0).wait)();
+        }
+        if self.last.is_empty() {
+            self.linked = 0;
+        }
+        self.last.last().map(|call| call.node.clone())
     }
 }
 
@@ -258,10 +290,25 @@ impl NamedOperator for Whereabouts {
 }
 
 /// Fails when this is not the process in which the actor was made.
-pub(super) fn check(process: u64) -> Result<(), Failure> {
+fn check(process: u64) -> Result<(), Failure> {
     match process == *PROCESS {
         true => Ok(()),
         false => Err(lost("the process of its worker is gone")),
+    }
+}
+
+/// Makes a call on an actor that is here. What becomes of it, a panic too, is its result: it does not fail the calls that come after it.
+pub(super) fn outcome<T>(process: u64, call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    check(process)?;
+    // The next call sees the state as the panic left it, and is told so in the documentation of `ActorState::lock`.
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)))
+}
+
+/// A state that was made again is where its calls do not go, and cannot be sent to them.
+fn told_as_lost(failure: Failure) -> Failure {
+    match failure.code {
+        Code::NotEncodable => lost("the process of its worker is gone").cause(failure),
+        _ => failure,
     }
 }
 

@@ -6,15 +6,17 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::marker::PhantomData;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::slice;
 use std::sync::Arc;
 
 use partita_graph::{Arg, Chunk, Code, Failure, NamedOperator, OpRef, Operator, OperatorEntry, TaskContext};
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::argument::Argument;
+use super::groups::Groups;
+use super::node::new_token;
 use super::value::{Lent, TaskValue, chunk_from, lent, value_in};
 use super::{Delayed, actor};
 
@@ -54,6 +56,8 @@ pub(super) enum Slot {
     Input,
     /// A list of the next so many chunks.
     Inputs(u32),
+    /// A list of all chunks that are left.
+    Rest,
     /// The next value in the task's own argument.
     Own,
 }
@@ -68,6 +72,8 @@ pub(super) struct Call<F> {
     /// For a call of an actor: the process that has the state. Its result is the function's outcome, so that a call that fails does
     /// not fail those that come after it.
     actor: Option<u64>,
+    /// For a call that is made once for each group of rows.
+    groups: Option<Groups>,
     #[serde(skip)]
     task: PhantomData<fn() -> F>,
 }
@@ -75,12 +81,18 @@ pub(super) struct Call<F> {
 impl<F: Task> Call<F> {
     /// The operator with its line for plans.
     pub fn operator(slots: Vec<Slot>, token: Option<u64>) -> OpRef {
-        Self { slots, token, actor: None, task: PhantomData }.labelled()
+        Self { slots, token, actor: None, groups: None, task: PhantomData }.labelled()
     }
 
     /// The operator of a call on an actor in this process.
     pub fn of_actor(slots: Vec<Slot>, token: u64, process: u64) -> OpRef {
-        Self { slots, token: Some(token), actor: Some(process), task: PhantomData }.labelled()
+        Self { slots, token: Some(token), actor: Some(process), groups: None, task: PhantomData }.labelled()
+    }
+
+    /// What the function gives for these chunks.
+    fn called(&self, ctx: &TaskContext<'_>, chunks: &[Chunk], own: &[u8]) -> Result<F::Output, Failure> {
+        let mut inputs = Inputs { slots: self.slots.iter(), chunks, own, function: F::NAME, parameters: F::PARAMETERS.iter() };
+        F::call(ctx, &mut inputs).map_err(|failure| failure.detail("function", F::NAME))
     }
 
     fn labelled(self) -> OpRef {
@@ -95,11 +107,10 @@ impl<F: Task> Operator for Call<F> {
             Some(Arg::Chunk { .. }) => return Err(Failure::internal("a call's own argument is a chunk")),
             None => &[],
         };
-        let mut inputs = Inputs { slots: self.slots.iter(), chunks, own, function: F::NAME, parameters: F::PARAMETERS.iter() };
-        let named = |failure: Failure| failure.detail("function", F::NAME);
-        match self.actor {
-            None => Ok(chunk_from(F::call(ctx, &mut inputs).map_err(named)?)),
-            Some(process) => Ok(chunk_from(actor::check(process).and_then(|()| F::call(ctx, &mut inputs).map_err(named)))),
+        match (&self.groups, self.actor) {
+            (Some(groups), _) => groups.each(ctx, chunks, |group| self.called(ctx, slice::from_ref(group), own).map(chunk_from)),
+            (None, None) => self.called(ctx, chunks, own).map(chunk_from),
+            (None, Some(process)) => Ok(chunk_from(actor::outcome(process, || self.called(ctx, chunks, own)))),
         }
     }
 }
@@ -170,9 +181,31 @@ impl Inputs<'_> {
                 self.chunks = rest;
                 listed(list)
             }
+            Slot::Rest => listed(std::mem::take(&mut self.chunks)),
             Slot::Input => value_in(self.chunk()?),
         }
     }
+}
+
+/// The operator of a call whose only argument is the next chunk.
+pub(crate) fn on_chunk<F: Task>() -> OpRef {
+    Call::<F>::operator(vec![Slot::Input], token_of::<F>())
+}
+
+/// The operator of a call whose only argument is a list of all chunks.
+pub(super) fn on_chunks<F: Task>() -> OpRef {
+    Call::<F>::operator(vec![Slot::Rest], token_of::<F>())
+}
+
+/// The operator that calls a function with the rows of each group and puts the frames that it gives below each other.
+pub(crate) fn on_groups<F: Task>(keys: Vec<String>, schema: Schema) -> OpRef {
+    let groups = Some(Groups { keys, schema });
+    Call::<F> { slots: vec![Slot::Input], token: token_of::<F>(), actor: None, groups, task: PhantomData }.labelled()
+}
+
+/// Calls of functions that are not pure are all different.
+fn token_of<F: Task>() -> Option<u64> {
+    (!F::PURE).then(new_token)
 }
 
 /// A list of the values in these chunks. `T` is a list, though the type system does not know of what: a list is written as its
@@ -191,6 +224,16 @@ fn listed<T: TaskValue>(chunks: &[Chunk]) -> Result<T, Failure> {
         bytes.extend_from_slice((**item).as_ref());
     }
     postcard::from_bytes(&bytes).map_err(|e| Failure::internal(format!("a list of results does not decode: {e}")))
+}
+
+/// Runs the future of an asynchronous function in the thread of its task. While it awaits a future of the cluster the task's slot is
+/// another's; when nobody wants the task any more it ends at the next await.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match partita_io::blocking::drive(partita_local::driven_inside(future)) {
+        Ok(output) => output,
+        // Whoever runs the task takes it for the task's failure.
+        Err(failure) => resume_unwind(Box::new(failure)),
+    }
 }
 
 /// The result of a function that may fail, with its error and what caused it as data.

@@ -10,6 +10,7 @@ use super::node::Lowerer;
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
 use crate::client::Client;
+use crate::client::mailbox::heard;
 use crate::client::progress::{Watch, tell};
 use crate::frame::DFrame;
 use crate::frame::replan::Advice;
@@ -146,7 +147,7 @@ pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: 
         submitted.run.on_end(Box::new(move || {
             let _ = sender.send(());
         }));
-        receiver.await.map_err(|_| lost_result())?;
+        heard(receiver).await.map_err(|_| lost_result())?;
         // The run has ended, so this does not block.
         match submitted.run.wait_stored() {
             Ok(()) => return read(&submitted, what),

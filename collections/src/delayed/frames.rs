@@ -91,16 +91,6 @@ impl Step for FromDelayed {
     }
 }
 
-/// A frame of another schema would make every step after it wrong.
-pub(crate) fn check_announced(frame: &DataFrame, schema: &Schema) -> Result<(), Failure> {
-    if **frame.schema() == *schema {
-        return Ok(());
-    }
-    Err(Failure::new(Code::SchemaMismatch, "a partition has another schema than was announced")
-        .detail("announced", format!("{schema:?}"))
-        .detail("found", format!("{:?}", frame.schema())))
-}
-
 /// Hands on a partition that has the announced schema.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Announced {
@@ -110,9 +100,20 @@ pub(crate) struct Announced {
 impl Operator for Announced {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let chunk = inputs.first().ok_or_else(|| Failure::internal("from_delayed: a partition without its value"))?;
-        check_announced(&frame_of(chunk)?, &self.schema)?;
+        let frame = frame_of(chunk)?;
+        check_announced(&frame, &self.schema, "a delayed partition has another schema than was announced")?;
         Ok(chunk.clone())
     }
+}
+
+/// Fails with `what` unless a frame has this schema: another one would make every step after it wrong.
+pub(crate) fn check_announced(frame: &DataFrame, schema: &Schema, what: &str) -> Result<(), Failure> {
+    if **frame.schema() == *schema {
+        return Ok(());
+    }
+    Err(Failure::new(Code::SchemaMismatch, what)
+        .detail("announced", format!("{schema:?}"))
+        .detail("found", format!("{:?}", frame.schema())))
 }
 
 impl NamedOperator for Announced {

@@ -11,11 +11,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use partita_graph::{Chunk, Executor, Failure, Graph, Key, KeyStatus, Layer, Origin, RunEach};
+use partita_graph::{Chunk, Executor, Failure, Graph, Key, KeyStatus, Origin, RunEach};
 
+use super::lineage::Lineage;
 use super::node::{Known, Node, What};
 use super::value::{TaskValue, value_in};
 use crate::client::Client;
+use crate::client::mailbox::heard;
 
 /// How a future stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +75,17 @@ pub(crate) struct One {
     pub index: usize,
 }
 
+impl One {
+    pub fn key(&self) -> Key {
+        self.batch.wanted[self.index]
+    }
+
+    /// Whether it has ended well or may still.
+    pub fn is_sound(&self) -> bool {
+        matches!(self.batch.run.status(self.index), KeyStatus::Pending | KeyStatus::Done)
+    }
+}
+
 impl Drop for One {
     fn drop(&mut self) {
         self.batch.forget(self.index);
@@ -85,32 +98,37 @@ type Waiter = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 pub(crate) struct Batch {
     pub run: RunEach,
     client: Client,
-    graph: Graph,
-    /// The layers, for graphs that read the results.
-    layers: Arc<[Arc<Layer>]>,
+    wanted: Vec<Key>,
+    /// What it takes to make the results.
+    pub lineage: Arc<Lineage>,
     origin: Origin,
-    waiters: Mutex<HashMap<usize, Vec<Waiter>>>,
+    waiters: Mutex<Waiters>,
     /// Futures that are not dropped.
     alive: AtomicUsize,
     dropped: Mutex<Vec<usize>>,
+}
+
+/// Who is to be told of ends.
+struct Waiters {
+    waiting: HashMap<usize, Vec<Waiter>>,
+    /// Keys whose end was told. One that is made again, because its chunk was lost, has been told and is told no more.
+    told: Vec<bool>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The layers as an earlier run made them: they stay as they are when later graphs are optimized.
-pub(super) fn fixed(graph: &Graph) -> Arc<[Arc<Layer>]> {
-    graph.layers.iter().map(|layer| Arc::new(Layer { fixed: true, ..(**layer).clone() })).collect()
-}
-
 impl Batch {
-    /// Submits a graph; its wanted keys are the futures.
-    pub fn submit(client: &Client, graph: Graph, origin: Origin) -> Result<Arc<Batch>, Failure> {
-        let run = client.submit_each(graph.clone())?;
-        let (layers, alive) = (fixed(&graph), AtomicUsize::new(graph.wanted.len()));
-        let (waiters, dropped) = (Mutex::default(), Mutex::default());
-        let batch = Arc::new(Batch { run, client: client.clone(), graph, layers, origin, waiters, alive, dropped });
+    /// Submits a graph; its wanted keys are the futures. The parents are of what it reads without containing it.
+    pub fn submit(client: &Client, graph: Graph, parents: Vec<Arc<Lineage>>, origin: Origin) -> Result<Arc<Batch>, Failure> {
+        let lineage = Lineage::of(&graph, parents);
+        let wanted = graph.wanted.clone();
+        let run = client.submit_each(graph)?;
+        let alive = AtomicUsize::new(wanted.len());
+        let waiters = Mutex::new(Waiters { waiting: HashMap::new(), told: vec![false; wanted.len()] });
+        let dropped = Mutex::default();
+        let batch = Arc::new(Batch { run, client: client.clone(), wanted, lineage, origin, waiters, alive, dropped });
         let told: Weak<Batch> = Arc::downgrade(&batch);
         batch.run.on_key_end(Box::new(move |index, outcome| {
             if let Some(batch) = told.upgrade() {
@@ -122,34 +140,38 @@ impl Batch {
 
     /// The futures of all keys, in order.
     pub fn futures<T>(self: &Arc<Self>) -> Vec<DFuture<T>> {
-        (0..self.graph.wanted.len())
-            .map(|index| DFuture { one: Arc::new(One { batch: self.clone(), index }), value: PhantomData })
-            .collect()
+        (0..self.wanted.len()).map(|index| DFuture { one: Arc::new(One { batch: self.clone(), index }), value: PhantomData }).collect()
+    }
+
+    /// The engine that has the run.
+    pub fn home(&self) -> usize {
+        self.client.home()
     }
 
     fn ended(&self, index: usize, outcome: Result<(), Failure>) {
-        let waiters = locked(&self.waiters).remove(&index).unwrap_or_default();
-        for waiter in waiters {
+        let mut waiters = locked(&self.waiters);
+        waiters.told[index] = true;
+        let waiting = waiters.waiting.remove(&index).unwrap_or_default();
+        drop(waiters);
+        for waiter in waiting {
             waiter(outcome.clone());
         }
     }
 
     /// Calls once when the key has ended, at once if it has.
     pub fn on_end(&self, index: usize, waiter: Waiter) {
-        locked(&self.waiters).entry(index).or_default().push(waiter);
-        // It may have ended before it was written down.
-        if let Some(outcome) = self.outcome(index) {
-            self.ended(index, outcome);
+        let mut waiters = locked(&self.waiters);
+        if !waiters.told[index] {
+            waiters.waiting.entry(index).or_default().push(waiter);
+            return;
         }
-    }
-
-    fn outcome(&self, index: usize) -> Option<Result<(), Failure>> {
-        match self.run.status(index) {
-            KeyStatus::Pending => None,
-            KeyStatus::Done => Some(Ok(())),
-            KeyStatus::Failed(failure) => Some(Err(failure)),
-            KeyStatus::Cancelled => Some(Err(Failure::new(partita_graph::Code::Cancelled, "the call was cancelled"))),
-        }
+        drop(waiters);
+        waiter(match self.run.status(index) {
+            // Pending are those that are made again: they ended well.
+            KeyStatus::Pending | KeyStatus::Done => Ok(()),
+            KeyStatus::Failed(failure) => Err(failure),
+            KeyStatus::Cancelled => Err(Failure::new(partita_graph::Code::Cancelled, "the call was cancelled")),
+        });
     }
 
     /// A future was dropped. When many are, this is told in batches: at most a ninth of what is alive is kept a little longer.
@@ -176,7 +198,7 @@ impl<T> DFuture<T> {
 
     /// The call's key: what `story` and `explain_wait` take.
     pub fn key(&self) -> Key {
-        self.one.batch.graph.wanted[self.one.index]
+        self.one.key()
     }
 
     /// How it stands.
@@ -217,9 +239,7 @@ impl<T> DFuture<T> {
 
     /// The future as what a call reads.
     pub(crate) fn node(&self) -> Arc<Node> {
-        let batch = &self.one.batch;
-        let known = Known { key: self.key(), layers: batch.layers.clone(), _held: self.one.clone() };
-        Node::new(What::Known(known), batch.origin.clone())
+        Node::new(What::Known(Known::of_future(&self.one)), self.one.batch.origin.clone())
     }
 
     /// The line that submitted it.
@@ -241,15 +261,20 @@ impl<T: TaskValue> DFuture<T> {
         self.one.batch.run.wait_key(self.one.index)
     }
 
-    /// Makes the call again, with whatever it needs that is not there; a new future.
+    /// Makes the call again, with whatever it needs that is not there; a new future. This one keeps its failure, and so do others that
+    /// failed for the same reason; but while another client holds such a future the failure is handed out once more.
     ///
     /// # Errors
     /// As submitting.
     pub fn retry(&self) -> Result<DFuture<T>, Failure> {
         let batch = &self.one.batch;
-        let mut graph = batch.graph.clone();
+        // A failure is a result as others are, and is handed out again for as long as anybody holds it.
+        if let KeyStatus::Failed(failure) = batch.run.status(self.one.index) {
+            batch.client.forget_failure(&failure);
+        }
+        let mut graph = batch.lineage.graph();
         graph.wanted = vec![self.key()];
-        let again = Batch::submit(&batch.client, graph, batch.origin.clone())?;
+        let again = Batch::submit(&batch.client, graph, Vec::new(), batch.origin.clone())?;
         again.futures().pop().ok_or_else(super::lost_result)
     }
 
@@ -258,7 +283,7 @@ impl<T: TaskValue> DFuture<T> {
     /// # Errors
     /// What the call fails with here.
     pub fn recreate_locally(&self) -> Result<T, Failure> {
-        let mut graph = self.one.batch.graph.clone();
+        let mut graph = self.one.batch.lineage.graph();
         graph.wanted = vec![self.key()];
         let serial = partita_graph::Serial::new(crate::operators::registry());
         let chunks = serial.submit(graph)?.wait()?;
@@ -278,7 +303,7 @@ impl<T: TaskValue> IntoFuture for DFuture<T> {
             let one = &self.one;
             // Nobody listens any more when the future was dropped.
             one.batch.on_end(one.index, Box::new(move |outcome| drop(sender.send(outcome))));
-            receiver.await.map_err(|_| super::lost_result())??;
+            heard(receiver).await.map_err(|_| super::lost_result())??;
             self.result()
         })
     }

@@ -5,15 +5,15 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use futures_channel::mpsc as async_mpsc;
 use futures_core::Stream;
 use partita_graph::{Chunk, Failure};
 
 use super::future::{Batch, DFuture};
 use super::value::{TaskValue, value_in};
+use crate::client::mailbox::{Mailbox, Next};
 
 /// The results in the order of the futures; the first failure in that order is the failure of all. Blocks.
 ///
@@ -99,37 +99,45 @@ pub fn wait<T: TaskValue>(futures: &[DFuture<T>], until: Until) -> Waited {
 }
 
 /// The futures in the order in which they end, each with its place among those given. An iterator that blocks, and a stream that
-/// does not ([`AsCompleted::stream`]).
+/// does not ([`AsCompleted::stream`]). Inside a task that is cancelled while it waits here, the task ends.
 pub fn as_completed<T: TaskValue>(futures: &[DFuture<T>]) -> AsCompleted<T> {
-    let (sender, ended) = mpsc::channel();
+    let ended = Mailbox::new();
     for (place, future) in futures.iter().enumerate() {
-        let sender = sender.clone();
-        let one = future.one();
-        // Nobody listens any more when the iterator was dropped.
-        let tell = move |_| {
-            let _ = sender.send(place);
-        };
-        one.batch.on_end(one.index, Box::new(tell));
+        let (one, ended) = (future.one(), ended.clone());
+        one.batch.on_end(one.index, Box::new(move |_| ended.put(place)));
     }
-    AsCompleted { futures: futures.to_vec(), ended }
+    AsCompleted { futures: futures.to_vec(), ended, left: futures.len() }
 }
 
 /// See [`as_completed`].
 pub struct AsCompleted<T> {
     futures: Vec<DFuture<T>>,
-    ended: mpsc::Receiver<usize>,
+    /// Places of those that have ended and were not handed out.
+    ended: Mailbox<usize>,
+    /// How many were not handed out.
+    left: usize,
 }
 
 impl<T: TaskValue> AsCompleted<T> {
-    /// The same as a stream, for `async` code.
+    /// The same as a stream, for `async` code; it goes on where the iterator is.
     pub fn stream(self) -> Completions<T> {
-        let (sender, ended) = async_mpsc::unbounded();
-        for (place, future) in self.futures.iter().enumerate() {
-            let sender = sender.clone();
-            let one = future.one();
-            one.batch.on_end(one.index, Box::new(move |_| drop(sender.unbounded_send(place))));
+        Completions(self)
+    }
+
+    /// The next one, if it ends before then.
+    pub(super) fn next_before(&mut self, until: Option<Instant>) -> Option<(usize, DFuture<T>)> {
+        if self.left == 0 {
+            return None;
         }
-        Completions { futures: self.futures, ended }
+        match self.ended.wait_or_end(until) {
+            Next::Came(place) => Some(self.hand_out(place)),
+            Next::Late | Next::Closed => None,
+        }
+    }
+
+    fn hand_out(&mut self, place: usize) -> (usize, DFuture<T>) {
+        self.left -= 1;
+        (place, self.futures[place].clone())
     }
 }
 
@@ -137,21 +145,23 @@ impl<T: TaskValue> Iterator for AsCompleted<T> {
     type Item = (usize, DFuture<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let place = partita_local::while_waiting(|| self.ended.recv()).ok()?;
-        Some((place, self.futures[place].clone()))
+        self.next_before(None)
     }
 }
 
 /// Futures as a stream, in the order in which they end.
-pub struct Completions<T> {
-    futures: Vec<DFuture<T>>,
-    ended: async_mpsc::UnboundedReceiver<usize>,
-}
+pub struct Completions<T>(AsCompleted<T>);
 
 impl<T: TaskValue> Stream for Completions<T> {
     type Item = (usize, DFuture<T>);
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.ended).poll_next(cx).map(|place| place.map(|place| (place, self.futures[place].clone())))
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.0.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.0.ended.poll(context).map(|next| match next {
+            Next::Came(place) => Some(self.0.hand_out(place)),
+            Next::Late | Next::Closed => None,
+        })
     }
 }

@@ -12,7 +12,10 @@ pub(crate) mod compute;
 pub(crate) mod frames;
 pub(crate) mod future;
 mod gather;
+mod groups;
+mod lineage;
 pub(crate) mod node;
+mod reduce;
 pub(crate) mod state;
 pub(crate) mod submit;
 pub(crate) mod upload;
@@ -29,6 +32,7 @@ use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, OpRef, O
 
 use argument::Given;
 use call::{Call, Task, TaskOf};
+use lineage::Lineage;
 use node::{Lowerer, MakeOperator, Node, What};
 use value::{TaskValue, chunk_from, value_in};
 
@@ -46,11 +50,10 @@ use crate::client::Client;
 #[doc(hidden)]
 pub mod task_support {
     pub use super::argument::{Argument, IntoArgument};
-    pub use super::call::{Inputs, Task, TaskEntry, TaskOf, deferred, outcome_of};
+    pub use super::call::{Inputs, Task, TaskEntry, TaskOf, block_on, deferred, outcome_of};
     pub use super::state::StateCell;
     pub use super::value::{Lent, TaskValue};
     pub use inventory;
-    pub use partita_io::blocking::drive as block_on;
 }
 
 /// A call of a function that will be made when its result is asked for.
@@ -165,7 +168,7 @@ impl<T: TaskValue> Delayed<T> {
         let run = executor.submit(graph.clone())?;
         run.wait_stored()?;
         let key = *graph.wanted.first().ok_or_else(|| Failure::internal("a call without a result"))?;
-        let known = node::Known::of_run(key, future::fixed(&graph), run);
+        let known = node::Known::of_run(key, Lineage::of(&graph, Vec::new()), run);
         Ok(Self::of(Node::new(What::Known(known), self.node.origin.clone())))
     }
 

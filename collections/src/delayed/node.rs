@@ -11,6 +11,10 @@ use partita_graph::{Annotations, Arg, Chunk, Code, Edge, Failure, Key, Layer, La
 
 use super::argument::Given;
 use super::call::Slot;
+use super::future::One;
+use super::lineage::Lineage;
+use super::reduce::Reduction;
+use crate::client::Client;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{concat::Concat, from_polars};
 use crate::frame::replan::Advice;
@@ -38,6 +42,8 @@ pub(super) enum What {
     Call { name: Arc<str>, operator: MakeOperator, arguments: Vec<Given> },
     /// One partition of a frame.
     Partition(DFrame, u32),
+    /// All partitions of a frame, reduced to one value.
+    Reduced(Reduction),
     /// A chunk that a run makes, made or was given, with the layers that would make it again.
     Known(Known),
 }
@@ -45,16 +51,32 @@ pub(super) enum What {
 /// A chunk of a run, which stays for as long as the run is held.
 #[derive(Clone)]
 pub(super) struct Known {
-    pub key: Key,
-    pub layers: Arc<[Arc<Layer>]>,
-    /// Keeps it.
-    pub _held: Arc<dyn Send + Sync + std::any::Any>,
+    key: Key,
+    lineage: Arc<Lineage>,
+    /// Keeps it, if it is a future.
+    future: Option<Arc<One>>,
+    /// Keeps it, if it is the result of an ordinary run.
+    _run: Option<Run>,
 }
 
 impl Known {
     /// A chunk of an ordinary run.
-    pub fn of_run(key: Key, layers: Arc<[Arc<Layer>]>, run: Run) -> Self {
-        Self { key, layers, _held: Arc::new(run) }
+    pub fn of_run(key: Key, lineage: Arc<Lineage>, run: Run) -> Self {
+        Self { key, lineage, future: None, _run: Some(run) }
+    }
+
+    /// A future's.
+    pub fn of_future(future: &Arc<One>) -> Self {
+        Self { key: future.key(), lineage: future.batch.lineage.clone(), future: Some(future.clone()), _run: None }
+    }
+
+    /// Its layer, if the executor of this home has that and will have it for as long as this lives.
+    fn at_home(&self, home: Option<usize>) -> Option<&Arc<Layer>> {
+        let future = self.future.as_ref()?;
+        if home != Some(future.batch.home()) || !future.is_sound() {
+            return None;
+        }
+        self.lineage.get(self.key.layer)
     }
 }
 
@@ -84,6 +106,10 @@ impl Node {
 pub(super) struct Lowerer {
     pub lowering: Lowering,
     done: BTreeMap<usize, Key>,
+    /// The engine to which the graph goes, when it is a client's: what its futures read need not be sent again.
+    home: Option<usize>,
+    /// What was left out for that reason, by address.
+    parents: BTreeMap<usize, Arc<Lineage>>,
     /// Frames and nodes are known by their addresses, so these must live for as long as the lowering.
     frames: Vec<DFrame>,
     keep: Vec<Arc<Node>>,
@@ -117,15 +143,35 @@ impl Lowerer {
             let key = match &top.what {
                 What::Call { name, operator, arguments } => self.call(&top, name, operator, arguments)?,
                 What::Partition(frame, index) => Key::new(self.frame(frame)?.layer, *index),
-                What::Known(known) => {
-                    known.layers.iter().for_each(|layer| self.lowering.graph.add_shared(layer.clone()));
-                    known.key
-                }
+                What::Reduced(reduction) => reduction.lower(&top, self)?,
+                What::Known(known) => self.known(known),
             };
             self.done.insert(Arc::as_ptr(&top) as usize, key);
             self.keep.push(top);
         }
         Ok(self.done[&address])
+    }
+
+    /// One whose graph goes to the engine of this client.
+    pub fn at_home(client: &Client) -> Self {
+        Self { home: Some(client.home()), ..Self::default() }
+    }
+
+    /// What the graph reads of earlier submissions without containing it.
+    pub fn parents(&mut self) -> Vec<Arc<Lineage>> {
+        std::mem::take(&mut self.parents).into_values().collect()
+    }
+
+    fn known(&mut self, known: &Known) -> Key {
+        let Some(layer) = known.at_home(self.home) else {
+            known.lineage.add_to(&mut self.lowering.graph);
+            return known.key;
+        };
+        if self.lowering.graph.get(layer.id).is_none() {
+            self.lowering.graph.add_shared(Arc::new(layer.stand_in()));
+        }
+        self.parents.entry(Arc::as_ptr(&known.lineage) as usize).or_insert_with(|| known.lineage.clone());
+        known.key
     }
 
     /// One that plans frames by this advice.
@@ -230,7 +276,7 @@ impl Node {
     fn inputs(&self) -> impl Iterator<Item = &Arc<Node>> {
         let arguments = match &self.what {
             What::Call { arguments, .. } => &arguments[..],
-            What::Partition(..) | What::Known(_) => &[],
+            What::Partition(..) | What::Reduced(_) | What::Known(_) => &[],
         };
         arguments.iter().flat_map(|argument| match argument {
             Given::Node(node) => std::slice::from_ref(node),

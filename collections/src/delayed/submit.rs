@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use partita_graph::{Arg, Failure, Key, Layer, OpRef, Origin, optimize};
+use partita_graph::{Arg, Code, Failure, Key, Layer, OpRef, Origin, optimize};
 
 use super::argument::{Argument, Given};
 use super::call::{Call, Slot, Task, TaskOf, deferred};
 use super::future::{Batch, DFuture};
+use super::gather::as_completed;
 use super::node::{self, Lowerer, Node};
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
@@ -21,6 +23,8 @@ use crate::client::Client;
 const FIRST: usize = 64;
 const GROWTH: usize = 4;
 const MOST: usize = 1 << 16;
+/// Between two looks at who is there.
+const LOOK: Duration = Duration::from_millis(500);
 /// Items that may be under way; further ones wait.
 const UNDER_WAY: usize = 1 << 20;
 
@@ -54,11 +58,12 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`].
     pub fn start<T: TaskValue>(&self, delayed: &Delayed<T>) -> Result<DFuture<T>, Failure> {
-        let mut lowerer = Lowerer::default();
+        let mut lowerer = Lowerer::at_home(self);
         let key = lowerer.node(&delayed.node)?;
+        let parents = lowerer.parents();
         let mut graph = lowerer.lowering.graph;
         graph.wanted.push(key);
-        let batch = Batch::submit(self, optimize::optimize(&graph), delayed.node.origin.clone())?;
+        let batch = Batch::submit(self, optimize::optimize(&graph), parents, delayed.node.origin.clone())?;
         batch.futures().pop().ok_or_else(lost_result)
     }
 
@@ -121,7 +126,7 @@ impl Client {
         origin: &'static Location<'static>,
     ) -> Result<Vec<DFuture<F::Output>>, Failure> {
         let calls: Vec<Vec<Given>> = calls.into_iter().map(|call| call.into_iter().map(|argument| argument.0).collect()).collect();
-        let mut lowerer = Lowerer::default();
+        let mut lowerer = Lowerer::at_home(self);
         let keys = match same_kinds(&calls) {
             true => one_layer::<F>(&mut lowerer, &calls, origin)?,
             // One after the other: what one call is given is of another kind than what another is.
@@ -134,10 +139,11 @@ impl Client {
                 keys
             }
         };
+        let parents = lowerer.parents();
         let mut graph = lowerer.lowering.graph;
         graph.wanted = keys;
         let short = F::NAME.rsplit("::").next().unwrap_or(F::NAME);
-        Ok(Batch::submit(self, graph, Origin::at(origin, &format!(".map({short}, …)")))?.futures())
+        Ok(Batch::submit(self, graph, parents, Origin::at(origin, &format!(".map({short}, …)")))?.futures())
     }
 
     /// Brings a value to the cluster once, for many calls to read. The scheduler keeps what it needs to bring it again when the worker
@@ -152,7 +158,23 @@ impl Client {
         let chunk = super::value::chunk_from(value);
         let id = graph.add(node::given_layer(node::new_token(), chunk).origin(Some(origin.clone())));
         graph.want_all(id);
-        Batch::submit(self, graph, origin)?.futures().pop().ok_or_else(lost_result)
+        Batch::submit(self, graph, Vec::new(), origin)?.futures().pop().ok_or_else(lost_result)
+    }
+
+    /// The same, and begins to copy it to every worker that is connected now: for a value that calls on all of them read at once. Returns
+    /// when one worker has it.
+    ///
+    /// # Errors
+    /// As [`Client::scatter`].
+    #[track_caller]
+    #[doc(alias = "scatter")]
+    pub fn broadcast<T: TaskValue>(&self, value: T) -> Result<DFuture<T>, Failure> {
+        let future = self.scatter(value)?;
+        if let Some(failure) = future.exception() {
+            return Err(failure);
+        }
+        self.copy_to_all(&future.one().batch.run)?;
+        Ok(future)
     }
 
     /// Lets a call run to its end although its future is dropped.
@@ -163,7 +185,7 @@ impl Client {
     }
 
     /// Makes a call on every worker, whatever else runs, and gives what came of it by the worker's name. In process there is one,
-    /// called `local`.
+    /// called `local`. A worker that goes meanwhile has failed (E0205), also when another process takes its name.
     ///
     /// # Errors
     /// No connection; what a call fails with stands beside the others.
@@ -176,19 +198,50 @@ impl Client {
         let arguments: Vec<Given> = F::arguments(arguments).into_iter().map(|argument| argument.0).collect();
         let _ = function;
         let origin = Location::caller();
-        let mut futures = Vec::new();
-        for name in self.worker_names()? {
+        let (workers, mut futures) = (self.workers_now()?, Vec::new());
+        for (name, _) in &workers {
             let token = node::new_token();
             let operator: node::MakeOperator = Arc::new(move |slots| Call::<F>::operator(slots, Some(token)));
             let call: Delayed<F::Output> = Delayed::of(Node::call(F::NAME, operator, arguments.clone(), origin));
-            let call = match name.as_str() {
-                LOCAL => call,
-                name => call.workers([name]),
-            };
-            futures.push((name, self.start(&call.priority(i32::MAX))?));
+            let call = if self.is_local() { call } else { call.workers([name]) };
+            futures.push(self.start(&call.priority(i32::MAX))?);
         }
-        Ok(futures.into_iter().map(|(name, future)| (name, future.result())).collect())
+        let results = self.results_of(&workers, &futures)?;
+        Ok(workers.into_iter().map(|(name, _)| name).zip(results).collect())
     }
+
+    /// What came of calls each of which only this one worker can make: one that goes will not, and another of its name is another.
+    fn results_of<T: TaskValue>(&self, workers: &[(String, u32)], futures: &[DFuture<T>]) -> Result<Vec<Result<T, Failure>>, Failure> {
+        let mut results: Vec<Option<Result<T, Failure>>> = futures.iter().map(|_| None).collect();
+        let mut ended = as_completed(futures);
+        while results.iter().any(Option::is_none) {
+            if let Some((place, future)) = ended.next_before(Some(Instant::now() + LOOK)) {
+                if results[place].is_none() {
+                    results[place] = Some(future.result());
+                }
+                continue;
+            }
+            let now = self.workers_now()?;
+            for (place, worker) in workers.iter().enumerate().filter(|(_, worker)| !now.contains(worker)) {
+                if results[place].is_none() && !futures[place].done() {
+                    futures[place].cancel();
+                    results[place] = Some(Err(went(&worker.0)));
+                }
+            }
+        }
+        // A process that took the name of one that went may have made the call before that was seen.
+        let now = self.workers_now()?;
+        let outcome = |(worker, result): (&(String, u32), Option<Result<T, Failure>>)| match now.contains(worker) {
+            true => result.unwrap_or_else(|| Err(lost_result())),
+            false => Err(went(&worker.0)),
+        };
+        Ok(workers.iter().zip(results).map(outcome).collect())
+    }
+}
+
+fn went(worker: &str) -> Failure {
+    Failure::new(Code::NoWorkers, format!("worker {worker} went before the call had ended there"))
+        .help("client.run_on_workers(…) again reaches those that are there then")
 }
 
 /// What the only worker of an engine in this process is called.

@@ -12,7 +12,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use partita_graph::{Code, Failure};
 use sha2::{Digest, Sha256};
 
-use super::submit::LOCAL;
 use crate::client::Client;
 
 /// The files that this process has, by name.
@@ -55,7 +54,7 @@ impl Client {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.ok_or_else(|| Failure::new(Code::IsDirectory, format!("{} names no file", path.display())))?;
         let bytes = fs::read(path).map_err(|e| unreadable(path, &e))?;
-        if self.worker_names()? == [LOCAL] {
+        if self.is_local() {
             let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             files().insert(name, whole);
             return Ok(());

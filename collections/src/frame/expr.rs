@@ -188,7 +188,7 @@ pub(crate) fn check_row_by_row(exprs: &[Expr], schema: &Schema, method: &str) ->
         Some(expr) => {
             let what = format!("`{expr}` looks at more than one row, which {method} does not do across partitions");
             Err(Failure::new(Code::Unsupported, what)
-                .help("aggregate with .group_by([…]).agg([…]) or .agg([…]); inside one partition use .map_partitions(…)"))
+                .help("aggregate with .group_by([…]).agg([…]) or .agg([…]); within groups of rows use .over([…]); inside one partition .map_partitions(…)"))
         }
     }
 }

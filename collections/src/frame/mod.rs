@@ -3,6 +3,7 @@
 //! Nothing runs until `compute`, `persist`, `head` or `len`. The schema is known at every step; a step that does not fit
 //! keeps its failure, with the user's line, and every later call hands that failure on.
 
+pub(crate) mod across;
 pub(crate) mod compact;
 pub(crate) mod expr;
 pub(crate) mod files;
@@ -31,6 +32,7 @@ use size::Size;
 
 pub use expr::{IntoExpr, IntoExprs};
 pub use groupby::GroupBy;
+pub use groupby::aggregation::Aggregation;
 pub use join::Join;
 pub use join::asof::{AsOf, Tolerance};
 

@@ -202,7 +202,8 @@ pub enum ToScheduler {
         /// Who turned out not to have it; empty when that is not why.
         asked: Vec<WorkerId>,
     },
-    /// A chunk that was stored here can no longer be read (its spill file is gone or damaged).
+    /// A chunk that was stored here can no longer be read (its spill file is gone or damaged), or it was dropped as it was told to be
+    /// after a `Replicated` that may have crossed that word. It means nothing where this worker is not counted as a holder.
     Lost(Key),
     /// What the worker holds, for people and for placement.
     Memory {

@@ -39,7 +39,7 @@ impl SharedEach {
     }
 }
 
-fn forget_event(run: RunId, keys: Vec<Key>) -> Option<SchedulerEvent> {
+pub(crate) fn forget_event(run: RunId, keys: Vec<Key>) -> Option<SchedulerEvent> {
     (!keys.is_empty()).then_some(SchedulerEvent::Forget { run, keys })
 }
 

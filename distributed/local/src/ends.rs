@@ -215,6 +215,13 @@ impl Ends {
         keys.iter().copied().filter(failed).collect()
     }
 
+    /// The keys that have failed with just this.
+    pub fn failed_with(&self, failure: &Failure) -> Vec<Key> {
+        let state = self.state();
+        let failed = |at: &usize| matches!(&state.keys[*at], End::Failed(other) if other == failure);
+        (0..state.keys.len()).filter(failed).map(|at| self.wanted[at]).collect()
+    }
+
     /// A good end is taken back: the key is made again.
     pub fn reopen(&self, key: Key) {
         let mut state = self.state();

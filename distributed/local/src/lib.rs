@@ -24,6 +24,7 @@
 #![deny(unsafe_code)]
 
 mod aside;
+mod awaiting;
 mod desk;
 mod disk;
 mod each;
@@ -47,6 +48,7 @@ mod store;
 mod ticker;
 mod waiting;
 
+pub use awaiting::{awaits_inside, driven_inside};
 pub use desk::Desk;
 pub use ends::Ends;
 pub use host::{Held, Host};

@@ -1,7 +1,7 @@
 //! Who in this process listens to which topic.
 //!
 //! It refuses to know who publishes. Invariants: a listener hears messages one at a time and in their order; it is called under no lock
-//! but its own.
+//! but its own; it is dropped when nothing will be published here any more.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,9 +19,23 @@ type Numbered = (u64, Arc<Mutex<Listener>>);
 pub struct Listeners {
     by_topic: Mutex<HashMap<Name, Vec<Numbered>>>,
     next: AtomicU64,
+    turns: Mutex<()>,
 }
 
 impl Listeners {
+    /// Whoever comes or goes holds this while the publisher's side is told too: otherwise that the last one has gone could be said
+    /// after the next one has come, who would then hear nothing.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing will be published any more: all listeners are dropped.
+    pub fn close(&self) {
+        let all = std::mem::take(&mut *self.by_topic());
+        // Dropped here, when the lock is free: what a listener keeps may come and go itself.
+        drop(all);
+    }
+
     fn by_topic(&self) -> MutexGuard<'_, HashMap<Name, Vec<Numbered>>> {
         self.by_topic.lock().unwrap_or_else(PoisonError::into_inner)
     }

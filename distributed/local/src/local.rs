@@ -10,7 +10,7 @@ use partita_core::protocol::{ClientId, Ending, SchedulerEvent};
 use partita_core::{scheduler, worker};
 use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run, RunEach};
 
-use crate::each::{LocalEach, SharedEach};
+use crate::each::{LocalEach, SharedEach, forget_event};
 use crate::engine::{Engine, Event, Who};
 use crate::pool::Pool;
 use crate::run::{Audience, LocalRun, Shared};
@@ -82,6 +82,18 @@ impl Local {
     /// Cancels all runs that have not ended.
     pub fn cancel_all(&self) {
         self.engine.cancel_all();
+    }
+
+    /// Lets go of the keys that failed with this, of runs whose keys end one by one, so that they are tried again when they are submitted
+    /// next. The handles keep the failure.
+    pub fn forget_failure(&self, failure: &Failure) {
+        for audience in self.engine.live_runs() {
+            if let Audience::Each(shared) = audience
+                && let Some(event) = forget_event(shared.id, shared.ends.failed_with(failure))
+            {
+                self.engine.post(Event::Scheduler(event), Who::Other);
+            }
+        }
     }
 }
 

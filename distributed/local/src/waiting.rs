@@ -109,15 +109,15 @@ pub(crate) fn refuse_own(engine: &Arc<Engine>, run: RunId, only: Option<Key>) ->
         .help("wait for it outside of the task, or submit a graph that does not need the task"))
 }
 
-/// The task here has given its slot up until this is dropped.
-struct Away {
+/// The task here has given its slot up until this is dropped, in the same thread.
+pub(crate) struct Away {
     place: Place,
     task: Task,
     since: Instant,
 }
 
 /// Gives the slot up; nothing where there is none, or where it has been given up already.
-fn leave() -> Result<Option<Away>, Failure> {
+pub(crate) fn leave() -> Result<Option<Away>, Failure> {
     let Some(place) = Place::of_task().filter(|place| !place.waits()) else { return Ok(None) };
     let engine = place.engine.clone();
     let Some(task) = engine.slots.pause(place.slot) else { return Err(too_many(engine.slots.most_waiting())) };

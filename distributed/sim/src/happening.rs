@@ -27,8 +27,8 @@ impl Trouble {
 pub(crate) enum Happening {
     ToWorker(WorkerId, ToWorker),
     ToScheduler(WorkerId, ToScheduler),
-    /// An answer of a worker's own shell that changes nothing in its store.
-    Answer(WorkerId, WorkerEvent),
+    /// An answer of a worker's own shell is said a second time. It never waits in the queue.
+    Again(WorkerId, WorkerEvent),
     /// An operator ended.
     Ended(WorkerId, Key, Attempt, Box<Outcome>, u64),
     /// An operator has come to the place where it waits inside, or to its end.
@@ -95,7 +95,7 @@ impl Happening {
     pub fn place(&self) -> Option<WorkerId> {
         match self {
             Happening::ToWorker(w, _)
-            | Happening::Answer(w, _)
+            | Happening::Again(w, _)
             | Happening::Ended(w, ..)
             | Happening::Halts(w, ..)
             | Happening::Resumes(w, ..)
@@ -126,7 +126,7 @@ impl fmt::Display for Happening {
             }
             Happening::ToWorker(w, message) => write!(f, "w{} hears {message:?}", w.0),
             Happening::ToScheduler(w, message) => write!(f, "scheduler hears from w{} {message:?}", w.0),
-            Happening::Answer(w, event) => write!(f, "w{} {event:?}", w.0),
+            Happening::Again(w, event) => write!(f, "w{} again {event:?}", w.0),
             Happening::Ended(w, key, attempt, outcome, _) => {
                 write!(f, "w{} ends {key:?} try {attempt} {}", w.0, if outcome.result.is_ok() { "well" } else { "badly" })
             }

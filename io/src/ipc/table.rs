@@ -97,7 +97,9 @@ fn footer(name: &str, size: u64) -> Result<FileMetadata> {
     if size < END {
         return Err(damaged(name, Some(0), format!("{size} bytes are no Arrow file")));
     }
-    let end = |length: u64| fetch(name, size, &[size - length..size]).map(|found| found.into_iter().next().unwrap_or_default());
+    let end = |length: u64| {
+        fetch(name, size, std::slice::from_ref(&(size - length..size))).map(|found| found.into_iter().next().unwrap_or_default())
+    };
     let mut tail = end(TAIL.min(size))?;
     let (length, mark) = tail[tail.len() - END as usize..].split_at(4);
     if mark != MARK {

@@ -50,7 +50,9 @@ fn bytes(name: &str, size: u64) -> Result<Buffer<u8>> {
     if size < SMALLEST {
         return Err(damaged(name, Some(0), format!("{size} bytes are no Parquet file: the smallest has {SMALLEST}")));
     }
-    let end = |length: u64| fetch(name, size, &[size - length..size]).map(|found| found.into_iter().next().unwrap_or_default());
+    let end = |length: u64| {
+        fetch(name, size, std::slice::from_ref(&(size - length..size))).map(|found| found.into_iter().next().unwrap_or_default())
+    };
     let tail = end(TAIL.min(size))?;
     let (length, mark) = tail[tail.len() - END as usize..].split_at(4);
     match mark {

@@ -76,7 +76,8 @@ fn what_a_test_leaves() {
     let names: Vec<PlSmallStr> = table.schema().iter_names().cloned().collect();
     let recipe = table.recipe(&names);
     // Single rows, a run, scattered rows, all and none.
-    let wanted: [(&str, fn(i64) -> bool); 5] = [
+    type Wanted = fn(i64) -> bool;
+    let wanted: [(&str, Wanted); 5] = [
         ("one", |row| row == 71),
         ("run", |row| (20..80).contains(&row)),
         ("odd", |row| row % 2 == 1),

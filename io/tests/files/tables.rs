@@ -23,7 +23,7 @@ pub fn every_type(rows: usize) -> DataFrame {
         Column::new("i64".into(), each(&|row| row as i64 * 7 - 3)),
         Column::new("f64".into(), (0..rows).map(|row| some(row).then(|| floats[row % 6])).collect::<Vec<_>>()),
         Column::new("text".into(), (0..rows).map(|row| some(row).then(|| texts[row % 5])).collect::<Vec<_>>()),
-        Column::new("bool".into(), (0..rows).map(|row| some(row).then(|| row % 3 == 0)).collect::<Vec<_>>()),
+        Column::new("bool".into(), (0..rows).map(|row| some(row).then_some(row % 3 == 0)).collect::<Vec<_>>()),
         Column::new("bytes".into(), (0..rows).map(|row| some(row).then(|| blobs[row % 3])).collect::<Vec<Option<&[u8]>>>()),
         Column::new("none".into(), vec![None::<i64>; rows]),
     ];

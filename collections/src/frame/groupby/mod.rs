@@ -4,6 +4,8 @@
 //! ([`combine`]), and the results are made of the combined states. So results do not depend on the schedule. Aggregates that
 //! have no such states (a median) bring the rows of a group together instead.
 
+pub(crate) mod aggregation;
+mod apply;
 pub(crate) mod codes;
 pub(crate) mod combine;
 pub(crate) mod estimate;
@@ -135,6 +137,8 @@ impl GroupBy {
 
     /// Aggregates: any expressions that give one value a group, also over computed columns and combined:
     /// `(col("a") * col("b")).sum() / col("b").sum()`.
+    ///
+    /// Whole groups: [`GroupBy::transform`], [`GroupBy::apply`]; aggregates taken apart by yourself: [`GroupBy::aggregate`].
     ///
     /// # Errors
     /// At `compute`: a column that does not exist, an expression that does not fit its types.

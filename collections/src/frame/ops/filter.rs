@@ -8,7 +8,7 @@ use crate::frame::expr::{Names, can_fail, check_columns, check_row_by_row, colum
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::Size;
 use crate::frame::value::{chunk_of, frame_of};
-use crate::frame::{Admission, DFrame, Node, Step, ops};
+use crate::frame::{Admission, DFrame, Node, Step, across, ops};
 
 impl DFrame {
     /// The rows for which `predicate` is true; null counts as false.
@@ -28,12 +28,18 @@ impl DFrame {
     #[doc(alias = "where")]
     #[track_caller]
     pub fn filter(&self, predicate: Expr) -> DFrame {
-        match self.expanded(vec![predicate]) {
-            Ok(parts) => {
-                let predicate = parts.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true));
-                DFrame::then(Filter { predicate }, vec![self.clone()], ".filter(…)")
+        let method = ".filter(…)";
+        let predicate = match self.expanded(vec![predicate]) {
+            Ok(parts) => parts.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true)),
+            Err(failure) => return DFrame::failed(failure, method),
+        };
+        match across::lift(self, vec![predicate], method) {
+            Ok(lifted) => {
+                let predicate = lifted.exprs.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true));
+                let kept = DFrame::then(Filter { predicate }, vec![lifted.frame], method);
+                if lifted.changed { kept.without_columns_on_the_way(method) } else { kept }
             }
-            Err(failure) => DFrame::failed(failure, ".filter(…)"),
+            Err(failure) => DFrame::failed(failure, method),
         }
     }
 }

@@ -40,7 +40,7 @@ impl DFrame {
             let argument = argument.ok_or_else(|| Failure::internal("from_map: a task without an argument"))?;
             let frame = function(argument);
             let frame = frame.map_err(|e| Failure::new(Code::UserFunction, format!("the function of from_map failed: {e}")))?;
-            check_announced(&frame, &expected)?;
+            check_announced(&frame, &expected, "the function of from_map gave another schema than was announced")?;
             Ok(chunk_of(frame))
         });
         DFrame::then(FromMap { schema, op, args: Args::Inside(partitions) }, Vec::new(), "from_map(…)")

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Layer, OpRef, Wiring};
 use polars::prelude::*;
 
+use crate::delayed::call::on_chunk;
+use crate::delayed::frames::Announced;
+use crate::delayed::task_support::{Task, TaskOf};
 use crate::frame::expr::{Names, on_polars_thread};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::value::{chunk_of, frame_of};
@@ -33,13 +36,7 @@ impl DFrame {
     where
         F: Fn(DataFrame) -> PolarsResult<DataFrame> + Send + Sync + 'static,
     {
-        let schema = self.resolved().and_then(|schema| {
-            let empty = on_polars_thread(|| function(DataFrame::empty_with_schema(schema))).map_err(|e| {
-                Failure::new(Code::UserFunction, format!("the function fails on an empty partition: {e}"))
-                    .help("say what it gives: .map_partitions_with(schema, function)")
-            })?;
-            Ok(empty.schema().clone())
-        });
+        let schema = self.resolved().and_then(|schema| schema_given(schema, &function, ".map_partitions_with(schema, function)"));
         match schema {
             Ok(schema) => self.map_partitions_with(schema, function),
             Err(failure) => DFrame::failed(failure, ".map_partitions(…)"),
@@ -54,6 +51,77 @@ impl DFrame {
     {
         let step = MapPartitions { schema, function: Arc::new(function), token: ops::token() };
         DFrame::then(step, vec![self.clone()], ".map_partitions(…)")
+    }
+
+    /// Calls a `#[task]` with each partition, here or on a cluster; the schema says what it gives.
+    ///
+    /// A task of more arguments is called by way of delayed values: [`DFrame::to_delayed`], [`crate::delayed()`],
+    /// [`DFrame::from_delayed`].
+    ///
+    /// ```
+    /// use partita::{prelude::*, task};
+    ///
+    /// #[task]
+    /// fn firsts(rows: &DataFrame) -> DataFrame {
+    ///     rows.head(Some(1))
+    /// }
+    ///
+    /// let frame = DFrame::from_polars(df!("x" => [1, 2, 3, 4])?, 2);
+    /// assert_eq!(frame.map_partitions_task(firsts, frame.schema()?).compute()?, df!("x" => [1, 3])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// While it runs: the task's own failure, or a partition of another schema than announced (E0113).
+    #[track_caller]
+    pub fn map_partitions_task<F>(&self, task: F, schema: impl Into<SchemaRef>) -> DFrame
+    where
+        F: TaskOf<(DataFrame,)> + Task<Output = DataFrame>,
+    {
+        // It has no fields: its type says which function it is.
+        let _ = task;
+        let step = MapTask { schema: schema.into(), op: on_chunk::<F>() };
+        DFrame::then(step, vec![self.clone()], ".map_partitions_task(…)")
+    }
+}
+
+/// The schema of what a function gives for an empty partition.
+pub(super) fn schema_given(
+    schema: &SchemaRef,
+    function: &(impl Fn(DataFrame) -> PolarsResult<DataFrame> + Send + Sync),
+    instead: &str,
+) -> Result<SchemaRef, Failure> {
+    let empty = on_polars_thread(|| function(DataFrame::empty_with_schema(schema))).map_err(|e| {
+        Failure::new(Code::UserFunction, format!("the function fails on an empty partition: {e}"))
+            .help(format!("say what it gives: {instead}"))
+    })?;
+    Ok(empty.schema().clone())
+}
+
+struct MapTask {
+    schema: SchemaRef,
+    op: OpRef,
+}
+
+impl Step for MapTask {
+    fn line(&self) -> String {
+        format!("map_partitions {}", self.op.label)
+    }
+
+    fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        Ok(self.schema.clone())
+    }
+
+    fn needs(&self, _: &Names, input: &Schema) -> Names {
+        input.iter_names().cloned().collect()
+    }
+
+    fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let input = inputs[0];
+        let called = Layer::single("map_partitions", input.partitions, self.op.clone(), vec![input.edge(Wiring::Each)]);
+        let called = lowering.add(called, node);
+        let op = OpRef::new(Announced { schema: (*self.schema).clone() }, "check the schema");
+        Ok(lowering.add(Layer::single("announced", input.partitions, op, vec![called.edge(Wiring::Each)]), node))
     }
 }
 

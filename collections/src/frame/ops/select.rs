@@ -12,12 +12,13 @@ use crate::frame::expr::{
 };
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::value::{chunk_of, frame_of};
-use crate::frame::{Admission, DFrame, IntoExprs, Node, Step, ops};
+use crate::frame::{Admission, DFrame, IntoExprs, Node, Step, across, ops};
 
 impl DFrame {
     /// The columns and expressions given, in that order.
     ///
-    /// An expression looks at its own row only; a selection of aggregates alone (`col("x").sum()`) is one row over all
+    /// Expressions may look at neighbouring rows (`shift`, `diff`, `rolling_…`), at all rows before or after (`cum_…`, fills) and at all
+    /// rows with the same keys (`over`), through all partitions. A selection of aggregates alone (`col("x").sum()`) is one row over all
     /// partitions, as with [`DFrame::agg`].
     ///
     /// ```
@@ -25,6 +26,8 @@ impl DFrame {
     /// let frame = DFrame::from_polars(df!("a" => [1, 2], "b" => [10, 20])?, 2);
     /// let sums = frame.select([(col("a") + col("b")).alias("sum")]).compute()?;
     /// assert_eq!(sums, df!("sum" => [11, 22])?);
+    /// let steps = frame.select([col("b") - col("b").shift(lit(1))]).compute()?;
+    /// assert_eq!(steps, df!("b" => [None, Some(10)])?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -36,10 +39,18 @@ impl DFrame {
         if ops::reduce::all_aggregates(&exprs) {
             return self.agg(exprs);
         }
-        let exprs = self.expanded(exprs);
-        match exprs {
-            Ok(exprs) => DFrame::then(Select { exprs }, vec![self.clone()], ".select(…)"),
-            Err(failure) => DFrame::failed(failure, ".select(…)"),
+        self.select_as(exprs, ".select(…)")
+    }
+
+    #[track_caller]
+    pub(crate) fn select_as(&self, exprs: Vec<Expr>, method: &str) -> DFrame {
+        let exprs = match self.expanded(exprs) {
+            Ok(exprs) => exprs,
+            Err(failure) => return DFrame::failed(failure, method),
+        };
+        match across::lift(self, exprs, method) {
+            Ok(lifted) => DFrame::then(Select { exprs: lifted.exprs }, vec![lifted.frame], method),
+            Err(failure) => DFrame::failed(failure, method),
         }
     }
 

@@ -9,11 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::{Names, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, polars_failure, schema_after, show};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::ops::select::Select;
+use crate::frame::shuffle::named;
 use crate::frame::value::{chunk_of, frame_of};
-use crate::frame::{Admission, DFrame, IntoExprs, Node, Step, ops};
+use crate::frame::{Admission, DFrame, IntoExprs, Node, Step, across, ops};
 
 impl DFrame {
     /// The frame with more columns; an expression that has the name of a column replaces it.
+    ///
+    /// Besides their own row, expressions may look at neighbouring rows (`shift`, `diff`, `rolling_…`), at all rows before (`cum_…`,
+    /// fills) and at all rows with the same keys (`over`), through all partitions; see [`DFrame::select`].
     ///
     /// ```
     /// use partita::prelude::*;
@@ -28,10 +33,30 @@ impl DFrame {
     #[doc(alias = "assign")]
     #[track_caller]
     pub fn with_columns(&self, exprs: impl IntoExprs) -> DFrame {
-        match self.expanded(exprs.into_exprs()) {
-            Ok(exprs) => DFrame::then(WithColumns { exprs }, vec![self.clone()], ".with_columns(…)"),
-            Err(failure) => DFrame::failed(failure, ".with_columns(…)"),
+        self.with_columns_as(exprs.into_exprs(), ".with_columns(…)")
+    }
+
+    #[track_caller]
+    pub(crate) fn with_columns_as(&self, exprs: Vec<Expr>, method: &str) -> DFrame {
+        let exprs = match self.expanded(exprs) {
+            Ok(exprs) => exprs,
+            Err(failure) => return DFrame::failed(failure, method),
+        };
+        match across::lift(self, exprs, method) {
+            Ok(lifted) => {
+                let with = DFrame::then(WithColumns { exprs: lifted.exprs }, vec![lifted.frame], method);
+                if lifted.changed { with.without_columns_on_the_way(method) } else { with }
+            }
+            Err(failure) => DFrame::failed(failure, method),
         }
+    }
+
+    /// The frame without the columns that expressions were taken apart into.
+    #[track_caller]
+    pub(crate) fn without_columns_on_the_way(&self, method: &str) -> DFrame {
+        let Ok(names) = self.columns() else { return self.clone() };
+        let exprs = named(names.into_iter().filter(|name| !across::is_on_the_way(name)));
+        DFrame::then(Select { exprs }, vec![self.clone()], method)
     }
 
     /// One more column; see [`DFrame::with_columns`].

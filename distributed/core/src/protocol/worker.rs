@@ -7,6 +7,9 @@ use partita_graph::{Failure, Key};
 use super::{Assignment, Attempt, Piece, ToScheduler, ToWorker, WorkerId};
 
 /// What can happen to a worker.
+///
+/// What answers an action (`Ran`, `Fetched`, `Spilled` and the like) is said once. Said twice it changes nothing as long as the machine
+/// hears nothing else between: later it could be taken for the answer to a new question about the same chunk.
 #[derive(Clone, Debug)]
 pub enum WorkerEvent {
     /// The scheduler says something.
@@ -128,7 +131,7 @@ pub enum WorkerAction {
     Execute(Arc<Assignment>),
     /// Tell the running operator of this try that nobody wants its result. It still answers.
     Interrupt(Key, Attempt),
-    /// Fetch from a peer, all in one request. Answer each piece with `Fetched`, `FetchRefused` or `FetchFailed`, or
+    /// Fetch from a peer, all in one request. Answer each piece once, with `Fetched`, `FetchRefused` or `FetchFailed`, or
     /// what is left with `FetchBusy`.
     Fetch {
         /// Whom to ask.

@@ -52,28 +52,37 @@ impl Scheduler {
             }
         }
         self.settle(stack);
+        let mut unused = Vec::new();
         for &at in layers.iter().rev() {
-            let slot = self.slot_mut(at);
-            slot.runs.remove(&run);
-            if slot.runs.is_empty() {
-                self.remove_slot(at);
+            self.slot_mut(at).runs.remove(&run);
+            unused.push(at);
+            while let Some(at) = unused.pop() {
+                self.remove_if_unused(at, &mut unused);
             }
         }
     }
 
-    /// Readers come after what they read, so they are gone already.
+    /// Removes a layer that no run contains and none reads. Perhaps those that it read are unused then: they were named in its run's graph
+    /// as layers of earlier runs, or were read by such.
+    fn remove_if_unused(&mut self, at: u32, unused: &mut Vec<u32>) {
+        let Some(slot) = self.slots[at as usize].as_ref() else { return };
+        if slot.runs.is_empty() && slot.readers.is_empty() {
+            unused.extend(slot.edges.iter().map(|edge| edge.producer));
+            self.remove_slot(at);
+        }
+    }
+
     fn remove_slot(&mut self, at: u32) {
         let slot = self.slots[at as usize].take().expect("a slot in use");
-        assert!(slot.readers.is_empty(), "a layer of a graph is kept as long as its readers");
         for edge in &slot.edges {
-            // The layers of a run go in the reverse order of their coming: the reader is the last of its producer's.
+            // The layers of a run go in the reverse order of their coming: the reader is mostly the last of its producer's.
             let readers = &mut self.slot_mut(edge.producer).readers;
             let place = readers.iter().rposition(|(reader, _)| *reader == at).expect("entered at submit, once for each edge");
             readers.remove(place);
         }
         let mut attempt = 1;
         for record in &slot.records {
-            assert_eq!(record.state, State::Idle, "a layer that no run refers to has no wanted task");
+            assert_eq!(record.state, State::Idle, "a layer that no run contains and none reads has no wanted task");
             attempt = attempt.max(record.attempt);
         }
         self.index.remove(&slot.layer.id);

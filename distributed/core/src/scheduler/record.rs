@@ -65,7 +65,7 @@ pub(super) struct Slot {
     pub edges: Vec<EdgeSlot>,
     /// Which edges read this layer: slot and number of the edge.
     pub readers: Vec<(u32, u16)>,
-    /// Runs whose graph contains the layer.
+    /// Runs whose graph contains the layer. None when it is kept only for those that read it.
     pub runs: BTreeSet<RunId>,
     /// Runs that want chunks of it as results.
     pub wanting: BTreeSet<RunId>,

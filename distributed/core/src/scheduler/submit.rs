@@ -2,12 +2,12 @@
 //!
 //! Work that is there already is shared: a layer is known by its id, a stored chunk is used again, a failure that is still
 //! remembered is answered at once, and where keys end one by one so is each key that needs it. Only what is needed for wanted keys
-//! is activated.
+//! is activated. A graph may name layers of runs that are still there without repeating them and what they read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use partita_graph::{Graph, Key, Layer};
+use partita_graph::{Code, Failure, Graph, Key, Layer};
 
 use super::record::{Bits, EdgeSlot, Sizes, Slot, State, TaskId, TaskRecord, readings, visit};
 use super::{RunRecord, Scheduler};
@@ -16,6 +16,11 @@ use crate::protocol::{ClientId, Ending, RunId, SchedulerAction};
 impl Scheduler {
     pub(super) fn submit(&mut self, run: RunId, client: ClientId, graph: Arc<Graph>, ending: Ending) {
         assert!(!self.runs.contains_key(&run), "a run's number is used once");
+        if let Some(layer) = graph.layers.iter().find(|layer| !self.can_share(layer)) {
+            let what = format!("a call reads what `{}` made, and nothing keeps that any more", layer.name);
+            let failure = Failure::new(Code::Cancelled, what).help("hold a future until the calls that read it are submitted");
+            return self.out.push(SchedulerAction::RunFailed(run, failure));
+        }
         if !self.admit_run(client, run) {
             return;
         }
@@ -31,7 +36,8 @@ impl Scheduler {
             let len = self.slot(task.slot).layer.len;
             results.entry(task.slot).or_insert_with(|| Bits::with_len(len)).insert(task.index);
         }
-        let (needed, failed) = self.needed(&results);
+        let known = graph.layers.iter().zip(&layers).filter(|(layer, _)| layer.known).map(|(_, slot)| *slot).collect();
+        let (needed, failed) = self.needed(&results, &known);
         let record = RunRecord {
             client,
             ending,
@@ -52,6 +58,14 @@ impl Scheduler {
         }
         failed.into_iter().for_each(|key| self.fail_keys_that_need(run, key));
         self.announce_if_done(run);
+    }
+
+    /// Whether the layer is there as this graph says that it is, or will be made from the graph.
+    fn can_share(&self, layer: &Layer) -> bool {
+        match self.index.get(&layer.id) {
+            Some(slot) => self.slot(*slot).layer.len == layer.len,
+            None => !layer.known,
+        }
     }
 
     /// The slot of a layer, made if the layer is new. Producers have theirs already.
@@ -97,8 +111,9 @@ impl Scheduler {
     }
 
     /// The tasks that these results need and that are not stored, with the stored ones at their rim; and the keys among them
-    /// whose failures are remembered.
-    fn needed(&self, results: &BTreeMap<u32, Bits>) -> (BTreeMap<u32, Bits>, Vec<Key>) {
+    /// whose failures are remembered. What layers of earlier runs need is looked at only for failures: a chain of calls, each
+    /// submitted by itself, would cost the square of its length.
+    fn needed(&self, results: &BTreeMap<u32, Bits>, known: &BTreeSet<u32>) -> (BTreeMap<u32, Bits>, Vec<Key>) {
         let mut needed: BTreeMap<u32, Bits> = BTreeMap::new();
         let mut stack: Vec<TaskId> = Vec::new();
         let mut failed = Vec::new();
@@ -109,7 +124,7 @@ impl Scheduler {
         }
         while let Some(task) = stack.pop() {
             let slot = self.slot(task.slot);
-            if self.record(task).state.is_stored() {
+            if self.record(task).state.is_stored() || (self.failures.is_empty() && known.contains(&task.slot)) {
                 continue;
             }
             if !self.failures.is_empty() && self.failures.contains_key(&slot.key(task.index)) {

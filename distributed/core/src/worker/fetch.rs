@@ -98,18 +98,19 @@ impl Worker {
                 self.memory.resident += nbytes;
                 self.parts.insert((key, part), Part { nbytes, users: need.live });
             }
-            None => {
-                match self.chunks.get_mut(&key) {
-                    // Made here meanwhile, and perhaps to be dropped already: it is wanted again.
-                    Some(held) => {
-                        held.doomed = false;
-                        self.touch(key);
-                        self.unblock(key);
-                    }
-                    None => self.hold(key, nbytes, true, 0),
+            None => match self.chunks.get_mut(&key) {
+                // Made here meanwhile, and perhaps to be dropped already: it is wanted again.
+                Some(held) => {
+                    held.doomed = false;
+                    self.touch(key);
+                    self.unblock(key);
+                    self.say_again(key);
                 }
-                self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
-            }
+                None => {
+                    self.hold(key, nbytes, true, 0);
+                    self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
+                }
+            },
         }
         self.one_less_missing(need.waiters);
         self.relieve();

@@ -120,6 +120,8 @@ impl Worker {
     pub(super) fn list(&mut self, piece: Piece) {
         if piece.1.is_some() || !self.is_leaving(piece.0) {
             self.gather.list(piece);
+        } else {
+            self.held_up.push(piece.0);
         }
     }
 
@@ -159,8 +161,7 @@ impl Worker {
     /// The scheduler wants a copy here. It comes after what tasks wait for.
     pub(super) fn acquire(&mut self, key: Key, nbytes: u64, holders: Vec<WorkerId>) {
         if self.is_held(key) {
-            self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
-            return;
+            return self.say_again(key);
         }
         let refused = if self.pressure.paused { Some(Vec::new()) } else { None };
         let piece = (key, None);
@@ -169,6 +170,13 @@ impl Worker {
             Some(asked) => self.out.push(WorkerAction::Send(ToScheduler::AcquireFailed { key, asked })),
             None => self.gather.needs.get_mut(&piece).expect("needed just now").copy = true,
         }
+    }
+
+    /// Tells the scheduler of a chunk that it may know of already. It may take that for news after it has sent word that the chunk is
+    /// to go, so whoever hears that word then says what has become of the chunk.
+    pub(super) fn say_again(&mut self, key: Key) {
+        self.chunks.get_mut(&key).expect("what is told of is here").said_again = true;
+        self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
     }
 
     /// The copy is not wanted any more. What is under way for nobody is dropped when it arrives.

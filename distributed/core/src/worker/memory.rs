@@ -41,6 +41,8 @@ pub(super) struct Held {
     pub doomed: bool,
     /// Doomed because its file is gone or damaged.
     pub damaged: bool,
+    /// The scheduler was told of it once more when it may have known already, and may have sent word that it is to go.
+    pub said_again: bool,
     /// The try that made it, 0 for a copy from a peer.
     pub attempt: Attempt,
     /// When it was last used.
@@ -103,8 +105,10 @@ impl Worker {
     /// Enters a chunk that has just come to memory.
     pub(super) fn hold(&mut self, key: Key, size: u64, spillable: bool, attempt: Attempt) {
         let (stamp, place, refused_until) = (self.memory.clock, Place::Memory, None);
-        let (resident, disk, promised, pins, doomed, damaged) = (size, 0, 0, 0, false, false);
-        let held = Held { size, resident, disk, place, promised, pins, spillable, refused_until, doomed, damaged, attempt, stamp };
+        let (resident, disk, promised, pins) = (size, 0, 0, 0);
+        let (doomed, damaged, said_again) = (false, false, false);
+        let held =
+            Held { size, resident, disk, place, promised, pins, spillable, refused_until, doomed, damaged, said_again, attempt, stamp };
         self.chunks.insert(key, held);
         self.memory.resident += size;
         self.touch(key);

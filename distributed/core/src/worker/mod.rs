@@ -73,6 +73,8 @@ pub struct Worker {
     abandoned: u32,
     retracted: u64,
     timed_out: u64,
+    /// Keys that are wanted here while a chunk of theirs is on its way out; looked at after each event.
+    held_up: Vec<Key>,
     /// Counts events: within one event an input that was seen is still there.
     event: u64,
     out: Vec<WorkerAction>,
@@ -168,6 +170,7 @@ impl Worker {
             abandoned: 0,
             retracted: 0,
             timed_out: 0,
+            held_up: Vec::new(),
             event: 0,
             out: Vec::new(),
         }
@@ -197,6 +200,9 @@ impl Worker {
             WorkerEvent::LoadFailed { key } => self.load_failed(key),
             WorkerEvent::Measured { rss } => self.measured(rss),
             WorkerEvent::Tick => self.report_now_and_then(),
+        }
+        while let Some(key) = self.held_up.pop() {
+            self.take_back(key);
         }
         self.time_passed();
         self.start();

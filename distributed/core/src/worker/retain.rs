@@ -8,10 +8,15 @@ use super::{Phase, Worker};
 use crate::protocol::{Attempt, ToScheduler, WorkerAction};
 
 impl Worker {
-    /// Nobody wants the chunk.
+    /// Nobody wants the chunk. The scheduler counts it here no longer since it said so, unless it has heard of it once more meanwhile:
+    /// a copy has no number of a try by which it would know that this is old. Then it must hear that the chunk has gone, or
+    /// it would name this worker as a holder for ever.
     pub(super) fn free(&mut self, key: Key) {
         self.forget_copy(key);
-        if self.chunks.contains_key(&key) {
+        if let Some(held) = self.chunks.get_mut(&key) {
+            if std::mem::take(&mut held.said_again) {
+                self.out.push(WorkerAction::Send(ToScheduler::Lost(key)));
+            }
             self.doom(key);
             self.drop_if_doomed(key);
         }
@@ -32,12 +37,8 @@ impl Worker {
     /// Drops a doomed chunk, unless a running task reads it or the shell is writing or reading it.
     pub(super) fn drop_if_doomed(&mut self, key: Key) {
         let Some(held) = self.chunks.get(&key) else { return };
-        if held.is_sound() && held.pins > 0 {
-            // Whoever reads it may wait inside for this very chunk, so who is to make it anew takes it as it is.
-            return self.unblock(key);
-        }
         if !held.doomed || held.pins > 0 || matches!(held.place, Place::Spilling | Place::Loading) {
-            return;
+            return self.take_back(key);
         }
         self.memory.resident -= held.resident;
         self.memory.spilled -= held.disk;
@@ -49,9 +50,25 @@ impl Worker {
         self.unblock(key);
     }
 
+    /// A chunk that is to go is in use, perhaps by a task that waits inside for this very chunk: whoever wants it here anew gets it as
+    /// it is.
+    pub(super) fn take_back(&mut self, key: Key) {
+        if !self.chunks.get(&key).is_some_and(|held| held.doomed && held.pins > 0 && held.is_sound()) {
+            return;
+        }
+        if self.gather.needs.get(&(key, None)).is_some_and(|need| need.is_wanted() && need.in_flight.is_none()) {
+            return self.fetched(key, None, 0);
+        }
+        self.make_ready(key);
+    }
+
     /// A chunk of this key was on its way out and is not any more: who waited for that goes on.
     pub(super) fn unblock(&mut self, key: Key) {
         self.gather.list((key, None));
+        self.make_ready(key);
+    }
+
+    fn make_ready(&mut self, key: Key) {
         if let Some(task) = self.tasks.get_mut(&key).filter(|task| task.phase == Phase::Blocked) {
             task.phase = Phase::Ready;
             self.ready.insert((task.assignment.priority, key));

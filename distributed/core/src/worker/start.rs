@@ -68,6 +68,9 @@ impl Worker {
         (held.attempt, held.doomed) = (attempt, false);
         let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
         self.out.push(WorkerAction::Send(done));
+        if self.gather.needs.get(&(key, None)).is_some_and(|need| need.is_wanted() && need.in_flight.is_none()) {
+            self.fetched(key, None, 0);
+        }
     }
 
     /// An input that was here when the task came and is not any more.
@@ -184,7 +187,7 @@ impl Worker {
             && let Some(need) = self.gather.remove(piece)
         {
             if need.copy {
-                self.out.push(WorkerAction::Send(ToScheduler::Replicated(key)));
+                self.say_again(key);
             }
             self.one_less_missing(need.waiters);
         }

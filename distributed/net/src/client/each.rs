@@ -62,6 +62,14 @@ impl RemoteEach {
         }
     }
 
+    /// Lets those go that failed with this, in the same way.
+    pub fn forget_failure(&self, failure: &Failure) {
+        let keys = self.ends().failed_with(failure);
+        if !keys.is_empty() {
+            self.inner.send(&ClientToScheduler::Forget { run: self.shared.number, keys });
+        }
+    }
+
     /// A result that came with its end.
     fn inline(&self, key: Key) -> Option<Result<Chunk, Failure>> {
         self.shared.inline(key).map(|value| wire::decode_value(&value, &self.inner.registry))

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use partita_core::coordination;
-use partita_graph::{Code, Failure, Graph, Key, LayerId, Run};
+use partita_graph::{Code, Failure, Graph, Key, LayerId, Run, RunEach};
 
 use super::Remote;
 use crate::message::{Answer, ClusterInfo, Question};
@@ -47,8 +47,9 @@ impl Remote {
         }
     }
 
-    /// Asks the coordination machine; `told` is called once with its answer, on another thread, and must not block.
-    pub fn coordinate(&self, what: coordination::Ask, told: impl FnOnce(Result<coordination::Answer, Failure>) + Send + 'static) {
+    /// Asks the coordination machine; `told` is called once with its answer, on another thread, and must not block. The number is for
+    /// [`Remote::withdraw`].
+    pub fn coordinate(&self, what: coordination::Ask, told: impl FnOnce(Result<coordination::Answer, Failure>) + Send + 'static) -> u64 {
         let then = |answered: Result<Answer, Failure>| {
             told(match answered {
                 Ok(Answer::Coordinated(answer)) => Ok(answer),
@@ -56,7 +57,13 @@ impl Remote {
                 Err(failure) => Err(failure),
             });
         };
-        self.ask_then(Question::Coordinate(what), Box::new(then));
+        self.ask_then(Question::Coordinate(what), Box::new(then))
+    }
+
+    /// The answer to this question of [`Remote::coordinate`] is not waited for any more. It comes all the same, and says that the call was
+    /// withdrawn when nothing had been given for it; a lock or a lease that had is taken back.
+    pub fn withdraw(&self, number: u64) {
+        self.ask_then(Question::Withdraw { query: number }, Box::new(drop));
     }
 
     /// Scheduler, workers and clients at this moment.
@@ -169,6 +176,14 @@ impl Remote {
     /// The run is not of this cluster (E0108).
     pub fn replicate(&self, run: &Run, copies: u32) -> Result<(), Failure> {
         self.done(Question::Replicate { run: self.number(run)?, copies })
+    }
+
+    /// The same of a run whose keys end one by one.
+    ///
+    /// # Errors
+    /// The run is not of this cluster (E0108).
+    pub fn replicate_each(&self, run: &RunEach, copies: u32) -> Result<(), Failure> {
+        self.done(Question::Replicate { run: self.number_each(run)?, copies })
     }
 
     /// Gives a run's results a name, under which all clients find them until [`Remote::unpublish`]. `meta` is for whoever uses

@@ -148,9 +148,14 @@ impl Remote {
         &self.inner.listeners
     }
 
-    /// Asks; `then` is called once.
-    pub(super) fn ask_then(&self, what: Question, then: Asked) {
-        self.inner.ask_then(what, then);
+    /// Asks; `then` is called once. The number of the question.
+    pub(super) fn ask_then(&self, what: Question, then: Asked) -> u64 {
+        self.inner.ask_then(what, then)
+    }
+
+    /// Whether the scheduler is gone for good: it ended, or did not come back in time.
+    pub fn is_over(&self) -> bool {
+        locked(&self.inner.gone).is_some()
     }
 
     /// Whether messages flow at this moment.
@@ -195,6 +200,11 @@ impl Remote {
         }
     }
 
+    /// Lets go of the keys that failed with this, of runs whose keys end one by one, as [`Remote::forget_failures`] does by key.
+    pub fn forget_failure(&self, failure: &Failure) {
+        self.inner.live_each().iter().for_each(|run| run.forget_failure(failure));
+    }
+
     /// Asks the scheduler and waits for the answer.
     pub(super) fn ask(&self, what: Question) -> Result<Answer, Failure> {
         let (done, answer) = mpsc::channel();
@@ -204,11 +214,20 @@ impl Remote {
 
     /// The scheduler's number of a run of this client.
     pub(super) fn number(&self, run: &Run) -> Result<u64, Failure> {
-        let wanted = Arc::as_ptr(run).cast::<()>();
+        self.number_at(Arc::as_ptr(run).cast())
+    }
+
+    /// The same of a run whose keys end one by one.
+    pub(super) fn number_each(&self, run: &RunEach) -> Result<u64, Failure> {
+        self.number_at(Arc::as_ptr(run).cast())
+    }
+
+    /// The number of the run whose handle is there.
+    fn number_at(&self, wanted: *const ()) -> Result<u64, Failure> {
         let runs = locked(&self.inner.runs);
         let is_it = |handed: &Handed| match handed {
             Handed::Whole(known) => std::ptr::eq(known.as_ptr().cast::<()>(), wanted),
-            Handed::Each(_) => false,
+            Handed::Each(known) => std::ptr::eq(known.as_ptr().cast::<()>(), wanted),
         };
         let found = runs.iter().find(|(_, (_, handed))| is_it(handed));
         found.map(|(number, _)| *number).ok_or_else(|| {
@@ -305,6 +324,7 @@ impl Inner {
         for asked in questions.into_values() {
             asked(Err(failure.clone()));
         }
+        self.listeners.close();
     }
 
     pub fn live_runs(&self) -> Vec<Arc<RemoteRun>> {
@@ -328,8 +348,8 @@ impl Inner {
         }
     }
 
-    /// Asks; `then` is called once, on another thread, and must not block.
-    pub fn ask_then(&self, what: Question, then: Asked) {
+    /// Asks; `then` is called once, on another thread, and must not block. The number of the question.
+    pub fn ask_then(&self, what: Question, then: Asked) -> u64 {
         let query = self.next.fetch_add(1, Ordering::Relaxed);
         locked(&self.questions).insert(query, then);
         self.send(&ClientToScheduler::Ask { query, what });
@@ -339,6 +359,7 @@ impl Inner {
         if let Some((failure, asked)) = forgotten {
             asked(Err(failure));
         }
+        query
     }
 
     fn is_gone_already(&self) -> Result<(), Failure> {

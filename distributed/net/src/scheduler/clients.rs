@@ -20,6 +20,8 @@ use crate::message::{ClientToScheduler, KeyNews, SchedulerToClient};
 
 /// Runs that one client may hold.
 const MOST_RUNS: usize = 100_000;
+/// Refused runs of one client that are remembered until it releases them.
+const MOST_REFUSED: usize = 1_024;
 /// Between two reports of progress to one client.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// Runs of one client that are reported at a time.
@@ -34,6 +36,8 @@ pub(super) struct Client {
     pub lost: bool,
     /// Its runs, by its own numbers.
     pub runs: BTreeMap<u64, RunId>,
+    /// Runs of it that were refused and not released yet: calls that read what they were to make are refused for the same reason.
+    refused: BTreeMap<u64, (Vec<LayerId>, Failure)>,
     next_progress: Instant,
     outbox: Outbox,
 }
@@ -58,7 +62,7 @@ pub(super) struct Shared {
 }
 
 impl RunBook {
-    fn new(client: ClientId, number: u64, graph: &Graph) -> Self {
+    fn new(client: ClientId, number: u64, graph: &Graph, layers: Vec<Arc<Layer>>) -> Self {
         let mut wanted: Vec<(LayerId, Range<u32>)> = Vec::new();
         for key in &graph.wanted {
             match wanted.last_mut() {
@@ -66,7 +70,7 @@ impl RunBook {
                 _ => wanted.push((key.layer, key.index..key.index.saturating_add(1))),
             }
         }
-        Self { client, number, layers: graph.layers.clone(), wanted, done: false, failed: false, reported: None }
+        Self { client, number, layers, wanted, done: false, failed: false, reported: None }
     }
 
     /// The wanted keys, in order.
@@ -74,7 +78,7 @@ impl RunBook {
         self.wanted.iter().flat_map(|(layer, range)| range.clone().map(|index| Key::new(*layer, index)))
     }
 
-    /// The graph as it was submitted.
+    /// The graph as it was submitted; what it only named is in it without what that reads.
     pub fn graph(&self) -> Graph {
         Graph::new(self.layers.clone(), self.keys().collect())
     }
@@ -92,8 +96,8 @@ impl Owner {
             let NewClient { name, link } = *new;
             self.diary.write(format!("client {name} connected"));
             let next_progress = self.now() + PROGRESS_EVERY;
-            let client = Client { name, link, lost: false, runs: BTreeMap::new(), next_progress, outbox: Outbox::default() };
-            self.clients.insert(id, client);
+            let (runs, refused, outbox) = (BTreeMap::new(), BTreeMap::new(), Outbox::default());
+            self.clients.insert(id, Client { name, link, lost: false, runs, refused, next_progress, outbox });
             return;
         }
         if !self.clients.contains_key(&id) {
@@ -176,12 +180,40 @@ impl Owner {
             return;
         }
         let name = client.name.clone();
+        let own: Vec<LayerId> = graph.layers.iter().filter(|layer| !layer.known).map(|layer| layer.id).collect();
         match self.open_run(id, number, &name, graph) {
             Ok((run, graph)) => {
                 self.clients.get_mut(&id).expect("looked up before").runs.insert(number, run);
                 self.event(SchedulerEvent::Submit { run, client: id, graph, ending });
             }
-            Err(failure) => self.say(id, SchedulerToClient::Failed(number, failure)),
+            Err(failure) => {
+                let refused = &mut self.clients.get_mut(&id).expect("looked up before").refused;
+                refused.insert(number, (own, failure.clone()));
+                if refused.len() > MOST_REFUSED {
+                    refused.pop_first();
+                }
+                self.say(id, SchedulerToClient::Failed(number, failure));
+            }
+        }
+    }
+
+    /// The layers of a graph, those included that it only names.
+    fn whole_layers(&self, client: ClientId, graph: &Graph) -> Result<Vec<Arc<Layer>>, Failure> {
+        let whole = |layer: &Arc<Layer>| match self.layers.get(&layer.id) {
+            _ if !layer.known => Ok(layer.clone()),
+            Some(shared) if shared.layer.len == layer.len => Ok(shared.layer.clone()),
+            Some(_) | None => Err(self.not_kept(client, layer)),
+        };
+        graph.layers.iter().map(whole).collect()
+    }
+
+    /// Why what this layer made cannot be read.
+    fn not_kept(&self, client: ClientId, layer: &Layer) -> Failure {
+        let mut refused = self.clients.get(&client).into_iter().flat_map(|client| client.refused.values());
+        match refused.find(|(layers, _)| layers.contains(&layer.id)) {
+            Some((_, failure)) => failure.clone(),
+            None => Failure::new(Code::Cancelled, format!("a call reads what `{}` made, and nothing keeps that any more", layer.name))
+                .help("hold a future until the calls that read it are submitted"),
         }
     }
 
@@ -194,18 +226,19 @@ impl Owner {
 
     /// Makes a run's book; the machine is to hear of it next.
     pub fn open_run(&mut self, client: ClientId, number: u64, whose: &str, graph: Graph) -> Result<(RunId, Arc<Graph>), Failure> {
-        for layer in &graph.layers {
+        let layers = self.whole_layers(client, &graph)?;
+        for layer in &layers {
             if self.layers.get(&layer.id).is_some_and(|known| !Arc::ptr_eq(&known.layer, layer) && !alike(&known.layer, layer)) {
                 return Err(Failure::internal(format!("layer `{}` has the identity of another layer", layer.name)));
             }
         }
         let run = RunId(self.next_run);
-        self.roster.need(run, whose, &graph.layers)?;
+        self.roster.need(run, whose, &layers)?;
         self.next_run += 1;
-        for layer in &graph.layers {
+        for layer in &layers {
             self.layers.entry(layer.id).or_insert_with(|| Shared { layer: layer.clone(), runs: 0 }).runs += 1;
         }
-        self.runs.insert(run, RunBook::new(client, number, &graph));
+        self.runs.insert(run, RunBook::new(client, number, &graph, layers));
         Ok((run, Arc::new(graph)))
     }
 
@@ -225,7 +258,9 @@ impl Owner {
     }
 
     fn let_go(&mut self, id: ClientId, number: u64, event: fn(RunId) -> SchedulerEvent) {
-        let run = self.clients.get_mut(&id).and_then(|client| client.runs.remove(&number));
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.refused.remove(&number);
+        let run = client.runs.remove(&number);
         // A run that was cancelled is released once more when its handle is dropped.
         if let Some(run) = run {
             self.event(event(run));

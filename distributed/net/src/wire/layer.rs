@@ -9,6 +9,8 @@ use partita_graph::{Arg, Chunk, Code, Edge, Failure, Kernel, Layer, LayerId, OpR
 use super::value::{open, read_value, write_value};
 use super::{Reader, Writer};
 
+/// In the place of whether a layer is fixed: it stands for one that the scheduler has.
+const KNOWN: u8 = 2;
 /// Least bytes of an encoded edge.
 const EDGE: usize = 9;
 
@@ -52,7 +54,7 @@ pub(super) fn write_layer(out: &mut Writer, layer: &Layer, edges: Edges) -> Resu
     out.fixed(layer.id.0);
     out.text(&layer.name);
     out.number(layer.len.into());
-    out.byte(layer.fixed.into());
+    out.byte(if layer.known { KNOWN } else { layer.fixed.into() });
     write_origin(out, layer.origin.as_ref());
     out.byte(layer.annotations.is_some().into());
     if let Some(annotations) = &layer.annotations {
@@ -98,7 +100,13 @@ pub(super) fn read_layer(reader: &mut Reader<'_>, edges: Edges) -> Result<Layer,
     let id = LayerId(reader.fixed()?);
     let name = reader.text()?.into();
     let len = reader.small()?;
-    let fixed = reader.flag()?;
+    let (fixed, known) = match reader.byte()? {
+        0 => (false, false),
+        1 => (true, false),
+        // Workers are given whole layers.
+        KNOWN if edges == Edges::Wired => (true, true),
+        _ => return reader.unknown(),
+    };
     let origin = read_origin(reader)?;
     let annotations = if reader.flag()? { Some(Arc::new(reader.plain()?)) } else { None };
     let shared = origin.clone().map(Arc::new);
@@ -119,7 +127,7 @@ pub(super) fn read_layer(reader: &mut Reader<'_>, edges: Edges) -> Result<Layer,
         };
         read.push(Edge { layer, wiring });
     }
-    Ok(Layer { id, name, len, kernel: Arc::new(Kernel { steps }), args: Vec::new(), edges: read, origin, fixed, annotations })
+    Ok(Layer { id, name, len, kernel: Arc::new(Kernel { steps }), args: Vec::new(), edges: read, origin, fixed, known, annotations })
 }
 
 fn read_step(reader: &mut Reader<'_>, shared: Option<&Arc<Origin>>) -> Result<Step, Failure> {

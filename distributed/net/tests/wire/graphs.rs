@@ -58,6 +58,24 @@ fn a_graph_there_and_back() {
 }
 
 #[test]
+fn what_the_scheduler_has_is_named_and_not_repeated() {
+    let whole = layer(12);
+    let mut named = Graph::default();
+    let id = named.add(whole.stand_in());
+    let reader = Layer::single("reader", 12, OpRef::new(Add(0), "sum"), vec![Edge { layer: id, wiring: Wiring::Each }]);
+    let reader = named.add(reader);
+    named.want_all(reader);
+    let back = decode_graph(&encode_graph(&named).unwrap()).unwrap();
+    let found = &back.layers[0];
+    assert_eq!((found.id, found.len, found.known, found.fixed), (id, 12, true, true));
+    assert!(found.kernel.steps.is_empty() && !back.layers[1].known);
+    // It stands for another layer, so it has no work of its own.
+    let mut worked = Graph::default();
+    worked.add(Layer { known: true, ..whole });
+    assert!(worked.validate().is_err());
+}
+
+#[test]
 fn a_million_tasks_are_as_small_as_ten() {
     let mut graph = Graph::default();
     let id = graph.add(layer(1_000_000));

@@ -15,13 +15,14 @@ impl Cluster {
         self.tell_worker(worker, WorkerEvent::Heard(message))
     }
 
-    /// An answer of a worker's shell, and perhaps the same answer again.
+    /// An answer of a worker's shell, and perhaps the same answer again, at once. It must not wait in the queue for that: what else is
+    /// due at this moment, as everything is when a stopped process goes on, would come between. Then the machine may have dropped the
+    /// chunk that came, or asked for it anew, and would take the second copy for an answer to the new question; no shell gives that.
     pub(super) fn answer(&mut self, worker: WorkerId, event: WorkerEvent) -> Result<(), String> {
         let doubled = self.faults.doubled;
-        if self.chance(doubled) {
-            self.after(0, Happening::Answer(worker, event.clone()));
-        }
-        self.tell_worker(worker, event)
+        let again = if self.chance(doubled) { Some(event.clone()) } else { None };
+        self.tell_worker(worker, event)?;
+        again.map_or(Ok(()), |event| self.happen(Happening::Again(worker, event)))
     }
 
     pub fn tell_worker(&mut self, worker: WorkerId, event: WorkerEvent) -> Result<(), String> {

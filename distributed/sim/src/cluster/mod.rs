@@ -1,8 +1,8 @@
 //! The simulated world: one scheduler, some hosts, links between them, clients, and a queue of what happens next.
 //!
 //! It performs what the machines ask for, late, twice or not at all, as the faults say. Messages of one sender to one
-//! receiver keep their order; a doubled message comes right after its first copy. After each event the machine that heard
-//! it is checked. This file holds the queue; what happens stands in the files beside it.
+//! receiver keep their order; a doubled message or answer comes right after its first copy, with nothing between. After each event
+//! the machine that heard it is checked. This file holds the queue; what happens stands in the files beside it.
 
 mod host;
 mod inside;
@@ -206,7 +206,7 @@ impl Cluster {
                 self.nothing_is_missing(worker, &message)?;
                 self.tell_scheduler(SchedulerEvent::Said(worker, message))
             }
-            Happening::Answer(worker, event) => self.tell_worker(worker, event),
+            Happening::Again(worker, event) => self.tell_worker(worker, event),
             Happening::Ended(worker, key, attempt, outcome, micros) => self.ended(worker, key, attempt, *outcome, micros),
             Happening::Halts(worker, key, attempt) => self.halts(worker, key, attempt),
             Happening::Resumes(worker, key, attempt) => self.resumes(worker, key, attempt),
@@ -222,7 +222,10 @@ impl Cluster {
             Happening::Submit(run, client, graph, ending) => self.submit(run, client, graph, ending),
             Happening::Leave(run, cancel) => self.leave(run, cancel),
             Happening::Forget(run, keys) => self.forget(run, keys),
-            Happening::Look(client) => self.look(client),
+            Happening::Look(client) => {
+                self.look_again(client);
+                Ok(())
+            }
             Happening::Trouble(kind) => self.trouble(kind),
             Happening::Noticed(worker, reason) => self.noticed(worker, reason),
             Happening::LinkNoticed(worker, of) => self.link_noticed(worker, of),

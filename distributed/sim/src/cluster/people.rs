@@ -16,6 +16,8 @@ use crate::random_graph::{Fate, needed};
 pub(crate) struct ClientState {
     pub lost: bool,
     pub gone: bool,
+    /// It could not read something, and looks again soon.
+    pub looks: bool,
 }
 
 impl Cluster {
@@ -108,7 +110,8 @@ impl Cluster {
         let Some(state) = self.clients.get_mut(&client).filter(|state| state.lost && !state.gone) else { return Ok(()) };
         state.lost = false;
         self.tell_scheduler(SchedulerEvent::ClientBack(client))?;
-        self.look(client)
+        self.look(client);
+        Ok(())
     }
 
     pub(super) fn client_left(&mut self, client: ClientId) {

@@ -180,32 +180,44 @@ impl Cluster {
         state.values.get(key).cloned().or_else(fetch)
     }
 
-    /// Reads one result. When it is out of reach its worker has died or lost it, and the scheduler will find out, make it again,
-    /// and say so.
+    /// Reads one result. When it is out of reach its worker has died or lost it, and the scheduler will find out. It makes the chunk
+    /// again and says so, unless it hears of another copy before it finds out: then nothing was lost, nothing is said, and only
+    /// who looks again reads that copy.
     fn collect_key(&mut self, run: RunId, key: Key) {
         let Some(state) = self.runs.get(&run).filter(|state| state.open.contains(&key)) else { return };
-        if let Some(chunk) = self.read_result(state, &key)
-            && let Some(state) = self.runs.get_mut(&run)
-        {
-            state.open.remove(&key);
-            state.ends.insert(key, Ok(chunk));
-            self.may_be_over(run);
-        }
+        let client = state.client;
+        let Some(chunk) = self.read_result(state, &key) else { return self.look_later(client) };
+        let state = self.runs.get_mut(&run).expect("looked up above");
+        state.open.remove(&key);
+        state.ends.insert(key, Ok(chunk));
+        self.may_be_over(run);
     }
 
     /// Reads all results of a run whose keys end together. The same holds for what is out of reach.
     fn collect(&mut self, run: RunId) {
         let Some(state) = self.runs.get(&run) else { return };
+        let client = state.client;
         let chunks: Option<Vec<Chunk>> = state.graph.wanted.iter().map(|key| self.read_result(state, key)).collect();
-        if let (Some(chunks), Some(state)) = (chunks, self.runs.get_mut(&run)) {
-            state.outcome = Some(Ok(chunks));
+        let Some(chunks) = chunks else { return self.look_later(client) };
+        self.runs.get_mut(&run).expect("looked up above").outcome = Some(Ok(chunks));
+    }
+
+    /// The client could not read something: once more in a while, whatever it hears until then.
+    fn look_later(&mut self, client: ClientId) {
+        if !std::mem::replace(&mut self.clients.entry(client).or_default().looks, true) {
+            self.after(LOOK_AGAIN, Happening::Look(client));
         }
     }
 
-    /// A client that was away reads what came to be there meanwhile, and looks again for what is out of reach.
-    pub fn look(&mut self, client: ClientId) -> Result<(), String> {
+    pub(super) fn look_again(&mut self, client: ClientId) {
+        self.clients.entry(client).or_default().looks = false;
+        self.look(client);
+    }
+
+    /// A client reads what it has not: what came to be there while it was away, or was out of reach.
+    pub(super) fn look(&mut self, client: ClientId) {
         if self.clients.get(&client).is_none_or(|state| state.lost || state.gone) {
-            return Ok(());
+            return;
         }
         let misses = |state: &RunState| state.client == client && state.misses();
         let runs: Vec<RunId> = self.runs.iter().filter(|(_, state)| misses(state)).map(|(run, _)| *run).collect();
@@ -219,9 +231,5 @@ impl Cluster {
                 }
             }
         }
-        if self.runs.values().any(misses) {
-            self.after(LOOK_AGAIN, Happening::Look(client));
-        }
-        Ok(())
     }
 }

@@ -2,6 +2,16 @@
 //!
 //! It refuses to know formats: a [`FileTable`] says what is in the files and what a task needs. Invariant: which pieces make a partition does
 //! not depend on what is read, only pieces in which no row can pass the predicate are left out.
+//!
+//! ```
+//! use partita::prelude::*;
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("numbers");
+//! DFrame::from_polars(df!("x" => [1, 2, 3])?, 3).to_parquet(&path, ParquetWriteOptions::new())?;
+//! // Of three files only one can have such a row, so only that one is read.
+//! assert_eq!(DFrame::read_parquet(&path)?.filter(col("x").gt(lit(2))).compute()?, df!("x" => [3])?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod operator;
 mod prune;
@@ -176,7 +186,8 @@ impl Step for Scan {
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         if self.partitions.is_empty() {
-            let empty = DataFrame::empty_with_schema(&self.schema(&[])?);
+            let schema = self.schema(&[])?;
+            let empty = DataFrame::empty_with_schema(&schema);
             return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
         }
         Ok(lowering.add(self.layer(), node))

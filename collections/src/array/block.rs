@@ -1,0 +1,429 @@
+//! A block: the piece of an array that one task makes and others read. Elements in memory, and a shape with strides that says
+//! which of them belong to the block, so that slices, transposes and constants cost no copy.
+//!
+//! It refuses to know whole arrays and their grids. The invariant: every element that shape, strides and offset name is there,
+//! whoever sent the block; [`decoded`] checks it and the methods keep it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, ShapeBuilder};
+use partita_graph::{Buffer, Chunk, Encoded, Failure, Registry, Value};
+use serde::{Deserialize, Serialize};
+
+use super::element::{DType, Data, Held, Storage, with_dtype};
+use super::tile::{InOrder, collect};
+
+/// The kind of value that blocks are.
+const KIND: &str = "array";
+
+/// A block that keeps more than this many times its own elements alive is copied.
+const LOOSE: usize = 4;
+
+/// A piece of an array.
+#[derive(Clone)]
+pub struct Block {
+    data: Data,
+    shape: Vec<usize>,
+    /// In elements; zero for axes along which an element is repeated.
+    strides: Vec<isize>,
+    /// Of the first element, in elements.
+    offset: usize,
+}
+
+/// The strides of elements in row-major order.
+pub fn row_major(shape: &[usize]) -> Vec<isize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis] as isize;
+    }
+    strides
+}
+
+impl Block {
+    /// Elements in row-major order.
+    ///
+    /// # Panics
+    ///
+    /// When there are not as many as the shape says.
+    pub fn from_vec<T: Held>(shape: Vec<usize>, values: Vec<T>) -> Self {
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "a block has as many elements as its shape says");
+        let strides = row_major(&shape);
+        Self { data: T::data(Storage::Own(Arc::new(values))), shape, strides, offset: 0 }
+    }
+
+    /// One element, repeated. It takes the memory of one.
+    pub fn full<T: Held>(shape: Vec<usize>, value: T) -> Self {
+        let strides = vec![0; shape.len()];
+        Self { data: T::data(Storage::Own(Arc::new(vec![value]))), shape, strides, offset: 0 }
+    }
+
+    /// The array's own memory, not copied, whatever its layout.
+    pub fn from_array<T: Held>(array: ArrayD<T>) -> Self {
+        let (shape, strides) = (array.shape().to_vec(), array.strides().to_vec());
+        let (values, offset) = array.into_raw_vec_and_offset();
+        // An array without elements has no first one.
+        Self { data: T::data(Storage::Own(Arc::new(values))), shape, strides, offset: offset.unwrap_or(0) }
+    }
+
+    /// The kind of its elements.
+    pub fn dtype(&self) -> DType {
+        self.data.dtype()
+    }
+
+    /// Elements along each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How far elements lie apart in memory, axis by axis.
+    pub fn strides(&self) -> &[isize] {
+        &self.strides
+    }
+
+    /// Where the first element lies in memory.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Where its elements lie in memory, from the first to behind the last.
+    fn extent(&self) -> Range<usize> {
+        if self.len() == 0 {
+            return 0..0;
+        }
+        let (mut low, mut high) = (self.offset, self.offset);
+        for (n, stride) in self.shape.iter().zip(&self.strides) {
+            let reach = (n - 1) * stride.unsigned_abs();
+            if *stride < 0 { low -= reach } else { high += reach }
+        }
+        low..high + 1
+    }
+
+    /// Bytes that it takes when nobody else uses its memory.
+    fn own_bytes(&self) -> usize {
+        self.len().min(self.extent().len()) * self.dtype().size()
+    }
+
+    /// All that lies in its memory, also what does not belong to it. Fails when the elements are of another kind, which is a fault
+    /// of the lowering.
+    pub fn memory<T: Held>(&self) -> Result<&[T], Failure> {
+        let wrong = || Failure::internal(format!("a block of {} where {} was expected", self.dtype(), T::DTYPE));
+        T::storage(&self.data).map(Storage::values).ok_or_else(wrong)
+    }
+
+    /// For reading with ndarray. Fails when the elements are of another kind.
+    pub fn view<T: Held>(&self) -> Result<ArrayViewD<'_, T>, Failure> {
+        let values = &self.memory::<T>()?[self.extent()];
+        if values.is_empty() {
+            let empty = ArrayViewD::from_shape(IxDyn(&self.shape), values);
+            return empty.map_err(|e| Failure::internal(format!("an empty block: {e}")));
+        }
+        let strides: Vec<usize> = self.strides.iter().map(|stride| stride.unsigned_abs()).collect();
+        let view = ArrayViewD::from_shape(IxDyn(&self.shape).strides(IxDyn(&strides)), values);
+        let mut view = view.map_err(|e| Failure::internal(format!("a block that is not in its memory: {e}")))?;
+        for (axis, _) in self.strides.iter().enumerate().filter(|(_, stride)| **stride < 0) {
+            view.invert_axis(Axis(axis));
+        }
+        Ok(view)
+    }
+
+    /// Its elements in row-major order.
+    pub fn to_vec<T: Held>(&self) -> Result<Vec<T>, Failure> {
+        let view = self.view::<T>()?;
+        Ok(match view.as_slice() {
+            Some(values) => values.to_vec(),
+            None => collect(self)?,
+        })
+    }
+
+    /// A copy of its elements as an array in row-major order.
+    pub fn to_array<T: Held>(&self) -> Result<ArrayD<T>, Failure> {
+        let array = ArrayD::from_shape_vec(IxDyn(&self.shape), self.to_vec()?);
+        array.map_err(|e| Failure::internal(format!("a block of another length than its shape: {e}")))
+    }
+
+    /// The part of it in these ranges, one for each axis, without a copy.
+    pub fn cut(&self, ranges: &[Range<usize>]) -> Self {
+        let mut block = self.clone();
+        for (axis, range) in ranges.iter().enumerate() {
+            block.shape[axis] = range.len();
+            if !range.is_empty() {
+                let start = range.start as isize * self.strides[axis];
+                block.offset = block.offset.wrapping_add_signed(start);
+            }
+        }
+        match block.len() {
+            // Its offset may lie behind all elements.
+            0 => Self { strides: row_major(&block.shape), offset: 0, ..block },
+            _ => block,
+        }
+    }
+
+    /// Its first element, as a block without axes. It must be there.
+    pub fn first(&self) -> Self {
+        Self { data: self.data.clone(), shape: Vec::new(), strides: Vec::new(), offset: self.offset }
+    }
+
+    /// The same elements with axes in another order, without a copy: axis `at` of the result is axis `order[at]`.
+    pub fn permuted(&self, order: &[usize]) -> Self {
+        let (shape, strides) = order.iter().map(|axis| (self.shape[*axis], self.strides[*axis])).unzip();
+        Self { data: self.data.clone(), shape, strides, offset: self.offset }
+    }
+
+    /// The same elements without some axes, which have length 1, without a copy.
+    pub fn without(&self, dropped: &[bool]) -> Self {
+        let axes = self.shape.iter().zip(&self.strides).zip(dropped).filter(|(_, dropped)| !**dropped);
+        let (shape, strides) = axes.map(|((len, stride), _)| (*len, *stride)).unzip();
+        Self { data: self.data.clone(), shape, strides, offset: self.offset }
+    }
+
+    /// `len` elements of a block of two axes, from one on along its diagonal, without a copy. They must be there.
+    pub fn diagonal(&self, row: usize, column: usize, len: usize) -> Self {
+        let start = row as isize * self.strides[0] + column as isize * self.strides[1];
+        let offset = if len == 0 { 0 } else { self.offset.wrapping_add_signed(start) };
+        Self { data: self.data.clone(), shape: vec![len], strides: vec![self.strides[0] + self.strides[1]], offset }
+    }
+
+    /// The same elements in memory of their own and in row-major order.
+    pub fn packed(&self) -> Result<Self, Failure> {
+        with_dtype!(self.dtype(), T => Ok(Self::from_vec(self.shape.clone(), self.to_vec::<T>()?)))
+    }
+
+    /// The same elements in row-major order, copied only where they lie otherwise. For what sums up as memory lies.
+    pub fn in_order(&self) -> Result<Self, Failure> {
+        if !InOrder::of(self).is_plain() {
+            return self.packed();
+        }
+        // Along axes of one element any stride is right, and some readers look at it.
+        Ok(Self { data: self.data.clone(), strides: row_major(&self.shape), shape: self.shape.clone(), offset: self.offset })
+    }
+
+    /// Itself, copied if it keeps much more memory alive than it needs.
+    pub fn compact(self) -> Result<Self, Failure> {
+        let loose = self.own_bytes() * LOOSE < self.data.len() * self.dtype().size();
+        if loose { self.packed() } else { Ok(self) }
+    }
+}
+
+/// What an encoded block says of itself beside its elements.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    dtype: DType,
+    shape: Vec<u64>,
+    strides: Vec<i64>,
+    offset: u64,
+}
+
+/// Some of a block's memory, shared with it.
+struct Piece {
+    data: Data,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        self.data.bytes(self.range.clone())
+    }
+}
+
+impl Value for Block {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn nbytes(&self) -> u64 {
+        self.own_bytes() as u64
+    }
+
+    /// Without a copy where its elements lie close together, in whatever order; else in row-major order.
+    fn encode(&self) -> Result<Encoded, Failure> {
+        let close = self.extent().len() <= self.len();
+        let block = if close { self.clone() } else { self.packed()? };
+        let range = block.extent();
+        let header = Header {
+            dtype: block.dtype(),
+            shape: block.shape.iter().map(|n| *n as u64).collect(),
+            strides: block.strides.iter().map(|stride| *stride as i64).collect(),
+            offset: (block.offset - range.start.min(block.offset)) as u64,
+        };
+        let header = postcard::to_stdvec(&header).expect("plain data");
+        Ok(Encoded { header, buffers: vec![Arc::new(Piece { data: block.data, range })] })
+    }
+}
+
+fn damaged() -> Failure {
+    Failure::internal("an encoded block of an array is damaged")
+}
+
+/// The block in an encoding. Whatever it says, no element outside the buffer is named and nothing is allocated beyond its size.
+pub fn decoded(encoded: &Encoded) -> Result<Block, Failure> {
+    let header: Header = postcard::from_bytes(&encoded.header).map_err(|_| damaged())?;
+    let [buffer] = &encoded.buffers[..] else { return Err(damaged()) };
+    let data = with_dtype!(header.dtype, T => data::<T>(buffer))?;
+    placed(&header, data).ok_or_else(damaged)
+}
+
+/// Elements where they lie, or copied where they are not aligned.
+fn data<T: Held>(buffer: &Buffer) -> Result<Data, Failure> {
+    let bytes = (**buffer).as_ref();
+    match T::lent(bytes) {
+        Some(_) => Ok(T::data(Storage::Lent(buffer.clone()))),
+        None => Ok(T::data(Storage::Own(Arc::new(T::copied(bytes).ok_or_else(damaged)?)))),
+    }
+}
+
+/// A block of these elements, if all that the header names are there.
+fn placed(header: &Header, data: Data) -> Option<Block> {
+    let shape = header.shape.iter().map(|n| usize::try_from(*n).ok()).collect::<Option<Vec<usize>>>()?;
+    let strides = header.strides.iter().map(|stride| isize::try_from(*stride).ok()).collect::<Option<Vec<isize>>>()?;
+    let elements = shape.iter().filter(|n| **n != 0).try_fold(1usize, |product, n| product.checked_mul(*n))?;
+    if shape.len() != strides.len() || elements > isize::MAX as usize {
+        return None;
+    }
+    if shape.contains(&0) {
+        let strides = row_major(&shape);
+        return Some(Block { data, shape, strides, offset: 0 });
+    }
+    let (mut low, mut high) = (i128::from(header.offset), i128::from(header.offset));
+    for (n, stride) in shape.iter().zip(&strides) {
+        let reach = (*n as i128 - 1) * *stride as i128;
+        low = low.checked_add(reach.min(0))?;
+        high = high.checked_add(reach.max(0))?;
+    }
+    let there = low >= 0 && high < data.len() as i128;
+    there.then(|| Block { data, shape, strides, offset: header.offset as usize })
+}
+
+/// The block in a chunk.
+pub fn block_of(chunk: &Chunk) -> Result<&Block, Failure> {
+    chunk.get::<Block>().ok_or_else(|| Failure::internal(format!("a block of an array was expected, and {chunk:?} came")))
+}
+
+/// Lets a registry decode blocks.
+pub fn register(registry: &mut Registry) {
+    registry.add_value(KIND, |encoded| Ok(Chunk::new(decoded(&encoded)?)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array, array};
+
+    fn numbers(shape: &[usize]) -> ArrayD<f64> {
+        let n = shape.iter().product::<usize>();
+        Array::from_iter((0..n).map(|i| i as f64)).into_shape_with_order(IxDyn(shape)).expect("as many")
+    }
+
+    /// The block equals the array, before and after a way through bytes.
+    fn check(block: &Block, expected: &ArrayD<f64>) {
+        assert_eq!(block.view::<f64>().expect("f64"), expected);
+        assert_eq!(block.to_array::<f64>().expect("f64"), expected);
+        let encoded = block.encode().expect("plain data");
+        let back = decoded(&encoded).expect("whole");
+        assert_eq!(back.view::<f64>().expect("f64"), expected);
+        assert!(encoded.nbytes() <= 8 * expected.len() as u64 + 100);
+    }
+
+    #[test]
+    fn layouts_of_all_kinds_survive() {
+        let given = numbers(&[3, 4]);
+        check(&Block::from_array(given.clone()), &given);
+        check(&Block::from_array(given.clone().reversed_axes()), &given.clone().reversed_axes());
+        check(&Block::from_array(given.clone()).permuted(&[1, 0]), &given.clone().reversed_axes());
+        check(&Block::from_array(given.clone()).first(), &numbers(&[]));
+        check(&Block::from_array(numbers(&[1, 5, 1])).without(&[true, false, true]), &numbers(&[5]));
+        let mut turned = given.clone();
+        turned.invert_axis(Axis(1));
+        check(&Block::from_array(turned.clone()), &turned);
+        check(&Block::from_array(numbers(&[])), &numbers(&[]));
+        check(&Block::from_array(numbers(&[2, 0, 3])), &numbers(&[2, 0, 3]));
+        check(&Block::full(vec![2, 3], 1.5), &ArrayD::from_elem(IxDyn(&[2, 3]), 1.5));
+        check(&Block::from_vec(vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]), &array![[1.0, 2.0], [3.0, 4.0]].into_dyn());
+    }
+
+    #[test]
+    fn cuts_are_views_until_they_keep_too_much() {
+        let whole = Block::from_array(numbers(&[10, 10]));
+        let corner = whole.cut(&[2..4, 3..6]);
+        check(&corner, &array![[23.0, 24.0, 25.0], [33.0, 34.0, 35.0]].into_dyn());
+        assert_eq!((corner.nbytes(), corner.data.len()), (48, 100));
+        assert_eq!(corner.compact().expect("f64").data.len(), 6);
+        let most = whole.cut(&[1..10, 0..10]);
+        assert_eq!(most.compact().expect("f64").data.len(), 100);
+        check(&whole.cut(&[10..10, 3..6]), &numbers(&[0, 3]));
+        let mut turned = numbers(&[4]);
+        turned.invert_axis(Axis(0));
+        check(&Block::from_array(turned).cut(std::slice::from_ref(&(1..3))), &array![2.0, 1.0].into_dyn());
+    }
+
+    #[test]
+    fn order_is_made_where_there_is_none() {
+        let whole = Block::from_array(numbers(&[4, 1, 6]));
+        for (block, copied) in [
+            (whole.clone(), false),
+            (whole.cut(&[1..3, 0..1, 0..6]), false),
+            (whole.cut(&[2..3, 0..1, 1..4]), false),
+            (whole.permuted(&[1, 0, 2]), false),
+            (whole.cut(&[1..3, 0..1, 1..4]), true),
+            (whole.permuted(&[2, 1, 0]), true),
+            (Block::full(vec![2, 3], 1.5), true),
+            (whole.cut(&[1..1, 0..1, 0..6]), false),
+        ] {
+            let found = block.in_order().expect("f64");
+            check(&found, &block.to_array().expect("f64"));
+            assert_eq!(found.strides, row_major(block.shape()));
+            let same = std::ptr::eq(found.memory::<f64>().expect("f64"), block.memory::<f64>().expect("f64"));
+            assert_eq!(same, !copied, "{:?}", block.strides);
+        }
+    }
+
+    #[test]
+    fn diagonals_are_views() {
+        let square = Block::from_array(numbers(&[3, 4]));
+        check(&square.diagonal(0, 1, 3), &array![1.0, 6.0, 11.0].into_dyn());
+        check(&square.diagonal(2, 0, 1), &array![8.0].into_dyn());
+        check(&square.diagonal(3, 4, 0), &numbers(&[0]));
+    }
+
+    #[test]
+    fn a_constant_takes_the_memory_of_one_element() {
+        let constant = Block::full(vec![1000, 1000], 0u8);
+        assert_eq!((constant.nbytes(), constant.len()), (1, 1_000_000));
+        let encoded = constant.encode().expect("plain data");
+        assert!(encoded.nbytes() < 30);
+        assert_eq!(decoded(&encoded).expect("whole").nbytes(), 1);
+    }
+
+    #[test]
+    fn another_kind_is_refused() {
+        assert!(Block::full(vec![2], 1i32).view::<i64>().is_err());
+        assert!(block_of(&Chunk::new(partita_graph::Plain(1i64))).is_err());
+    }
+
+    #[test]
+    fn damage_is_refused_whatever_it_says() {
+        let good = |shape: Vec<u64>, strides: Vec<i64>, offset: u64| {
+            let header = Header { dtype: DType::F64, shape, strides, offset };
+            let header = postcard::to_stdvec(&header).expect("plain data");
+            decoded(&Encoded { header, buffers: vec![Arc::new(vec![0u8; 80])] })
+        };
+        assert!(good(vec![2, 5], vec![5, 1], 0).is_ok());
+        assert!(good(vec![10], vec![-1], 9).is_ok());
+        assert!(good(vec![1 << 40], vec![0], 3).is_ok(), "one element, often");
+        assert!(good(vec![2, 5], vec![5, 1], 1).is_err());
+        assert!(good(vec![11], vec![1], 0).is_err());
+        assert!(good(vec![10], vec![-1], 8).is_err());
+        assert!(good(vec![2], vec![i64::MIN], 0).is_err());
+        assert!(good(vec![2], vec![1, 1], 0).is_err());
+        assert!(good(vec![1 << 40, 1 << 40], vec![0, 0], 0).is_err(), "more than can be counted");
+        assert!(good(vec![0, u64::MAX], vec![7, 7], u64::MAX).is_err());
+        assert!(good(vec![0, 4], vec![7, 7], u64::MAX).is_ok(), "no element is named");
+        assert!(decoded(&Encoded { header: vec![200, 1], buffers: vec![Arc::new(Vec::new())] }).is_err());
+        assert!(decoded(&Encoded { header: Vec::new(), buffers: Vec::new() }).is_err());
+    }
+}

@@ -1,0 +1,317 @@
+//! How users say shapes and chunks: `[1000, 1000]`, `"auto"`, `"64MiB"`, and what that means for an array of some shape.
+//!
+//! It refuses to know arrays. The invariant: what comes out of [`Chunks::cut`] has the lengths of the shape, and a wish that cannot be
+//! fulfilled is a failure in the user's words.
+
+use partita_graph::{Code, Failure};
+
+use super::element::DType;
+use super::meta::{Cuts, Meta, axis_of, tuple, unknown_sizes};
+
+/// The shape of an array: `10`, `[10, 20]`, a `Vec`, a slice, or `()` for a single number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape(pub(crate) Vec<usize>);
+
+impl From<usize> for Shape {
+    fn from(len: usize) -> Self {
+        Self(vec![len])
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(shape: [usize; N]) -> Self {
+        Self(shape.to_vec())
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(shape: &[usize]) -> Self {
+        Self(shape.to_vec())
+    }
+}
+
+impl From<Vec<usize>> for Shape {
+    fn from(shape: Vec<usize>) -> Self {
+        Self(shape)
+    }
+}
+
+impl From<()> for Shape {
+    fn from((): ()) -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// How an array is cut into chunks.
+///
+/// | written | meaning |
+/// | --- | --- |
+/// | `1000` | chunks of 1000 along every axis |
+/// | `[1000, -1]` | chunks of 1000 along the first axis, the second in one piece |
+/// | `vec![vec![2, 3], vec![5]]` | every length, axis by axis |
+/// | `[(1, 100)]` | chunks of 100 along axis 1; the others as they are (`rechunk`) or by themselves (new arrays) |
+/// | `"64MiB"` | blocks of about this size, about as long along every axis |
+/// | `"auto"` | blocks of 16 to 128 MiB: larger ones for larger arrays |
+///
+/// ```
+/// use partita::prelude::*;
+/// let x = DArray::<f64>::zeros([100, 100], [30, -1]);
+/// assert_eq!(x.chunks()?, [vec![30, 30, 30, 10], vec![100]]);
+/// # Ok::<(), partita::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Chunks(Wish);
+
+#[derive(Clone, Debug)]
+enum Wish {
+    /// The same along every axis.
+    All(Along),
+    /// One for each axis.
+    Each(Vec<Along>),
+    /// For some axes.
+    Some(Vec<(isize, Along)>),
+    /// Text that is no size.
+    Broken(String),
+}
+
+/// Chunks along one axis.
+#[derive(Clone, Debug, PartialEq)]
+enum Along {
+    Size(usize),
+    Sizes(Vec<usize>),
+    Whole,
+    Keep,
+    /// So that blocks become of this many bytes, or of what seems right.
+    Bytes(Option<u64>),
+}
+
+impl Along {
+    /// A number as users write it: negative for the whole axis.
+    fn number(size: i64) -> Self {
+        usize::try_from(size).map_or(Along::Whole, Along::Size)
+    }
+}
+
+impl From<usize> for Chunks {
+    fn from(size: usize) -> Self {
+        Self(Wish::All(Along::Size(size)))
+    }
+}
+
+impl From<i32> for Chunks {
+    fn from(size: i32) -> Self {
+        Self(Wish::All(Along::number(size.into())))
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Chunks {
+    fn from(sizes: [usize; N]) -> Self {
+        Self(Wish::Each(sizes.into_iter().map(Along::Size).collect()))
+    }
+}
+
+impl<const N: usize> From<[i32; N]> for Chunks {
+    fn from(sizes: [i32; N]) -> Self {
+        Self(Wish::Each(sizes.into_iter().map(|size| Along::number(size.into())).collect()))
+    }
+}
+
+impl From<&[usize]> for Chunks {
+    fn from(sizes: &[usize]) -> Self {
+        Self(Wish::Each(sizes.iter().copied().map(Along::Size).collect()))
+    }
+}
+
+impl From<Vec<usize>> for Chunks {
+    fn from(sizes: Vec<usize>) -> Self {
+        sizes.as_slice().into()
+    }
+}
+
+impl From<Vec<Vec<usize>>> for Chunks {
+    fn from(sizes: Vec<Vec<usize>>) -> Self {
+        Self(Wish::Each(sizes.into_iter().map(Along::Sizes).collect()))
+    }
+}
+
+impl<const N: usize> From<[(isize, i64); N]> for Chunks {
+    fn from(axes: [(isize, i64); N]) -> Self {
+        Self(Wish::Some(axes.into_iter().map(|(axis, size)| (axis, Along::number(size))).collect()))
+    }
+}
+
+impl From<&str> for Chunks {
+    fn from(text: &str) -> Self {
+        Self(match text {
+            "auto" => Wish::All(Along::Bytes(None)),
+            _ => match text.parse::<bytesize::ByteSize>() {
+                Ok(size) => Wish::All(Along::Bytes(Some(size.as_u64()))),
+                Err(_) => Wish::Broken(text.to_string()),
+            },
+        })
+    }
+}
+
+impl From<String> for Chunks {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl Chunks {
+    /// The cuts of an array of this shape. `old` are its cuts so far, if it exists already.
+    pub(crate) fn cut(&self, lens: &[Option<usize>], dtype: DType, old: Option<&[Cuts]>) -> Result<Vec<Cuts>, Failure> {
+        let along = self.along(lens.len(), old.is_some())?;
+        let mut cuts = Vec::with_capacity(lens.len());
+        let mut open = Vec::new();
+        for (axis, (along, len)) in along.iter().zip(lens).enumerate() {
+            if matches!((along, len), (Along::Bytes(_), Some(_))) {
+                open.push(axis);
+            }
+            cuts.push(cut_axis(axis, along, *len, old.map(|old| &old[axis]))?);
+        }
+        let wish = along.iter().find_map(|along| if let Along::Bytes(bytes) = along { *bytes } else { None });
+        fill_open_axes(&mut cuts, open, dtype, wish);
+        Ok(cuts)
+    }
+
+    /// Some axes in one piece; the others as they are, or as blocks of new arrays would be cut.
+    pub(crate) fn whole_along(axes: &[bool], keep_others: bool) -> Self {
+        let other = if keep_others { Along::Keep } else { Along::Bytes(None) };
+        Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { other.clone() }).collect()))
+    }
+
+    /// What is known of a new array of this shape and kind.
+    pub(crate) fn of_new(&self, shape: &Shape, dtype: DType) -> Result<Meta, Failure> {
+        let lens: Vec<Option<usize>> = shape.0.iter().copied().map(Some).collect();
+        Ok(Meta { dtype, cuts: self.cut(&lens, dtype, None)? })
+    }
+
+    fn along(&self, ndim: usize, exists: bool) -> Result<Vec<Along>, Failure> {
+        match &self.0 {
+            Wish::All(along) => Ok(vec![along.clone(); ndim]),
+            Wish::Each(each) if each.len() == ndim => Ok(each.clone()),
+            Wish::Each(each) => {
+                let what = format!("chunks are given for {} axes, and the array has {ndim}", each.len());
+                Err(Failure::new(Code::ShapeMismatch, what).help("one size for each axis; -1 for an axis in one piece"))
+            }
+            Wish::Some(some) => {
+                let mut along = vec![if exists { Along::Keep } else { Along::Bytes(None) }; ndim];
+                for (axis, wish) in some {
+                    along[axis_of(*axis, ndim)?] = wish.clone();
+                }
+                Ok(along)
+            }
+            Wish::Broken(text) => Err(Failure::new(Code::InvalidOption, format!("chunks: {text:?} is no size"))
+                .help("write \"auto\", \"64MiB\", a length, or a length for each axis: [1000, 1000]")),
+        }
+    }
+}
+
+/// The cuts of one axis, or the axis in one piece where its chunks depend on the others.
+fn cut_axis(axis: usize, along: &Along, len: Option<usize>, old: Option<&Cuts>) -> Result<Cuts, Failure> {
+    let Some(len) = len else {
+        // Nothing is known of its length, so it can only stay as it is.
+        return match (along, old) {
+            (Along::Keep, Some(old)) => Ok(old.clone()),
+            (Along::Whole, Some(old)) if old.count() == 1 => Ok(old.clone()),
+            _ => Err(unknown_sizes(axis)),
+        };
+    };
+    match along {
+        Along::Size(0) if len > 0 => {
+            Err(Failure::new(Code::InvalidOption, format!("chunks of length 0 along axis {axis}, which has {len} elements")))
+        }
+        Along::Size(size) => Ok(Cuts::even(len, *size)),
+        Along::Sizes(sizes) if sizes.iter().sum::<usize>() == len && !sizes.is_empty() => Ok(Cuts::Known(sizes.as_slice().into())),
+        Along::Sizes(sizes) => {
+            let sum: usize = sizes.iter().sum();
+            let what = format!("chunks {} along axis {axis} are {sum} elements together, and the axis has {len}", tuple(sizes));
+            Err(Failure::new(Code::ShapeMismatch, what))
+        }
+        Along::Keep => Ok(old.cloned().unwrap_or_else(|| Cuts::whole(len))),
+        Along::Whole | Along::Bytes(_) => Ok(Cuts::whole(len)),
+    }
+}
+
+/// Blocks of new arrays are not smaller,
+const SMALLEST: u64 = 16 << 20;
+/// nor larger than this, in bytes,
+const LARGEST: u64 = 128 << 20;
+/// and between the two there are so many.
+const BLOCKS: u64 = 1024;
+
+/// Cuts the axes whose chunks may be chosen, so that blocks come near the wished number of bytes and are about as long along each.
+fn fill_open_axes(cuts: &mut [Cuts], mut open: Vec<usize>, dtype: DType, wish: Option<u64>) {
+    let length = |cuts: &Cuts| cuts.len().unwrap_or(1).max(1) as u64;
+    let longest = |cuts: &Cuts| cuts.sizes().and_then(|sizes| sizes.iter().max().copied()).unwrap_or(1).max(1) as u64;
+    let total = cuts.iter().fold(dtype.size() as u64, |product, cuts| product.saturating_mul(length(cuts)));
+    let bytes = wish.unwrap_or_else(|| (total / BLOCKS).clamp(SMALLEST, LARGEST));
+    let fixed = (0..cuts.len()).filter(|axis| !open.contains(axis)).map(|axis| longest(&cuts[axis]));
+    let mut left = (bytes / dtype.size() as u64 / fixed.fold(1u64, u64::saturating_mul).max(1)).max(1) as f64;
+    // Axes that are short anyway stay whole, which leaves more for the others.
+    loop {
+        let side = left.powf(1.0 / open.len().max(1) as f64).max(1.0);
+        let Some(at) = open.iter().position(|axis| length(&cuts[*axis]) as f64 <= side) else { break };
+        left /= length(&cuts[open.swap_remove(at)]) as f64;
+    }
+    let side = left.powf(1.0 / open.len().max(1) as f64).max(1.0);
+    for axis in open {
+        let len = length(&cuts[axis]);
+        let count = (len as f64 / side).ceil().max(1.0) as u64;
+        cuts[axis] = Cuts::even(len as usize, len.div_ceil(count) as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(chunks: impl Into<Chunks>, shape: &[usize]) -> Result<Vec<Vec<usize>>, Code> {
+        let lens: Vec<Option<usize>> = shape.iter().copied().map(Some).collect();
+        let cuts = chunks.into().cut(&lens, DType::F64, None).map_err(|failure| failure.code)?;
+        Ok(cuts.iter().map(|cuts| cuts.sizes().expect("known").to_vec()).collect())
+    }
+
+    #[test]
+    fn wishes_are_understood() {
+        assert_eq!(sizes(4, &[10]), Ok(vec![vec![4, 4, 2]]));
+        assert_eq!(sizes(-1, &[10, 3]), Ok(vec![vec![10], vec![3]]));
+        assert_eq!(sizes(4usize, &[10, 3]), Ok(vec![vec![4, 4, 2], vec![3]]));
+        assert_eq!(sizes([4, -1], &[10, 3]), Ok(vec![vec![4, 4, 2], vec![3]]));
+        assert_eq!(sizes(vec![vec![1, 9], vec![3]], &[10, 3]), Ok(vec![vec![1, 9], vec![3]]));
+        assert_eq!(sizes([(-1, 2)], &[10, 3]), Ok(vec![vec![10], vec![2, 1]]));
+        assert_eq!(sizes("auto", &[10, 0]), Ok(vec![vec![10], vec![0]]));
+        assert_eq!(sizes(5, &[]), Ok(vec![]));
+        assert_eq!(sizes(0, &[0]), Ok(vec![vec![0]]));
+    }
+
+    #[test]
+    fn wishes_that_cannot_be_fulfilled_are_refused() {
+        assert_eq!(sizes(0, &[10]), Err(Code::InvalidOption));
+        assert_eq!(sizes([4], &[10, 3]), Err(Code::ShapeMismatch));
+        assert_eq!(sizes(vec![vec![1, 8]], &[10]), Err(Code::ShapeMismatch));
+        assert_eq!(sizes("a lot", &[10]), Err(Code::InvalidOption));
+        assert_eq!(sizes([(2, 5)], &[10, 3]), Err(Code::AxisOutOfRange));
+        let unknown = |chunks: Chunks| chunks.cut(&[None], DType::F64, Some(&[Cuts::Unknown(2)])).map_err(|failure| failure.code);
+        assert_eq!(unknown(Chunks::from(4usize)), Err(Code::UnknownSizes));
+        assert_eq!(unknown(Chunks::from([(0, -1)])), Err(Code::UnknownSizes));
+        assert_eq!(unknown(Chunks(Wish::Some(Vec::new()))), Ok(vec![Cuts::Unknown(2)]));
+    }
+
+    #[test]
+    fn blocks_come_near_the_wished_size() {
+        for (shape, wish) in
+            [(vec![10_000, 10_000], "8MB"), (vec![100, 1_000_000], "1MB"), (vec![1_000_000_000], "64MiB"), (vec![300, 300, 300], "auto")]
+        {
+            let cuts = sizes(wish, &shape).expect("a size");
+            let block: usize = cuts.iter().map(|sizes| sizes[0]).product::<usize>() * 8;
+            let wished = Chunks::from(wish).0;
+            let Wish::All(Along::Bytes(bytes)) = wished else { panic!("{wished:?}") };
+            let bytes = bytes.unwrap_or(SMALLEST) as usize;
+            assert!(block <= bytes && block * 3 >= bytes, "{shape:?} by {wish}: {cuts:?}");
+        }
+        assert_eq!(sizes("1GiB", &[1000, 1000]), Ok(vec![vec![1000], vec![1000]]));
+        assert_eq!(sizes("8MB", &[10_000, 10_000]).map(|cuts| cuts[0][0]), Ok(1000));
+    }
+}

@@ -1,0 +1,106 @@
+//! From the expression to layers. Lowering is a pure function of the expression: the same array gives the same graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
+
+use super::group::Groups;
+use super::meta::{Cuts, Meta};
+use super::rechunk::rechunk;
+use super::wiring::follow;
+use super::{AnyArray, Node};
+
+/// A lowered array: the layer whose chunks are its blocks, in row-major order of the grid.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lowered {
+    pub layer: LayerId,
+}
+
+impl Lowered {
+    pub fn edge(self, wiring: Wiring) -> Edge {
+        Edge { layer: self.layer, wiring }
+    }
+}
+
+/// The graph under construction.
+pub(crate) struct Lowering {
+    pub graph: Graph,
+    /// Which steps are made inside others.
+    pub groups: Groups,
+    done: BTreeMap<usize, Lowered>,
+}
+
+impl Lowering {
+    /// Adds a layer that belongs to `node`.
+    pub fn add(&mut self, layer: Layer, node: &Node) -> Lowered {
+        let layer = self.graph.add(layer.origin(Some(node.origin.clone())));
+        Lowered { layer }
+    }
+
+    /// An array that was lowered: what a step reads, unless it takes programs in.
+    pub fn of(&self, array: &AnyArray) -> Lowered {
+        self.done[&array.address()]
+    }
+
+    /// Edges by which each block of an array with these cuts reads the blocks of others that belong to it elementwise. Others are cut
+    /// anew where their chunks differ.
+    pub fn aligned(&mut self, others: &[AnyArray], cuts: &[Cuts], node: &Node) -> Result<Vec<Edge>, Failure> {
+        let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
+        let mut edges = Vec::with_capacity(others.len());
+        for other in others {
+            let meta: &Meta = other.meta()?;
+            let ahead = cuts.len() - meta.ndim();
+            // What is repeated has one chunk, which all blocks read.
+            let repeated = |own: &Cuts, whole: &Cuts| own.len() == Some(1) && whole.len() != Some(1);
+            let wanted = |(own, whole): (&Cuts, &Cuts)| if repeated(own, whole) { Cuts::whole(1) } else { whole.clone() };
+            let wanted: Vec<Cuts> = meta.cuts.iter().zip(&cuts[ahead..]).map(wanted).collect();
+            let input = self.of(other);
+            let input = rechunk(self, input, &meta.cuts, &wanted, node);
+            let own: Vec<usize> = wanted.iter().map(Cuts::count).collect();
+            let axes: Vec<Option<usize>> = (ahead..cuts.len()).map(Some).collect();
+            edges.push(input.edge(follow(&own, &grid, &axes)));
+        }
+        Ok(edges)
+    }
+
+    /// Lowers arrays and all that they read, each once.
+    fn arrays(&mut self, ordered: &[AnyArray]) -> Result<(), Failure> {
+        for array in ordered.iter().filter(|array| !self.groups.is_inlined(array)).collect::<Vec<_>>() {
+            let node = array.node();
+            let lowered = node.step.lower(node, self).map_err(|failure| failure.origin(Some(&node.origin)))?;
+            self.done.insert(array.address(), lowered);
+        }
+        Ok(())
+    }
+}
+
+/// An array and all that it reads, each once and after what it reads. It goes without recursion, because chains may be long.
+pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
+    let mut seen = BTreeSet::from([root.address()]);
+    let mut stack = vec![(root.clone(), 0)];
+    let mut order = Vec::new();
+    while let Some((array, next)) = stack.pop() {
+        let input = array.node().inputs.get(next).cloned();
+        match input {
+            Some(input) => {
+                stack.push((array, next + 1));
+                if seen.insert(input.address()) {
+                    stack.push((input, 0));
+                }
+            }
+            None => order.push(array),
+        }
+    }
+    order
+}
+
+/// The optimized graph of an array; all its blocks are wanted.
+pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
+    array.meta()?;
+    // They outlive the lowering, which knows arrays by address.
+    let arrays = ordered(array);
+    let mut lowering = Lowering { graph: Graph::default(), groups: Groups::of(&arrays), done: BTreeMap::new() };
+    lowering.arrays(&arrays)?;
+    lowering.graph.want_all(lowering.of(array).layer);
+    Ok(optimize::optimize(&lowering.graph))
+}

@@ -1,0 +1,84 @@
+//! How an array shows itself: `{}` is a small picture of its chunks, `{:?}` one line. Neither runs anything.
+
+use std::fmt;
+
+use bytesize::ByteSize;
+
+use crate::array::lower::plan;
+use crate::array::meta::Meta;
+use crate::array::{DArray, Element};
+
+/// Chunks that are drawn beside each other.
+const DRAWN: usize = 3;
+
+impl<T: Element> fmt::Display for DArray<T> {
+    /// Kind, shape, chunks, bytes, tasks; and beside it how the last two axes are cut.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::<f64>::zeros([10_000, 10_000], [1_000, 1_000]);
+    /// assert_eq!(x.to_string(), "\
+    /// DArray<f64>  (10000, 10000)  762.9 MiB   ┌────┬────┬────┬─…
+    /// chunks       (1000, 1000)    7.6 MiB     │    │    │    │
+    ///              100 chunks, 1 layer         ├────┼────┼────┼─…  10000");
+    /// ```
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meta = match self.untyped().meta() {
+            Ok(meta) => meta,
+            Err(failure) => return write!(f, "{failure}"),
+        };
+        let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+        let blocks = meta.blocks().unwrap_or(0) as usize;
+        let layers = plan(self.untyped()).map_or(0, |graph| graph.layers.len());
+        let (kind, shape, chunks) = (format!("DArray<{}>", T::DTYPE), meta.show_shape(), meta.show_chunks());
+        let (first, second) = (kind.chars().count().max(6), shape.len().max(chunks.len()));
+        let lines = [
+            format!("{kind:first$}  {shape:second$}  {}", bytes(meta.nbytes())),
+            format!("{:first$}  {chunks:second$}  {}", "chunks", bytes(block_bytes(meta))),
+            format!("{:first$}  {}, {}", "", count(blocks, "chunk"), count(layers, "layer")),
+        ];
+        let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+        for (at, (line, drawn)) in lines.iter().zip(picture(meta)).enumerate() {
+            let text = format!("{line:width$}   {drawn}");
+            write!(f, "{}{}", if at == 0 { "" } else { "\n" }, text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn bytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "?".into(), |bytes| ByteSize::b(bytes).to_string())
+}
+
+/// Bytes of the largest block.
+fn block_bytes(meta: &Meta) -> Option<u64> {
+    let longest = meta.cuts.iter().map(|cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64));
+    let elements = longest.collect::<Option<Vec<u64>>>()?.into_iter().fold(1, u64::saturating_mul);
+    Some(elements.saturating_mul(meta.dtype.size() as u64))
+}
+
+/// Three lines: the upper edge of the first chunks of the last two axes, their inside, and the edge below.
+fn picture(meta: &Meta) -> [String; 3] {
+    let Some(columns) = meta.cuts.last() else { return [String::new(), String::new(), String::new()] };
+    let rows = meta.ndim().checked_sub(2).map(|axis| &meta.cuts[axis]);
+    let drawn = columns.count().min(DRAWN);
+    let more = columns.count() > DRAWN;
+    let edge = |left: &str, inner: &str, right: &str| {
+        let cells = vec!["────"; drawn].join(inner);
+        if more { format!("{left}{cells}{inner}─…") } else { format!("{left}{cells}{right}") }
+    };
+    let below = if rows.is_some_and(|rows| rows.count() > 1) { edge("├", "┼", "┤") } else { edge("└", "┴", "┘") };
+    let height = rows.map_or_else(String::new, |rows| rows.len().map_or_else(|| "  ?".into(), |len| format!("  {len}")));
+    [edge("┌", "┬", "┐"), format!("│{}", "    │".repeat(drawn)), below + &height]
+}
+
+impl<T: Element> fmt::Debug for DArray<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = self.untyped().node().step.line();
+        let step = step.split(' ').next().unwrap_or_default();
+        match self.untyped().meta() {
+            Ok(meta) => write!(f, "DArray<{step}, shape={}, dtype={}, chunksize={}>", meta.show_shape(), T::DTYPE, meta.show_chunks()),
+            Err(failure) => write!(f, "DArray<{}>", failure.code),
+        }
+    }
+}

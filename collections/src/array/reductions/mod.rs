@@ -1,0 +1,22 @@
+//! Reductions: what many elements become one by. Blocks are folded to states, states are brought together in a tree, and the last task
+//! of each result makes it.
+
+pub(crate) mod axes;
+mod basic;
+pub(crate) mod covariance;
+pub(crate) mod custom;
+mod fold;
+pub(crate) mod histogram;
+#[cfg(test)]
+mod layouts;
+mod numbers;
+mod order;
+pub(crate) mod quantile;
+pub(crate) mod scan;
+mod state;
+pub(crate) mod statistics;
+pub(crate) mod step;
+pub(crate) mod top;
+mod tree;
+
+pub use state::register;

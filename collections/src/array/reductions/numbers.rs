@@ -1,0 +1,382 @@
+//! Sums, products and moments of lanes.
+//!
+//! The invariants: sums of floats are as exact as if they were made in twice the digits of `f64` from partial sums of a few dozen
+//! elements; moments are taken from their own mean (Chan, Golub and LeVeque 1983), so that numbers far from zero lose no digits.
+
+use super::fold::{Folder, Names};
+use crate::array::block::Block;
+use crate::array::element::Held;
+use crate::array::tile::Rows;
+use crate::array::tile::wide::wide;
+
+/// Elements of a run that are summed up plainly, in `LANES` sums.
+const PLAIN: usize = 512;
+const LANES: usize = 16;
+/// Rows that are added up plainly.
+const PLAIN_ROWS: usize = 16;
+
+/// A float added to a sum of two parts: what the addition rounds away goes into the lower one.
+#[inline(always)]
+pub(super) fn add(high: &mut f64, low: &mut f64, value: f64) {
+    let sum = *high + value;
+    let rounded = sum - *high;
+    *low += (*high - (sum - rounded)) + (value - rounded);
+    *high = sum;
+}
+
+/// The value of such a sum. Where the upper part overflowed, or is NaN, the lower one says nothing.
+#[inline(always)]
+pub(super) fn total(high: f64, low: f64) -> f64 {
+    if high.is_finite() { high + low } else { high }
+}
+
+/// The sum of a few plain sums, pair by pair.
+#[inline(always)]
+fn pairs(sums: [f64; LANES]) -> f64 {
+    let half = |at: usize| sums[at] + sums[at + 8];
+    let (a, b) = ((half(0) + half(4)) + (half(2) + half(6)), (half(1) + half(5)) + (half(3) + half(7)));
+    a + b
+}
+
+/// The plain sum of what a function makes of elements, in several lanes.
+#[inline(always)]
+fn plain_sum<T: Held>(run: &[T], function: impl Fn(f64) -> f64) -> f64 {
+    let (chunks, rest) = run.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for chunk in chunks {
+        for (sum, element) in sums.iter_mut().zip(chunk) {
+            *sum += function(element.to_f64());
+        }
+    }
+    for (sum, element) in sums.iter_mut().zip(rest) {
+        *sum += function(element.to_f64());
+    }
+    pairs(sums)
+}
+
+wide! {
+    /// Adds a run to a sum of two parts.
+    fn add_run<T: Held>(run: &[T], high: &mut f64, low: &mut f64) {
+        for part in run.chunks(PLAIN) {
+            add(high, low, plain_sum(part, |element| element));
+        }
+    }
+}
+
+wide! {
+    /// Adds a row to plain sums.
+    fn add_row<T: Held>(sums: &mut [f64], row: &[T]) {
+        for (sum, element) in sums.iter_mut().zip(row) {
+            *sum += element.to_f64();
+        }
+    }
+}
+
+wide! {
+    /// Adds plain sums to sums of two parts.
+    fn add_sums<>(high: &mut [f64], low: &mut [f64], sums: &[f64]) {
+        for ((high, low), sum) in high.iter_mut().zip(low).zip(sums) {
+            add(high, low, *sum);
+        }
+    }
+}
+
+/// Sums of floats.
+pub(super) struct FloatSum {
+    high: Vec<f64>,
+    low: Vec<f64>,
+    sums: Vec<f64>,
+}
+
+impl FloatSum {
+    pub fn new(lanes: usize) -> Self {
+        Self { high: vec![0.0; lanes], low: vec![0.0; lanes], sums: Vec::new() }
+    }
+}
+
+impl<T: Held> Folder<T> for FloatSum {
+    fn run(&mut self, lane: usize, run: &[T], _: Names) {
+        add_run(run, &mut self.high[lane], &mut self.low[lane]);
+    }
+
+    fn lanes(&mut self, lane: usize, rows: Rows<'_, T>, _: Names, _: i64) {
+        let (mut rows, width) = (rows.iter().peekable(), rows.width());
+        while rows.peek().is_some() {
+            self.sums.clear();
+            self.sums.resize(width, 0.0);
+            for row in rows.by_ref().take(PLAIN_ROWS) {
+                add_row(&mut self.sums, row);
+            }
+            add_sums(&mut self.high[lane..][..width], &mut self.low[lane..][..width], &self.sums);
+        }
+    }
+
+    fn end(self: Box<Self>, shape: &[usize]) -> Vec<Block> {
+        vec![Block::from_vec(shape.to_vec(), self.high), Block::from_vec(shape.to_vec(), self.low)]
+    }
+}
+
+wide! {
+    /// The sum of integers, wrapping.
+    fn whole_sum<T: Held>(run: &[T]) -> i64 {
+        run.iter().fold(0i64, |sum, element| sum.wrapping_add(element.to_i64()))
+    }
+}
+
+wide! {
+    /// Adds a row to sums of integers.
+    fn whole_row<T: Held>(sums: &mut [i64], row: &[T]) {
+        for (sum, element) in sums.iter_mut().zip(row) {
+            *sum = sum.wrapping_add(element.to_i64());
+        }
+    }
+}
+
+/// Sums of integers and of truths, wrapping. Signed and unsigned ones have the same bits.
+pub(super) struct WholeSum {
+    sums: Vec<i64>,
+}
+
+impl WholeSum {
+    pub fn new(lanes: usize) -> Self {
+        Self { sums: vec![0; lanes] }
+    }
+}
+
+impl<T: Held> Folder<T> for WholeSum {
+    fn run(&mut self, lane: usize, run: &[T], _: Names) {
+        self.sums[lane] = self.sums[lane].wrapping_add(whole_sum(run));
+    }
+
+    fn lanes(&mut self, lane: usize, rows: Rows<'_, T>, _: Names, _: i64) {
+        let width = rows.width();
+        rows.iter().for_each(|row| whole_row(&mut self.sums[lane..][..width], row));
+    }
+
+    fn end(self: Box<Self>, shape: &[usize]) -> Vec<Block> {
+        vec![Block::from_vec(shape.to_vec(), self.sums)]
+    }
+}
+
+wide! {
+    /// The product of floats, in several lanes.
+    fn float_product<T: Held>(run: &[T]) -> f64 {
+        let (chunks, rest) = run.as_chunks::<LANES>();
+        let mut products = [1.0; LANES];
+        for chunk in chunks {
+            for (product, element) in products.iter_mut().zip(chunk) {
+                *product *= element.to_f64();
+            }
+        }
+        for (product, element) in products.iter_mut().zip(rest) {
+            *product *= element.to_f64();
+        }
+        products.iter().product()
+    }
+}
+
+/// Products of floats.
+pub(super) struct FloatProduct {
+    products: Vec<f64>,
+}
+
+impl FloatProduct {
+    pub fn new(lanes: usize) -> Self {
+        Self { products: vec![1.0; lanes] }
+    }
+}
+
+impl<T: Held> Folder<T> for FloatProduct {
+    fn run(&mut self, lane: usize, run: &[T], _: Names) {
+        self.products[lane] *= float_product(run);
+    }
+
+    fn lanes(&mut self, lane: usize, rows: Rows<'_, T>, _: Names, _: i64) {
+        for row in rows.iter() {
+            self.products[lane..].iter_mut().zip(row).for_each(|(product, element)| *product *= element.to_f64());
+        }
+    }
+
+    fn end(self: Box<Self>, shape: &[usize]) -> Vec<Block> {
+        vec![Block::from_vec(shape.to_vec(), self.products)]
+    }
+}
+
+/// Products of integers and of truths, wrapping.
+pub(super) struct WholeProduct {
+    products: Vec<i64>,
+}
+
+impl WholeProduct {
+    pub fn new(lanes: usize) -> Self {
+        Self { products: vec![1; lanes] }
+    }
+}
+
+impl<T: Held> Folder<T> for WholeProduct {
+    fn run(&mut self, lane: usize, run: &[T], _: Names) {
+        let product = run.iter().fold(1i64, |product, element| product.wrapping_mul(element.to_i64()));
+        self.products[lane] = self.products[lane].wrapping_mul(product);
+    }
+
+    fn lanes(&mut self, lane: usize, rows: Rows<'_, T>, _: Names, _: i64) {
+        for row in rows.iter() {
+            let lanes = self.products[lane..].iter_mut().zip(row);
+            lanes.for_each(|(product, element)| *product = product.wrapping_mul(element.to_i64()));
+        }
+    }
+
+    fn end(self: Box<Self>, shape: &[usize]) -> Vec<Block> {
+        vec![Block::from_vec(shape.to_vec(), self.products)]
+    }
+}
+
+/// Count, mean and squared distances of some elements, brought together with those of others.
+#[inline(always)]
+pub(super) fn combine(a: (&mut f64, &mut f64, &mut f64), b: (f64, f64, f64)) {
+    let (count, mean, squares) = a;
+    if b.0 == 0.0 {
+        return;
+    }
+    if *count == 0.0 {
+        (*count, *mean, *squares) = b;
+        return;
+    }
+    let all = *count + b.0;
+    let distance = b.1 - *mean;
+    *mean += distance * (b.0 / all);
+    *squares += b.2 + distance * distance * (*count * (b.0 / all));
+    *count = all;
+}
+
+wide! {
+    /// Count, mean and squared distances of a run, in two passes over what lies in the cache.
+    fn moments_of_run<T: Held>(run: &[T]) -> (f64, f64, f64) {
+        let count = run.len() as f64;
+        let mean = plain_sum(run, |element| element) / count;
+        (count, mean, plain_sum(run, |element| (element - mean) * (element - mean)))
+    }
+}
+
+wide! {
+    /// The same without NaN.
+    fn moments_without_nan<T: Held>(run: &[T]) -> (f64, f64, f64) {
+        let count = plain_sum(run, |element| if element.is_nan() { 0.0 } else { 1.0 });
+        let mean = plain_sum(run, |element| if element.is_nan() { 0.0 } else { element }) / count.max(1.0);
+        let square = |element: f64| if element.is_nan() { 0.0 } else { (element - mean) * (element - mean) };
+        (count, mean, plain_sum(run, square))
+    }
+}
+
+wide! {
+    /// Adds squared distances from means.
+    fn add_squares<T: Held>(squares: &mut [f64], means: &[f64], row: &[T]) {
+        for ((square, mean), element) in squares.iter_mut().zip(means).zip(row) {
+            let distance = element.to_f64() - mean;
+            *square += distance * distance;
+        }
+    }
+}
+
+/// Count, mean and sum of squared distances from the mean.
+pub(super) struct Moments {
+    counts: Vec<f64>,
+    means: Vec<f64>,
+    squares: Vec<f64>,
+    skip_nan: bool,
+    /// Of the rows at hand.
+    row_means: Vec<f64>,
+    row_squares: Vec<f64>,
+}
+
+impl Moments {
+    pub fn new(lanes: usize, skip_nan: bool) -> Self {
+        let zeros = || vec![0.0; lanes];
+        Self { counts: zeros(), means: zeros(), squares: zeros(), skip_nan, row_means: Vec::new(), row_squares: Vec::new() }
+    }
+
+    fn add(&mut self, lane: usize, part: (f64, f64, f64)) {
+        combine((&mut self.counts[lane], &mut self.means[lane], &mut self.squares[lane]), part);
+    }
+
+    /// Rows without gaps: their means, then the distances from them, then all lanes at once.
+    fn whole_rows<T: Held>(&mut self, lane: usize, rows: &[&[T]], width: usize) {
+        let count = rows.len() as f64;
+        for buffer in [&mut self.row_means, &mut self.row_squares] {
+            buffer.clear();
+            buffer.resize(width, 0.0);
+        }
+        rows.iter().for_each(|row| add_row(&mut self.row_means, row));
+        self.row_means.iter_mut().for_each(|mean| *mean /= count);
+        rows.iter().for_each(|row| add_squares(&mut self.row_squares, &self.row_means, row));
+        let parts = self.row_means.iter().zip(&self.row_squares);
+        let states = self.counts[lane..].iter_mut().zip(&mut self.means[lane..]).zip(&mut self.squares[lane..]);
+        for (((counts, means), squares), (mean, square)) in states.zip(parts) {
+            combine((counts, means, squares), (count, *mean, *square));
+        }
+    }
+}
+
+impl<T: Held> Folder<T> for Moments {
+    fn run(&mut self, lane: usize, run: &[T], _: Names) {
+        for part in run.chunks(PLAIN).filter(|part| !part.is_empty()) {
+            let part = if self.skip_nan { moments_without_nan(part) } else { moments_of_run(part) };
+            self.add(lane, part);
+        }
+    }
+
+    fn lanes(&mut self, lane: usize, rows: Rows<'_, T>, _: Names, _: i64) {
+        if self.skip_nan {
+            for row in rows.iter() {
+                for (at, element) in row.iter().enumerate() {
+                    let element = element.to_f64();
+                    if !element.is_nan() {
+                        // An infinity is at no distance from itself that could be counted.
+                        self.add(lane + at, (1.0, element, if element.is_finite() { 0.0 } else { f64::NAN }));
+                    }
+                }
+            }
+            return;
+        }
+        let all: Vec<&[T]> = rows.iter().collect();
+        all.chunks(PLAIN_ROWS).for_each(|some| self.whole_rows(lane, some, rows.width()));
+    }
+
+    fn end(self: Box<Self>, shape: &[usize]) -> Vec<Block> {
+        [self.counts, self.means, self.squares].into_iter().map(|values| Block::from_vec(shape.to_vec(), values)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rounding_takes_away_is_kept() {
+        let (mut high, mut low) = (0.0, 0.0);
+        for value in [1.0, 1e100, 1.0, -1e100] {
+            add(&mut high, &mut low, value);
+        }
+        assert_eq!(total(high, low), 2.0);
+        add(&mut high, &mut low, f64::INFINITY);
+        assert_eq!(total(high, low), f64::INFINITY);
+    }
+
+    #[test]
+    fn moments_far_from_zero_lose_nothing() {
+        let run: Vec<f64> = (0..1000).map(|i| 1e9 + f64::from(i % 10)).collect();
+        let mut moments = Moments::new(1, false);
+        Folder::<f64>::run(&mut moments, 0, &run, Names::default());
+        assert_eq!(moments.counts[0], 1000.0);
+        assert!((moments.means[0] - (1e9 + 4.5)).abs() < 1e-6, "{}", moments.means[0]);
+        assert!((moments.squares[0] / 1000.0 - 8.25).abs() < 1e-6, "{}", moments.squares[0]);
+    }
+
+    #[test]
+    fn nan_is_skipped_where_asked() {
+        let run = [1.0, f64::NAN, 3.0, f64::NAN];
+        assert_eq!(moments_without_nan(&run), (2.0, 2.0, 2.0));
+        assert_eq!(moments_without_nan(&run[1..2]), (0.0, 0.0, 0.0));
+        assert!(moments_of_run(&run).1.is_nan());
+    }
+}

@@ -1,0 +1,20 @@
+//! Elementwise work, tile by tile: a straight-line program is run on a piece of all inputs that fits the cache, then on the next, so
+//! that a chain of operations passes over memory once.
+
+mod arith;
+mod collect;
+mod evaluate;
+mod in_order;
+mod layout;
+mod program;
+#[cfg(test)]
+mod reference;
+mod special;
+pub mod wide;
+
+pub use arith::Arith;
+pub use collect::{collect, mapped};
+pub use evaluate::{Evaluator, Rows, Sink};
+pub use in_order::InOrder;
+pub use layout::Tile;
+pub use program::{Binary, Compare, Instruction, Op, Program, Source, Test, Unary};

@@ -1,0 +1,183 @@
+//! What looks at other rows, across the borders of partitions: shifts, running and rolling aggregates, fills, windows.
+
+use super::check::{assert_close, check_frame, check_in_order, executors, failure, table};
+use super::random_frames::{frame, rows};
+use partita::Code;
+use partita::polars::prelude::*;
+use partita::polars::series::ops::NullBehavior;
+use partita::prelude::{DFrame, col, lit};
+use proptest::prelude::{ProptestConfig, proptest};
+
+const KX: &str = "k,x,f
+    a,1,0.5
+    b,2,
+    a,,1.5
+    a,4,-2.0
+    b,5,
+    c,6,4.0
+    a,,8.0";
+
+#[test]
+fn neighbouring_rows() {
+    check_in_order(KX, |t| t.shift(1).select(["k", "x"]), "k,x\n,\na,1\nb,2\na,\na,4\nb,5\nc,6");
+    check_in_order(KX, |t| t.select(["x"]).shift(-3).fill_null(lit(0)), "x\n4\n5\n6\n0\n0\n0\n0");
+    check_in_order(KX, |t| t.select([col("x").shift(lit(100)).alias("y"), col("k")]).select(["k"]), "k\na\nb\na\na\nb\nc\na");
+    check_in_order(KX, |t| t.select(["x", "f"]).diff(3), "x,f\n,\n,\n,\n3,-2.5\n3,\n,2.5\n,10.0");
+    let before = |t: &DFrame| t.with_columns([col("x").shift(lit(1)).alias("before")]).filter(col("before").eq(lit(1))).select(["x"]);
+    check_in_order(KX, before, "x\n2");
+    check_in_order(KX, |t| t.filter(col("x").gt(col("x").shift(lit(1)))).select(["k", "x"]), "k,x\nb,2\nb,5\nc,6");
+    check_in_order(KX, |t| t.select([(col("x") + col("x").shift(lit(-1))).fill_null(lit(0))]), "x\n3\n0\n0\n9\n11\n0\n0");
+    check_in_order("x\n2.0\n3.0\n1.5", |t| t.pct_change(1).filter(col("x").is_not_null()), "x\n0.5\n-0.5");
+    // One inside the other.
+    let twice = |t: &DFrame| t.select([col("x").fill_null(lit(0)).shift(lit(1)).cum_sum(false)]).filter(col("x").is_not_null());
+    check_in_order(KX, twice, "x\n1\n3\n3\n7\n12\n18");
+}
+
+#[test]
+fn running_totals() {
+    check_in_order(KX, |t| t.cum_sum().select(["f"]).fill_null(lit(-99.0)), "f\n0.5\n-99.0\n2.0\n0.0\n-99.0\n4.0\n12.0");
+    check_in_order(KX, |t| t.select(["x"]).cum_sum().fill_null(lit(-1)), "x\n1\n3\n-1\n7\n12\n18\n-1");
+    check_in_order(KX, |t| t.cum_prod().select(["f"]).fill_null(lit(-99.0)), "f\n0.5\n-99.0\n0.75\n-1.5\n-99.0\n-6.0\n-48.0");
+    check_in_order(KX, |t| t.cum_min().select(["f"]).fill_null(lit(-99.0)), "f\n0.5\n-99.0\n0.5\n-2.0\n-99.0\n-2.0\n-2.0");
+    check_in_order(KX, |t| t.cum_max().select(["f"]).fill_null(lit(-99.0)), "f\n0.5\n-99.0\n1.5\n1.5\n-99.0\n4.0\n8.0");
+    check_in_order(KX, |t| t.cum_count().cast([("x", DataType::Int64)]).select(["x"]), "x\n1\n2\n2\n3\n4\n5\n5");
+    check_in_order(KX, |t| t.select([col("f").cum_sum(true)]).fill_null(lit(-99.0)), "f\n12.0\n-99.0\n11.5\n10.0\n-99.0\n12.0\n8.0");
+    let none = |t: &DFrame| t.filter(col("x").gt(lit(100))).cum_sum().select(["x"]);
+    check_frame(&table(KX), none, &table(KX).select(["x"]).unwrap().clear(), true);
+}
+
+#[test]
+fn filled_nulls() {
+    check_in_order(KX, |t| t.forward_fill(None).select(["x", "f"]), "x,f\n1,0.5\n2,0.5\n2,1.5\n4,-2.0\n5,-2.0\n6,4.0\n6,8.0");
+    check_in_order(KX, |t| t.backward_fill(None).select(["f"]), "f\n0.5\n1.5\n1.5\n-2.0\n4.0\n4.0\n8.0");
+    check_in_order(KX, |t| t.fill_null(lit(0)).select(["x", "f"]), "x,f\n1,0.5\n2,0.0\n0,1.5\n4,-2.0\n5,0.0\n6,4.0\n0,8.0");
+    let gaps = df!("x" => [None, Some(1), None, None, None, Some(2), None]).unwrap();
+    let filled = df!("x" => [None, Some(1), Some(1), Some(1), None, Some(2), Some(2)]).unwrap();
+    check_frame(&gaps, |t| t.forward_fill(Some(2)), &filled, true);
+    let filled = df!("x" => [Some(1), Some(1), None, Some(2), Some(2), Some(2), None]).unwrap();
+    check_frame(&gaps, |t| t.backward_fill(Some(2)), &filled, true);
+    check_in_order(KX, |t| t.drop_nulls(), "k,x,f\na,1,0.5\na,4,-2.0\nc,6,4.0");
+    check_in_order(KX, |t| t.drop_nulls_in(["f"]).select(["f"]), "f\n0.5\n1.5\n-2.0\n4.0\n8.0");
+}
+
+#[test]
+fn rolling_windows() {
+    check_in_order(KX, |t| t.rolling(2).min_periods(1).sum().select(["f"]), "f\n0.5\n0.5\n1.5\n-0.5\n-2.0\n4.0\n12.0");
+    let mean = |t: &DFrame| t.rolling(3).min_periods(2).select(["x"]).mean().fill_null(lit(-1.0));
+    check_in_order(KX, mean, "x\n-1.0\n1.5\n1.5\n3.0\n4.5\n5.0\n5.5");
+    check_in_order(KX, |t| t.rolling(3).min_periods(1).center(true).select(["f"]).max(), "f\n0.5\n1.5\n1.5\n1.5\n4.0\n8.0\n8.0");
+    let timed = df!("t" => [1i64, 1, 2, 4, 4, 9, 10], "x" => [1i64, 2, 4, 8, 16, 32, 64]).unwrap();
+    let expected = df!("t" => [1i64, 1, 2, 4, 4, 9, 10], "x" => [3i64, 3, 7, 28, 28, 32, 96]).unwrap();
+    // Rows at one time are in each other's windows, also where a border lies between them.
+    check_frame(&timed, |t| t.rolling_by("t", "3i").sum(), &expected, true);
+    let days = timed.clone().lazy().with_columns([col("t").cast(DataType::Int32).cast(DataType::Date)]).collect().unwrap();
+    let expected = expected.lazy().with_columns([col("t").cast(DataType::Int32).cast(DataType::Date)]).collect().unwrap();
+    check_frame(&days, |t| t.rolling_by("t", "3d").sum(), &expected, true);
+}
+
+#[test]
+fn rows_with_the_same_keys() {
+    let shares = |t: &DFrame| t.with_columns([(col("x") - col("x").min().over([col("k")]).unwrap()).alias("above")]).select(["above"]);
+    check_in_order(KX, |t| shares(t).fill_null(lit(-1)), "above\n0\n0\n-1\n3\n3\n0\n-1");
+    let counted = |t: &DFrame| t.select([col("k"), col("x").cum_sum(false).over([col("k")]).unwrap().fill_null(lit(0))]);
+    check_in_order(KX, counted, "k,x\na,1\nb,2\na,0\na,5\nb,7\nc,6\na,0");
+    check_in_order(KX, |t| t.filter(col("x").eq(col("x").max().over([col("k")]).unwrap())), "k,x,f\na,4,-2.0\nb,5,\nc,6,4.0");
+    // Two kinds of keys, and neighbours within a group.
+    let both = |t: &DFrame| {
+        let within = col("f").shift(lit(1)).over([col("k")]).unwrap().alias("before");
+        let among = col("k").count().over([col("x").is_null()]).unwrap().cast(DataType::Int64).alias("n");
+        t.select([within, among])
+    };
+    check_in_order(KX, both, "before,n\n,5\n,5\n0.5,2\n1.5,5\n,5\n,5\n-2.0,2");
+}
+
+#[test]
+fn numbered_rows() {
+    let numbered = |t: &DFrame| t.with_row_index("row").cast([("row", DataType::Int64)]);
+    check_in_order(KX, |t| numbered(t).filter(col("k").eq(lit("b"))).select(["row", "x"]), "row,x\n1,2\n4,5");
+    check_in_order(KX, |t| numbered(t).select(["row"]), "row\n0\n1\n2\n3\n4\n5\n6");
+    check_in_order(KX, |t| numbered(&t.filter(col("x").gt(lit(3)))).select(["row"]), "row\n0\n1\n2");
+}
+
+#[test]
+fn what_does_not_fit() {
+    let t = DFrame::from_polars(table(KX), 3);
+    assert!(failure(&t.rolling(0).sum(), Code::InvalidOption).contains("across.rs:"));
+    failure(&t.rolling(2).min_periods(3).sum(), Code::InvalidOption);
+    failure(&t.rolling_by("x", "3").sum(), Code::InvalidOption);
+    failure(&t.rolling_by("x", "3h").sum(), Code::TypeMismatch);
+    failure(&t.rolling_by("y", "3i").sum(), Code::ColumnNotFound);
+    failure(&t.rolling_by("x", "3i").select(["f"]).sum(), Code::NotSorted);
+    let down = DFrame::from_polars(df!("t" => [2i64, 3, 1, 2], "x" => [1, 2, 3, 4]).unwrap(), 2);
+    failure(&down.rolling_by("t", "1i").sum(), Code::NotSorted);
+    failure(&t.select(["k"]).cum_sum(), Code::TypeMismatch);
+    failure(&t.fill_null(lit(true)), Code::TypeMismatch);
+    failure(&t.drop_nulls_in(["y"]), Code::ColumnNotFound);
+    failure(&t.with_row_index("x"), Code::DuplicateColumn);
+    failure(&t.select([col("x").over([col("kk")]).unwrap()]), Code::ColumnNotFound);
+    failure(&t.select([col("x").sum().over([lit(1)]).unwrap()]), Code::Unsupported);
+    failure(&t.with_columns([col("x").reverse()]), Code::Unsupported);
+}
+
+/// What is computed of random frames, each a column of its own.
+fn looks(by: i64, window: usize, limit: u32) -> Vec<Expr> {
+    let options = |center: bool| RollingOptionsFixedWindow {
+        window_size: window,
+        min_periods: 1 + window / 2,
+        weights: None,
+        center,
+        fn_params: None,
+    };
+    let over = |expr: Expr| expr.over([col("t"), col("b")]).expect("keys");
+    vec![
+        col("k").shift(lit(by)).alias("shift"),
+        col("t").shift(lit(by)).alias("shift_t"),
+        col("f").shift_and_fill(lit(by), lit(7.5)).alias("shift_fill"),
+        col("n").diff(lit(by), NullBehavior::Ignore).alias("diff"),
+        col("i").cum_sum(false).alias("sum"),
+        col("n").cum_sum(true).alias("sum_back"),
+        col("f").cum_min(false).alias("min"),
+        col("d").cum_max(true).alias("max"),
+        col("t").cum_count(false).alias("count"),
+        col("b").fill_null_with_strategy(FillNullStrategy::Forward(None)).alias("forward"),
+        col("c").fill_null_with_strategy(FillNullStrategy::Backward(None)).alias("backward"),
+        col("t").fill_null_with_strategy(FillNullStrategy::Forward(Some(limit))).alias("limited"),
+        col("n").rolling_sum(options(false)).alias("rolling"),
+        col("n").rolling_max(options(true)).alias("centred"),
+        over(col("n").sum()).alias("over_sum"),
+        over(col("k").shift(lit(1))).alias("over_shift"),
+        over(col("f").first()).alias("over_first"),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn other_rows_like_polars(rows in rows(40), partitions in 1usize..8, by in -5i64..6, window in 1usize..6, limit in 1u32..4) {
+        let whole = frame(&rows);
+        let expected = whole.clone().lazy().select(looks(by, window, limit)).collect().unwrap();
+        let ours = DFrame::from_polars(whole, partitions).select(looks(by, window, limit));
+        for (name, executor) in executors() {
+            assert_close(&ours.compute_on(&*executor).unwrap().frame, &expected, true, &name);
+        }
+    }
+
+    #[test]
+    fn windows_of_time_like_polars(rows in rows(40), partitions in 1usize..8, days in 1i64..9000) {
+        let whole = frame(&rows).lazy().filter(col("d").is_not_null()).sort(["d"], SortMultipleOptions::default()).collect().unwrap();
+        let window = format!("{days}d");
+        let options = RollingOptionsDynamicWindow {
+            window_size: Duration::parse(&window),
+            min_periods: 1,
+            closed_window: ClosedWindow::Right,
+            fn_params: None,
+        };
+        let rolled = ["n", "i"].map(|name| col(name).rolling_sum_by(col("d"), options.clone()));
+        let expected = whole.clone().lazy().select([col("d")].into_iter().chain(rolled).collect::<Vec<_>>()).collect().unwrap();
+        let ours = DFrame::from_polars(whole, partitions).rolling_by("d", &window).select(["n", "i"]).sum();
+        for (name, executor) in executors() {
+            assert_close(&ours.compute_on(&*executor).unwrap().frame, &expected, true, &name);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Real processes that are killed with `kill -9` while their tasks run, wait, or hold something.
+//!
+//! Each case has a cluster of its own, so that no other one suffers.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Variable, as_completed, gather};
+
+use crate::Case;
+use crate::functions::*;
+
+pub const CASES: &[Case] = &[
+    ("a_worker_killed_in_a_map_changes_no_result", a_worker_killed_in_a_map_changes_no_result),
+    ("an_actor_dies_with_its_worker", an_actor_dies_with_its_worker),
+    ("what_a_killed_worker_held_is_free_again", what_a_killed_worker_held_is_free_again),
+    ("what_a_killed_client_held_is_free_again", what_a_killed_client_held_is_free_again),
+    ("a_task_that_waits_survives_the_death_of_another_worker", a_task_that_waits_survives_the_death_of_another_worker),
+    ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
+];
+
+/// Set in a process that is to be a client which a test kills: where its scheduler is.
+const CLIENT: &str = "PARTITA_TEST_CLIENT";
+
+/// Longer than anything here takes, shorter than a lease.
+const BOUNDED: Duration = Duration::from_secs(25);
+
+fn cluster() -> (LocalCluster, Client) {
+    let builder = LocalCluster::builder().workers(2).threads_per_worker(1).client_grace(Duration::from_millis(500));
+    let cluster = builder.start().expect("worker processes start");
+    let client = cluster.connect().expect("their scheduler answers");
+    (cluster, client)
+}
+
+fn kill(pid: u32) {
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("there is such a program");
+    assert!(killed.success(), "process {pid} is there to be killed");
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + BOUNDED;
+    while !holds() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn a_worker_killed_in_a_map_changes_no_result() {
+    let (cluster, client) = cluster();
+    let futures = client.map(double_slowly, 0..2_000i64).expect("sound");
+    let ends: Arc<Vec<AtomicU32>> = Arc::new((0..2_000).map(|_| AtomicU32::new(0)).collect());
+    for (place, future) in futures.iter().enumerate() {
+        let ends = ends.clone();
+        future.add_done_callback(move |_| {
+            ends[place].fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    assert_eq!(as_completed(&futures).take(200).count(), 200);
+    kill(cluster.worker_pids()[0]);
+    let results = gather(&futures).expect("all are made");
+    assert!(results.into_iter().eq((0..2_000).map(|x| 2 * x)));
+    eventually("each future says that it has ended", || ends.iter().all(|ends| ends.load(Ordering::Relaxed) > 0));
+    assert!(ends.iter().all(|ends| ends.load(Ordering::Relaxed) == 1), "each future ends once");
+}
+
+fn an_actor_dies_with_its_worker() {
+    let (_cluster, client) = cluster();
+    let counter = client.actor(open_counter, (0,)).expect("sound");
+    assert_eq!(counter.call(count_by, (1,)).expect("sound").result().expect("sound"), 1);
+    let pid = counter.call(where_it_is, ()).expect("sound").result().expect("sound");
+    let under_way = counter.call(count_slowly, (60_000,)).expect("sound");
+    let behind = counter.call(count_by, (1,)).expect("sound");
+    kill(pid);
+    let killed = Instant::now();
+    for call in [under_way, behind] {
+        assert_eq!(call.result().expect_err("the state is gone").code, Code::ActorLost);
+    }
+    for _ in 0..5 {
+        let failure = counter.call(count_by, (1,)).and_then(|call| call.result()).expect_err("the state is gone for good");
+        assert_eq!(failure.code, Code::ActorLost, "{failure}");
+    }
+    assert!(killed.elapsed() < BOUNDED, "it takes {:?} to say so", killed.elapsed());
+    let again = client.actor(open_counter, (40,)).expect("another worker has room");
+    assert_eq!(again.call(count_by, (2,)).expect("sound").result().expect("sound"), 42);
+}
+
+fn what_a_killed_worker_held_is_free_again() {
+    let (_cluster, client) = cluster();
+    let name = "held-by-a-task";
+    let holding = client.submit(hold_for_ever, (name,)).expect("sound");
+    let pid = Variable::<u32>::of(&client, name).get().expect("it says who it is once it has all");
+    let (lock, semaphore) = (Lock::of(&client, name), Semaphore::of(&client, name, 1));
+    assert!(lock.is_held().expect("answered") && semaphore.leases().expect("answered") == 1);
+    kill(pid);
+    let killed = Instant::now();
+    assert!(lock.acquire_timeout(BOUNDED).expect("answered").is_some(), "the lock is free again");
+    assert!(semaphore.acquire_timeout(BOUNDED).expect("answered").is_some(), "the lease has ended");
+    assert!(killed.elapsed() < BOUNDED, "it takes {:?}: the lease ended with its holder, not with its time", killed.elapsed());
+    assert!(holding.result().expect("its next try holds nothing") > 1);
+}
+
+/// What a client does that is to be killed: it holds a lock, keeps both workers busy, and says so. Returns at once in other processes.
+pub fn play() {
+    let Ok(address) = std::env::var(CLIENT) else { return };
+    let options = ConnectOptions { name: Some(CLIENT.into()), ..ConnectOptions::default() };
+    let client = Client::connect_with(&address, options).expect("the test's scheduler answers");
+    let _guard = Lock::of(&client, CLIENT).acquire().expect("free");
+    let _busy = client.map(endless, 0..2u64).expect("sound");
+    Event::of(&client, CLIENT).set().expect("answered");
+    std::thread::sleep(Duration::from_secs(600));
+    std::process::exit(1);
+}
+
+fn what_a_killed_client_held_is_free_again() {
+    let (cluster, client) = cluster();
+    let program = std::env::current_exe().expect("this program is a file");
+    let mut other = Command::new(program).env(CLIENT, cluster.address()).stdin(Stdio::null()).spawn().expect("it starts");
+    let is_there = || client.scheduler_info().expect("answered").clients.iter().any(|one| one.name == CLIENT);
+    let ready = Event::of(&client, CLIENT).wait_timeout(BOUNDED).expect("answered");
+    let before = (is_there(), Lock::of(&client, CLIENT).is_held().expect("answered"));
+    let busy = client.submit(add, (1, 2)).expect("sound");
+    other.kill().expect("it is there to be killed");
+    other.wait().expect("it is ours");
+    assert!(ready && before == (true, true), "it held what it should");
+    assert!(Lock::of(&client, CLIENT).acquire_timeout(BOUNDED).expect("answered").is_some(), "its lock is free again");
+    eventually("its runs are released, and the workers are free", || busy.done());
+    assert_eq!(busy.result().expect("sound"), 3);
+    eventually("it is forgotten", || !is_there());
+}
+
+fn a_task_that_waits_survives_the_death_of_another_worker() {
+    let (cluster, client) = cluster();
+    let name = "waits-for-many";
+    let parent = client.submit(sum_of_doubles, (name, 600)).expect("sound");
+    let pid = Variable::<u32>::of(&client, name).get().expect("it says who it is");
+    // Some of what it waits for has been done by then.
+    let children = Variable::<i64>::of(&client, &format!("{name}-begun")).get().expect("it says how many it has submitted");
+    assert_eq!(children, 600);
+    let other = cluster.worker_pids().into_iter().find(|other| *other != pid && *other != 0).expect("there are two");
+    kill(other);
+    assert_eq!(parent.result().expect("its calls are made elsewhere"), (2 * 600 * 599 / 2, 1), "the sum, and the first try");
+}
+
+fn a_call_on_every_worker_ends_when_one_is_killed() {
+    let (_cluster, client) = cluster();
+    let name = "on-every-worker";
+    let asking = {
+        let client = client.clone();
+        std::thread::spawn(move || client.run_on_workers(meet, (name,)))
+    };
+    let queue = Queue::<u32>::of(&client, name);
+    let pids = BTreeSet::from([queue.get().expect("the one"), queue.get().expect("the other")]);
+    let (first, last) = (*pids.first().expect("one"), *pids.last().expect("another"));
+    assert!(first != last, "two workers are two processes");
+    kill(first);
+    // The one that takes its name comes to the same place, and its answer is not the other's.
+    Event::of(&client, name).set().expect("answered");
+    let results = asking.join().expect("no panic").expect("the scheduler answers");
+    let (well, badly): (Vec<_>, Vec<_>) = results.into_values().partition(Result::is_ok);
+    assert_eq!(well.into_iter().flatten().collect::<Vec<_>>(), [last]);
+    assert_eq!(badly.into_iter().filter_map(Result::err).map(|failure| failure.code).collect::<Vec<_>>(), [Code::NoWorkers]);
+}

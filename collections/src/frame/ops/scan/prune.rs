@@ -407,7 +407,7 @@ mod tests {
         fn no_row_that_passes_is_left_out(pieces in vec((rows(), any::<bool>()), 1..6), predicate in predicate()) {
             let table = known(&pieces);
             let read = table.read(&predicate);
-            prop_assert!(table.needed(&predicate).iter().all(|piece| read.contains(piece)), "{} reads {:?}", predicate, read);
+            prop_assert!(table.needed(&predicate).iter().all(|piece| read.contains(piece)), "{predicate} reads {read:?}");
         }
     }
 

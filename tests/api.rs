@@ -23,6 +23,8 @@ mod bad_input;
 mod client;
 #[path = "api/csv.rs"]
 mod csv;
+#[path = "api/files.rs"]
+mod files;
 #[path = "api/flights.rs"]
 mod flights;
 #[path = "api/groupby.rs"]
@@ -37,6 +39,8 @@ mod planner;
 mod plans;
 #[path = "api/properties.rs"]
 mod properties;
+#[path = "api/pruning.rs"]
+mod pruning;
 #[path = "api/random_frames.rs"]
 mod random_frames;
 #[path = "api/reshape.rs"]
@@ -51,3 +55,5 @@ mod sort;
 mod statistics;
 #[path = "api/tpch.rs"]
 mod tpch;
+#[path = "api/writes.rs"]
+mod writes;

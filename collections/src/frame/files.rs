@@ -8,7 +8,7 @@ use partita_graph::{Code, DataPlace, Failure};
 use partita_io::{Error, ErrorKind};
 
 use crate::frame::expr::not_found_among;
-use crate::frame::ops::read_csv::io_failure;
+use crate::frame::ops::read_csv::{io_failure, word};
 use crate::frame::replan::{Advice, Change, dtype_of};
 
 /// The failure for an error of `io` that `method` met. `source` names the reader that a task belongs to, for advice.
@@ -52,7 +52,8 @@ fn describe(error: &Error, method: &str, source: Option<u64>) -> Option<Failure>
             .help(format!("declare it wider: .dtype({column:?}, DataType::String)")),
         ErrorKind::DuplicateColumn => Failure::new(Code::DuplicateColumn, format!("`{file}` names `{column}` twice")),
         ErrorKind::WrongInference { wider } => {
-            let shown: Vec<String> = wider.iter().map(|(name, _, cell)| format!("`{name}` because of {cell:?}")).collect();
+            let shown = wider.iter().map(|(name, to, cell)| format!("`{name}` to {} because of {cell:?}", word(*to)));
+            let shown: Vec<String> = shown.collect();
             let failure = Failure::new(Code::WrongInference, format!("column {} in {file}", shown.join(", ")));
             let types = wider.iter().map(|(name, to, _)| (name.clone(), dtype_of(*to))).collect();
             match source {

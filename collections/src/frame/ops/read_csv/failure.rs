@@ -117,7 +117,7 @@ fn from_here(failure: Failure, file: &str) -> Failure {
     }
 }
 
-fn word(wider: Wider) -> &'static str {
+pub(crate) fn word(wider: Wider) -> &'static str {
     match wider {
         Wider::Float64 => "float",
         Wider::String => "text",

@@ -16,7 +16,7 @@ use crate::frame::replan::Change;
 use crate::frame::size::Size;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
 
-pub(crate) use failure::io_failure;
+pub(crate) use failure::{io_failure, word};
 pub(crate) use operator::CsvBlock;
 use operator::Reader;
 

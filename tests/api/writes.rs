@@ -148,9 +148,14 @@ fn a_frame_may_be_written_over_the_files_that_it_reads() {
         let frame = DFrame::from_polars(df!("x" => (0..20i64).collect::<Vec<_>>()).unwrap(), 4);
         frame.to_parquet_on(&*executor, &path, ParquetWriteOptions::new()).unwrap();
         let again = DFrame::read_parquet(&path).unwrap().filter(col("x").gt(lit(9))).repartition(2);
-        let written = again.to_parquet_on(&*executor, &path, ParquetWriteOptions::new().overwrite(true)).unwrap();
-        assert_eq!((written.rows, written.files), (10, 2), "{name}");
-        assert_eq!(visible(&path), parts(2, "parquet"), "{name}");
+        match again.to_parquet_on(&*executor, &path, ParquetWriteOptions::new().overwrite(true)) {
+            Ok(written) => {
+                assert_eq!((written.rows, written.files), (10, 2), "{name}");
+                assert_eq!(visible(&path), parts(2, "parquet"), "{name}");
+            }
+            // A worker died with the answer after all was published, and what it was made of is replaced.
+            Err(failure) => assert!(name.starts_with("Sim") && failure.code == Code::NoSuchFile, "{name}: {failure}"),
+        }
         let found = DFrame::read_parquet(&path).unwrap().compute().unwrap();
         assert_eq!(found, df!("x" => (10..20i64).collect::<Vec<_>>()).unwrap(), "{name}");
     }

@@ -23,7 +23,8 @@ const GROUP_ROWS: usize = 1 << 18;
 /// What all writers have in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOptions {
-    /// Whether files of the same format that are there already are replaced.
+    /// Whether files of the same format that are there already are replaced. They may be those that the frame reads: they stay until all
+    /// parts are written. When a worker dies just after they were replaced, the write may end with `NoSuchFile` though the output is complete.
     pub overwrite: bool,
     /// Columns that become folders `key=value`.
     pub partition_by: Vec<String>,

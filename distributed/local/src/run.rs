@@ -222,9 +222,12 @@ impl LocalRun {
 }
 
 impl LocalRun {
-    fn make_again(&self, key: Key, file: &Arc<SpillFile>) {
+    fn make_again(&self, key: Key, file: Option<&Arc<SpillFile>>) {
+        // From here on the run has not ended, until the machines say so.
         self.shared.reopen();
-        make_again(&self.engine, key, file, || self.shared.pause());
+        if let Some(file) = file {
+            make_again(&self.engine, key, file, || self.shared.pause());
+        }
         if self.engine.store.held(key, None).is_some() {
             // Somebody else found it damaged, and it was made and told of before.
             self.shared.end(Ok(()));
@@ -261,11 +264,10 @@ impl Running for LocalRun {
             match self.engine.store.get(key, &self.engine.registry) {
                 Ok(chunk) => return Ok(chunk),
                 Err(failure) if tries == TRIES => return Err(failure),
-                Err(_) => tries += 1,
+                // One that is not there is being made: whoever asked for it before asked twice.
+                Err(_) => tries += usize::from(file.is_some()),
             }
-            if let Some(file) = file {
-                self.make_again(key, &file);
-            }
+            self.make_again(key, file.as_ref());
         }
     }
 

@@ -4,17 +4,21 @@
 #[path = "api/check.rs"]
 mod check;
 
-#[path = "api/asof.rs"]
-mod asof;
 #[path = "api/arrays.rs"]
 mod arrays;
+#[path = "api/asof.rs"]
+mod asof;
 
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
 #[path = "api/array_make.rs"]
 mod array_make;
+#[path = "api/array_order.rs"]
+mod array_order;
 #[path = "api/array_reduce.rs"]
 mod array_reduce;
+#[path = "api/array_shape.rs"]
+mod array_shape;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

@@ -63,6 +63,8 @@ codes! {
         "The message says what is missing and what can be written instead.";
     Corrupt = 115, "compressed data is damaged or cut off",
         "The file could not be decompressed to its end.";
+    NotUnique = 116, "keys of a join occur more than once",
+        "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
     ShapeMismatch = 121, "shapes do not fit together",
         "Shapes are compared from their last axes on; two lengths fit when they are equal or one of them is 1. The message shows both shapes. Reshape, transpose or slice one of them; where a chunking is the reason, rechunk.";
     AxisOutOfRange = 122, "an axis does not exist",
@@ -71,8 +73,10 @@ codes! {
         "How long a chunk becomes is only known after it was made, for example after a boolean mask. Let the sizes be found first with `compute_chunk_sizes()`, which runs the array.";
     EmptyReduction = 124, "a reduction of nothing has no value",
         "The smallest of no numbers does not exist. Leave the empty axis out, or check the shape first.";
-    NotUnique = 116, "keys of a join occur more than once",
-        "You said that each key is there once on one side of the join, and it is not. The message names the side and a key. Keep one row of each key first, or join without that check.";
+    IndexOutOfRange = 125, "a place in an array does not exist",
+        "Places along an axis are numbered from 0, and from -1 backwards. The message says how long the axis is. Bounds of slices, unlike single places, may lie beyond the ends.";
+    SingularMatrix = 126, "a matrix has no inverse or no factor of this form",
+        "A system of equations with this matrix has no solution, or more than one; or the matrix is not positive definite, which Cholesky's factors need. Look for rows or columns that depend on each other, or use `lstsq`, which finds the nearest solution.";
     KilledWorker = 201, "a task was running each time a worker died",
         "The task was running on several workers when they died, so it is no longer tried. Memory is the usual reason: smaller blocks or a larger limit help.";
     Panicked = 202, "a task panicked",

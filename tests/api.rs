@@ -15,8 +15,12 @@ mod asof;
 mod array_elementwise;
 #[path = "api/array_make.rs"]
 mod array_make;
+#[path = "api/array_order.rs"]
+mod array_order;
 #[path = "api/array_reduce.rs"]
 mod array_reduce;
+#[path = "api/array_shape.rs"]
+mod array_shape;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

@@ -4,9 +4,14 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
-use crate::array::ops::{compress, diag, elementwise, make, sizes, transpose};
+use crate::array::ops::{
+    assign, axes, broadcast_to, compress, concatenate, diag, diff, elementwise, make, map_overlap as overlap_blocks, nonzero, points,
+};
+use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
+use crate::array::pick;
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top};
+use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top, unique as unique_elements};
+use crate::array::sort::{lanes, spread};
 use crate::delayed::{self, actor, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::approx::operator as approx;
@@ -111,6 +116,32 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<approx::Sketch>(),
     OperatorEntry::of::<approx::Merge>(),
     OperatorEntry::of::<approx::Finish>(),
+    OperatorEntry::of::<pick::Pick>(),
+    OperatorEntry::of::<axes::Arrange>(),
+    OperatorEntry::of::<broadcast_to::Repeat>(),
+    OperatorEntry::of::<concatenate::PassBlock>(),
+    OperatorEntry::of::<reshape::ReshapeBlock>(),
+    OperatorEntry::of::<tile::RepeatElements>(),
+    OperatorEntry::of::<windows::WindowsOfBlock>(),
+    OperatorEntry::of::<windows::UnfoldBlock>(),
+    OperatorEntry::of::<overlap_blocks::TrimBlock>(),
+    OperatorEntry::of::<points::Gather>(),
+    OperatorEntry::of::<nonzero::NonZeroOfBlock>(),
+    OperatorEntry::of::<assign::Overwrite>(),
+    OperatorEntry::of::<diff::Interp>(),
+    OperatorEntry::of::<search::SearchBlock>(),
+    OperatorEntry::of::<search::IsInBlock>(),
+    OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
+    OperatorEntry::of::<unique_elements::UniqueOfStates>(),
+    OperatorEntry::of::<lanes::SortLanes>(),
+    OperatorEntry::of::<spread::SampleOfBlock>(),
+    OperatorEntry::of::<spread::Borders>(),
+    OperatorEntry::of::<spread::SplitAtBorders>(),
+    OperatorEntry::of::<spread::SortParts>(),
+    OperatorEntry::of::<spread::LengthOfPart>(),
+    OperatorEntry::of::<spread::Starts>(),
+    OperatorEntry::of::<spread::CutAtChunks>(),
+    OperatorEntry::of::<spread::JoinPieces>(),
 ];
 
 /// A registry of all built-in operators and values.

@@ -189,6 +189,80 @@ impl Block {
         Self { data: self.data.clone(), shape: vec![len], strides: vec![self.strides[0] + self.strides[1]], offset }
     }
 
+    /// Some elements along an axis, without a copy: `len` of them, from `start` on, `step` apart; 0 repeats one. They must be there.
+    pub fn strided(&self, axis: usize, start: usize, step: isize, len: usize) -> Self {
+        let mut block = self.clone();
+        block.shape[axis] = len;
+        if block.len() == 0 {
+            return Self { strides: row_major(&block.shape), offset: 0, ..block };
+        }
+        block.offset = block.offset.wrapping_add_signed(start as isize * self.strides[axis]);
+        block.strides[axis] = self.strides[axis] * step;
+        block
+    }
+
+    /// The same elements with other axes, without a copy: axis `at` of the result is axis `order[at]`, or a new one of length 1. Axes
+    /// that are left out have length 1.
+    pub fn arranged(&self, order: &[Option<usize>]) -> Self {
+        let (shape, strides) = order.iter().map(|axis| axis.map_or((1, 0), |axis| (self.shape[axis], self.strides[axis]))).unzip();
+        Self { data: self.data.clone(), shape, strides, offset: self.offset }
+    }
+
+    /// The same elements with some axes in two: of length `n / factor` and `factor`, without a copy. Factors divide the lengths.
+    pub fn unfolded(&self, factors: &[Option<usize>]) -> Self {
+        let (mut shape, mut strides) = (Vec::with_capacity(self.shape.len()), Vec::with_capacity(self.shape.len()));
+        for ((len, stride), factor) in self.shape.iter().zip(&self.strides).zip(factors) {
+            match factor {
+                None => {
+                    shape.push(*len);
+                    strides.push(*stride);
+                }
+                Some(factor) => {
+                    shape.extend([len / factor.max(&1), *factor]);
+                    strides.extend([stride * *factor as isize, *stride]);
+                }
+            }
+        }
+        Self { data: self.data.clone(), shape, strides, offset: self.offset }
+    }
+
+    /// All windows of `len` elements along an axis, without a copy: the axis says where a window begins, a new last one goes through it.
+    /// The axis is at least as long.
+    pub fn windows(&self, axis: usize, len: usize) -> Self {
+        let mut block = self.clone();
+        block.shape[axis] = (self.shape[axis] + 1).saturating_sub(len);
+        block.shape.push(len);
+        block.strides.push(self.strides[axis]);
+        if block.len() == 0 { Self { strides: row_major(&block.shape), offset: 0, ..block } } else { block }
+    }
+
+    /// Repeated along axes of length 1, and along new axes in front, to a shape that it fits, without a copy.
+    pub fn repeated(&self, shape: &[usize]) -> Self {
+        let ahead = shape.len().saturating_sub(self.shape.len());
+        let stride = |axis: usize| match axis.checked_sub(ahead) {
+            Some(own) if self.shape[own] == shape[axis] => self.strides[own],
+            _ => 0,
+        };
+        let strides = (0..shape.len()).map(stride).collect();
+        Self { data: self.data.clone(), shape: shape.to_vec(), strides, offset: self.offset }
+    }
+
+    /// The same elements, in row-major order, in another shape; without a copy where they lie in that order.
+    pub fn reshaped(&self, shape: &[usize]) -> Result<Self, Failure> {
+        if shape.iter().product::<usize>() != self.len() {
+            return Err(Failure::internal(format!("a block of shape {:?} cannot be one of shape {shape:?}", self.shape)));
+        }
+        let expected = row_major(&self.shape);
+        let longer = || self.shape.iter().zip(&self.strides).zip(&expected).filter(|((len, _), _)| **len > 1);
+        if longer().all(|((_, stride), expected)| stride == expected) || self.len() == 0 {
+            return Ok(Self { shape: shape.to_vec(), strides: row_major(shape), ..self.clone() });
+        }
+        if longer().all(|((_, stride), _)| *stride == 0) {
+            return Ok(Self { shape: shape.to_vec(), strides: vec![0; shape.len()], ..self.clone() });
+        }
+        self.packed()?.reshaped(shape)
+    }
+
     /// The same elements in memory of their own and in row-major order.
     pub fn packed(&self) -> Result<Self, Failure> {
         with_dtype!(self.dtype(), T => Ok(Self::from_vec(self.shape.clone(), self.to_vec::<T>()?)))
@@ -205,8 +279,15 @@ impl Block {
 
     /// Itself, copied if it keeps much more memory alive than it needs.
     pub fn compact(self) -> Result<Self, Failure> {
-        let loose = self.own_bytes() * LOOSE < self.data.len() * self.dtype().size();
-        if loose { self.packed() } else { Ok(self) }
+        if self.own_bytes() * LOOSE >= self.data.len() * self.dtype().size() {
+            return Ok(self);
+        }
+        // What is repeated stays repeated.
+        let is_repeated = |axis: usize| self.strides[axis] == 0 && self.shape[axis] > 0;
+        let shape = (0..self.shape.len()).map(|axis| if is_repeated(axis) { 1 } else { self.shape[axis] }).collect();
+        let once = Self { shape, ..self.clone() }.packed()?;
+        let strides = (0..self.shape.len()).map(|axis| if is_repeated(axis) { 0 } else { once.strides[axis] }).collect();
+        Ok(Self { shape: self.shape, strides, ..once })
     }
 }
 
@@ -380,6 +461,32 @@ mod tests {
             let same = std::ptr::eq(found.memory::<f64>().expect("f64"), block.memory::<f64>().expect("f64"));
             assert_eq!(same, !copied, "{:?}", block.strides);
         }
+    }
+
+    #[test]
+    fn other_forms_are_views() {
+        let given = numbers(&[3, 4]);
+        let block = Block::from_array(given.clone());
+        check(&block.strided(1, 3, -2, 2), &given.slice(ndarray::s![.., 1..;-2]).to_owned().into_dyn());
+        check(&block.strided(0, 1, 0, 3), &ndarray::arr2(&[[4.0, 5.0, 6.0, 7.0]; 3]).into_dyn());
+        check(&block.strided(0, 3, 1, 0), &numbers(&[0, 4]));
+        check(&block.strided(0, 1, 1, 1).arranged(&[Some(1), None]), &array![[4.0], [5.0], [6.0], [7.0]].into_dyn());
+        check(&block.unfolded(&[None, Some(2)]), &numbers(&[3, 2, 2]));
+        check(
+            &block.windows(0, 2),
+            &array![[[0.0, 4.0], [1.0, 5.0], [2.0, 6.0], [3.0, 7.0]], [[4.0, 8.0], [5.0, 9.0], [6.0, 10.0], [7.0, 11.0]]].into_dyn(),
+        );
+        check(&Block::from_array(numbers(&[2, 1])).repeated(&[2, 2, 2]), &ndarray::arr3(&[[[0.0, 0.0], [1.0, 1.0]]; 2]).into_dyn());
+        check(&block.reshaped(&[2, 6]).expect("as many"), &numbers(&[2, 6]));
+        check(
+            &block.permuted(&[1, 0]).reshaped(&[6, 2]).expect("as many"),
+            &array![[0.0, 4.0], [8.0, 1.0], [5.0, 9.0], [2.0, 6.0], [10.0, 3.0], [7.0, 11.0]].into_dyn(),
+        );
+        assert_eq!(Block::full(vec![1000], 1.0).reshaped(&[10, 100]).expect("as many").nbytes(), 8);
+        assert!(block.reshaped(&[5]).is_err());
+        let repeated = block.strided(1, 0, 0, 1000).strided(0, 2, 1, 1);
+        assert_eq!(repeated.clone().compact().expect("f64").data.len(), 1);
+        check(&repeated.compact().expect("f64"), &ArrayD::from_elem(IxDyn(&[1, 1000]), 8.0));
     }
 
     #[test]

@@ -181,6 +181,11 @@ impl Chunks {
         Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { other.clone() }).collect()))
     }
 
+    /// Some axes cut as those of new arrays are; the others as they are.
+    pub(crate) fn auto_along(axes: &[bool]) -> Self {
+        Self(Wish::Each(axes.iter().map(|new| if *new { Along::Bytes(None) } else { Along::Keep }).collect()))
+    }
+
     /// What is known of a new array of this shape and kind.
     pub(crate) fn of_new(&self, shape: &Shape, dtype: DType) -> Result<Meta, Failure> {
         let lens: Vec<Option<usize>> = shape.0.iter().copied().map(Some).collect();

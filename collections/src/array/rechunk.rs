@@ -122,6 +122,12 @@ impl Lists {
     pub fn wiring(self) -> Wiring {
         Wiring::Table(Table { offsets: self.offsets.into(), indices: self.indices.into() })
     }
+
+    /// The rule in its narrowest form, of a layer with so many chunks: the optimizer folds layers together where task `i` reads chunk `i`.
+    pub fn narrowest(self, chunks: usize) -> Wiring {
+        let each = self.offsets.iter().copied().eq(0..=chunks as u32) && self.indices.iter().copied().eq(0..chunks as u32);
+        if each { Wiring::Each } else { self.wiring() }
+    }
 }
 
 /// One task for each new block, which reads all that overlaps it.
@@ -269,6 +275,19 @@ mod tests {
         assert_eq!(ratio(&rows, &columns), 10.0);
         assert_eq!(ratio(&rows, &[Cuts::even(100, 20), Cuts::whole(100)]), 1.0);
         assert_eq!(ratio(&[Cuts::Unknown(2)], &[Cuts::Unknown(2)]), 1.0);
+    }
+
+    #[test]
+    fn lists_of_one_each_are_said_shortly() {
+        let lists = |chunks: &[&[usize]]| {
+            let mut lists = Lists::new();
+            chunks.iter().for_each(|list| lists.push(list.iter().copied()));
+            lists
+        };
+        assert_eq!(lists(&[&[0], &[1]]).narrowest(2), Wiring::Each);
+        assert_ne!(lists(&[&[0], &[1]]).narrowest(3), Wiring::Each);
+        assert_ne!(lists(&[&[1], &[0]]).narrowest(2), Wiring::Each);
+        assert_ne!(lists(&[&[0, 1], &[]]).narrowest(2), Wiring::Each);
     }
 
     #[test]

@@ -42,12 +42,22 @@ impl Axes {
     }
 
     /// Whether they stay.
-    pub(super) fn are_kept(&self) -> bool {
+    pub(in crate::array) fn are_kept(&self) -> bool {
         self.keepdims
     }
 
+    /// Whether they are all axes.
+    pub(in crate::array) fn are_all(&self) -> bool {
+        self.which.is_none()
+    }
+
+    /// How many are named.
+    pub(in crate::array) fn count(&self) -> usize {
+        self.which.as_ref().map_or(0, Vec::len)
+    }
+
     /// For each axis of an array whether it is one of them. Fails for an axis that does not exist or is named twice.
-    pub(super) fn of_array(&self, ndim: usize) -> Result<Vec<bool>, Failure> {
+    pub(in crate::array) fn of_array(&self, ndim: usize) -> Result<Vec<bool>, Failure> {
         let Some(which) = &self.which else { return Ok(vec![true; ndim]) };
         let mut found = vec![false; ndim];
         for axis in which {
@@ -60,7 +70,7 @@ impl Axes {
     }
 
     /// For plans.
-    pub(super) fn show(&self) -> String {
+    pub(in crate::array) fn show(&self) -> String {
         let kept = if self.keepdims { ", kept" } else { "" };
         match &self.which {
             None => format!("all axes{kept}"),

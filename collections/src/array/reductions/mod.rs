@@ -13,10 +13,11 @@ mod numbers;
 mod order;
 pub(crate) mod quantile;
 pub(crate) mod scan;
-mod state;
+pub(super) mod state;
 pub(crate) mod statistics;
 pub(crate) mod step;
 pub(crate) mod top;
-mod tree;
+pub(super) mod tree;
+pub(crate) mod unique;
 
 pub use state::register;

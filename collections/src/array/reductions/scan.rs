@@ -213,7 +213,7 @@ fn chunk<U: Held>(shape: Vec<usize>, values: Vec<U>) -> Chunk {
 }
 
 /// A block around one axis: elements lie in `outer` groups of `len` rows of `inner`.
-pub(super) struct Form {
+pub(in crate::array) struct Form {
     pub outer: usize,
     pub len: usize,
     pub inner: usize,

@@ -1,0 +1,158 @@
+//! `blockwise`: a function of the user's own on blocks of several arrays that belong together by the names of their axes, in process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ndarray::{ArrayD, ArrayViewD};
+use partita_graph::{Arg, Chunk, Code, Failure, Layer, OpRef};
+
+use crate::array::assemble::joined;
+use crate::array::block::{Block, block_of};
+use crate::array::broadcast::broadcast;
+use crate::array::lower::{Lowered, Lowering};
+use crate::array::meta::{Cuts, Meta, tuple};
+use crate::array::rechunk::rechunk;
+use crate::array::wiring::follow;
+use crate::array::{DArray, Element, Node, Step};
+use crate::frame::ops::token;
+
+type Function<T, U> = Arc<dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync>;
+
+/// What a function makes of the blocks of several arrays. Axes have names, one letter each: blocks along axes of one name belong together,
+/// and the result has the axes of `out`. Along an axis that the result does not have, blocks are put together before they are handed over.
+///
+/// A closure runs in this process only; on a cluster it is refused with the fix.
+///
+/// ```
+/// use partita::{blockwise, prelude::*};
+/// use partita::ndarray::{Ix2, array};
+/// let (x, y) = (DArray::from_array(array![[1.0, 2.0], [3.0, 4.0]], 1), DArray::<f64>::eye(2, 1));
+/// let product = blockwise("ik", &[(&x, "ij"), (&y, "jk")], |blocks| {
+///     let two = |at: usize| blocks[at].view().into_dimensionality::<Ix2>().expect("blocks of two axes");
+///     two(0).dot(&two(1)).into_dyn()
+/// });
+/// assert_eq!(product.compute()?, x.compute()?);
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// At `compute`: names that do not fit the arrays, axes of one name of different lengths. While it runs: a function that panics or gives
+/// another shape than that of its axes.
+#[doc(alias = "atop")]
+#[track_caller]
+pub fn blockwise<T: Element, U: Element, F>(out: &str, inputs: &[(&DArray<T>, &str)], function: F) -> DArray<U>
+where
+    F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
+{
+    let names = inputs.iter().map(|(_, names)| names.chars().collect()).collect();
+    let step = Blockwise { out: out.chars().collect(), names, function: Arc::new(function) as Function<T, U>, token: token() };
+    DArray::then(step, inputs.iter().map(|(array, _)| array.to_any()).collect(), "blockwise(…)")
+}
+
+struct Blockwise<T, U> {
+    out: Vec<char>,
+    names: Vec<Vec<char>>,
+    function: Function<T, U>,
+    token: u64,
+}
+
+impl<T, U> Blockwise<T, U> {
+    /// The cuts along the axes of each name.
+    fn named(&self, inputs: &[&Meta]) -> Result<BTreeMap<char, Cuts>, Failure> {
+        let mut named: BTreeMap<char, Vec<Meta>> = BTreeMap::new();
+        for (meta, names) in inputs.iter().zip(&self.names) {
+            let twice = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+            if names.len() != meta.ndim() || twice {
+                let text: String = names.iter().collect();
+                let what = format!("the names \"{text}\" for an array of shape {}", meta.show_shape());
+                return Err(Failure::new(Code::ShapeMismatch, what).help("one letter for each axis, none of them twice"));
+            }
+            for (name, cuts) in names.iter().zip(&meta.cuts) {
+                named.entry(*name).or_default().push(Meta { dtype: meta.dtype, cuts: vec![cuts.clone()] });
+            }
+        }
+        let mut found = BTreeMap::new();
+        for (name, metas) in named {
+            let lens: Vec<String> = metas.iter().map(Meta::show_shape).collect();
+            if metas.iter().any(|meta| meta.lens() != metas[0].lens()) {
+                return Err(Failure::new(Code::ShapeMismatch, format!("axes `{name}` are of different lengths: {}", lens.join(" and "))));
+            }
+            let cuts = broadcast(&metas.iter().collect::<Vec<_>>())?;
+            found.extend(cuts.into_iter().map(|cuts| (name, cuts)));
+        }
+        Ok(found)
+    }
+
+    /// The cuts along axes of these names.
+    fn cuts(&self, names: &[char], named: &BTreeMap<char, Cuts>) -> Result<Vec<Cuts>, Failure> {
+        let cuts = |name: &char| {
+            let none = || Failure::new(Code::InvalidOption, format!("no array has an axis `{name}`, which the result is to have"));
+            named.get(name).cloned().ok_or_else(none)
+        };
+        names.iter().map(cuts).collect()
+    }
+}
+
+impl<T: Element, U: Element> Step for Blockwise<T, U> {
+    fn line(&self) -> String {
+        let names: Vec<String> = self.names.iter().map(|names| names.iter().collect()).collect();
+        format!("blockwise {} to {}", names.join(", "), self.out.iter().collect::<String>())
+    }
+
+    fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
+        Ok(Meta { dtype: U::DTYPE, cuts: self.cuts(&self.out, &self.named(inputs)?)? })
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let metas = node.inputs.iter().map(|input| input.meta()).collect::<Result<Vec<&Meta>, Failure>>()?;
+        let (named, meta) = (self.named(&metas)?, node.known()?);
+        let grid = meta.grid();
+        let mut edges = Vec::with_capacity(metas.len());
+        // For each array the grid of its blocks that a task reads.
+        let mut read: Vec<Vec<usize>> = Vec::with_capacity(metas.len());
+        for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.names) {
+            let cuts = self.cuts(names, &named)?;
+            let input = lowering.of(array);
+            let input = rechunk(lowering, input, &from.cuts, &cuts, node);
+            let own: Vec<usize> = cuts.iter().map(Cuts::count).collect();
+            let axes: Vec<Option<usize>> = names.iter().map(|name| self.out.iter().position(|out| out == name)).collect();
+            edges.push(input.edge(follow(&own, &grid, &axes)));
+            read.push(axes.iter().zip(&own).map(|(axis, count)| if axis.is_some() { 1 } else { *count }).collect());
+        }
+        let args = match meta.places() {
+            Ok(places) => places.into_iter().map(|place| Arg::encode(&Some(place.shape))).collect(),
+            Err(_) => vec![Arg::encode(&None::<Vec<usize>>); meta.blocks()? as usize],
+        };
+        let function = self.function.clone();
+        let op = OpRef::closure("blockwise", self.token, move |ctx, inputs| {
+            let expected: Option<Vec<usize>> = ctx.arg()?.decode()?;
+            let blocks = together::<T>(&read, inputs)?;
+            let views = blocks.iter().map(Block::view::<T>).collect::<Result<Vec<_>, Failure>>()?;
+            let result = function(&views);
+            if expected.as_ref().is_some_and(|expected| expected != result.shape()) {
+                let what = format!("the function of blockwise gave shape {}", tuple(result.shape()));
+                let expected = tuple(expected.unwrap_or_default());
+                return Err(Failure::new(Code::UserFunction, what).detail("announced", expected));
+            }
+            Ok(Chunk::new(Block::from_array(result)))
+        });
+        Ok(lowering.add(Layer::with_args("blockwise", op, args, edges), node))
+    }
+}
+
+/// One block for each array, of those that came: for each array a grid of them, one array after the other.
+fn together<T: Element>(grids: &[Vec<usize>], inputs: &[Chunk]) -> Result<Vec<Block>, Failure> {
+    let mut rest = inputs;
+    let mut blocks = Vec::with_capacity(grids.len());
+    for grid in grids {
+        let count = grid.iter().product();
+        let (own, others) = rest.split_at_checked(count).ok_or_else(|| Failure::internal("blockwise: too few blocks"))?;
+        let pieces = own.iter().map(|chunk| Ok(block_of(chunk)?.clone())).collect::<Result<Vec<Block>, Failure>>()?;
+        blocks.push(match &pieces[..] {
+            [one] => one.clone(),
+            _ => Block::from_array(joined::<T>(grid, &pieces)?),
+        });
+        rest = others;
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,148 @@
+//! `diff`, `ediff1d`, `gradient` and `interp`: how neighbours differ, and what lies between points.
+
+use ndarray::SliceInfoElem;
+use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
+use serde::{Deserialize, Serialize};
+
+use crate::array::block::{Block, block_of};
+use crate::array::element::DType;
+use crate::array::lower::{Lowered, Lowering};
+use crate::array::meta::{Meta, axis_of};
+use crate::array::ops::concatenate::concatenate;
+use crate::array::{DArray, Float, Node, Number, Step};
+
+impl<T: Number> DArray<T> {
+    /// Each element less the one before it along an axis, so many times over.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::ndarray::array;
+    /// let x = DArray::from_array(array![1, 4, 9, 16], 2);
+    /// assert_eq!(x.diff(1, 0).compute()?, array![3, 5, 7].into_dyn());
+    /// assert_eq!(x.diff(2, 0).compute()?, array![2, 2].into_dyn());
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: an axis that does not exist or whose sizes are not known.
+    #[doc(alias = "ediff1d")]
+    #[track_caller]
+    pub fn diff(&self, times: usize, axis: isize) -> DArray<T> {
+        let mut found = self.clone();
+        for _ in 0..times {
+            found = found.slice_axis(axis, 1..) - found.slice_axis(axis, ..-1);
+        }
+        found
+    }
+}
+
+impl<T: Float> DArray<T> {
+    /// The slope at each element along an axis, given how far apart elements are: from its neighbours on both sides, at the ends from the
+    /// only one.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::ndarray::array;
+    /// let x = DArray::from_array(array![0.0, 1.0, 4.0, 9.0], 2);
+    /// assert_eq!(x.gradient(1.0, 0).compute()?, array![1.0, 2.0, 4.0, 5.0].into_dyn());
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: an axis that does not exist, whose sizes are not known, or that has fewer than two elements.
+    #[track_caller]
+    pub fn gradient(&self, spacing: T, axis: isize) -> DArray<T> {
+        let len = self.shape().and_then(|shape| Ok(shape[axis_of(axis, shape.len())?]));
+        match len {
+            Ok(len) if len < 2 => {
+                let what = format!("a slope along axis {axis}, which has {len} elements");
+                return DArray::failed(Failure::new(Code::ShapeMismatch, what).help("at least two"), ".gradient(…)");
+            }
+            Ok(_) => {}
+            Err(failure) => return DArray::failed(failure, ".gradient(…)"),
+        }
+        let part = |start: isize, end: Option<isize>| SliceInfoElem::Slice { start, end, step: 1 };
+        let first = (self.slice_axis(axis, part(1, Some(2))) - self.slice_axis(axis, part(0, Some(1)))) / spacing;
+        let last = (self.slice_axis(axis, part(-1, None)) - self.slice_axis(axis, part(-2, Some(-1)))) / spacing;
+        let inner = (self.slice_axis(axis, part(2, None)) - self.slice_axis(axis, part(0, Some(-2)))) / T::of_f64(2.0 * spacing.to_f64());
+        concatenate(&[first, inner, last], axis)
+    }
+}
+
+impl DArray<f64> {
+    /// What lies at each element on the line through points, given their places, which go up, and their values; before the first and behind
+    /// the last point it goes on with theirs.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::linspace(0.0, 3.0, 4, 2);
+    /// assert_eq!(x.interp(&[1.0, 2.0], &[10.0, 30.0]).compute()?.into_iter().collect::<Vec<_>>(), [10.0, 10.0, 30.0, 30.0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: no points, places that do not go up, another number of values.
+    #[track_caller]
+    pub fn interp(&self, places: &[f64], values: &[f64]) -> DArray<f64> {
+        DArray::then(Interp { places: places.to_vec(), values: values.to_vec() }, vec![self.to_any()], ".interp(…)")
+    }
+}
+
+/// The line through points; also its operator.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Interp {
+    places: Vec<f64>,
+    values: Vec<f64>,
+}
+
+impl Step for Interp {
+    fn line(&self) -> String {
+        format!("interp through {} points", self.places.len())
+    }
+
+    fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
+        let goes_up = self.places.windows(2).all(|pair| pair[0] < pair[1]);
+        if self.places.is_empty() || self.places.len() != self.values.len() || !goes_up {
+            let what = format!("{} places and {} values of points", self.places.len(), self.values.len());
+            return Err(Failure::new(Code::InvalidOption, what).help("at least one point, as many values as places, and places that go up"));
+        }
+        Ok(Meta { dtype: DType::F64, cuts: inputs[0].cuts.clone() })
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
+        let op = OpRef::new(self.clone(), self.line());
+        Ok(lowering.add(Layer::single("interp", node.known()?.blocks()?, op, edges), node))
+    }
+}
+
+impl Interp {
+    fn at(&self, x: f64) -> f64 {
+        let behind = self.places.partition_point(|place| *place <= x);
+        let last = self.values.len().saturating_sub(1);
+        if x.is_nan() {
+            return x;
+        }
+        if behind == 0 {
+            return self.values[0];
+        }
+        if behind > last {
+            return self.values[last];
+        }
+        let (low, high) = (self.places[behind - 1], self.places[behind]);
+        let slope = (self.values[behind] - self.values[behind - 1]) / (high - low);
+        self.values[behind - 1] + slope * (x - low)
+    }
+}
+
+impl Operator for Interp {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("interp: no block"))??;
+        let values = block.to_vec::<f64>()?.into_iter().map(|x| self.at(x)).collect();
+        Ok(Chunk::new(Block::from_vec(block.shape().to_vec(), values)))
+    }
+}
+
+impl NamedOperator for Interp {
+    const NAME: &'static str = "array_interp";
+}

@@ -1,0 +1,267 @@
+//! `map_overlap`: a function of the user's own on blocks that also have what lies around them. `overlap` and `trim_overlap` are its two
+//! halves. Blocks may be shorter than what they are given of their neighbours: it is taken from as many as it needs.
+
+use ndarray::{ArrayD, ArrayViewD};
+use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
+use serde::{Deserialize, Serialize};
+
+use crate::array::block::block_of;
+use crate::array::lower::{Lowered, Lowering};
+use crate::array::meta::{Cuts, Meta, advance, tuple};
+use crate::array::ops::map_blocks::BlockInfo;
+use crate::array::ops::pad::{Pad, mirrored};
+use crate::array::ops::slice::known_bounds;
+use crate::array::pick::{Made, Picking, as_it_is, runs, stepwise};
+use crate::array::{DArray, Element, Node, Number, Step};
+
+/// What lies beyond the ends of an array, for functions that look around them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Boundary<T> {
+    /// Nothing: the first and last blocks get less.
+    None,
+    /// The other end of the array.
+    Periodic,
+    /// The array as in a mirror behind its last element.
+    Reflect,
+    /// The nearest element.
+    Nearest,
+    /// This element.
+    Constant(T),
+}
+
+impl<T: Number> DArray<T> {
+    /// What a function makes of each block together with what lies around it: `depth` elements before and behind it along each axis
+    /// (one number holds for every axis). What belongs to the surroundings is cut off from the result, which has the shape of what the
+    /// function got.
+    ///
+    /// A closure runs in this process only; on a cluster it is refused with the fix.
+    ///
+    /// ```
+    /// use partita::{Boundary, prelude::*};
+    /// let x = DArray::arange(0.0, 6.0, 1.0, 2);
+    /// // The sum of each element and its two neighbours.
+    /// let sums = x.map_overlap(&[1], Boundary::Constant(0.0), |block, _| {
+    ///     let mut sums = block.to_owned();
+    ///     for at in 1..block.len() - 1 {
+    ///         sums[[at]] = block[[at - 1]] + block[[at]] + block[[at + 1]];
+    ///     }
+    ///     sums
+    /// });
+    /// assert_eq!(sums.compute()?.into_iter().collect::<Vec<_>>(), [1.0, 3.0, 6.0, 9.0, 12.0, 9.0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: depths for another number of axes, sizes of chunks that are not known. While it runs: a function that panics or gives
+    /// another shape.
+    #[track_caller]
+    pub fn map_overlap<U: Element, F>(&self, depth: &[usize], boundary: Boundary<T>, function: F) -> DArray<U>
+    where
+        F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
+    {
+        let mapped = self.overlap(depth, boundary).map_blocks(function);
+        let margins = self.untyped().meta().and_then(|meta| margins(depth, boundary == Boundary::None, meta));
+        match margins {
+            Ok(margins) => DArray::then(Trim { margins }, vec![mapped.to_any()], ".map_overlap(…)"),
+            Err(failure) => DArray::failed(failure, ".map_overlap(…)"),
+        }
+    }
+
+    /// The array in blocks that overlap: each also has `depth` elements of what lies before and behind it along each axis.
+    ///
+    /// ```
+    /// use partita::{Boundary, prelude::*};
+    /// let x = DArray::arange(0, 4, 1, 2).overlap(&[1], Boundary::Periodic);
+    /// assert_eq!(x.compute()?.into_iter().collect::<Vec<_>>(), [3, 0, 1, 2, 1, 2, 3, 0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: depths for another number of axes, sizes of chunks that are not known.
+    #[track_caller]
+    pub fn overlap(&self, depth: &[usize], boundary: Boundary<T>) -> DArray<T> {
+        let (depths, original) = match self.untyped().meta().and_then(|meta| Ok((depths(depth, meta)?, meta.clone()))) {
+            Ok(found) => found,
+            Err(failure) => return DArray::failed(failure, ".overlap(…)"),
+        };
+        if let Boundary::Constant(value) = boundary {
+            // Of an array that has this element around it, each block is a stretch.
+            let widths: Vec<(usize, usize)> = depths.iter().map(|depth| (*depth, *depth)).collect();
+            let padded = if widths.is_empty() { self.clone() } else { self.pad(&widths, Pad::Constant(value)) };
+            return padded.picked(".overlap(…)", format!("overlap by {}", tuple(&depths)), move |meta| {
+                let along = |(axis, depth): (usize, &usize)| stretches(&known_bounds(&original, axis)?, &known_bounds(meta, axis)?, *depth);
+                Ok(Picking::of(depths.iter().enumerate().map(along).collect::<Result<_, _>>()?))
+            });
+        }
+        let beyond: Option<fn(i64, i64) -> i64> = match boundary {
+            Boundary::None | Boundary::Constant(_) => None,
+            Boundary::Periodic => Some(|place, len| place.rem_euclid(len)),
+            Boundary::Reflect => Some(|place, len| mirrored(place, len, 0)),
+            Boundary::Nearest => Some(|place, len| place.clamp(0, len - 1)),
+        };
+        self.picked(".overlap(…)", format!("overlap by {}", tuple(&depths)), move |meta| {
+            let along = |(axis, depth): (usize, &usize)| surrounded(meta, axis, *depth, beyond);
+            Ok(Picking::of(depths.iter().enumerate().map(along).collect::<Result<_, _>>()?))
+        })
+    }
+
+    /// Without what [`DArray::overlap`] added. `original` is the array that it was called on.
+    ///
+    /// ```
+    /// use partita::{Boundary, prelude::*};
+    /// let x = DArray::arange(0, 5, 1, 2);
+    /// let back = x.overlap(&[2], Boundary::Reflect).trim_overlap(&[2], Boundary::Reflect, &x);
+    /// assert_eq!(back.compute()?, x.compute()?);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: depths for another number of axes, blocks that are shorter than that, sizes of chunks that are not known.
+    #[track_caller]
+    pub fn trim_overlap<U: Element>(&self, depth: &[usize], boundary: Boundary<T>, original: &DArray<U>) -> DArray<T> {
+        match original.untyped().meta().and_then(|meta| margins(depth, boundary == Boundary::None, meta)) {
+            Ok(margins) => DArray::then(Trim { margins }, vec![self.to_any()], ".trim_overlap(…)"),
+            Err(failure) => DArray::failed(failure, ".trim_overlap(…)"),
+        }
+    }
+}
+
+/// A depth for each axis.
+fn depths(depth: &[usize], meta: &Meta) -> Result<Vec<usize>, Failure> {
+    match depth {
+        [all] => Ok(vec![*all; meta.ndim()]),
+        each if each.len() == meta.ndim() => Ok(each.to_vec()),
+        _ => {
+            let what = format!("depths are given for {} axes, and the array has {}", depth.len(), meta.ndim());
+            Err(Failure::new(Code::ShapeMismatch, what).help("one for each axis, or one for all: .map_overlap(&[1], …)"))
+        }
+    }
+}
+
+/// Blocks as stretches of an array that is longer by `depth` at both ends.
+fn stretches(own: &[usize], padded: &[usize], depth: usize) -> Result<Vec<Made>, Failure> {
+    let stretch = |block: &[usize]| Made { draws: runs(padded, block[0], 1, block[1] - block[0] + 2 * depth), order: None };
+    Ok(own.windows(2).map(stretch).collect())
+}
+
+/// The chunks of an axis with what lies around them; `beyond` says which elements lie beyond the ends.
+fn surrounded(meta: &Meta, axis: usize, depth: usize, beyond: Option<fn(i64, i64) -> i64>) -> Result<Vec<Made>, Failure> {
+    let bounds = known_bounds(meta, axis)?;
+    let len = bounds[bounds.len() - 1];
+    if depth == 0 {
+        return Ok(as_it_is(&meta.cuts[axis]));
+    }
+    let block = |block: &[usize]| {
+        let (low, high) = (block[0].saturating_sub(depth), (block[1] + depth).min(len));
+        let outside = |range: std::ops::Range<i64>| match beyond {
+            Some(place) if len > 0 && !range.is_empty() => {
+                let wanted: Vec<usize> = range.map(|at| place(at, len as i64) as usize).collect();
+                stepwise(&bounds, &wanted)
+            }
+            _ => Vec::new(),
+        };
+        let before = outside(block[0] as i64 - depth as i64..low as i64);
+        let behind = outside(high as i64..(block[1] + depth) as i64);
+        Made { draws: [before, runs(&bounds, low, 1, high - low), behind].concat(), order: None }
+    };
+    Ok(bounds.windows(2).map(block).collect())
+}
+
+/// For each chunk of each axis what it was given of its surroundings, before and behind.
+fn margins(depth: &[usize], ends_are_bare: bool, meta: &Meta) -> Result<Vec<Vec<(usize, usize)>>, Failure> {
+    let mut margins = Vec::with_capacity(meta.ndim());
+    for (axis, depth) in depths(depth, meta)?.into_iter().enumerate() {
+        let bounds = known_bounds(meta, axis)?;
+        let len = bounds[bounds.len() - 1];
+        // Near an end that nothing lies beyond, there is less.
+        let margin = |block: &[usize]| if ends_are_bare { (depth.min(block[0]), depth.min(len - block[1])) } else { (depth, depth) };
+        margins.push(bounds.windows(2).map(margin).collect());
+    }
+    Ok(margins)
+}
+
+struct Trim {
+    margins: Vec<Vec<(usize, usize)>>,
+}
+
+impl Step for Trim {
+    fn line(&self) -> String {
+        "trim".into()
+    }
+
+    fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
+        let sizes = inputs[0].sizes()?;
+        if self.margins.iter().map(Vec::len).ne(inputs[0].grid()) {
+            let what = format!(
+                "{} blocks are to be trimmed, of an array in {}",
+                tuple(inputs[0].grid()),
+                tuple(self.margins.iter().map(Vec::len))
+            );
+            return Err(Failure::new(Code::ShapeMismatch, what));
+        }
+        let mut cuts = Vec::with_capacity(sizes.len());
+        for (axis, (margins, sizes)) in self.margins.iter().zip(&sizes).enumerate() {
+            let left = |(size, (before, behind)): (&usize, &(usize, usize))| size.checked_sub(before + behind);
+            let left = sizes.iter().zip(margins).map(left).collect::<Option<Vec<usize>>>();
+            cuts.push(Cuts::Known(left.ok_or_else(|| too_short(axis))?.into()));
+        }
+        Ok(Meta { dtype: inputs[0].dtype, cuts })
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let meta = node.inputs[0].meta()?;
+        let grid = meta.grid();
+        let mut args = Vec::new();
+        let mut position = vec![0; grid.len()];
+        loop {
+            args.push(Arg::encode(&self.margins.iter().zip(&position).map(|(margins, at)| margins[*at]).collect::<Vec<_>>()));
+            if !advance(&mut position, &grid) {
+                break;
+            }
+        }
+        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
+        Ok(lowering.add(Layer::with_args("trim", OpRef::new(TrimBlock, self.line()), args, edges), node))
+    }
+}
+
+fn too_short(axis: usize) -> Failure {
+    Failure::new(Code::ShapeMismatch, format!("a block is shorter along axis {axis} than what would be cut off from it"))
+}
+
+/// Cuts the margins of a block off.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TrimBlock;
+
+impl Operator for TrimBlock {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let margins: Vec<(usize, usize)> = ctx.arg()?.decode()?;
+        let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("trim: no block"))??;
+        let mut ranges = Vec::with_capacity(margins.len());
+        for (axis, ((before, behind), len)) in margins.iter().zip(block.shape()).enumerate() {
+            let end = len.checked_sub(*behind).filter(|end| end >= before).ok_or_else(|| too_short(axis))?;
+            ranges.push(*before..end);
+        }
+        Ok(Chunk::new(block.cut(&ranges).compact()?))
+    }
+}
+
+impl NamedOperator for TrimBlock {
+    const NAME: &'static str = "array_trim";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::element::DType;
+
+    #[test]
+    fn blocks_take_from_as_many_neighbours_as_they_need() {
+        let meta = Meta { dtype: DType::F64, cuts: vec![Cuts::Known([1, 1, 3].into())] };
+        let lens = |beyond| surrounded(&meta, 0, 2, beyond).expect("known").iter().map(|made| made.draws.len()).collect::<Vec<_>>();
+        assert_eq!(lens(None), [3, 3, 3]);
+        let cuts = Picking::of(vec![surrounded(&meta, 0, 2, None).expect("known")]).cuts(&meta.cuts);
+        assert_eq!(cuts, [Cuts::Known([3, 4, 5].into())]);
+        let nearest = Picking::of(vec![surrounded(&meta, 0, 2, Some(|place, len| place.clamp(0, len - 1))).expect("known")]);
+        assert_eq!(nearest.cuts(&meta.cuts), [Cuts::Known([5, 5, 7].into())]);
+    }
+}

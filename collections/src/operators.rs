@@ -7,6 +7,7 @@ use crate::array;
 use crate::array::ops::{assign, axes, broadcast_to, compress, concatenate, diag, diff, elementwise, make, map_overlap, nonzero, points};
 use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
 use crate::array::pick;
+use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, quantile, scan, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
@@ -103,6 +104,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<search::IsInBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
+    OperatorEntry::of::<random::operator::RandomBlock>(),
     OperatorEntry::of::<lanes::SortLanes>(),
     OperatorEntry::of::<spread::SampleOfBlock>(),
     OperatorEntry::of::<spread::Borders>(),

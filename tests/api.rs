@@ -17,6 +17,8 @@ mod array_elementwise;
 mod array_make;
 #[path = "api/array_order.rs"]
 mod array_order;
+#[path = "api/array_random.rs"]
+mod array_random;
 #[path = "api/array_reduce.rs"]
 mod array_reduce;
 #[path = "api/array_shape.rs"]

@@ -9,6 +9,7 @@ use crate::array::ops::{
 };
 use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
 use crate::array::pick;
+use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
@@ -133,6 +134,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<search::IsInBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
+    OperatorEntry::of::<random::operator::RandomBlock>(),
     OperatorEntry::of::<lanes::SortLanes>(),
     OperatorEntry::of::<spread::SampleOfBlock>(),
     OperatorEntry::of::<spread::Borders>(),

@@ -25,7 +25,8 @@ mod operators;
 
 pub use array::{
     AnyArray, Axes, Between, Bins, Bits, BlockInfo, Boundary, Chunks, DArray, DType, Element, Float, Integer, Norm, Number, Operand, Pad,
-    Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, from_blocks, hstack, meshgrid, select, stack, vstack, where_,
+    Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, hstack, meshgrid, select, stack, vstack,
+    where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]

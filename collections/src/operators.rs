@@ -4,6 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
+use crate::array::linalg::{contract, factor, solve, tall};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diff, elementwise, make, map_overlap as overlap_blocks, nonzero, points,
 };
@@ -135,6 +136,14 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
     OperatorEntry::of::<random::operator::RandomBlock>(),
+    OperatorEntry::of::<contract::Multiply>(),
+    OperatorEntry::of::<contract::AddProducts>(),
+    OperatorEntry::of::<factor::FactorMatrix>(),
+    OperatorEntry::of::<factor::TakePart>(),
+    OperatorEntry::of::<solve::SolveBlock>(),
+    OperatorEntry::of::<tall::FactorRows>(),
+    OperatorEntry::of::<tall::FactorTriangles>(),
+    OperatorEntry::of::<tall::JoinRows>(),
     OperatorEntry::of::<lanes::SortLanes>(),
     OperatorEntry::of::<spread::SampleOfBlock>(),
     OperatorEntry::of::<spread::Borders>(),

@@ -9,8 +9,10 @@ mod broadcast;
 mod chunks;
 mod element;
 mod group;
+pub(crate) mod linalg;
 mod lower;
 mod meta;
+mod named;
 pub(crate) mod ops;
 pub(crate) mod pick;
 pub(crate) mod random;
@@ -27,6 +29,7 @@ use partita_graph::{Code, Failure, Origin, Registry};
 
 pub use chunks::{Chunks, Shape};
 pub use element::{Bits, DType, Element, Float, Integer, Number};
+pub use linalg::einsum;
 use lower::{Lowered, Lowering};
 use meta::Meta;
 pub use ops::blockwise::blockwise;

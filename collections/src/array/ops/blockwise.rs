@@ -1,6 +1,5 @@
 //! `blockwise`: a function of the user's own on blocks of several arrays that belong together by the names of their axes, in process.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayViewD};
@@ -8,9 +7,9 @@ use partita_graph::{Arg, Chunk, Code, Failure, Layer, OpRef};
 
 use crate::array::assemble::joined;
 use crate::array::block::{Block, block_of};
-use crate::array::broadcast::broadcast;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, tuple};
+use crate::array::named::{cuts_by_name, named_cuts};
 use crate::array::rechunk::rechunk;
 use crate::array::wiring::follow;
 use crate::array::{DArray, Element, Node, Step};
@@ -56,43 +55,6 @@ struct Blockwise<T, U> {
     token: u64,
 }
 
-impl<T, U> Blockwise<T, U> {
-    /// The cuts along the axes of each name.
-    fn named(&self, inputs: &[&Meta]) -> Result<BTreeMap<char, Cuts>, Failure> {
-        let mut named: BTreeMap<char, Vec<Meta>> = BTreeMap::new();
-        for (meta, names) in inputs.iter().zip(&self.names) {
-            let twice = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
-            if names.len() != meta.ndim() || twice {
-                let text: String = names.iter().collect();
-                let what = format!("the names \"{text}\" for an array of shape {}", meta.show_shape());
-                return Err(Failure::new(Code::ShapeMismatch, what).help("one letter for each axis, none of them twice"));
-            }
-            for (name, cuts) in names.iter().zip(&meta.cuts) {
-                named.entry(*name).or_default().push(Meta { dtype: meta.dtype, cuts: vec![cuts.clone()] });
-            }
-        }
-        let mut found = BTreeMap::new();
-        for (name, metas) in named {
-            let lens: Vec<String> = metas.iter().map(Meta::show_shape).collect();
-            if metas.iter().any(|meta| meta.lens() != metas[0].lens()) {
-                return Err(Failure::new(Code::ShapeMismatch, format!("axes `{name}` are of different lengths: {}", lens.join(" and "))));
-            }
-            let cuts = broadcast(&metas.iter().collect::<Vec<_>>())?;
-            found.extend(cuts.into_iter().map(|cuts| (name, cuts)));
-        }
-        Ok(found)
-    }
-
-    /// The cuts along axes of these names.
-    fn cuts(&self, names: &[char], named: &BTreeMap<char, Cuts>) -> Result<Vec<Cuts>, Failure> {
-        let cuts = |name: &char| {
-            let none = || Failure::new(Code::InvalidOption, format!("no array has an axis `{name}`, which the result is to have"));
-            named.get(name).cloned().ok_or_else(none)
-        };
-        names.iter().map(cuts).collect()
-    }
-}
-
 impl<T: Element, U: Element> Step for Blockwise<T, U> {
     fn line(&self) -> String {
         let names: Vec<String> = self.names.iter().map(|names| names.iter().collect()).collect();
@@ -100,18 +62,18 @@ impl<T: Element, U: Element> Step for Blockwise<T, U> {
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        Ok(Meta { dtype: U::DTYPE, cuts: self.cuts(&self.out, &self.named(inputs)?)? })
+        Ok(Meta { dtype: U::DTYPE, cuts: cuts_by_name(&self.out, &named_cuts(&self.names, inputs)?)? })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let metas = node.inputs.iter().map(|input| input.meta()).collect::<Result<Vec<&Meta>, Failure>>()?;
-        let (named, meta) = (self.named(&metas)?, node.known()?);
+        let (named, meta) = (named_cuts(&self.names, &metas)?, node.known()?);
         let grid = meta.grid();
         let mut edges = Vec::with_capacity(metas.len());
         // For each array the grid of its blocks that a task reads.
         let mut read: Vec<Vec<usize>> = Vec::with_capacity(metas.len());
         for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.names) {
-            let cuts = self.cuts(names, &named)?;
+            let cuts = cuts_by_name(names, &named)?;
             let input = lowering.of(array);
             let input = rechunk(lowering, input, &from.cuts, &cuts, node);
             let own: Vec<usize> = cuts.iter().map(Cuts::count).collect();

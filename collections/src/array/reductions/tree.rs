@@ -12,7 +12,7 @@ const FAN_IN: usize = 16;
 
 /// Brings the chunks of a layer together along the reduced axes of its grid. `combine` makes one state of several, `finish` a result of
 /// several; the last layer has one task for each position of the kept axes.
-pub(super) fn tree(
+pub(in crate::array) fn tree(
     lowering: &mut Lowering,
     mut level: Lowered,
     grid: &[usize],

@@ -1,0 +1,135 @@
+//! The rows of the speed table of arrays for partita: one line of JSON for each, in the form of `benches/peers/arrays.py`, which prints the same
+//! rows for NumPy, numexpr and Dask.
+//!
+//!     cargo run --release --example array_jobs            all rows but the largest, on 2 threads
+//!     cargo run --release --example array_jobs -- chain_sum_20k rechunk_20k
+//!
+//! Each row is run several times on arrays that are in memory; the least and the median of the seconds are printed.
+
+use std::time::Instant;
+
+use partita::graph::Failure;
+use partita::ndarray::{ArrayD, ArrayViewD, s};
+use partita::{Boundary, Random, prelude::*};
+
+const THREADS: usize = 2;
+const RUNS: usize = 5;
+/// Rows that need more than 8 GiB of memory; they are run when they are named.
+const LARGE: [&str; 2] = ["chain_sum_20k", "rechunk_20k"];
+
+const ROWS: [&str; 12] = [
+    "chain_sum_10k",
+    "chain_sum_20k",
+    "sum_10k",
+    "mean_axis0_10k",
+    "std_10k",
+    "add_transposed_10k",
+    "matmul_4k",
+    "svd_1e6x50",
+    "rechunk_20k",
+    "normal_10k",
+    "graph_100k_chunks",
+    "moving_average_10k",
+];
+
+fn main() -> Result<(), Failure> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let _client = Client::builder().threads(THREADS).build()?;
+    for row in ROWS {
+        let wanted = if asked.is_empty() { !LARGE.contains(&row) } else { asked.iter().any(|name| name == row) };
+        if wanted {
+            run(row)?;
+        }
+    }
+    Ok(())
+}
+
+/// Uniform numbers that are in memory.
+fn uniform(rows: usize, columns: usize, chunks: [usize; 2]) -> Result<DArray<f64>, Failure> {
+    Random::new(0).uniform([rows, columns], chunks).persist()
+}
+
+fn run(row: &str) -> Result<(), Failure> {
+    let square = |side: usize| uniform(side, side, [1000, 1000]);
+    let chain = |x: &DArray<f64>| ((x + 1.0) * 2.0 - x.pow(2.0)).sum();
+    match row {
+        "chain_sum_10k" => scalar(row, &chain(&square(10_000)?)),
+        "chain_sum_20k" => scalar(row, &chain(&square(20_000)?)),
+        "sum_10k" => scalar(row, &square(10_000)?.sum()),
+        "mean_axis0_10k" => scalar(row, &square(10_000)?.mean_axis(0).sum()),
+        "std_10k" => scalar(row, &square(10_000)?.std(0.0)),
+        "add_transposed_10k" => {
+            let x = square(10_000)?;
+            kept(row, || x.clone() + x.t())
+        }
+        "matmul_4k" => {
+            let x = square(4000)?;
+            kept(row, || x.matmul(&x))
+        }
+        "svd_1e6x50" => {
+            let x = uniform(1_000_000, 50, [62_500, 50])?;
+            // The left vectors need all the others.
+            kept(row, || x.svd().0)
+        }
+        "rechunk_20k" => {
+            let x = uniform(20_000, 20_000, [500, 20_000])?;
+            kept(row, || x.rechunk([20_000, 500]))
+        }
+        "normal_10k" => timed(row, || {
+            let made = Random::new(1).normal([10_000, 10_000], 1000).persist()?;
+            made.index_axis(0, 0).sum().compute_scalar()
+        }),
+        "graph_100k_chunks" => timed(row, || {
+            let x = DArray::<f64>::ones([3160, 3160], 10);
+            (&x + x.t() - x.mean_axis(0)).sum().compute_scalar()
+        }),
+        "moving_average_10k" => {
+            let x = square(10_000)?;
+            kept(row, || x.map_overlap(&[1, 0], Boundary::Nearest, |block, _| averaged(block)))
+        }
+        other => unreachable!("{other} is no row"),
+    }
+}
+
+/// The mean of each element and its neighbours above and below; the first and last rows belong to the surroundings.
+fn averaged(block: ArrayViewD<'_, f64>) -> ArrayD<f64> {
+    let rows = block.shape()[0];
+    let mut result = ArrayD::zeros(block.raw_dim());
+    if rows > 2 {
+        let (above, here, below) = (block.slice(s![..rows - 2, ..]), block.slice(s![1..rows - 1, ..]), block.slice(s![2.., ..]));
+        let mut inner = result.slice_mut(s![1..rows - 1, ..]);
+        partita::ndarray::Zip::from(&mut inner).and(&above).and(&here).and(&below).for_each(|mean, a, b, c| *mean = (a + b + c) / 3.0);
+    }
+    result
+}
+
+/// An array of one element, computed.
+fn scalar(row: &str, array: &DArray<f64>) -> Result<(), Failure> {
+    timed(row, || array.compute_scalar())
+}
+
+/// An array that is made and kept where it was made, as it is in the middle of a longer job. Its corner stands for its value.
+fn kept(row: &str, make: impl Fn() -> DArray<f64>) -> Result<(), Failure> {
+    timed(row, || {
+        let made = make().persist()?;
+        made.slice(s![0, 0]).compute_scalar()
+    })
+}
+
+/// Runs a job several times and prints its line.
+fn timed(row: &str, job: impl Fn() -> Result<f64, Failure>) -> Result<(), Failure> {
+    let mut value = 0.0;
+    let mut seconds = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        value = job()?;
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    println!(
+        "{{\"row\": \"{row}\", \"engine\": \"partita\", \"threads\": {THREADS}, \"least\": {:.4}, \"median\": {:.4}, \"value\": {value}}}",
+        seconds[0],
+        seconds[RUNS / 2]
+    );
+    Ok(())
+}

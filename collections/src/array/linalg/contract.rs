@@ -1,0 +1,282 @@
+//! The product of two arrays, of which every other is made: axes that both have and the result has not are summed over; axes that all three
+//! have are gone through side by side.
+//!
+//! One task multiplies a few pairs of blocks and adds them up; where there are more along the axes that are summed over, a tree adds what
+//! tasks have. So no task holds much more than the blocks that it reads, and nothing that is multiplied lies between.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array3, ArrayView3, Axis, Ix3, LinalgScalar};
+use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
+use serde::{Deserialize, Serialize};
+
+use crate::array::block::{Block, block_of};
+use crate::array::element::{DType, Held, with_dtype};
+use crate::array::lower::{Lowered, Lowering};
+use crate::array::meta::{Cuts, Meta, advance};
+use crate::array::named::{cuts_by_name, named_cuts};
+use crate::array::rechunk::{Lists, rechunk};
+use crate::array::reductions::tree::tree;
+use crate::array::{Node, Step};
+
+/// Pairs of blocks that a task multiplies.
+const PAIRS: usize = 8;
+
+/// A product of two arrays, by the names of their axes.
+pub(super) struct Contract {
+    /// Of the first and of the second array.
+    pub names: [Vec<char>; 2],
+    pub out: Vec<char>,
+}
+
+impl Contract {
+    /// The names that both arrays have and the result has not.
+    fn summed(&self) -> Vec<char> {
+        let [a, b] = &self.names;
+        a.iter().copied().filter(|name| b.contains(name) && !self.out.contains(name)).collect()
+    }
+
+    /// What a task does with a pair of blocks.
+    fn multiply(&self, dtype: DType) -> Multiply {
+        let [a, b] = &self.names;
+        let summed = self.summed();
+        let both: Vec<char> = self.out.iter().copied().filter(|name| a.contains(name) && b.contains(name)).collect();
+        let only = |own: &[char], other: &[char]| own.iter().copied().filter(|name| !other.contains(name)).collect::<Vec<char>>();
+        let (rows, columns) = (only(a, b), only(b, a));
+        let order = |own: &[char], groups: [&[char]; 3]| {
+            let place = |name: &char| own.iter().position(|other| other == name);
+            groups.map(|group| group.iter().filter_map(place).collect::<Vec<usize>>())
+        };
+        let made = [&both[..], &rows, &columns].concat();
+        Multiply {
+            dtype,
+            first: order(a, [&both, &rows, &summed]),
+            second: order(b, [&both, &summed, &columns]),
+            out: self.out.iter().filter_map(|name| made.iter().position(|other| other == name)).collect(),
+        }
+    }
+
+    /// For each task the blocks of both arrays that it reads: for each block of the result, for each group of pairs.
+    fn pairs(&self, grids: [&[usize]; 2], out: &[usize]) -> (usize, [Lists; 2]) {
+        let summed = self.summed();
+        let count = |name: &char| self.names[0].iter().position(|own| own == name).map_or(1, |at| grids[0][at]);
+        let inner: Vec<usize> = summed.iter().map(count).collect();
+        let groups = inner.iter().product::<usize>().div_ceil(PAIRS);
+        let mut lists = [Lists::new(), Lists::new()];
+        let mut position = vec![0; out.len()];
+        loop {
+            let mut read = [Vec::new(), Vec::new()];
+            let mut within = vec![0; inner.len()];
+            loop {
+                for ((read, names), grid) in read.iter_mut().zip(&self.names).zip(grids) {
+                    let at = |name: &char| match self.out.iter().position(|out| out == name) {
+                        Some(axis) => position[axis],
+                        None => summed.iter().position(|own| own == name).map_or(0, |axis| within[axis]),
+                    };
+                    read.push(names.iter().zip(grid).fold(0, |number, (name, blocks)| number * blocks + at(name)));
+                }
+                if !advance(&mut within, &inner) {
+                    break;
+                }
+            }
+            for (lists, read) in lists.iter_mut().zip(read) {
+                read.chunks(PAIRS).for_each(|group| lists.push(group.iter().copied()));
+            }
+            if !advance(&mut position, out) {
+                return (groups, lists);
+            }
+        }
+    }
+}
+
+impl Step for Contract {
+    fn line(&self) -> String {
+        let text = |names: &[char]| names.iter().collect::<String>();
+        format!("product {}, {} to {}", text(&self.names[0]), text(&self.names[1]), text(&self.out))
+    }
+
+    fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
+        Ok(Meta { dtype: inputs[0].dtype, cuts: cuts_by_name(&self.out, &named_cuts(&self.names, inputs)?)? })
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let metas = node.inputs.iter().map(|input| input.meta()).collect::<Result<Vec<&Meta>, Failure>>()?;
+        let (named, meta) = (named_cuts(&self.names, &metas)?, node.known()?);
+        let mut inputs = Vec::with_capacity(2);
+        let mut grids: Vec<Vec<usize>> = Vec::with_capacity(2);
+        for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.names) {
+            let cuts = cuts_by_name(names, &named)?;
+            let input = lowering.of(array);
+            inputs.push(rechunk(lowering, input, &from.cuts, &cuts, node));
+            grids.push(cuts.iter().map(Cuts::count).collect());
+        }
+        let out = meta.grid();
+        let (groups, lists) = self.pairs([&grids[0], &grids[1]], &out);
+        let edges = inputs.iter().zip(lists).map(|(input, lists)| input.edge(lists.wiring())).collect();
+        let op = OpRef::new(self.multiply(meta.dtype), self.line());
+        let tasks = u32::try_from(u64::from(meta.blocks()?) * groups as u64).map_err(|_| {
+            Failure::new(Code::InvalidOption, "a product of more pairs of blocks than can be numbered").help("larger chunks")
+        })?;
+        let level = lowering.add(Layer::single("product", tasks, op, edges), node);
+        if groups == 1 {
+            return Ok(level);
+        }
+        let add = OpRef::new(AddProducts { dtype: meta.dtype }, "add products");
+        let grid = [&out[..], &[groups]].concat();
+        let reduced: Vec<bool> = (0..grid.len()).map(|axis| axis == out.len()).collect();
+        Ok(tree(lowering, level, &grid, &reduced, (&add, add.clone()), node))
+    }
+}
+
+/// Multiplies pairs of blocks and adds the products up.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Multiply {
+    dtype: DType,
+    /// The axes of first blocks that all have, that only they have, and that are summed over.
+    first: [Vec<usize>; 3],
+    /// The axes of second blocks that all have, that are summed over, and that only they have.
+    second: [Vec<usize>; 3],
+    /// The axes of the result, of those that all have, those of the first and those of the second.
+    out: Vec<usize>,
+}
+
+impl Operator for Multiply {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+        let (firsts, seconds) = blocks.split_at(blocks.len() / 2);
+        if firsts.is_empty() || firsts.len() != seconds.len() {
+            return Err(Failure::internal("product: blocks that are no pairs"));
+        }
+        let fits = |block: &&Block, groups: &[Vec<usize>; 3]| block.shape().len() == groups.iter().map(Vec::len).sum::<usize>();
+        if !firsts.iter().all(|block| fits(block, &self.first)) || !seconds.iter().all(|block| fits(block, &self.second)) {
+            return Err(Failure::internal("product: blocks of another number of axes"));
+        }
+        let lens = |block: &Block, group: &[usize]| group.iter().map(|axis| block.shape()[*axis]).collect::<Vec<usize>>();
+        let (both, rows) = (lens(firsts[0], &self.first[0]), lens(firsts[0], &self.first[1]));
+        let columns = lens(seconds[0], &self.second[2]);
+        let sides = [&both, &rows, &columns].map(|lens| lens.iter().product::<usize>());
+        let product = match self.dtype {
+            DType::F64 => self.sum(ctx, firsts, seconds, Array3::<f64>::zeros(sides), multiply_floats)?,
+            DType::F32 => self.sum(ctx, firsts, seconds, Array3::<f32>::zeros(sides), multiply_floats)?,
+            other => {
+                with_dtype!(other, T => self.sum(ctx, firsts, seconds, Array3::<T>::from_elem(sides, T::default()), multiply_wrapping)?)
+            }
+        };
+        let shape = [both, rows, columns].concat();
+        Ok(Chunk::new(product.reshaped(&shape)?.permuted(&self.out)))
+    }
+}
+
+impl NamedOperator for Multiply {
+    const NAME: &'static str = "array_product";
+}
+
+impl Multiply {
+    /// Adds the products of pairs to what is there.
+    fn sum<T: Held>(
+        &self,
+        ctx: &TaskContext<'_>,
+        firsts: &[&Block],
+        seconds: &[&Block],
+        mut sum: Array3<T>,
+        multiply: fn(ArrayView3<'_, T>, ArrayView3<'_, T>, &mut Array3<T>),
+    ) -> Result<Block, Failure> {
+        for (first, second) in firsts.iter().zip(seconds) {
+            ctx.check_cancelled()?;
+            let (first, second) = (grouped(first, &self.first)?, grouped(second, &self.second)?);
+            let misfit = |_| Failure::internal("product: blocks that do not have three groups of axes");
+            let first = first.view::<T>()?.into_dimensionality::<Ix3>().map_err(misfit)?;
+            let second = second.view::<T>()?.into_dimensionality::<Ix3>().map_err(misfit)?;
+            let sides = (first.len_of(Axis(0)), first.len_of(Axis(1)), second.len_of(Axis(2)));
+            if sum.dim() != sides || first.len_of(Axis(2)) != second.len_of(Axis(1)) || second.len_of(Axis(0)) != sides.0 {
+                return Err(Failure::internal("product: blocks of different lengths along an axis of one name"));
+            }
+            multiply(first, second, &mut sum);
+        }
+        Ok(Block::from_array(sum.into_dyn()))
+    }
+}
+
+/// A block whose axes are brought together in three; without a copy where none of the groups has several.
+fn grouped(block: &Block, groups: &[Vec<usize>; 3]) -> Result<Block, Failure> {
+    if groups.iter().all(|group| group.len() <= 1) {
+        return Ok(block.arranged(&groups.each_ref().map(|group| group.first().copied())));
+    }
+    let sides = groups.each_ref().map(|group| group.iter().map(|axis| block.shape()[*axis]).product::<usize>());
+    block.permuted(&groups.concat()).reshaped(&sides)
+}
+
+fn multiply_floats<T: Held + LinalgScalar>(first: ArrayView3<'_, T>, second: ArrayView3<'_, T>, sum: &mut Array3<T>) {
+    for ((first, second), mut sum) in first.outer_iter().zip(second.outer_iter()).zip(sum.outer_iter_mut()) {
+        general_mat_mul(T::one(), &first, &second, T::one(), &mut sum);
+    }
+}
+
+/// Whole numbers wrap, as those of sums do.
+fn multiply_wrapping<T: Held>(first: ArrayView3<'_, T>, second: ArrayView3<'_, T>, sum: &mut Array3<T>) {
+    for ((first, second), mut sum) in first.outer_iter().zip(second.outer_iter()).zip(sum.outer_iter_mut()) {
+        for (row, mut sums) in first.rows().into_iter().zip(sum.rows_mut()) {
+            for (factor, line) in row.iter().zip(second.rows()) {
+                let factor = factor.to_i64();
+                sums.iter_mut()
+                    .zip(line)
+                    .for_each(|(sum, other)| *sum = T::of_i64(sum.to_i64().wrapping_add(factor.wrapping_mul(other.to_i64()))));
+            }
+        }
+    }
+}
+
+/// Adds products of the same block up.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AddProducts {
+    dtype: DType,
+}
+
+impl Operator for AddProducts {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let (first, rest) = inputs.split_first().ok_or_else(|| Failure::internal("product: nothing to add"))?;
+        with_dtype!(self.dtype, T => {
+            let mut sum = block_of(first)?.to_array::<T>()?;
+            for block in rest {
+                let block = block_of(block)?;
+                if block.shape() != sum.shape() {
+                    return Err(Failure::internal("product: blocks of different shapes to add"));
+                }
+                sum.zip_mut_with(&block.view::<T>()?, |sum, other| {
+                    *sum = if T::DTYPE.is_float() { T::of_f64(sum.to_f64() + other.to_f64()) } else { T::of_i64(sum.to_i64().wrapping_add(other.to_i64())) };
+                });
+            }
+            Ok(Chunk::new(Block::from_array(sum)))
+        })
+    }
+}
+
+impl NamedOperator for AddProducts {
+    const NAME: &'static str = "array_add_products";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn axes_are_told_apart_by_who_has_them() {
+        let names = |text: &str| text.chars().collect::<Vec<char>>();
+        let contract = Contract { names: [names("bik"), names("kbj")], out: names("jbi") };
+        let multiply = contract.multiply(DType::F64);
+        assert_eq!(contract.summed(), ['k']);
+        assert_eq!(multiply.first, [vec![0], vec![1], vec![2]]);
+        assert_eq!(multiply.second, [vec![1], vec![0], vec![2]]);
+        assert_eq!(multiply.out, [2, 0, 1]);
+        let (groups, _) = contract.pairs([&[1, 2, 20], &[20, 1, 3]], &[3, 1, 2]);
+        assert_eq!(groups, 3);
+    }
+
+    #[test]
+    fn whole_numbers_wrap() {
+        let (a, b) = (array![[[200u8, 1]]], array![[[2u8], [3]]]);
+        let mut sum = Array3::zeros((1, 1, 1));
+        multiply_wrapping(a.view(), b.view(), &mut sum);
+        assert_eq!(sum[[0, 0, 0]], 147);
+    }
+}

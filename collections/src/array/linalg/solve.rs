@@ -60,9 +60,9 @@ impl<T: Float> DArray<T> {
     /// use partita::prelude::*;
     /// use partita::ndarray::array;
     /// // The line through three points.
-    /// let a = DArray::from_array(array![[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2, 2]);
+    /// let a = DArray::from_array(array![[1.0_f64, 0.0], [1.0, 1.0], [1.0, 2.0]], [2, 2]);
     /// let b = DArray::from_array(array![1.0, 3.0, 5.0], 2);
-    /// assert!(a.lstsq(&b).compute()?.iter().zip([1.0, 2.0]).all(|(x, expected)| (x - expected).abs() < 1e-12));
+    /// assert!(a.lstsq(&b).compute()?.iter().zip([1.0, 2.0]).all(|(x, expected): (&f64, f64)| (x - expected).abs() < 1e-12));
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///

@@ -27,7 +27,7 @@ impl<T: Float> DArray<T> {
     /// ```
     /// use partita::prelude::*;
     /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![[3.0, 1.0], [4.0, 2.0], [0.0, 5.0]], [2, 2]);
+    /// let x = DArray::from_array(array![[3.0_f64, 1.0], [4.0, 2.0], [0.0, 5.0]], [2, 2]);
     /// let (q, r) = x.qr();
     /// assert!(q.matmul(&r).all_close(&x, 1e-12, 1e-12).compute_scalar()?);
     /// assert!((r.compute()?[[0, 0]] - 5.0).abs() < 1e-12);
@@ -52,9 +52,9 @@ impl<T: Float> DArray<T> {
     /// ```
     /// use partita::prelude::*;
     /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]], [2, 2]);
+    /// let x = DArray::from_array(array![[3.0_f64, 0.0], [0.0, 4.0], [0.0, 0.0]], [2, 2]);
     /// let (_, values, _) = x.svd();
-    /// assert!(values.compute()?.iter().zip([4.0, 3.0]).all(|(value, expected)| (value - expected).abs() < 1e-12));
+    /// assert!(values.compute()?.iter().zip([4.0, 3.0]).all(|(value, expected): (&f64, f64)| (value - expected).abs() < 1e-12));
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///

@@ -10,9 +10,14 @@ use polars::prelude::{BooleanChunked, DataFrame, DataType, PlSmallStr, Schema, S
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::folder::Member;
 use crate::hive::Hive;
+use crate::options::TableOptions;
 use crate::resolve::Found;
 use crate::{ipc, json, parquet};
+
+/// Requests to stores wait more than they work.
+pub(crate) const REMOTE_THREADS: usize = 16;
 
 /// What a planner knows of files that were opened as one table.
 pub trait FileTable: Send + Sync {
@@ -184,8 +189,30 @@ pub(crate) fn schema_with(own: &Schema, hive: &Hive) -> Schema {
     schema
 }
 
+/// Whether files are in a store rather than on a disk.
+pub(crate) fn is_remote(files: &[Member]) -> bool {
+    files.iter().any(|file| file.found.name.contains("://"))
+}
+
+/// How many files are looked at together.
+pub(crate) fn threads_for(remote: bool, options: &TableOptions) -> usize {
+    if remote { REMOTE_THREADS } else { options.chosen_threads() }
+}
+
+/// Fails at the first file that has other columns than the first one.
+pub(crate) fn check_alike<'a>(files: &[Member], schemas: impl Iterator<Item = &'a Schema>) -> Result<()> {
+    let mut first = None;
+    for (file, schema) in files.iter().zip(schemas) {
+        if let Some(difference) = difference(first.get_or_insert(schema), schema) {
+            let kind = ErrorKind::SchemaMismatch { first: files[0].found.name.clone(), difference };
+            return Err(Error::new(kind, &file.found.name));
+        }
+    }
+    Ok(())
+}
+
 /// How the columns of a file differ from those of the first one; their order does not count.
-pub(crate) fn difference(first: &Schema, other: &Schema) -> Option<String> {
+fn difference(first: &Schema, other: &Schema) -> Option<String> {
     for (name, dtype) in first.iter() {
         match other.get(name) {
             None => return Some(format!("it has no column {name:?}")),

@@ -29,8 +29,6 @@ const SMALLEST_SAMPLE: u64 = 2 << 10;
 const LONGEST_HEADER: u64 = 64 << 20;
 /// Packed text is taken to be so many times larger than its file.
 const PACKING: u64 = 4;
-/// Requests to stores wait more than they work.
-const REMOTE_THREADS: usize = 16;
 
 /// One file of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -141,7 +139,7 @@ pub fn open(patterns: &[String], options: &CsvOptions) -> Result<Table> {
     let found = resolve::find(patterns)?;
     let count = found.len() as u64;
     let place = options.chosen_sample()?.min((ALL_SAMPLES / (3 * count.max(1))).max(SMALLEST_SAMPLE));
-    let threads = if found.iter().any(|file| file.name.contains("://")) { REMOTE_THREADS } else { options.chosen_threads() };
+    let threads = if found.iter().any(|file| file.name.contains("://")) { crate::table::REMOTE_THREADS } else { options.chosen_threads() };
     let Some((dialect, first, top)) = first_with_records(&found, place, options)? else {
         return Err(Error::new(ErrorKind::EmptyInput, patterns.join(", ")));
     };

@@ -25,12 +25,12 @@ use crate::options::{Room, TableOptions};
 use crate::parquet::polars_schema;
 use crate::ranges::fetch;
 use crate::source::Source;
-use crate::table::{self, FileTable, Formats, Located, Origin, cancelled, difference, merge, origins, schema_with};
+use crate::table::{
+    self, FileTable, Formats, Located, Origin, cancelled, check_alike, is_remote, merge, origins, schema_with, threads_for,
+};
 
 /// How names of Arrow files in a folder end.
 pub(crate) const ENDINGS: &[&str] = &[".arrow", ".ipc", ".feather"];
-/// Requests to stores wait more than they work.
-const REMOTE_THREADS: usize = 16;
 /// Read from the end at once.
 const TAIL: u64 = 64 << 10;
 /// The length of the footer, and the mark.
@@ -68,8 +68,7 @@ pub fn open(patterns: &[String], options: &TableOptions, room: Room) -> Result<A
     if files.is_empty() {
         return Err(Error::new(ErrorKind::NoMatch, patterns.join(", ")));
     }
-    let remote = files.iter().any(|file| file.found.name.contains("://"));
-    let threads = if remote { REMOTE_THREADS } else { options.chosen_threads() };
+    let threads = threads_for(is_remote(&files), options);
     let looked = in_parallel(files.len(), threads, |file| {
         let found = &files[file].found;
         let footer = footer(&found.name, found.facts.size)?;
@@ -77,12 +76,7 @@ pub fn open(patterns: &[String], options: &TableOptions, room: Room) -> Result<A
         Ok((schema, batches(file, &found.name, found.facts.size, &footer)?))
     })?;
     let own = Arc::new(looked[0].0.clone());
-    for (file, (schema, _)) in files.iter().zip(&looked) {
-        if let Some(difference) = difference(&own, schema) {
-            let kind = ErrorKind::SchemaMismatch { first: files[0].found.name.clone(), difference };
-            return Err(Error::new(kind, &file.found.name));
-        }
-    }
+    check_alike(&files, looked.iter().map(|(schema, _)| schema))?;
     let hive = if options.reads_folders() { Hive::find(&files, &options.hive_dtypes)? } else { Hive::default() };
     let hive = hive.without(|name| own.contains(name));
     let schema = Arc::new(schema_with(&own, &hive));

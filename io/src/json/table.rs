@@ -24,7 +24,7 @@ use crate::ipc::width;
 use crate::options::Room;
 use crate::source::Source;
 use crate::store::unreadable;
-use crate::table::{FileTable, Formats, Located, Piece, Recipe, merge, origins, schema_with};
+use crate::table::{FileTable, Formats, Located, Piece, Recipe, is_remote, merge, origins, schema_with, threads_for};
 
 /// How names of files of JSON lines in a folder end.
 pub(crate) const ENDINGS: &[&str] = &[
@@ -41,8 +41,6 @@ pub(crate) const ENDINGS: &[&str] = &[
     ".ndjson.bz2",
     ".json.bz2",
 ];
-/// Requests to stores wait more than they work.
-const REMOTE_THREADS: usize = 16;
 /// All samples together stay near this.
 const ALL_SAMPLES: u64 = 8 << 20;
 /// Less says nothing.
@@ -75,8 +73,7 @@ pub fn open(patterns: &[String], options: &JsonOptions, room: Room) -> Result<Ar
     let files = members(patterns, ENDINGS)?;
     let count = files.len() as u64;
     let place = options.chosen_sample()?.min((ALL_SAMPLES / (3 * count.max(1))).max(SMALLEST_SAMPLE));
-    let remote = files.iter().any(|file| file.found.name.contains("://"));
-    let threads = if remote { REMOTE_THREADS } else { options.table.chosen_threads() };
+    let threads = threads_for(is_remote(&files), &options.table);
     let looked = in_parallel(files.len(), threads, |file| look_at(&files[file], place))?;
     let mut keys: Vec<(String, Kind)> = Vec::new();
     looked.iter().for_each(|looked| join_keys(&mut keys, looked.keys.clone()));

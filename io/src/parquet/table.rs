@@ -20,12 +20,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folder::{Member, members};
 use crate::hive::Hive;
 use crate::options::{Room, TableOptions};
-use crate::table::{FileTable, Formats, Located, Piece, Recipe, difference, origins, schema_with};
+use crate::table::{FileTable, Formats, Located, Piece, Recipe, check_alike, is_remote, origins, schema_with, threads_for};
 
 /// How names of Parquet files in a folder end.
 pub(crate) const ENDINGS: &[&str] = &[".parquet", ".parq", ".pq"];
-/// Requests to stores wait more than they work.
-const REMOTE_THREADS: usize = 16;
 
 /// Parquet files that were opened.
 pub(super) struct Table {
@@ -51,16 +49,11 @@ pub fn open(patterns: &[String], options: &TableOptions, room: Room) -> Result<A
     if files.is_empty() {
         return Err(Error::new(ErrorKind::NoMatch, patterns.join(", ")));
     }
-    let remote = files.iter().any(|file| file.found.name.contains("://"));
-    let threads = if remote { REMOTE_THREADS } else { options.chosen_threads() };
+    let remote = is_remote(&files);
+    let threads = threads_for(remote, options);
     let footers = in_parallel(files.len(), threads, |file| footer::read(&files[file].found))?;
     let first = &footers[0].schema;
-    for (file, footer) in files.iter().zip(&footers) {
-        if let Some(difference) = difference(first, &footer.schema) {
-            let kind = ErrorKind::SchemaMismatch { first: files[0].found.name.clone(), difference };
-            return Err(Error::new(kind, &file.found.name));
-        }
-    }
+    check_alike(&files, footers.iter().map(|footer| &*footer.schema))?;
     let hive = if options.reads_folders() { Hive::find(&files, &options.hive_dtypes)? } else { Hive::default() };
     let hive = hive.without(|name| first.contains(name));
     let schema = Arc::new(schema_with(first, &hive));

@@ -27,8 +27,6 @@ use crate::store::Address;
 
 /// Names of missing parts that an error shows.
 const SHOWN: usize = 3;
-/// Requests to a store at a time.
-const REMOTE_THREADS: usize = 16;
 /// How often it is looked whether somebody else publishes, or has published, the same or something else.
 const TRIES: u32 = 6;
 /// Parts are joined in pieces of so many bytes.
@@ -215,7 +213,7 @@ fn copy(name: &str, bytes: u64, output: &mut Output<'_>) -> Result<()> {
 
 /// Calls `ask` for each part; for parts in a store several at a time, because requests wait more than they work.
 fn each<T: Send>(folder: &Folder, parts: &[Part], ask: impl Fn(&Part) -> Result<T> + Sync) -> Result<Vec<T>> {
-    let threads = if matches!(folder.address, Address::Local(_)) { 1 } else { REMOTE_THREADS };
+    let threads = if matches!(folder.address, Address::Local(_)) { 1 } else { crate::table::REMOTE_THREADS };
     in_parallel(parts.len(), threads, |at| ask(&parts[at]))
 }
 

@@ -12,6 +12,10 @@ use partita::graph::Failure;
 use partita::ndarray::{ArrayD, ArrayViewD, s};
 use partita::{Boundary, Random, prelude::*};
 
+// As the program `partita` has it: the system's allocator hands large blocks out anew each time, page by page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const THREADS: usize = 2;
 const RUNS: usize = 5;
 /// Rows that need more than 8 GiB of memory; they are run when they are named.

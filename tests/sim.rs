@@ -94,6 +94,7 @@ fn every_seed_gives_the_results_of_the_oracle() {
         (total.failed_keys, "keys that fail by themselves"),
         (total.forgotten_keys, "keys that are forgotten"),
         (total.waits, "operators that wait inside"),
+        (total.named_layers, "layers that a client only names"),
     ];
     for (count, what) in met {
         assert!(seeds < SEEDS || count > 0, "the seeds must meet {what}");

@@ -60,6 +60,8 @@ pub struct Report {
     pub forgotten_keys: u64,
     /// Waits of operators inside.
     pub waits: u64,
+    /// Layers that clients only named, because they hold runs that have them.
+    pub named_layers: u64,
     /// Virtual microseconds.
     pub virtual_micros: u64,
 }
@@ -67,6 +69,7 @@ pub struct Report {
 impl std::ops::AddAssign for Report {
     fn add_assign(&mut self, other: Self) {
         self.events += other.events;
+        self.named_layers += other.named_layers;
         self.executions += other.executions;
         self.deaths += other.deaths;
         self.spills += other.spills;

@@ -6,6 +6,7 @@
 use partita_io::csv::{Codes, DecodedColumn};
 use polars::prelude::*;
 
+use super::plain::{self, ByGroup};
 use super::states::{Kind, State, column};
 use crate::frame::expr::as_column;
 use crate::frame::value::Coded;
@@ -26,19 +27,18 @@ pub(super) fn aggregate(coded: &Coded, keys: &[Expr], states: &[State]) -> Optio
         return None;
     }
     let key_codes = keys.iter().map(|key| codes_of(coded, key)).collect::<Option<Vec<&Codes>>>()?;
-    let inputs = states.iter().map(|state| input_of(coded, state)).collect::<Option<Vec<Input<'_>>>>()?;
+    let inputs = states.iter().map(|state| input_of(coded, state)).collect::<Option<Vec<Option<&Series>>>>()?;
     let groups = groups(&key_codes)?;
-    let rows = rows_of_groups(&groups);
+    let by_group = ByGroup::new(&groups.of_row, groups.count);
     let key_columns = key_codes.iter().zip(&groups.keys).map(|(codes, of_group)| {
         let values = of_group.iter().map(|code| codes.values[*code as usize].as_deref());
         StringChunked::from_iter_options(codes.name.as_str().into(), values).into_column()
     });
     let mut columns: Vec<Column> = key_columns.collect();
     for (index, (state, input)) in states.iter().zip(inputs).enumerate() {
-        let series = match input {
-            Input::Rows => counts(&rows),
-            Input::Float(values) => float_state(state.kind, values, &groups, &rows),
-            Input::Int(values) => int_state(state.kind, values, &groups, &rows),
+        let series = match input.map_or_else(|| Ok(Some(plain::lens(&by_group))), |input| plain::state(state.kind, input, &by_group)) {
+            Ok(series) => series?,
+            Err(error) => return Some(Err(error)),
         };
         columns.push(series.with_name(column(index).into()).into_column());
     }
@@ -53,26 +53,19 @@ fn codes_of<'a>(coded: &'a Coded, key: &Expr) -> Option<&'a Codes> {
     })
 }
 
-enum Input<'a> {
-    /// The rows themselves.
-    Rows,
-    Float(&'a Float64Chunked),
-    Int(&'a Int64Chunked),
-}
-
-fn input_of<'a>(coded: &'a Coded, state: &State) -> Option<Input<'a>> {
+/// The column that a state is of: none for a number of rows. `None` for what goes the general way.
+fn input_of<'a>(coded: &'a Coded, state: &State) -> Option<Option<&'a Series>> {
+    let plain = |column: &'a DecodedColumn| match column {
+        DecodedColumn::Plain(column) => Some(column.as_materialized_series()),
+        _ => None,
+    };
     if state.kind == Kind::Len {
-        return Some(Input::Rows);
-    }
-    if !matches!(state.kind, Kind::Sum | Kind::FloatSum | Kind::Count | Kind::Min(false) | Kind::Max(false)) {
-        return None;
+        return Some(None);
     }
     let name = as_column(&state.input)?;
-    let series = coded.columns.iter().find_map(|column| match column {
-        DecodedColumn::Plain(column) if column.name() == name => Some(column.as_materialized_series()),
-        _ => None,
-    })?;
-    series.try_f64().map(Input::Float).or_else(|| series.try_i64().map(Input::Int))
+    let input = coded.columns.iter().filter_map(plain).find(|series| series.name() == name)?;
+    // Moments have three columns.
+    (state.kind != Kind::Moments && plain::suits(state.kind, input.dtype())).then_some(Some(input))
 }
 
 /// Groups in order of first appearance; `None` for too many combinations.
@@ -101,78 +94,4 @@ fn groups<'a>(keys: &[&'a Codes]) -> Option<Groups<'a>> {
     }
     let count = of_group[0].len();
     Some(Groups { of_row: of_row.into(), keys: of_group, count })
-}
-
-fn rows_of_groups(groups: &Groups<'_>) -> Vec<u64> {
-    let mut rows = vec![0u64; groups.count];
-    for group in &*groups.of_row {
-        rows[*group as usize] += 1;
-    }
-    rows
-}
-
-fn counts(rows: &[u64]) -> Series {
-    UInt64Chunked::from_slice(PlSmallStr::EMPTY, rows).into_series()
-}
-
-/// Calls `add` with the group and the value of each row that is not null.
-fn for_each<T: PolarsNumericType>(values: &ChunkedArray<T>, groups: &Groups<'_>, mut add: impl FnMut(usize, T::Native)) {
-    let mut from = 0;
-    for chunk in values.downcast_iter() {
-        let of_row = &groups.of_row[from..from + chunk.len()];
-        from += chunk.len();
-        match chunk.validity() {
-            None => of_row.iter().zip(chunk.values().iter()).for_each(|(group, value)| add(*group as usize, *value)),
-            Some(valid) => {
-                let rows = of_row.iter().zip(chunk.values().iter()).zip(valid.iter());
-                rows.filter(|(_, valid)| *valid).for_each(|((group, value), _)| add(*group as usize, *value));
-            }
-        }
-    }
-}
-
-fn count_values<T: PolarsNumericType>(values: &ChunkedArray<T>, groups: &Groups<'_>, rows: &[u64]) -> Series {
-    if values.null_count() == 0 {
-        return counts(rows);
-    }
-    let mut count = vec![0u64; groups.count];
-    for_each(values, groups, |group, _| count[group] += 1);
-    counts(&count)
-}
-
-fn sums<T: PolarsNumericType, S: Copy + Default>(values: &ChunkedArray<T>, groups: &Groups<'_>, add: impl Fn(S, T::Native) -> S) -> Vec<S> {
-    let mut sums = vec![S::default(); groups.count];
-    for_each(values, groups, |group, value| sums[group] = add(sums[group], value));
-    sums
-}
-
-fn extremes<T: PolarsNumericType>(
-    values: &ChunkedArray<T>,
-    groups: &Groups<'_>,
-    better: impl Fn(T::Native, T::Native) -> T::Native,
-) -> Vec<Option<T::Native>> {
-    let mut best = vec![None; groups.count];
-    for_each(values, groups, |group, value| best[group] = Some(best[group].map_or(value, |known| better(known, value))));
-    best
-}
-
-fn float_state(kind: Kind, values: &Float64Chunked, groups: &Groups<'_>, rows: &[u64]) -> Series {
-    let name = PlSmallStr::EMPTY;
-    match kind {
-        Kind::Count => count_values(values, groups, rows),
-        Kind::Min(_) => Float64Chunked::from_iter_options(name, extremes(values, groups, f64::min).into_iter()).into_series(),
-        Kind::Max(_) => Float64Chunked::from_iter_options(name, extremes(values, groups, f64::max).into_iter()).into_series(),
-        _ => Float64Chunked::from_vec(name, sums(values, groups, |sum: f64, value| sum + value)).into_series(),
-    }
-}
-
-fn int_state(kind: Kind, values: &Int64Chunked, groups: &Groups<'_>, rows: &[u64]) -> Series {
-    let name = PlSmallStr::EMPTY;
-    match kind {
-        Kind::Count => count_values(values, groups, rows),
-        Kind::Min(_) => Int64Chunked::from_iter_options(name, extremes(values, groups, i64::min).into_iter()).into_series(),
-        Kind::Max(_) => Int64Chunked::from_iter_options(name, extremes(values, groups, i64::max).into_iter()).into_series(),
-        Kind::Sum => Int64Chunked::from_vec(name, sums(values, groups, i64::wrapping_add)).into_series(),
-        _ => Float64Chunked::from_vec(name, sums(values, groups, |sum: f64, value| sum + value as f64)).into_series(),
-    }
 }

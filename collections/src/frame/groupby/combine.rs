@@ -4,6 +4,7 @@ use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::hashed::{self, Work};
 use super::partial::grouped;
 use super::states::State;
 use crate::frame::expr::polars_failure;
@@ -19,13 +20,17 @@ pub(crate) struct Combine {
 }
 
 impl Combine {
-    fn combined(&self, states: DataFrame) -> LazyFrame {
-        let exprs: Vec<Expr> = self.states.iter().enumerate().flat_map(|(i, state)| state.combine(i)).collect();
+    fn combined(&self, states: DataFrame) -> Result<LazyFrame, Failure> {
         let keys: Vec<Expr> = self.keys.iter().map(|key| col(key.as_str())).collect();
-        match keys.is_empty() {
+        let work: Vec<Work<'_>> = self.states.iter().map(Work::States).collect();
+        if let Some(combined) = hashed::aggregate(&states, &keys, &work)? {
+            return Ok(combined.lazy());
+        }
+        let exprs: Vec<Expr> = self.states.iter().enumerate().flat_map(|(i, state)| state.combine(i)).collect();
+        Ok(match keys.is_empty() {
             true => states.lazy().select(exprs),
             false => states.lazy().group_by_stable(keys).agg(exprs),
-        }
+        })
     }
 }
 
@@ -34,7 +39,7 @@ impl Operator for Combine {
         let states = stack(inputs)?;
         // No states stay no states: a row made of nothing would count as a first value.
         let rows = if self.keys.is_empty() { states.height().min(1) } else { usize::MAX };
-        let combined = self.combined(states).collect().map_err(|e| polars_failure(e, None))?;
+        let combined = self.combined(states)?.collect().map_err(|e| polars_failure(e, None))?;
         Ok(chunk_of(combined.head(Some(rows))))
     }
 }
@@ -55,7 +60,7 @@ impl Operator for Finish {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let keys = self.combine.keys.iter().map(|key| col(key.as_str()));
         let columns: Vec<Expr> = keys.chain(self.results.iter().cloned()).collect();
-        let frame = self.combine.combined(stack(inputs)?).select(columns).collect();
+        let frame = self.combine.combined(stack(inputs)?)?.select(columns).collect();
         frame.map(chunk_of).map_err(|e| polars_failure(e, None))
     }
 }

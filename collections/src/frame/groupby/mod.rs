@@ -9,7 +9,10 @@ mod apply;
 pub(crate) mod codes;
 pub(crate) mod combine;
 pub(crate) mod estimate;
+mod hashed;
+mod number;
 pub(crate) mod partial;
+mod plain;
 pub(crate) mod states;
 mod step;
 

@@ -7,6 +7,7 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::codes;
+use super::hashed::{self, Work};
 use super::states::State;
 use crate::frame::expr::polars_failure;
 use crate::frame::value::{Stream, chunk_of, frame_of, joined};
@@ -23,6 +24,10 @@ const BATCH: usize = 1 << 19;
 
 impl Partial {
     fn general(&self, frame: DataFrame) -> Result<DataFrame, Failure> {
+        let work: Vec<Work<'_>> = self.states.iter().map(Work::Rows).collect();
+        if let Some(states) = hashed::aggregate(&frame, &self.keys, &work)? {
+            return Ok(states);
+        }
         let exprs: Vec<Expr> = self.states.iter().enumerate().flat_map(|(i, state)| state.partial(i)).collect();
         grouped(frame, &self.keys, exprs)
     }

@@ -53,7 +53,8 @@ pub(crate) fn column(index: usize) -> String {
     format!("{PREFIX}{index}")
 }
 
-fn part(index: usize, which: &str) -> String {
+/// The columns of moments: `n`, `m` and `s`.
+pub(super) fn part(index: usize, which: &str) -> String {
     format!("{PREFIX}{index}{which}")
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use partita_core::protocol::{ClientId, Ending, RunId, SchedulerEvent};
-use partita_graph::{Graph, Key};
+use partita_graph::{Graph, Key, Layer, LayerId};
 
 use super::{Cluster, RunState};
 use crate::happening::Happening;
@@ -28,6 +28,7 @@ impl Cluster {
             return Ok(());
         }
         let gone = who.gone;
+        let sent = if gone || self.rng.bool() { graph.clone() } else { Arc::new(self.thinned(client, &graph)) };
         let mut state = RunState::new(client, graph.clone(), ending);
         state.left = gone;
         self.runs.insert(run, state);
@@ -40,7 +41,32 @@ impl Cluster {
             let only_these = ending == Ending::Each && self.rng.bool();
             self.after(patience, if only_these { Happening::Forget(run, endless) } else { Happening::Leave(run, true) });
         }
-        self.tell_scheduler(SchedulerEvent::Submit { run, client, graph, ending })
+        self.tell_scheduler(SchedulerEvent::Submit { run, client, graph: sent, ending })
+    }
+
+    /// The graph as a client sends it that holds runs with the same layers: what it has sent already is only named.
+    fn thinned(&mut self, client: ClientId, graph: &Graph) -> Graph {
+        let held = |state: &&RunState| state.client == client && !state.left && !state.restarted;
+        let known: BTreeSet<LayerId> =
+            self.runs.values().filter(held).flat_map(|state| state.graph.layers.iter().map(|layer| layer.id)).collect();
+        let layers: Vec<Arc<Layer>> = graph.layers.iter().map(|layer| self.named_only(&known, layer)).collect();
+        let mut read: BTreeSet<LayerId> = graph.wanted.iter().map(|key| key.layer).collect();
+        for layer in layers.iter().rev() {
+            if read.contains(&layer.id) {
+                read.extend(layer.edges.iter().map(|edge| edge.layer));
+            }
+        }
+        Graph::new(layers.into_iter().filter(|layer| read.contains(&layer.id)).collect(), graph.wanted.clone())
+    }
+
+    fn named_only(&mut self, known: &BTreeSet<LayerId>, layer: &Arc<Layer>) -> Arc<Layer> {
+        match known.contains(&layer.id) && self.rng.f64() < 0.7 {
+            true => {
+                self.counts.named_layers += 1;
+                Arc::new(layer.stand_in())
+            }
+            false => layer.clone(),
+        }
     }
 
     /// The results that somebody must lose interest in, because they need a task that ends only when it is told to.

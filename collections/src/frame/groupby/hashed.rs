@@ -1,0 +1,126 @@
+//! Groups of a partition by our own numbering of rows instead of polars' lists of rows: the keys are looked up once, and every
+//! state is one pass. What it is not made for goes through polars ([`super::partial::grouped`]), which tests compare it with.
+
+use partita_graph::Failure;
+use polars::prelude::*;
+use polars_plan::utils::expr_output_name;
+
+use super::number::number;
+use super::plain::{self, ByGroup};
+use super::states::{Kind, State, column, part};
+use crate::frame::expr::{as_column, polars_failure};
+
+/// One state: of rows, or of states that several partitions have made of a group.
+pub(super) enum Work<'a> {
+    Rows(&'a State),
+    States(&'a State),
+}
+
+/// Groups in order of first appearance, the keys and the states of each; `None` for keys and states that this is not made for,
+/// and for no rows.
+pub(super) fn aggregate(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> Result<Option<DataFrame>, Failure> {
+    if keys.is_empty() || frame.height() == 0 {
+        return Ok(None);
+    }
+    grouped(frame, keys, work).map_err(|e| polars_failure(e, None))
+}
+
+fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<Option<DataFrame>> {
+    let supported = |work: &Work<'_>| match work {
+        Work::Rows(state) | Work::States(state) => {
+            !matches!(state.kind, Kind::Min(true) | Kind::Max(true) | Kind::Product | Kind::Any(_) | Kind::All(_) | Kind::Values)
+        }
+    };
+    if !work.iter().all(supported) {
+        return Ok(None);
+    }
+    let inputs: Vec<Option<Expr>> = work.iter().enumerate().map(|(index, work)| input(index, work)).collect();
+    let columns = evaluated(frame, keys.iter().chain(inputs.iter().flatten()))?;
+    let (key_columns, mut values) = columns.split_at(keys.len());
+    let mut inputs_of = Vec::with_capacity(work.len());
+    for ((index, work), input) in work.iter().enumerate().zip(&inputs) {
+        let value = match input {
+            None => None,
+            Some(_) => {
+                let (value, rest) = values.split_first().expect("one column for each input");
+                values = rest;
+                Some(value.as_materialized_series())
+            }
+        };
+        if value.is_some_and(|value| !plain::suits(kind(work), value.dtype())) {
+            return Ok(None);
+        }
+        inputs_of.push((index, work, value));
+    }
+    let Some(numbering) = number(key_columns) else { return Ok(None) };
+    let groups = ByGroup::new(&numbering.of_row, numbering.first.len());
+    let first = IdxCa::from_vec(PlSmallStr::EMPTY, numbering.first);
+    let mut out = Vec::with_capacity(keys.len() + work.len());
+    for (key, values) in keys.iter().zip(key_columns) {
+        out.push(values.take(&first)?.with_name(expr_output_name(key)?));
+    }
+    for (index, work, value) in inputs_of {
+        match (work, value) {
+            (Work::Rows(State { kind: Kind::Moments, .. }), Some(value)) => three(&mut out, index, plain::moments(value, &groups)?),
+            (Work::States(State { kind: Kind::Moments, .. }), _) => {
+                let [n, m, s] = ["n", "m", "s"].map(|which| frame.column(&part(index, which)));
+                let [n, m, s] = [n?, m?, s?].map(|column| column.as_materialized_series());
+                three(&mut out, index, plain::merged_moments(n, m, s, &groups)?);
+            }
+            (work, value) => {
+                let state = match value {
+                    None => Some(plain::lens(&groups)),
+                    Some(value) => plain::state(kind(work), value, &groups)?,
+                };
+                let Some(state) = state else { return Ok(None) };
+                out.push(state.with_name(column(index).into()).into_column());
+            }
+        }
+    }
+    DataFrame::new(groups.count, out).map(Some)
+}
+
+fn three(out: &mut Vec<Column>, index: usize, moments: [Series; 3]) {
+    out.extend(["n", "m", "s"].into_iter().zip(moments).map(|(which, series)| series.with_name(part(index, which).into()).into_column()));
+}
+
+/// What is done with the input: states that count or add up are added up when they are combined.
+fn kind(work: &Work<'_>) -> Kind {
+    match work {
+        Work::Rows(state) => state.kind,
+        Work::States(state) => match state.kind {
+            Kind::FloatSum | Kind::Count | Kind::NullCount | Kind::Len => Kind::Sum,
+            kind => kind,
+        },
+    }
+}
+
+/// The column that a state is of, if it is of one.
+fn input(index: usize, work: &Work<'_>) -> Option<Expr> {
+    match work {
+        Work::Rows(State { kind: Kind::Len, .. }) | Work::States(State { kind: Kind::Moments, .. }) => None,
+        Work::Rows(state) => Some(state.input.clone()),
+        Work::States(_) => Some(col(column(index))),
+    }
+}
+
+/// The values of expressions, each in one piece; plain columns cost nothing.
+fn evaluated<'a>(frame: &DataFrame, exprs: impl Iterator<Item = &'a Expr>) -> PolarsResult<Vec<Column>> {
+    let exprs: Vec<&Expr> = exprs.collect();
+    let computed: Vec<Expr> = exprs
+        .iter()
+        .enumerate()
+        .filter(|(_, expr)| as_column(expr).is_none())
+        .map(|(index, expr)| (*expr).clone().alias(column(index)))
+        .collect();
+    let extra = if computed.is_empty() { None } else { Some(frame.clone().lazy().select(computed).collect()?) };
+    let one = |(index, expr): (usize, &&Expr)| {
+        let values = match (as_column(expr), &extra) {
+            (Some(name), _) => frame.column(name)?,
+            (None, Some(extra)) => extra.column(&column(index))?,
+            (None, None) => unreachable!("what is no column was computed"),
+        };
+        Ok(values.rechunk().with_name(expr_output_name(expr)?))
+    };
+    exprs.iter().enumerate().map(one).collect()
+}

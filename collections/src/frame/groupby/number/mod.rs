@@ -1,0 +1,291 @@
+//! Numbers the rows of a partition by group: equal keys have equal numbers, counted in order of first appearance.
+//!
+//! Key columns become digits below a radix: whole numbers of a narrow range count from their least value, text and floats are
+//! numbered by value first. The digits of all columns make one word, and words are numbered through an array when they are
+//! few enough, else through a [`table`]. So no row is compared with another one but inside the texts of a column.
+
+mod table;
+mod text;
+
+use std::borrow::Cow;
+
+use polars::prelude::*;
+use polars_arrow::bitmap::Bitmap;
+
+use table::Table;
+
+/// Words up to this often the number of rows are numbered through an array.
+const SPARSE: u64 = 2;
+
+/// The group of each row, and the first row of each group.
+pub(super) struct Numbering {
+    pub of_row: Vec<u32>,
+    pub first: Vec<IdxSize>,
+}
+
+impl Numbering {
+    fn with_capacity(rows: usize) -> Self {
+        Self { of_row: Vec::with_capacity(rows), first: Vec::new() }
+    }
+}
+
+/// Numbers rows by their keys: columns of equal length, each in one piece. `None` for types of keys that it is not made for.
+pub(super) fn number(keys: &[Column]) -> Option<Numbering> {
+    let rows = keys.first()?.len();
+    let mut keys = keys.iter().map(Key::of).collect::<Option<Vec<Key<'_>>>>()?.into_iter();
+    let first = keys.next()?;
+    if keys.len() == 0 {
+        return Some(first.numbered(rows));
+    }
+    let (mut words, mut radix) = first.packable(rows);
+    for key in keys {
+        let (digits, base) = key.packable(rows);
+        if radix.checked_mul(base).is_none() {
+            let numbering = number_words(rows, None, |row| words[row]);
+            radix = numbering.first.len() as u64;
+            words = numbering.of_row.into_iter().map(u64::from).collect();
+        }
+        // Both are below 2^32 when the words were numbered just now.
+        radix *= base;
+        words.iter_mut().zip(digits).for_each(|(word, digit)| *word = *word * base + digit);
+    }
+    Some(number_words(rows, Some(radix), |row| words[row]))
+}
+
+/// A key column.
+enum Key<'a> {
+    /// Numbers, and the least of them with the size of their range when it is known to be small; null is a digit of its own.
+    Whole { values: Cow<'a, [i64]>, valid: Option<Bitmap>, least: i64, range: Option<u64> },
+    /// Values that were numbered.
+    Numbered(Numbering),
+}
+
+/// Digits of a packed key stay below this, so that two of them make a word.
+const WIDEST: u64 = 1 << 32;
+
+impl<'a> Key<'a> {
+    fn of(column: &'a Column) -> Option<Self> {
+        let series = column.as_materialized_series();
+        if let DataType::String = series.dtype() {
+            let text = series.str().ok()?;
+            let mut arrays = text.downcast_iter();
+            return match (arrays.next(), arrays.next()) {
+                (Some(array), None) => Some(Self::Numbered(text::number(array))),
+                _ => None,
+            };
+        }
+        if let DataType::Float64 = series.dtype() {
+            let floats = series.f64().ok()?.rechunk().into_owned();
+            let array = floats.downcast_iter().next()?.clone();
+            return Some(Self::whole(array.values().iter().map(|x| bits(*x)).collect(), array.validity().cloned()));
+        }
+        if let DataType::Float32 = series.dtype() {
+            let floats = series.f32().ok()?.rechunk().into_owned();
+            let array = floats.downcast_iter().next()?.clone();
+            return Some(Self::whole(array.values().iter().map(|x| bits(f64::from(*x))).collect(), array.validity().cloned()));
+        }
+        if let DataType::Boolean = series.dtype() {
+            let numbers = series.cast(&DataType::Int64).ok()?;
+            return Self::owned(&numbers);
+        }
+        if matches!(series.dtype(), DataType::Int64) {
+            let numbers = series.i64().ok()?;
+            let mut arrays = numbers.downcast_iter();
+            return match (arrays.next(), arrays.next()) {
+                (Some(array), None) => Some(Self::whole(Cow::Borrowed(array.values().as_slice()), array.validity().cloned())),
+                _ => None,
+            };
+        }
+        let physical = series.to_physical_repr();
+        if !physical.dtype().is_integer() || matches!(physical.dtype(), DataType::Int128 | DataType::UInt128) {
+            return None;
+        }
+        if let Ok(numbers) = physical.u64() {
+            // Beyond the signed range the bits serve as well: equal stays equal.
+            let array = numbers.rechunk().downcast_iter().next()?.clone();
+            return Some(Self::whole(array.values().iter().map(|x| *x as i64).collect(), array.validity().cloned()));
+        }
+        Self::owned(&physical.cast(&DataType::Int64).ok()?)
+    }
+
+    fn owned(numbers: &Series) -> Option<Self> {
+        let array = numbers.i64().ok()?.rechunk().downcast_iter().next()?.clone();
+        Some(Self::whole(Cow::Owned(array.values().as_slice().to_vec()), array.validity().cloned()))
+    }
+
+    fn whole(values: Cow<'a, [i64]>, valid: Option<Bitmap>) -> Self {
+        let valid = valid.filter(|valid| valid.unset_bits() > 0);
+        // What stands in the place of a null counts too: that widens the range and nothing else.
+        let (least, most) = values.iter().fold((i64::MAX, i64::MIN), |(least, most), x| (least.min(*x), most.max(*x)));
+        let range = most.checked_sub(least).and_then(|range| u64::try_from(range).ok()).and_then(|range| range.checked_add(2));
+        Self::Whole { values, valid, least, range: range.filter(|range| *range <= WIDEST) }
+    }
+
+    /// The rows numbered by this key alone.
+    fn numbered(self, rows: usize) -> Numbering {
+        match self {
+            Self::Numbered(numbering) => numbering,
+            Self::Whole { values, valid: None, least, range: Some(range) } => {
+                number_words(rows, Some(range), |row| values[row].wrapping_sub(least) as u64)
+            }
+            Self::Whole { values, valid: Some(valid), least, range: Some(range) } => {
+                let digit = |row: usize| if valid.get_bit(row) { values[row].wrapping_sub(least) as u64 } else { range - 1 };
+                number_words(rows, Some(range), digit)
+            }
+            Self::Whole { values, valid, range: None, .. } => match valid {
+                None => number_words(rows, None, |row| values[row] as u64),
+                Some(valid) => number_with_null(&values, &valid),
+            },
+        }
+    }
+
+    /// A digit for each row, and the number that all are below.
+    fn packable(self, rows: usize) -> (Vec<u64>, u64) {
+        match self {
+            Self::Whole { values, valid, least, range: Some(range) } => {
+                let mut digits: Vec<u64> = values.iter().map(|x| x.wrapping_sub(least) as u64).collect();
+                if let Some(valid) = valid {
+                    digits.iter_mut().zip(valid.iter()).filter(|(_, valid)| !valid).for_each(|(digit, _)| *digit = range - 1);
+                }
+                (digits, range)
+            }
+            other => {
+                let numbering = other.numbered(rows);
+                let digits = numbering.of_row.into_iter().map(u64::from).collect();
+                (digits, (numbering.first.len() as u64).max(1))
+            }
+        }
+    }
+}
+
+/// The bits of a float as a key: zero has one sign, and all that is not a number is one value.
+fn bits(x: f64) -> i64 {
+    let canonical = if x.is_nan() { f64::NAN } else { x + 0.0 };
+    canonical.to_bits() as i64
+}
+
+/// Numbers words, which are below `radix` if one is given.
+fn number_words(rows: usize, radix: Option<u64>, word: impl Fn(usize) -> u64) -> Numbering {
+    let mut out = Numbering::with_capacity(rows);
+    match radix.filter(|radix| *radix <= (rows as u64 * SPARSE).max(1 << 12)) {
+        Some(radix) => {
+            let mut groups = vec![u32::MAX; radix as usize];
+            for row in 0..rows {
+                let group = &mut groups[word(row) as usize];
+                if *group == u32::MAX {
+                    *group = out.first.len() as u32;
+                    out.first.push(row as IdxSize);
+                }
+                out.of_row.push(*group);
+            }
+        }
+        None => {
+            let mut table = Table::new();
+            for row in 0..rows {
+                let next = out.first.len() as u32;
+                let group = table.group(word(row), next, |_| true);
+                if group == next {
+                    out.first.push(row as IdxSize);
+                }
+                out.of_row.push(group);
+            }
+        }
+    }
+    out
+}
+
+/// Numbers values of any size among which are nulls.
+fn number_with_null(values: &[i64], valid: &Bitmap) -> Numbering {
+    let mut out = Numbering::with_capacity(values.len());
+    let mut table = Table::new();
+    let mut null = None;
+    for (row, (value, valid)) in values.iter().zip(valid.iter()).enumerate() {
+        let next = out.first.len() as u32;
+        let group = if valid { table.group(*value as u64, next, |_| true) } else { *null.get_or_insert(next) };
+        if group == next {
+            out.first.push(row as IdxSize);
+        }
+        out.of_row.push(group);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// The plain way: what a key looks like, in a map.
+    fn slowly(keys: &[Column]) -> (Vec<u32>, Vec<IdxSize>) {
+        let mut groups: HashMap<String, u32> = HashMap::new();
+        let mut first = Vec::new();
+        let of_row = (0..keys[0].len()).map(|row| {
+            let shown = |column: &Column| match column.get(row).unwrap() {
+                AnyValue::Float64(x) => format!("{:?}", bits(x)),
+                AnyValue::Float32(x) => format!("{:?}", bits(f64::from(x))),
+                value => format!("{value:?}"),
+            };
+            let key = keys.iter().map(shown).collect::<Vec<_>>().join("\u{1}");
+            *groups.entry(key).or_insert_with(|| {
+                first.push(row as IdxSize);
+                first.len() as u32 - 1
+            })
+        });
+        (of_row.collect(), first)
+    }
+
+    fn check(what: &str, keys: &[Column]) {
+        let numbering = number(keys).unwrap_or_else(|| panic!("{what}: not numbered"));
+        assert_eq!((numbering.of_row, numbering.first), slowly(keys), "{what}");
+    }
+
+    /// Values `0..kinds` in a mixed order, each made by `value`; some are null.
+    fn column<T>(name: &str, rows: u64, kinds: u64, nulls: bool, value: impl Fn(u64) -> T) -> Column
+    where
+        Series: NamedFrom<Vec<Option<T>>, [Option<T>]>,
+    {
+        let some = |row: u64| {
+            let pick = table::mix(row.wrapping_mul(31) + kinds) % kinds.max(1);
+            (!nulls || pick != 3 % kinds.max(1)).then(|| value(pick))
+        };
+        Series::new(name.into(), (0..rows).map(some).collect::<Vec<_>>()).into_column()
+    }
+
+    #[test]
+    fn rows_are_numbered_as_by_a_map() {
+        for rows in [1, 7, 5000] {
+            for kinds in [1, 4, 300, 4000] {
+                for nulls in [false, true] {
+                    let narrow = column("narrow", rows, kinds, nulls, |x| x as i64 - 50);
+                    let wide = column("wide", rows, kinds, nulls, |x| (x as i64).wrapping_mul(0x1357_9BDF_0246_8ACF));
+                    let ends = column("ends", rows, kinds, nulls, |x| if x % 2 == 0 { i64::MIN } else { i64::MAX - x as i64 });
+                    let unsigned = column("unsigned", rows, kinds, nulls, |x| u64::MAX - x);
+                    let short = column("short", rows, kinds, nulls, |x| (x % 100) as i8);
+                    let truth = column("truth", rows, kinds, nulls, |x| x % 2 == 0);
+                    let float =
+                        column("float", rows, kinds, nulls, |x| [0.0, -0.0, f64::NAN, -f64::NAN, f64::INFINITY, x as f64][x as usize % 6]);
+                    let single = column("single", rows, kinds, nulls, |x| x as f32 / 3.0);
+                    let text = column("text", rows, kinds, nulls, |x| format!("id{x}"));
+                    let long = column("long", rows, kinds, nulls, |x| format!("a text that does not fit into the column itself {x}"));
+                    let date = column("date", rows, kinds, nulls, |x| x as i32).cast(&DataType::Date).unwrap();
+                    let all = [narrow, wide, ends, unsigned, short, truth, float, single, text, long, date];
+                    for key in &all {
+                        check(&format!("{} of {kinds}, {rows} rows", key.name()), std::slice::from_ref(key));
+                    }
+                    for (at, key) in all.iter().enumerate() {
+                        let other = &all[(at * 5 + 3) % all.len()];
+                        check(&format!("{} and {}", key.name(), other.name()), &[key.clone(), other.clone()]);
+                    }
+                    check(&format!("all, {kinds}, {rows} rows"), &all);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lists_are_left_to_polars() {
+        let list = Series::new("list".into(), [Series::new("".into(), [1, 2]), Series::new("".into(), [3])]);
+        assert!(number(&[list.into_column()]).is_none());
+    }
+}

@@ -1,0 +1,281 @@
+//! States of numbered rows: one pass over a column for each state, adding every row to the slot of its group.
+//!
+//! Rows are added in row order, so results do not depend on anything but the partition.
+
+use polars::prelude::*;
+
+use super::states::Kind;
+
+/// Rows by group: the number of each row's group, how many groups there are, and how many rows each has.
+pub(super) struct ByGroup<'a> {
+    pub of_row: &'a [u32],
+    pub count: usize,
+    pub rows: Vec<u64>,
+}
+
+impl<'a> ByGroup<'a> {
+    pub fn new(of_row: &'a [u32], count: usize) -> Self {
+        let mut rows = vec![0u64; count];
+        for group in of_row {
+            rows[*group as usize] += 1;
+        }
+        Self { of_row, count, rows }
+    }
+}
+
+/// Whether [`state`] is made for this kind over this type.
+pub(super) fn suits(kind: Kind, dtype: &DataType) -> bool {
+    let number = dtype.is_primitive_numeric() && !matches!(dtype, DataType::Int128 | DataType::UInt128 | DataType::Float16);
+    match kind {
+        Kind::Sum => number || matches!(dtype, DataType::Boolean | DataType::Duration(_)),
+        Kind::FloatSum | Kind::Moments => number || *dtype == DataType::Boolean,
+        Kind::Min(false) | Kind::Max(false) => number || dtype.is_temporal() || *dtype == DataType::String,
+        Kind::Len | Kind::Count | Kind::NullCount => true,
+        Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => !dtype.is_nested(),
+        _ => false,
+    }
+}
+
+/// One state of each group, of the type that polars' own aggregate has; `None` for what [`suits`] refuses. Moments have three
+/// columns: [`moments`].
+pub(super) fn state(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Option<Series>> {
+    if !suits(kind, input.dtype()) {
+        return Ok(None);
+    }
+    let logical = input.dtype().clone();
+    let back = |state: Series| if *state.dtype() == logical { Ok(state) } else { state.cast(&logical) };
+    match kind {
+        Kind::Len => Ok(Some(lens(groups))),
+        Kind::Count => Ok(Some(count_values(input, groups))),
+        Kind::NullCount => {
+            let values = count_values(input, groups);
+            let values = values.u64()?.into_no_null_iter();
+            Ok(Some(counts(&groups.rows.iter().zip(values).map(|(rows, values)| rows - values).collect::<Vec<u64>>())))
+        }
+        Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => input.take(&places(kind, input, groups)).map(Some),
+        Kind::FloatSum => float_sums(&input.cast(&DataType::Float64)?, groups).map(Some),
+        Kind::Sum => match input.dtype() {
+            DataType::Float64 => float_sums(input, groups).map(Some),
+            DataType::Float32 => float_sums(&input.cast(&DataType::Float64)?, groups)?.cast(&DataType::Float32).map(Some),
+            DataType::Boolean => whole_sums(&input.cast(&IDX_DTYPE)?, groups).map(Some),
+            DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => {
+                whole_sums(&input.cast(&DataType::Int64)?, groups).map(Some)
+            }
+            _ => back(whole_sums(&input.to_physical_repr(), groups)?).map(Some),
+        },
+        Kind::Min(_) | Kind::Max(_) if *input.dtype() == DataType::String => text_extremes(kind, input, groups).map(Some),
+        Kind::Min(_) | Kind::Max(_) => back(extremes(kind, &input.to_physical_repr(), groups)?).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Count, mean and sum of squared deviations of each group, the last two null where there is no value. In two passes, because
+/// sums of squares cancel.
+pub(super) fn moments(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<[Series; 3]> {
+    let input = input.cast(&DataType::Float64)?;
+    let values = input.f64()?;
+    let mut n = vec![0.0; groups.count];
+    let mut mean = vec![0.0; groups.count];
+    for_each(values, groups, |group, x| {
+        n[group] += 1.0;
+        mean[group] += x;
+    });
+    mean.iter_mut().zip(&n).for_each(|(mean, n)| *mean /= n);
+    let mut squares = vec![0.0; groups.count];
+    for_each(values, groups, |group, x| squares[group] += (x - mean[group]) * (x - mean[group]));
+    Ok(of_moments(n, mean, squares, true))
+}
+
+/// Moments of several partitions, in partition order, combined two by two after Chan, Golub and LeVeque (1979).
+pub(super) fn merged_moments(n: &Series, mean: &Series, squares: &Series, groups: &ByGroup<'_>) -> PolarsResult<[Series; 3]> {
+    let mut all = (vec![0.0; groups.count], vec![0.0; groups.count], vec![0.0; groups.count]);
+    let rows = groups.of_row.iter().zip(n.f64()?.iter()).zip(mean.f64()?.iter()).zip(squares.f64()?.iter());
+    for (((group, n), mean), squares) in rows {
+        let (Some(n), Some(mean), Some(squares)) = (n, mean, squares) else { continue };
+        let group = *group as usize;
+        let known = all.0[group];
+        let both = known + n;
+        let apart = mean - all.1[group];
+        all.0[group] = both;
+        all.1[group] += apart * n / both;
+        all.2[group] += squares + apart * apart * known * n / both;
+    }
+    Ok(of_moments(all.0, all.1, all.2, false))
+}
+
+fn of_moments(n: Vec<f64>, mean: Vec<f64>, squares: Vec<f64>, null: bool) -> [Series; 3] {
+    let name = PlSmallStr::EMPTY;
+    let some = |values: Vec<f64>| values.into_iter().zip(&n).map(|(x, n)| (*n > 0.0).then_some(x)).collect::<Vec<_>>();
+    let mean = Float64Chunked::from_iter_options(name.clone(), some(mean).into_iter());
+    let squares = match null {
+        true => Float64Chunked::from_iter_options(name.clone(), some(squares).into_iter()),
+        false => Float64Chunked::from_vec(name.clone(), squares),
+    };
+    [Float64Chunked::from_vec(name, n).into_series(), mean.into_series(), squares.into_series()]
+}
+
+/// The number of rows of each group.
+pub(super) fn lens(groups: &ByGroup<'_>) -> Series {
+    counts(&groups.rows)
+}
+
+fn counts(rows: &[u64]) -> Series {
+    UInt64Chunked::from_slice(PlSmallStr::EMPTY, rows).into_series()
+}
+
+/// Calls `add` with the group and the value of each row that is not null.
+fn for_each<T: PolarsNumericType>(values: &ChunkedArray<T>, groups: &ByGroup<'_>, mut add: impl FnMut(usize, T::Native)) {
+    let mut from = 0;
+    for chunk in values.downcast_iter() {
+        let of_row = &groups.of_row[from..from + chunk.len()];
+        from += chunk.len();
+        match chunk.validity() {
+            None => of_row.iter().zip(chunk.values().iter()).for_each(|(group, value)| add(*group as usize, *value)),
+            Some(valid) => {
+                let rows = of_row.iter().zip(chunk.values().iter()).zip(valid.iter());
+                rows.filter(|(_, valid)| *valid).for_each(|((group, value), _)| add(*group as usize, *value));
+            }
+        }
+    }
+}
+
+fn count_values(input: &Series, groups: &ByGroup<'_>) -> Series {
+    if input.null_count() == 0 {
+        return counts(&groups.rows);
+    }
+    let mut count = vec![0u64; groups.count];
+    let valid = input.is_not_null();
+    for (group, valid) in groups.of_row.iter().zip(valid.iter()) {
+        count[*group as usize] += u64::from(valid == Some(true));
+    }
+    counts(&count)
+}
+
+fn sums<T: PolarsNumericType, S: Copy + Default>(
+    values: &ChunkedArray<T>,
+    groups: &ByGroup<'_>,
+    add: impl Fn(S, T::Native) -> S,
+) -> Vec<S> {
+    let mut sums = vec![S::default(); groups.count];
+    for_each(values, groups, |group, value| sums[group] = add(sums[group], value));
+    sums
+}
+
+fn float_sums(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
+    Ok(Float64Chunked::from_vec(PlSmallStr::EMPTY, sums(input.f64()?, groups, |sum: f64, value| sum + value)).into_series())
+}
+
+/// Calls a function with the typed array of whole numbers.
+macro_rules! with_whole {
+    ($series:expr, |$values:ident: $kind:ident| $body:expr) => {
+        match $series.dtype() {
+            DataType::Int8 => {
+                type $kind = Int8Type;
+                let $values = $series.i8()?;
+                $body
+            }
+            DataType::Int16 => {
+                type $kind = Int16Type;
+                let $values = $series.i16()?;
+                $body
+            }
+            DataType::Int32 => {
+                type $kind = Int32Type;
+                let $values = $series.i32()?;
+                $body
+            }
+            DataType::UInt8 => {
+                type $kind = UInt8Type;
+                let $values = $series.u8()?;
+                $body
+            }
+            DataType::UInt16 => {
+                type $kind = UInt16Type;
+                let $values = $series.u16()?;
+                $body
+            }
+            DataType::UInt32 => {
+                type $kind = UInt32Type;
+                let $values = $series.u32()?;
+                $body
+            }
+            DataType::UInt64 => {
+                type $kind = UInt64Type;
+                let $values = $series.u64()?;
+                $body
+            }
+            _ => {
+                type $kind = Int64Type;
+                let $values = $series.i64()?;
+                $body
+            }
+        }
+    };
+}
+
+/// Sums wrap, as polars' do.
+fn whole_sums(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
+    Ok(with_whole!(input, |values: Kind| {
+        type Native = <Kind as PolarsNumericType>::Native;
+        ChunkedArray::<Kind>::from_vec(PlSmallStr::EMPTY, sums(values, groups, Native::wrapping_add)).into_series()
+    }))
+}
+
+fn best<T: PolarsNumericType>(
+    values: &ChunkedArray<T>,
+    groups: &ByGroup<'_>,
+    better: impl Fn(T::Native, T::Native) -> T::Native,
+) -> ChunkedArray<T>
+where
+    ChunkedArray<T>: NewChunkedArray<T, T::Native>,
+{
+    let mut best: Vec<Option<T::Native>> = vec![None; groups.count];
+    for_each(values, groups, |group, value| best[group] = Some(best[group].map_or(value, |known| better(known, value))));
+    ChunkedArray::from_iter_options(PlSmallStr::EMPTY, best.into_iter())
+}
+
+/// The least or greatest values; what is not a number counts only where there is nothing else.
+fn extremes(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
+    let least = matches!(kind, Kind::Min(_));
+    Ok(match input.dtype() {
+        DataType::Float64 => best(input.f64()?, groups, if least { f64::min } else { f64::max }).into_series(),
+        DataType::Float32 => best(input.f32()?, groups, if least { f32::min } else { f32::max }).into_series(),
+        _ => with_whole!(input, |values: Kind| {
+            type Native = <Kind as PolarsNumericType>::Native;
+            best(values, groups, if least { <Native as Ord>::min } else { <Native as Ord>::max }).into_series()
+        }),
+    })
+}
+
+fn text_extremes(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
+    let least = matches!(kind, Kind::Min(_));
+    let mut best: Vec<Option<&str>> = vec![None; groups.count];
+    for (group, text) in groups.of_row.iter().zip(input.str()?.iter()) {
+        let Some(text) = text else { continue };
+        let known = &mut best[*group as usize];
+        if known.is_none_or(|known| if least { text < known } else { text > known }) {
+            *known = Some(text);
+        }
+    }
+    Ok(StringChunked::from_iter_options(PlSmallStr::EMPTY, best.into_iter()).into_series())
+}
+
+/// The row that stands for each group: its first or last, of all or of those with a value.
+fn places(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> IdxCa {
+    let first = matches!(kind, Kind::First | Kind::FirstValue);
+    let mut places: Vec<Option<IdxSize>> = vec![None; groups.count];
+    let mut note = |row: usize, group: u32| {
+        let place = &mut places[group as usize];
+        if !first || place.is_none() {
+            *place = Some(row as IdxSize);
+        }
+    };
+    if matches!(kind, Kind::First | Kind::Last) || input.null_count() == 0 {
+        groups.of_row.iter().enumerate().for_each(|(row, group)| note(row, *group));
+    } else {
+        let valid = input.is_not_null();
+        let rows = groups.of_row.iter().zip(valid.iter()).enumerate();
+        rows.filter(|(_, (_, valid))| *valid == Some(true)).for_each(|(row, (group, _))| note(row, *group));
+    }
+    IdxCa::from_iter_options(PlSmallStr::EMPTY, places.into_iter())
+}

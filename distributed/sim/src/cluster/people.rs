@@ -30,7 +30,7 @@ impl Cluster {
         let gone = who.gone;
         let sent = if gone || self.rng.bool() { graph.clone() } else { Arc::new(self.thinned(client, &graph)) };
         let mut state = RunState::new(client, graph.clone(), ending);
-        state.left = gone;
+        (state.left, state.sent) = (gone, sent.clone());
         self.runs.insert(run, state);
         if gone {
             return Ok(());
@@ -44,11 +44,12 @@ impl Cluster {
         self.tell_scheduler(SchedulerEvent::Submit { run, client, graph: sent, ending })
     }
 
-    /// The graph as a client sends it that holds runs with the same layers: what it has sent already is only named.
+    /// The graph as a client sends it that holds futures of the same layers: what it has sent already is only named. A run that ends
+    /// as a whole may have ended before its client knows, so nothing is named for its sake.
     fn thinned(&mut self, client: ClientId, graph: &Graph) -> Graph {
-        let held = |state: &&RunState| state.client == client && !state.left && !state.restarted;
+        let held = |state: &&RunState| state.client == client && state.ending == Ending::Each && !state.left && !state.restarted;
         let known: BTreeSet<LayerId> =
-            self.runs.values().filter(held).flat_map(|state| state.graph.layers.iter().map(|layer| layer.id)).collect();
+            self.runs.values().filter(held).flat_map(|state| state.sent.layers.iter().map(|layer| layer.id)).collect();
         let layers: Vec<Arc<Layer>> = graph.layers.iter().map(|layer| self.named_only(&known, layer)).collect();
         let mut read: BTreeSet<LayerId> = graph.wanted.iter().map(|key| key.layer).collect();
         for layer in layers.iter().rev() {

@@ -20,6 +20,8 @@ const LOOK_AGAIN: u64 = 10_000;
 pub(crate) struct RunState {
     pub client: ClientId,
     pub graph: Arc<Graph>,
+    /// What of it went to the scheduler: the layers that it did not know yet, and names of others.
+    pub sent: Arc<Graph>,
     pub ending: Ending,
     /// Where keys end one by one, the results are in `ends`.
     pub outcome: Option<Result<Vec<Chunk>, Failure>>,
@@ -46,6 +48,7 @@ impl RunState {
         let each: BTreeSet<Key> = if ending == Ending::Each { graph.wanted.iter().copied().collect() } else { BTreeSet::new() };
         Self {
             client,
+            sent: graph.clone(),
             graph,
             ending,
             outcome: None,

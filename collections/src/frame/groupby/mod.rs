@@ -12,6 +12,7 @@ pub(crate) mod estimate;
 pub(crate) mod partial;
 pub(crate) mod states;
 mod step;
+pub(crate) mod top;
 
 use partita_graph::{Code, Failure};
 use polars::prelude::*;

@@ -43,6 +43,8 @@ mod groupby;
 mod join;
 #[path = "api/memory.rs"]
 mod memory;
+#[path = "api/out_of_core.rs"]
+mod out_of_core;
 #[path = "api/planner.rs"]
 mod planner;
 #[path = "api/plans.rs"]
@@ -57,6 +59,8 @@ mod random_frames;
 mod reshape;
 #[path = "api/rows.rs"]
 mod rows;
+#[path = "api/s3.rs"]
+mod s3;
 #[path = "api/shuffle.rs"]
 mod shuffle;
 #[path = "api/sort.rs"]

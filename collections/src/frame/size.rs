@@ -12,8 +12,10 @@ use super::{DFrame, Node};
 
 /// Distinct keys that one task takes in; more are spread over several tasks.
 const KEYS_PER_PART: u64 = 200_000;
-/// Bytes that one task of a shuffle takes in.
+/// Bytes that one task of a shuffle takes in, where memory is not scarce.
 const BYTES_PER_PART: u64 = 64 << 20;
+/// A task has the rows that it takes in several times while it works: as they came, in one piece, in their new order.
+const COPIES: u64 = 8;
 /// More parts than this cost more in small pieces than they gain.
 const MOST_PARTS: u32 = 256;
 
@@ -93,21 +95,39 @@ pub(crate) fn parts_for_keys(input: &DFrame, keys: &[Expr], partitions: u32) -> 
 /// Into how many partitions something is spread that fits into few of them when it is small.
 pub(crate) fn parts_for_bytes(size: Option<Size>, partitions: u32) -> u32 {
     let parts = match size {
-        Some(size) => size.bytes.div_ceil(BYTES_PER_PART),
+        Some(size) => size.bytes.div_ceil(BYTES_PER_PART.min(bearable())),
         None if partitions <= FAN_IN => 1,
         None => u64::from(partitions),
     };
     within(parts, partitions)
 }
 
+/// Bytes that a task may take in so that all threads together stay within the memory limit.
+fn bearable() -> u64 {
+    (crate::client::planned_memory() / (COPIES * crate::client::planned_threads() as u64)).max(1 << 20)
+}
+
+/// Into how many partitions the states of groups are spread, of which nobody knows how many there are: of so many rows at most. There may be
+/// few, so the pieces are not many.
+pub(crate) fn parts_for_unknown(most: Option<Size>, partitions: u32) -> u64 {
+    let parts = match most {
+        Some(size) => size.bytes.div_ceil(BYTES_PER_PART.min(bearable())),
+        None if partitions <= FAN_IN => 1,
+        None => u64::from(FAN_IN),
+    };
+    parts.clamp(1, u64::from(partitions.clamp(1, FAN_IN)))
+}
+
 fn within(parts: u64, partitions: u32) -> u32 {
     parts.clamp(1, u64::from(partitions.clamp(1, MOST_PARTS))) as u32
 }
 
-/// Into how many partitions all rows are spread: as many as there were, unless their pieces would be too many and too small.
+/// Into how many partitions all rows are spread: as many as there were, unless their pieces would be too many and too small, or so many
+/// rows in one task more than memory bears.
 pub(crate) fn parts_for_rows(partitions: u32, size: Option<Size>) -> u32 {
     if partitions <= MOST_PARTS {
-        return partitions.max(1);
+        let needed = size.map_or(1, |size| size.bytes.div_ceil(bearable()));
+        return partitions.max(needed.clamp(1, u64::from(MOST_PARTS)) as u32);
     }
     let wanted = size.map_or(0, |size| size.bytes.div_ceil(BYTES_PER_PART));
     wanted.clamp(u64::from(MOST_PARTS), u64::from(partitions)) as u32

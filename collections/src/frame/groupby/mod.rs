@@ -123,7 +123,8 @@ impl GroupBy {
         self
     }
 
-    /// In how many partitions the result comes, by hash of the keys. Default: one, or more when a sample shows very many groups.
+    /// In how many partitions the result comes, by hash of the keys. Default: one, or more when there may be
+    /// very many groups: a sample shows them, or nobody knows and there is much data.
     pub fn split_out(mut self, npartitions: usize) -> Self {
         self.split_out = Some(npartitions);
         self

@@ -241,13 +241,14 @@ impl Ranks {
     }
 }
 
+const SIGN: u64 = 1 << 63;
+
 /// The values of a column of floats or integers without nulls as numbers in the wanted order. NaN is greatest, and zeros are equal.
 fn numbers(column: &Column, descending: bool) -> Option<Vec<u64>> {
     let series = column.as_materialized_series();
     if series.null_count() > 0 {
         return None;
     }
-    const SIGN: u64 = 1 << 63;
     let float = |value: f64| {
         let bits = if value.is_nan() { f64::NAN.to_bits() & !SIGN } else { (value + 0.0).to_bits() };
         if bits & SIGN == 0 { bits | SIGN } else { !bits }

@@ -20,7 +20,8 @@ use rows::SortRows;
 impl DFrame {
     /// The rows sorted by keys, ascending, nulls first, NaN greatest. Rows with equal keys keep their order.
     ///
-    /// The result has as many partitions as the frame, each a range of keys with about as many rows as the others, whatever the keys.
+    /// The result has as many partitions as the frame, or more where those would be too large for the memory limit, each a range of keys with
+    /// about as many rows as the others, whatever the keys.
     ///
     /// ```
     /// use partita::prelude::*;

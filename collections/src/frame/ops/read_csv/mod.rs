@@ -128,7 +128,7 @@ impl ReadCsv {
         crate::client::found_on_workers(&table.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>())?;
         let threads = crate::client::planned_threads();
         let blocksize = options.chosen_blocksize().map_err(|e| io_failure(e, None, None))?;
-        let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, partita_local::memory_of_machine()));
+        let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, crate::client::planned_memory()));
         let blocks = csv::blocks(&table, blocksize).map_err(|e| io_failure(e, Some(&table), None))?;
         let columns = table.columns.clone();
         let source = identity(&table.files, options);

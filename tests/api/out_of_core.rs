@@ -125,7 +125,33 @@ fn unique() {
     );
 }
 
-/// Starts this program again for this test, and looks at what it says of itself; there, runs the job and checks its answer.
+/// Sorting them reads them twice, because it would be dearer to keep all their rows until it is known where each belongs.
+#[test]
+fn files_that_do_not_fit_are_read_for_their_keys_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let rows = 12_000u64;
+    let line = |row: u64| format!("{},{row},{}\n", mixed(row % (rows / 2)), "abcdefgh".repeat(125));
+    std::fs::write(&path, "k,x,t\n".to_string() + &(0..rows).map(line).collect::<String>()).unwrap();
+    let sorted = |limit: &str| DFrame::read_csv_with(path.clone(), CsvOptions::new().blocksize(limit)).unwrap().sort(["k", "x"]);
+    let job = || {
+        // The plan is made for the current client, and this process has no other.
+        let client = Client::builder().threads(2).memory_limit("16MiB").build().unwrap();
+        let plan = sorted("1MiB").explain();
+        assert!(plan.contains("2 of 3 columns") && plan.contains("3 of 3 columns"), "{plan}");
+        let found = client.compute(&sorted("1MiB").select(["k", "x"])).unwrap();
+        let mut expected: Vec<(i64, i64)> = (0..rows).map(|row| (mixed(row % (rows / 2)), row as i64)).collect();
+        expected.sort_unstable();
+        let column = |at: fn(&(i64, i64)) -> i64| expected.iter().map(at).collect::<Vec<_>>();
+        assert_eq!(found, df!("k" => column(|row| row.0), "x" => column(|row| row.1)).unwrap());
+    };
+    match std::env::var_os(MEASURED) {
+        Some(_) => job(),
+        None => drop(again("files_that_do_not_fit_are_read_for_their_keys_first")),
+    }
+}
+
+/// Runs the job where this process is measured; else starts this program again for this test, and looks at what it says of itself.
 fn measured(name: &str, rows: u64, check: fn(&DataFrame), job: impl FnOnce() -> DFrame) {
     assert!(rows * TEXT as u64 >= 390 * LIMIT / 100, "not four times the limit");
     if std::env::var_os(MEASURED).is_some() {
@@ -135,17 +161,23 @@ fn measured(name: &str, rows: u64, check: fn(&DataFrame), job: impl FnOnce() -> 
         println!("measured {} {}", peak(), computed.spilled_bytes);
         return;
     }
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([&format!("out_of_core::{name}"), "--exact", "--nocapture"]).env(MEASURED, "1").env("PARTITA_PROGRESS", "off");
-    let output = again.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{name}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let text = again(name);
     let line = text.lines().find_map(|line| line.split_once("measured ")).unwrap_or_else(|| panic!("{name} said nothing: {text}")).1;
     let figures: Vec<u64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
     let [peak, spilled] = figures[..] else { panic!("{name}: {line}") };
     eprintln!("{name}: peak {:.2} of the limit, spilled {:.2}", peak as f64 / LIMIT as f64, spilled as f64 / LIMIT as f64);
     assert!(spilled > LIMIT, "{name} spilled {spilled} bytes only");
     assert!(peak <= LIMIT + LIMIT / 4, "{name}: a peak of {peak} bytes under a limit of {LIMIT}");
+}
+
+/// Starts this program again for this test; what it prints.
+fn again(name: &str) -> String {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args([&format!("out_of_core::{name}"), "--exact", "--nocapture"]).env(MEASURED, "1").env("PARTITA_PROGRESS", "off");
+    let output = again.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{name}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
 }
 
 /// The most memory that this process had, in bytes; 0 where the system does not tell.

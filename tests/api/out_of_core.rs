@@ -133,13 +133,13 @@ fn files_that_do_not_fit_are_read_for_their_keys_first() {
     let rows = 12_000u64;
     let line = |row: u64| format!("{},{row},{}\n", mixed(row % (rows / 2)), "abcdefgh".repeat(125));
     std::fs::write(&path, "k,x,t\n".to_string() + &(0..rows).map(line).collect::<String>()).unwrap();
-    let sorted = |limit: &str| DFrame::read_csv_with(path.clone(), CsvOptions::new().blocksize(limit)).unwrap().sort(["k", "x"]);
+    let sorted = || DFrame::read_csv_with(path.clone(), CsvOptions::new().blocksize("1MiB")).unwrap().sort(["k", "x"]);
     let job = || {
         // The plan is made for the current client, and this process has no other.
         let client = Client::builder().threads(2).memory_limit("16MiB").build().unwrap();
-        let plan = sorted("1MiB").explain();
+        let plan = sorted().explain();
         assert!(plan.contains("2 of 3 columns") && plan.contains("3 of 3 columns"), "{plan}");
-        let found = client.compute(&sorted("1MiB").select(["k", "x"])).unwrap();
+        let found = client.compute(&sorted()).unwrap().select(["k", "x"]).unwrap();
         let mut expected: Vec<(i64, i64)> = (0..rows).map(|row| (mixed(row % (rows / 2)), row as i64)).collect();
         expected.sort_unstable();
         let column = |at: fn(&(i64, i64)) -> i64| expected.iter().map(at).collect::<Vec<_>>();

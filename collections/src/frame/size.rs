@@ -18,6 +18,8 @@ const BYTES_PER_PART: u64 = 64 << 20;
 const COPIES: u64 = 8;
 /// More parts than this cost more in small pieces than they gain.
 const MOST_PARTS: u32 = 256;
+/// The same where there may be next to nothing in them.
+const MOST_UNKNOWN: u32 = 64;
 
 /// Rows, and bytes in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,15 +109,15 @@ fn bearable() -> u64 {
     (crate::client::planned_memory() / (COPIES * crate::client::planned_threads() as u64)).max(1 << 20)
 }
 
-/// Into how many partitions the states of groups are spread, of which nobody knows how many there are: of so many rows at most. There may be
-/// few, so the pieces are not many.
+/// Into how many partitions the states of groups are spread when nobody knows how many groups there are; `most` is their size if each row
+/// is a group. There may be few, so the pieces are no more than memory asks for, or time gains much by.
 pub(crate) fn parts_for_unknown(most: Option<Size>, partitions: u32) -> u64 {
     let parts = match most {
-        Some(size) => size.bytes.div_ceil(BYTES_PER_PART.min(bearable())),
+        Some(size) => size.bytes.div_ceil(bearable()).max(size.bytes.div_ceil(BYTES_PER_PART).min(u64::from(FAN_IN))),
         None if partitions <= FAN_IN => 1,
-        None => u64::from(FAN_IN),
+        None => u64::from(MOST_UNKNOWN),
     };
-    parts.clamp(1, u64::from(partitions.clamp(1, FAN_IN)))
+    parts.clamp(1, u64::from(partitions.clamp(1, MOST_UNKNOWN)))
 }
 
 fn within(parts: u64, partitions: u32) -> u32 {
@@ -162,6 +164,9 @@ mod tests {
         assert_eq!([parts_for_rows(1, None), parts_for_rows(80, None), parts_for_rows(1000, None)], [1, 80, 256]);
         assert_eq!([parts_for_rows(1000, size(1 << 35)), parts_for_rows(1000, size(1 << 50))], [512, 1000]);
         assert_eq!(parts_for_keys(&frame(), &[col("k")], 2), 1);
+        let unknown = |size, partitions| parts_for_unknown(size, partitions);
+        assert_eq!([unknown(None, 16), unknown(None, 17), unknown(None, 1000), unknown(size(1 << 20), 1000)], [1, 17, 64, 1]);
+        assert_eq!([unknown(size(1 << 28), 1000), unknown(size(1 << 31), 1000), unknown(size(1 << 50), 1000)], [4, 16, 64]);
         assert_eq!([parts_for_bytes(None, 16), parts_for_bytes(None, 17), parts_for_bytes(None, 1000)], [1, 17, 256]);
         assert_eq!([parts_for_bytes(size(1 << 28), 80), parts_for_bytes(size(1 << 28), 3)], [4, 3]);
     }

@@ -15,7 +15,7 @@ use crate::frame::expr::{Names, columns_of, columns_of_all, expr_op, polars_fail
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::stack};
 use crate::frame::shuffle::{keys::check_keys, named, spread};
-use crate::frame::size::{Size, parts_for_keys, size_of};
+use crate::frame::size::{Size, parts_for_keys};
 use crate::frame::sort::order::{By, Order};
 use crate::frame::value::chunk_of;
 use crate::frame::{Admission, DFrame, IntoExprs, Node, Step};
@@ -146,8 +146,6 @@ impl Step for FirstOfGroups {
         let parts = match self.parts {
             Some(parts) => parts.max(1) as u32,
             None if lowering.is_together(input, &self.keys) => return Ok(first),
-            // Each group has one row at least and k rows at most.
-            None if size_of(&node.inputs[0]).is_some_and(|size| size.rows <= self.k) => 1,
             None => parts_for_keys(&node.inputs[0], &self.keys, input.partitions),
         };
         if first.partitions == 1 && parts == 1 {

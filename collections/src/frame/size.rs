@@ -164,7 +164,7 @@ mod tests {
         assert_eq!([parts_for_rows(1, None), parts_for_rows(80, None), parts_for_rows(1000, None)], [1, 80, 256]);
         assert_eq!([parts_for_rows(1000, size(1 << 35)), parts_for_rows(1000, size(1 << 50))], [512, 1000]);
         assert_eq!(parts_for_keys(&frame(), &[col("k")], 2), 1);
-        let unknown = |size, partitions| parts_for_unknown(size, partitions);
+        let unknown = parts_for_unknown;
         assert_eq!([unknown(None, 16), unknown(None, 17), unknown(None, 1000), unknown(size(1 << 20), 1000)], [1, 17, 64, 1]);
         assert_eq!([unknown(size(1 << 28), 1000), unknown(size(1 << 30), 1000), unknown(size(1 << 50), 1000)], [4, 16, 64]);
         assert_eq!([parts_for_bytes(None, 16), parts_for_bytes(None, 17), parts_for_bytes(None, 1000)], [1, 17, 256]);

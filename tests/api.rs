@@ -35,12 +35,16 @@ mod csv;
 mod files;
 #[path = "api/flights.rs"]
 mod flights;
+#[path = "api/group_top.rs"]
+mod group_top;
 #[path = "api/groupby.rs"]
 mod groupby;
 #[path = "api/join.rs"]
 mod join;
 #[path = "api/memory.rs"]
 mod memory;
+#[path = "api/out_of_core.rs"]
+mod out_of_core;
 #[path = "api/planner.rs"]
 mod planner;
 #[path = "api/plans.rs"]
@@ -55,6 +59,8 @@ mod random_frames;
 mod reshape;
 #[path = "api/rows.rs"]
 mod rows;
+#[path = "api/s3.rs"]
+mod s3;
 #[path = "api/shuffle.rs"]
 mod shuffle;
 #[path = "api/sort.rs"]

@@ -175,4 +175,5 @@ def main() -> None:
         out.write("\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

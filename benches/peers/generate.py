@@ -72,4 +72,5 @@ def main() -> None:
     print(path)
 
 
-main()
+if __name__ == "__main__":
+    main()

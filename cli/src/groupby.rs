@@ -76,13 +76,16 @@ impl Groupby {
         let computed = client.run(&grouped)?;
         let seconds = start.elapsed().as_secs_f64();
         if !self.json {
+            if computed.spilled_bytes > 0 {
+                writeln!(std::io::stderr(), "spilled to disk for want of memory: {}", bytesize::ByteSize(computed.spilled_bytes))?;
+            }
             return print_frame(&computed.frame, false);
         }
         // Before the rows become JSON, which takes more than the rows.
         let peak = peak_rss();
         let report = serde_json::json!({
             "rows": json_rows(&computed.frame), "seconds": seconds, "peak_rss_bytes": peak, "notes": computed.notes,
-            "spilled_bytes": client.spilled_bytes(),
+            "spilled_bytes": computed.spilled_bytes,
         });
         writeln!(std::io::stdout(), "{report}")?;
         Ok(())

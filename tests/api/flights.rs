@@ -1,9 +1,14 @@
 //! Known answers on real data: NYC flights 2013. Says that it skips where the data is absent.
 
+use partita::polars::prelude::{DatetimeArgs, datetime};
 use partita::prelude::*;
 
+fn folder() -> String {
+    std::env::var("PARTITA_FLIGHTS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/flights").into())
+}
+
 fn flights() -> Option<DFrame> {
-    let folder = std::env::var("PARTITA_FLIGHTS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/flights").into());
+    let folder = folder();
     if !std::path::Path::new(&folder).is_dir() {
         eprintln!("skipped: no flights data in {folder}");
         return None;
@@ -47,4 +52,73 @@ fn whole_table() {
     let mut counts: Vec<u32> = counts.column("dep_delay").unwrap().u32().unwrap().iter().flatten().collect();
     counts.sort_unstable();
     assert_eq!(counts, [101_509, 109_416, 117_596]);
+}
+
+/// By visibility in miles: flights that arrived, those that were late by more than a quarter of an hour, the mean delay on arrival in minutes.
+/// What pandas 3.1.1 gives for `flights.merge(weather, on=["origin", "time_hour"]).dropna(subset=["arr_delay"]).groupby("visib")`.
+const BY_VISIBILITY: [(f64, u32, u32, f64); 20] = [
+    (0.0, 74, 5, -8.405405405405405),
+    (0.06, 74, 32, 23.83783783783784),
+    (0.12, 373, 157, 33.27345844504021),
+    (0.25, 1275, 456, 18.629019607843137),
+    (0.5, 1349, 685, 35.10971089696071),
+    (0.75, 368, 172, 26.054347826086957),
+    (1.0, 1330, 686, 34.7984962406015),
+    (1.25, 151, 85, 49.211920529801326),
+    (1.5, 1455, 701, 30.586254295532648),
+    (1.75, 131, 58, 34.18320610687023),
+    (2.0, 2757, 1220, 24.110627493652522),
+    (2.5, 2137, 812, 18.405240992044924),
+    (3.0, 3297, 1261, 20.841977555353353),
+    (4.0, 2070, 724, 18.380676328502414),
+    (5.0, 4415, 1447, 16.76987542468856),
+    (6.0, 5712, 1780, 14.80217086834734),
+    (7.0, 6898, 1993, 13.89895621919397),
+    (8.0, 7123, 2039, 14.663484486873509),
+    (9.0, 10946, 3335, 16.58861684633656),
+    (10.0, 273851, 59510, 4.693866372589474),
+];
+
+/// The hour as a time, local as both tables have it; null where a flight was cancelled.
+fn time_hour() -> Expr {
+    let whole = |name: &str| col(name).cast(DataType::Int32);
+    datetime(DatetimeArgs::new(whole("year"), whole("month"), whole("day")).with_hour(whole("hour"))).alias("time_hour")
+}
+
+#[test]
+fn late_arrivals_by_visibility() {
+    let Some(flights) = flights() else { return };
+    let flights = flights.with_columns([time_hour()]);
+    let options = CsvOptions::new().null_values(["NA"]);
+    let weather = DFrame::read_csv_with(format!("{}/weather.csv", folder()), options).unwrap();
+    let weather = weather.with_columns([time_hour()]).select(["origin", "time_hour", "visib", "wind_speed", "precip"]);
+    for broadcast in [true, false] {
+        let keys = ["origin", "time_hour"];
+        let joined = flights.join(&weather, Join::inner(keys).broadcast(broadcast));
+        assert_eq!(joined.len().unwrap(), 326_960, "three hours of the weather are there twice");
+        let arrived = joined.filter(col("arr_delay").is_not_null());
+        let totals = arrived.agg([col("wind_speed").sum(), col("precip").sum()]).compute().unwrap();
+        let total = |name: &str| totals.column(name).unwrap().f64().unwrap().get(0).unwrap();
+        assert!((total("wind_speed") - 3_577_594.347_539_999_5).abs() < 1e-3 && (total("precip") - 1_263.94).abs() < 1e-8, "{totals}");
+        let late = col("arr_delay").gt(lit(15.0)).sum().alias("late");
+        let found =
+            arrived.group_by(["visib"]).agg([len().alias("flights"), late, col("arr_delay").mean()]).sort(["visib"]).compute().unwrap();
+        assert_eq!(found.height(), BY_VISIBILITY.len(), "{found}");
+        let column = |name: &str| {
+            let values = found.column(name).unwrap().cast(&DataType::Float64).unwrap();
+            values.f64().unwrap().into_no_null_iter().collect::<Vec<_>>()
+        };
+        let (miles, all, late, mean) = (column("visib"), column("flights"), column("late"), column("arr_delay"));
+        for (row, expected) in BY_VISIBILITY.iter().enumerate() {
+            assert_eq!(
+                (miles[row], all[row], late[row]),
+                (expected.0, f64::from(expected.1), f64::from(expected.2)),
+                "broadcast {broadcast}"
+            );
+            assert!((mean[row] - expected.3).abs() < 1e-9, "{} miles: {} instead of {}", expected.0, mean[row], expected.3);
+        }
+        let left = flights.join(&weather, Join::left(keys).broadcast(broadcast));
+        let unknown = left.filter(col("visib").is_null()).len().unwrap();
+        assert_eq!((left.len().unwrap(), unknown), (336_776, 9_816), "broadcast {broadcast}");
+    }
 }

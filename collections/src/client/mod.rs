@@ -10,6 +10,7 @@ mod local_cluster;
 pub(crate) mod mailbox;
 mod pool;
 pub(crate) mod progress;
+mod room;
 pub(crate) mod run;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::operators::registry;
 pub use cluster::{ConnectOptions, Holding};
 #[cfg(feature = "cluster")]
 pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
+pub(crate) use room::planned_memory;
 pub use run::Computed;
 
 /// Runs frames, on the threads of this process or on a cluster. Cloning gives another handle to the same engine.
@@ -112,12 +114,22 @@ impl Client {
         Ok(self.run(frame)?.frame)
     }
 
-    /// The same with the remarks of the run and its time.
+    /// The same with the remarks of the run, its time, and what it spilled.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let client = Client::builder().threads(2).memory_limit("1GiB").set_as_default(false).build()?;
+    /// let computed = client.run(&DFrame::from_polars(df!("x" => [1, 2])?, 2).sum())?;
+    /// assert_eq!((computed.frame, computed.spilled_bytes), (df!("x" => [3])?, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`DFrame::compute`].
     pub fn run(&self, frame: &DFrame) -> Result<Computed, Failure> {
-        run::compute(self, frame)
+        let before = self.spilled_here();
+        let computed = run::compute(self, frame)?;
+        Ok(Computed { spilled_bytes: self.spilled_here() - before, ..computed })
     }
 
     /// The current client if there is one: none is started.
@@ -411,7 +423,14 @@ impl ClientBuilder {
             Some(Err(text)) => return Err(no_size(&text)),
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
+        let options = Options {
+            threads,
+            memory_limit,
+            local_directory: self.local_directory,
+            check: self.check,
+            release_memory: Some(allocator::give_back_small_blocks),
+            ..Options::default()
+        };
         let pool = Arc::new(pool::PolarsPool::new(threads));
         let local = Local::new(options, pool.clone(), registry())?;
         let client = Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } }));

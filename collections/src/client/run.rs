@@ -25,6 +25,9 @@ pub struct Computed {
     pub notes: Vec<String>,
     /// How long it took from planning to the last row, in seconds.
     pub seconds: f64,
+    /// Bytes that were written to disk for want of memory while it ran, by all that ran on this client; 0 on a cluster, whose workers say
+    /// it themselves (the dashboard).
+    pub spilled_bytes: u64,
 }
 
 /// A run that ended well, the graph that ran, and the frame as it was planned in the end.
@@ -191,5 +194,5 @@ fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {
         Some(frame) => frame,
         None => DataFrame::empty_with_schema(ended.frame.resolved()?),
     };
-    Ok(Computed { frame, notes: ended.notes, seconds: start.elapsed().as_secs_f64() })
+    Ok(Computed { frame, notes: ended.notes, seconds: start.elapsed().as_secs_f64(), spilled_bytes: 0 })
 }

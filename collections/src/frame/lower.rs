@@ -33,6 +33,8 @@ pub(crate) struct Lowering {
     done: BTreeMap<usize, Lowered>,
     /// Layers whose rows are spread over their partitions by the hash of these columns, all rows of a key in one.
     spread: BTreeMap<LayerId, Vec<PlSmallStr>>,
+    /// Frames that steps made while they were lowered; they live as long as this, which knows frames by address.
+    ours: Vec<DFrame>,
     /// Remarks for the user about the plan.
     pub notes: Vec<String>,
 }
@@ -72,6 +74,12 @@ impl Lowering {
         }
         self.done.insert(frame.address(), lowered);
         Ok(lowered)
+    }
+
+    /// Lowers a frame that a step made for itself.
+    pub fn frame_of_ours(&mut self, frame: DFrame) -> Result<Lowered, Failure> {
+        self.ours.push(frame.clone());
+        self.frame(&frame)
     }
 
     /// Notes that the rows of a layer are spread by these keys. Keys that are no columns cannot be asked for again, so they are not noted.

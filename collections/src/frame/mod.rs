@@ -24,7 +24,7 @@ pub(crate) mod value;
 use std::sync::{Arc, OnceLock};
 
 use partita_graph::{Failure, Origin};
-use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{DataFrame, Expr, PlSmallStr, Schema, SchemaRef};
 
 use expr::{Names, located};
 use lower::{Lowered, Lowering};
@@ -124,6 +124,10 @@ pub(crate) trait Step: Send + Sync {
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure>;
     /// The partitions that this step stands for, if they exist already.
     fn persisted(&self) -> Option<&ops::persist::Persisted> {
+        None
+    }
+    /// Some of its rows in these columns, and how many rows they stand for, if it has rows at hand.
+    fn sample(&self, _columns: &Names) -> Option<(DataFrame, u64)> {
         None
     }
     /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.

@@ -12,10 +12,14 @@ use super::{DFrame, Node};
 
 /// Distinct keys that one task takes in; more are spread over several tasks.
 const KEYS_PER_PART: u64 = 200_000;
-/// Bytes that one task of a shuffle takes in.
+/// Bytes that one task of a shuffle takes in, where memory is not scarce.
 const BYTES_PER_PART: u64 = 64 << 20;
+/// A task has the rows that it takes in several times while it works: as they came, in one piece, in their new order.
+const COPIES: u64 = 8;
 /// More parts than this cost more in small pieces than they gain.
 const MOST_PARTS: u32 = 256;
+/// The same where there may be next to nothing in them.
+const MOST_UNKNOWN: u32 = 64;
 
 /// Rows, and bytes in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,21 +97,39 @@ pub(crate) fn parts_for_keys(input: &DFrame, keys: &[Expr], partitions: u32) -> 
 /// Into how many partitions something is spread that fits into few of them when it is small.
 pub(crate) fn parts_for_bytes(size: Option<Size>, partitions: u32) -> u32 {
     let parts = match size {
-        Some(size) => size.bytes.div_ceil(BYTES_PER_PART),
+        Some(size) => size.bytes.div_ceil(BYTES_PER_PART.min(bearable())),
         None if partitions <= FAN_IN => 1,
         None => u64::from(partitions),
     };
     within(parts, partitions)
 }
 
+/// Bytes that a task may take in so that all threads together stay within the memory limit.
+fn bearable() -> u64 {
+    (crate::client::planned_memory() / (COPIES * crate::client::planned_threads() as u64)).max(1 << 20)
+}
+
+/// Into how many partitions the states of groups are spread when nobody knows how many groups there are; `most` is their size if each row
+/// is a group. There may be few, so the pieces are no more than memory asks for, or time gains much by.
+pub(crate) fn parts_for_unknown(most: Option<Size>, partitions: u32) -> u64 {
+    let parts = match most {
+        Some(size) => size.bytes.div_ceil(bearable()).max(size.bytes.div_ceil(BYTES_PER_PART).min(u64::from(FAN_IN))),
+        None if partitions <= FAN_IN => 1,
+        None => u64::from(MOST_UNKNOWN),
+    };
+    parts.clamp(1, u64::from(partitions.clamp(1, MOST_UNKNOWN)))
+}
+
 fn within(parts: u64, partitions: u32) -> u32 {
     parts.clamp(1, u64::from(partitions.clamp(1, MOST_PARTS))) as u32
 }
 
-/// Into how many partitions all rows are spread: as many as there were, unless their pieces would be too many and too small.
+/// Into how many partitions all rows are spread: as many as there were, unless their pieces would be too many and too small, or so many
+/// rows in one task more than memory bears.
 pub(crate) fn parts_for_rows(partitions: u32, size: Option<Size>) -> u32 {
     if partitions <= MOST_PARTS {
-        return partitions.max(1);
+        let needed = size.map_or(1, |size| size.bytes.div_ceil(bearable()));
+        return partitions.max(needed.clamp(1, u64::from(MOST_PARTS)) as u32);
     }
     let wanted = size.map_or(0, |size| size.bytes.div_ceil(BYTES_PER_PART));
     wanted.clamp(u64::from(MOST_PARTS), u64::from(partitions)) as u32
@@ -142,6 +164,9 @@ mod tests {
         assert_eq!([parts_for_rows(1, None), parts_for_rows(80, None), parts_for_rows(1000, None)], [1, 80, 256]);
         assert_eq!([parts_for_rows(1000, size(1 << 35)), parts_for_rows(1000, size(1 << 50))], [512, 1000]);
         assert_eq!(parts_for_keys(&frame(), &[col("k")], 2), 1);
+        let unknown = parts_for_unknown;
+        assert_eq!([unknown(None, 16), unknown(None, 17), unknown(None, 1000), unknown(size(1 << 20), 1000)], [1, 17, 64, 1]);
+        assert_eq!([unknown(size(1 << 28), 1000), unknown(size(1 << 30), 1000), unknown(size(1 << 50), 1000)], [4, 16, 64]);
         assert_eq!([parts_for_bytes(None, 16), parts_for_bytes(None, 17), parts_for_bytes(None, 1000)], [1, 17, 256]);
         assert_eq!([parts_for_bytes(size(1 << 28), 80), parts_for_bytes(size(1 << 28), 3)], [4, 3]);
     }

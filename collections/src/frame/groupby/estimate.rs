@@ -1,4 +1,4 @@
-//! How many groups there will be, from the sample that the reader took when it was opened.
+//! How many groups there will be, from the sample that the reader took when it was opened, or from some rows of a frame in memory.
 
 use polars::prelude::*;
 
@@ -14,18 +14,22 @@ use crate::frame::expr::{columns_of_all, on_polars_thread};
 pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
     let mut below = input;
     let needed = columns_of_all(keys);
-    let reader = loop {
-        if let Some(reader) = below.node().step.reader() {
-            break reader;
+    let (sample, rows) = loop {
+        let step = &below.node().step;
+        if let Some(reader) = step.reader() {
+            break (reader.table.sample_frame(), reader.table.estimated_rows);
         }
-        below = below.node().inputs.first()?;
+        if let Some(sample) = step.sample(&needed) {
+            break sample;
+        }
+        // Partitions that exist have the rows of the frame that they were made of.
+        below = step.persisted().and_then(|persisted| persisted.made_of()).or_else(|| below.node().inputs.first())?;
     };
-    let sample = reader.table.sample_frame();
     if sample.height() == 0 || needed.iter().any(|name| sample.column(name).is_err()) {
         return None;
     }
     let counts = on_polars_thread(|| sample.clone().lazy().group_by(keys).agg([len().alias("rows")]).collect()).ok()?;
     let once = counts.column("rows").ok()?.as_materialized_series().equal(1u32).ok()?.sum().unwrap_or(0) as f64;
-    let inverse_rate = (reader.table.estimated_rows as f64 / sample.height() as f64).max(1.0);
+    let inverse_rate = (rows as f64 / sample.height() as f64).max(1.0);
     Some((once * inverse_rate + (counts.height() as f64 - once)) as u64)
 }

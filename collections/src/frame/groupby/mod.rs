@@ -15,6 +15,7 @@ pub(crate) mod partial;
 mod plain;
 pub(crate) mod states;
 mod step;
+pub(crate) mod top;
 
 use partita_graph::{Code, Failure};
 use polars::prelude::*;
@@ -125,7 +126,8 @@ impl GroupBy {
         self
     }
 
-    /// In how many partitions the result comes, by hash of the keys. Default: one, or more when a sample shows very many groups.
+    /// In how many partitions the result comes, by hash of the keys. Default: one, or more when there may be
+    /// very many groups: a sample shows them, or nobody knows and there is much data.
     pub fn split_out(mut self, npartitions: usize) -> Self {
         self.split_out = Some(npartitions);
         self

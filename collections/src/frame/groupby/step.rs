@@ -13,7 +13,7 @@ use super::states::{Decomposed, decompose};
 use crate::frame::expr::{Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, schema_after, show};
 use crate::frame::lower::{FAN_IN, Lowered, Lowering};
 use crate::frame::shuffle::{named, spread};
-use crate::frame::size::Size;
+use crate::frame::size::{Size, parts_for_unknown, size_of};
 use crate::frame::{Admission, Node, Step, ops};
 
 /// Groups that one combining task takes in; more are split over several tasks.
@@ -124,9 +124,17 @@ impl GroupByStep {
         let parts = match self.split_out {
             Some(parts) => return parts.max(1) as u32,
             None if self.keys.is_empty() || partitions == 1 => 1,
-            None => estimate::groups(&node.inputs[0], &self.keys).unwrap_or(0).div_ceil(GROUPS_PER_PART).min(u64::from(partitions)),
+            None => match estimate::groups(&node.inputs[0], &self.keys) {
+                Some(groups) => groups.div_ceil(GROUPS_PER_PART).min(u64::from(partitions)),
+                None => parts_for_unknown(self.most_groups(node), partitions),
+            },
         };
         parts.clamp(1, MOST_PARTS) as u32
+    }
+
+    /// The result, if each row were a group.
+    fn most_groups(&self, node: &Node) -> Option<Size> {
+        Some(Size::of_rows(size_of(&node.inputs[0])?.rows, node.schema.as_ref().ok()?))
     }
 
     fn lower_states(

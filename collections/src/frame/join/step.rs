@@ -226,9 +226,11 @@ fn bytes(size: Option<Size>) -> u64 {
 
 /// Whether a side may be in the memory of all tasks. What is one partition and of unknown size is in one place already.
 pub(super) fn is_small(size: Option<Size>, partitions: u32, other: Option<Size>) -> bool {
+    // The table stays in memory beside all that the tasks need.
+    let broadcast = BROADCAST.min(crate::client::planned_memory() / 8);
     match size {
         None => partitions == 1,
-        Some(size) => size.bytes <= SMALL || (size.bytes <= BROADCAST && size.bytes.saturating_mul(MANY_TIMES) <= bytes(other)),
+        Some(size) => size.bytes <= SMALL || (size.bytes <= broadcast && size.bytes.saturating_mul(MANY_TIMES) <= bytes(other)),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::frame::value::Partition;
 
 impl DFrame {
     /// Runs the frame and tells, for each layer and each of its steps, in how many tasks it ran, how many rows and bytes came out, and how
-    /// long it took, added up over all threads. The rows themselves stay where they are and are let go.
+    /// long it took, added up over all threads, and what was spilled. The rows themselves stay where they are and are let go.
     ///
     /// A reader whose rows go straight into the next step has no rows of its own; its time is that step's. Steps that ran in other
     /// processes are listed without measurements: on clusters the dashboard shows them.
@@ -33,7 +33,13 @@ impl DFrame {
     /// As [`DFrame::compute`].
     #[doc(alias = "analyze")]
     pub fn explain_analyze(&self) -> Result<String, Failure> {
-        self.explain_analyze_on(&Client::current()?)
+        let client = Client::current()?;
+        let before = client.spilled_here();
+        let told = self.explain_analyze_on(&client)?;
+        Ok(match client.spilled_here() - before {
+            0 => told,
+            spilled => format!("{told}spilled to disk for want of memory: {}\n", ByteSize(spilled)),
+        })
     }
 
     /// The same on any executor.

@@ -46,7 +46,8 @@ impl DFrame {
         Ok(run::compute_async(&client, self).await?.frame)
     }
 
-    /// The same on any executor, for example [`partita_graph::Serial`] in a test; with the remarks of the run.
+    /// The same on any executor, for example [`partita_graph::Serial`] in a test; with the remarks of the run. What was spilled is
+    /// known to [`Client::run`] only.
     ///
     /// # Errors
     /// As [`DFrame::compute`].

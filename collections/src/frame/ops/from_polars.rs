@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::Size;
-use crate::frame::value::chunk_of;
+use crate::frame::sort::range::positions;
+use crate::frame::value::{chunk_of, joined};
 use crate::frame::{DFrame, Node, Step, ops};
+
+/// Rows that are looked at to judge all of them.
+const SAMPLE: usize = 10_000;
 
 impl DFrame {
     /// A polars frame in `npartitions` partitions of about equal numbers of rows (at least one; never more than rows).
@@ -50,6 +54,17 @@ impl Step for FromPolars {
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.clone()
+    }
+
+    fn sample(&self, columns: &Names) -> Option<(DataFrame, u64)> {
+        let rows = self.parts.iter().map(|(_, part)| part.height() as u64).sum();
+        let each = (SAMPLE / self.parts.len()).max(1);
+        let pick = |part: &DataFrame| {
+            part.select(columns.iter().cloned())
+                .and_then(|part| part.take(&IdxCa::from_slice("rows".into(), &positions(part.height(), each))))
+        };
+        let picked = self.parts.iter().map(|(_, part)| pick(part)).collect::<PolarsResult<Vec<_>>>().ok()?;
+        Some((joined(picked).ok()?, rows))
     }
 
     fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {

@@ -40,7 +40,8 @@ impl DFrame {
         let origin = partita_graph::Origin::here(".persist()");
         let (run, graph, frame) = run::persist(executor, self)?;
         let schema = frame.schema()?;
-        Ok(DFrame::build(Arc::new(Persisted::new(schema, graph, run, size_of(&frame))), Vec::new(), origin))
+        let persisted = Persisted { made_of: Some(frame.clone()), ..Persisted::new(schema, graph, run, size_of(&frame)) };
+        Ok(DFrame::build(Arc::new(persisted), Vec::new(), origin))
     }
 }
 
@@ -65,6 +66,8 @@ pub(crate) struct Persisted {
     partitions: u32,
     /// What was estimated of the frame that was run.
     size: Option<Size>,
+    /// That frame, for what its reader knows.
+    made_of: Option<DFrame>,
     /// Keeps the partitions alive.
     #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it only keeps the partitions alive"))]
     run: Run,
@@ -74,7 +77,13 @@ impl Persisted {
     fn new(schema: SchemaRef, graph: Graph, run: Run, size: Option<Size>) -> Self {
         let root = graph.wanted.first().map(|key| key.layer);
         let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
-        Self { schema, layers: graph.layers.iter().map(fixed).collect(), root, partitions: graph.wanted.len() as u32, size, run }
+        let (layers, partitions) = (graph.layers.iter().map(fixed).collect(), graph.wanted.len() as u32);
+        Self { schema, layers, root, partitions, size, made_of: None, run }
+    }
+
+    /// The frame that was run, where it is known.
+    pub fn made_of(&self) -> Option<&DFrame> {
+        self.made_of.as_ref()
     }
 }
 

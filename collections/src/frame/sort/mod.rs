@@ -1,8 +1,10 @@
 //! Sorts: rows in order through all partitions.
 //!
-//! Samples of all partitions give borders, each partition is split by them, and each range is sorted ([`range`], [`rows`]). Rows of one key
+//! Samples of all partitions give borders, each partition is split by them, and each range is sorted ([`range`], [`rows`]); files that do not
+//! fit into memory are read twice, the first time for their keys ([`keys_alone`]). Rows of one key
 //! may take several ranges, in the order in which they came, so that a key that most rows have is no obstacle and the sort stays stable.
 
+mod keys_alone;
 pub(crate) mod order;
 pub(crate) mod range;
 pub(crate) mod rows;
@@ -20,7 +22,8 @@ use rows::SortRows;
 impl DFrame {
     /// The rows sorted by keys, ascending, nulls first, NaN greatest. Rows with equal keys keep their order.
     ///
-    /// The result has as many partitions as the frame, each a range of keys with about as many rows as the others, whatever the keys.
+    /// The result has as many partitions as the frame, or more where those would be too large for the memory limit, each a range of keys with
+    /// about as many rows as the others, whatever the keys.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -97,7 +100,8 @@ impl Step for Sort {
             return Ok(lowering.add(Layer::single("sort", 1, op, vec![input.edge(Wiring::Each)]), node));
         }
         let parts = parts_for_rows(input.partitions, size_of(&node.inputs[0]));
-        let borders = range::find_borders(&self.by, parts, input, node, lowering);
+        let looked_at = keys_alone::keys_alone(&node.inputs[0], &self.by, input.partitions, lowering)?.unwrap_or(input);
+        let borders = range::find_borders(&self.by, parts, looked_at, node, lowering);
         let split = range::split(&self.by, parts, true, (input, borders), node, lowering);
         Ok(lowering.add(Layer::single("sort", parts, op, vec![split.edge(Wiring::Part)]), node))
     }

@@ -8,7 +8,7 @@ use polars::prelude::row_encode::_get_rows_encoded;
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{polars_failure, show_one};
+use crate::frame::expr::{as_column, polars_failure, show_one};
 use crate::frame::shuffle::keys::{check_keys, key_columns};
 
 /// Keys, and for each whether it descends and where nulls come.
@@ -43,6 +43,14 @@ impl By {
     /// The same order by keys that are written otherwise.
     pub fn with_keys(&self, keys: Vec<Expr>) -> Self {
         Self { keys, descending: self.descending.clone(), nulls_last: self.nulls_last.clone() }
+    }
+
+    /// The only key and whether it descends, when it is a column.
+    pub fn one_column(&self) -> Option<(&PlSmallStr, bool)> {
+        match &self.keys[..] {
+            [key] => Some((as_column(key)?, self.descending[0])),
+            _ => None,
+        }
     }
 
     /// Fails unless frames of this schema can be sorted so.
@@ -100,6 +108,11 @@ impl Order {
     /// Where the key of a row stands to another key.
     pub fn compare(&self, at: usize, (key_prefix, key): (u128, &[u8])) -> std::cmp::Ordering {
         self.prefixes[at].cmp(&key_prefix).then_with(|| self.row(at).cmp(key))
+    }
+
+    /// Where the keys of two rows stand to each other.
+    pub fn compare_rows(&self, a: usize, b: usize) -> std::cmp::Ordering {
+        self.compare(a, (self.prefixes[b], self.row(b)))
     }
 
     /// The rows in order, or the first of them.

@@ -63,6 +63,9 @@ impl DFrame {
     /// and cuts the files into blocks, each a partition. Empty cells are null. A type that was guessed wrong is widened
     /// (integer, float, text) while running, and the run says so.
     ///
+    /// Keys, region and endpoint of a store come from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
+    /// `AWS_ENDPOINT` for servers that speak S3 (with `AWS_ALLOW_HTTP=true` when they are not encrypted), `GOOGLE_…`, `AZURE_…`.
+    ///
     /// ```no_run
     /// use partita::prelude::*;
     /// let means = DFrame::read_csv("data/*.csv")?.groupby(["k"]).mean().compute()?;
@@ -128,7 +131,7 @@ impl ReadCsv {
         crate::client::found_on_workers(&table.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>())?;
         let threads = crate::client::planned_threads();
         let blocksize = options.chosen_blocksize().map_err(|e| io_failure(e, None, None))?;
-        let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, partita_local::memory_of_machine()));
+        let blocksize = blocksize.unwrap_or_else(|| csv::default_blocksize(bytes, threads, crate::client::planned_memory()));
         let blocks = csv::blocks(&table, blocksize).map_err(|e| io_failure(e, Some(&table), None))?;
         let columns = table.columns.clone();
         let source = identity(&table.files, options);

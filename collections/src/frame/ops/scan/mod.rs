@@ -42,7 +42,7 @@ pub(crate) fn open(
     open: impl FnOnce(Room) -> Result<Arc<dyn FileTable>, Error>,
 ) -> Result<DFrame, Failure> {
     let origin = Origin::here(&format!("{method}(…)"));
-    let room = Room { threads: crate::client::planned_threads(), memory: partita_local::memory_of_machine() };
+    let room = Room { threads: crate::client::planned_threads(), memory: crate::client::planned_memory() };
     let table = open(room).map_err(|error| file_failure(error, method, None).origin(Some(&origin)))?;
     crate::client::found_on_workers(&table.files()).map_err(|failure| failure.origin(Some(&origin)))?;
     let source = xxh3_64(format!("{method} {patterns:?} {options:?}").as_bytes());

@@ -1,0 +1,33 @@
+//! Memory: what a plan may count on, and what was spilled for want of it.
+//!
+//! It refuses to know what plans do with it.
+
+use std::sync::OnceLock;
+
+use super::{Client, Engine};
+
+/// The memory of this machine, looked up once.
+static MACHINE: OnceLock<u64> = OnceLock::new();
+
+/// Memory that a plan is made for, in bytes: the limit of the current client, or this machine's memory when there is none yet.
+pub(crate) fn planned_memory() -> u64 {
+    let limit = match Client::known().as_ref().map(|client| &client.inner.engine) {
+        Some(Engine::Local { memory_limit, .. }) => *memory_limit,
+        // Workers are asked for their limits over the network, and are like this machine more often than not.
+        #[cfg(feature = "cluster")]
+        Some(Engine::Cluster(_)) => 0,
+        None => 0,
+    };
+    if limit > 0 { limit } else { *MACHINE.get_or_init(partita_local::memory_of_machine) }
+}
+
+impl Client {
+    /// Bytes that were ever written to disk for want of memory by the engine of this process.
+    pub(crate) fn spilled_here(&self) -> u64 {
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.spilled_bytes_total(),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Frames on `s3://`: what is written is what is read, all at once and once, whatever happens to tasks; through a server that speaks S3
+//! (moto), with endpoint and keys from the environment.
+//!
+//! The environment is read when a store is first named, and tests of one process share it. So this program is started again with the
+//! environment of the server. Says that it skips where there is no moto.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use super::files::{every_type, same};
+use partita::graph::Executor;
+use partita::polars::prelude::PolarsError;
+use partita::prelude::*;
+use partita::{Code, operator_registry};
+use partita_sim::SimExecutor;
+
+/// The address of the server, in the process that has the environment for it.
+const ENDPOINT: &str = "AWS_ENDPOINT";
+const INSIDE: &str = "PARTITA_TEST_S3";
+
+/// A server that ends with its input.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// The server and its address, where Python has moto, as `./test` provides it.
+fn server() -> Option<(Server, String)> {
+    let program = std::env::var("PARTITA_PYTHON").unwrap_or_else(|_| "python3".into());
+    let works = Command::new(&program).args(["-c", "import boto3, moto.server"]).output().is_ok_and(|output| output.status.success());
+    if !works {
+        return None;
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/s3_server.py");
+    let child = Command::new(program).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut server = Server(child);
+    let mut address = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    assert!(address.starts_with("http://"), "the server said {address:?}");
+    Some((server, address.trim().into()))
+}
+
+/// Runs the case where the environment names the server: this program again, for this test alone.
+fn on_s3(name: &str, case: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
+        return case();
+    }
+    let Some((_server, address)) = server() else {
+        eprintln!("left out: no Python with moto (set PARTITA_PYTHON)");
+        return;
+    };
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args([&format!("s3::{name}"), "--exact", "--nocapture"]).env(INSIDE, "1").env(ENDPOINT, address);
+    again
+        .env("AWS_ACCESS_KEY_ID", "testing")
+        .env("AWS_SECRET_ACCESS_KEY", "testing")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ALLOW_HTTP", "true");
+    let output = again.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+}
+
+/// The names of all objects below a folder that are not hidden, sorted; as the server tells them.
+fn objects(folder: &str) -> Vec<String> {
+    let address = std::env::var(ENDPOINT).unwrap();
+    let mut stream = TcpStream::connect(address.trim_start_matches("http://")).unwrap();
+    write!(stream, "GET /frames?list-type=2&prefix={folder}/ HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.contains("<ListBucketResult"), "{text}");
+    let keys = text.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+    let names = keys.map(|(key, _)| key[folder.len() + 1..].replace("%3D", "="));
+    // A task that comes too late leaves something under a hidden name; the next write removes it.
+    let mut names: Vec<String> = names.filter(|name| !name.split('/').any(|part| part.starts_with('.'))).collect();
+    names.sort();
+    names
+}
+
+fn parts(count: usize, ending: &str) -> Vec<String> {
+    (0..count).map(|part| format!("part-{part:05}.{ending}")).collect()
+}
+
+/// A local engine, and workers that die, answer late and run tasks twice.
+fn executors() -> Vec<(String, Box<dyn Executor>)> {
+    let client = Client::builder().threads(2).build().unwrap();
+    let sims = (0..4).map(|seed| (format!("sim{seed}"), Box::new(SimExecutor::new(seed, operator_registry())) as Box<dyn Executor>));
+    [("local".to_string(), Box::new(client) as Box<dyn Executor>)].into_iter().chain(sims).collect()
+}
+
+#[test]
+fn parquet_of_every_type() {
+    on_s3("parquet_of_every_type", || {
+        let frame = every_type(40);
+        for (name, executor) in executors() {
+            let path = format!("s3://frames/parquet-{name}");
+            for (rows, overwrite) in [(40, false), (31, true)] {
+                let input = DFrame::from_polars(frame.slice(0, rows), 6);
+                let options = ParquetWriteOptions::new().row_group_rows(3).overwrite(overwrite);
+                let written = input.to_parquet_on(&*executor, &path, options).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!((written.rows, written.files), (rows as u64, 6), "{name}");
+                assert_eq!(objects(&format!("parquet-{name}")), parts(6, "parquet"), "{name}");
+                let found = DFrame::read_parquet(&path).unwrap().compute_on(&*executor).unwrap().frame;
+                same(&found, &frame.slice(0, rows), &name);
+            }
+            let refused = DFrame::from_polars(frame.clone(), 1).to_parquet_on(&*executor, &path, ParquetWriteOptions::new()).unwrap_err();
+            assert_eq!(refused.code, Code::OutputExists, "{name}");
+            let few = DFrame::read_parquet(&path).unwrap().filter(col("row").lt(lit(7))).select(["row"]);
+            assert_eq!(few.compute_on(&*executor).unwrap().frame, df!("row" => (0..7i64).collect::<Vec<_>>()).unwrap(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn csv_in_blocks_and_in_one_file() {
+    on_s3("csv_in_blocks_and_in_one_file", || {
+        let texts = (0..5_000).map(|row| format!("a text of the row {row}, quoted")).collect::<Vec<_>>();
+        let frame = df!("x" => (0..5_000i64).collect::<Vec<_>>(), "t" => texts).unwrap();
+        for (name, executor) in executors() {
+            let input = DFrame::from_polars(frame.clone(), 3);
+            let folder = format!("s3://frames/csv-{name}");
+            assert_eq!(input.to_csv_on(&*executor, &folder, CsvWriteOptions::new()).unwrap().files, 3, "{name}");
+            assert_eq!(objects(&format!("csv-{name}")), parts(3, "csv"), "{name}");
+            let read = DFrame::read_csv_with(format!("{folder}/*.csv"), CsvOptions::new().blocksize(20_000u64)).unwrap();
+            assert!(read.npartitions().unwrap() > 6, "{name}");
+            assert_eq!(read.compute_on(&*executor).unwrap().frame, frame, "{name}");
+
+            let file = format!("s3://frames/one-{name}/all.csv");
+            input.to_csv_on(&*executor, &file, CsvWriteOptions::new().single_file(true)).unwrap();
+            assert_eq!(objects(&format!("one-{name}")), ["all.csv"], "{name}");
+            let sum = DFrame::read_csv(file).unwrap().select(["x"]).sum().compute_on(&*executor).unwrap().frame;
+            assert_eq!(sum, df!("x" => [4_999i64 * 2_500]).unwrap(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn folders_of_values() {
+    on_s3("folders_of_values", || {
+        let keys = (0..40).map(|row| format!("k{}", row % 3)).collect::<Vec<_>>();
+        let frame = df!("x" => (0..40i64).collect::<Vec<_>>(), "k" => keys).unwrap();
+        for (name, executor) in executors() {
+            let path = format!("s3://frames/hive-{name}");
+            let options = ParquetWriteOptions::new().partition_by(["k"]);
+            let written = DFrame::from_polars(frame.clone(), 4).to_parquet_on(&*executor, &path, options).unwrap();
+            assert_eq!((written.rows, written.files), (40, 12), "{name}");
+            let all = (0..3).flat_map(|k| parts(4, "parquet").into_iter().map(move |part| format!("k=k{k}/{part}")));
+            assert_eq!(objects(&format!("hive-{name}")), all.collect::<Vec<_>>(), "{name}");
+            let read = DFrame::read_parquet(&path).unwrap();
+            let found = read.sort(["x"]).compute_on(&*executor).unwrap().frame;
+            same(&found, &frame, &name);
+            let one = read.filter(col("k").eq(lit("k1"))).agg([len().cast(DataType::Int64)]).compute_on(&*executor).unwrap().frame;
+            assert_eq!(one, df!("len" => [13i64]).unwrap(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_write_that_fails_leaves_what_was_there() {
+    on_s3("a_write_that_fails_leaves_what_was_there", || {
+        let old = df!("x" => [1i64, 2, 3]).unwrap();
+        let new = DFrame::from_polars(df!("x" => (0..8i64).collect::<Vec<_>>()).unwrap(), 8);
+        let broken = new.map_partitions_with(new.schema().unwrap(), |part| match part.column("x")?.i64()?.get(0) {
+            Some(5) => Err(PolarsError::NoData("row five is missing".into())),
+            _ => Ok(part),
+        });
+        for (name, executor) in executors() {
+            let path = format!("s3://frames/failed-{name}");
+            DFrame::from_polars(old.clone(), 3).to_parquet_on(&*executor, &path, ParquetWriteOptions::new()).unwrap();
+            let failed = broken.to_parquet_on(&*executor, &path, ParquetWriteOptions::new().overwrite(true)).unwrap_err();
+            assert_eq!(failed.code, Code::UserFunction, "{name}: {failed}");
+            same(&DFrame::read_parquet(&path).unwrap().compute_on(&*executor).unwrap().frame, &old, &name);
+            new.to_parquet_on(&*executor, &path, ParquetWriteOptions::new().overwrite(true)).unwrap();
+            assert_eq!(DFrame::read_parquet(&path).unwrap().len().unwrap(), 8, "{name}");
+        }
+    });
+}

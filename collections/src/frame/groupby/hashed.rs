@@ -5,7 +5,7 @@ use partita_graph::Failure;
 use polars::prelude::*;
 use polars_plan::utils::expr_output_name;
 
-use super::number::number;
+use super::number::{Numbering, are_distinct, number};
 use super::plain::{self, ByGroup};
 use super::states::{Kind, State, column, part};
 use crate::frame::expr::{as_column, polars_failure};
@@ -52,7 +52,10 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
         }
         inputs_of.push((index, work, value));
     }
-    let Some(numbering) = number(key_columns) else { return Ok(None) };
+    // What is combined later anyway need not be grouped here when there is next to nothing to group.
+    let singly = work.iter().all(|work| matches!(work, Work::Rows(_))) && are_distinct(key_columns);
+    let numbering = if singly { Some(Numbering::of_single_rows(frame.height())) } else { number(key_columns) };
+    let Some(numbering) = numbering else { return Ok(None) };
     let groups = ByGroup::new(&numbering.of_row, numbering.first.len());
     let first = IdxCa::from_vec(PlSmallStr::EMPTY, numbering.first);
     let mut out = Vec::with_capacity(keys.len() + work.len());

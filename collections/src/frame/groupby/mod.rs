@@ -2,13 +2,14 @@
 //!
 //! Each partition is aggregated by itself ([`partial`]), the partial states of all partitions are combined in partition order
 //! ([`combine`]), and the results are made of the combined states. So results do not depend on the schedule. Aggregates that
-//! have no such states (a median) bring the rows of a group together instead.
+//! have no such states (a quantile) bring the rows of a group together instead.
 
 pub(crate) mod aggregation;
 mod apply;
 pub(crate) mod codes;
 pub(crate) mod combine;
 pub(crate) mod estimate;
+mod gathered;
 mod hashed;
 mod number;
 pub(crate) mod partial;

@@ -4,6 +4,7 @@
 
 use polars::prelude::*;
 
+use super::gathered;
 use super::states::Kind;
 
 /// Rows by group: the number of each row's group, how many groups there are, and how many rows each has.
@@ -32,6 +33,10 @@ pub(super) fn suits(kind: Kind, dtype: &DataType) -> bool {
         Kind::Min(false) | Kind::Max(false) => number || dtype.is_temporal() || *dtype == DataType::String,
         Kind::Len | Kind::Count | Kind::NullCount => true,
         Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => !dtype.is_nested(),
+        Kind::Gathered => match dtype {
+            DataType::List(inner) => gathered::suits(inner),
+            dtype => gathered::suits(dtype),
+        },
         _ => false,
     }
 }
@@ -46,6 +51,8 @@ pub(super) fn state(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsR
     let back = |state: Series| if *state.dtype() == logical { Ok(state) } else { state.cast(&logical) };
     match kind {
         Kind::Len => Ok(Some(lens(groups))),
+        Kind::Gathered if matches!(input.dtype(), DataType::List(_)) => gathered::joined(input, groups),
+        Kind::Gathered => gathered::gathered(input, groups),
         Kind::Count => Ok(Some(count_values(input, groups))),
         Kind::NullCount => {
             let values = count_values(input, groups);
@@ -124,7 +131,7 @@ fn counts(rows: &[u64]) -> Series {
 }
 
 /// Calls `add` with the group and the value of each row that is not null.
-fn for_each<T: PolarsNumericType>(values: &ChunkedArray<T>, groups: &ByGroup<'_>, mut add: impl FnMut(usize, T::Native)) {
+pub(super) fn for_each<T: PolarsNumericType>(values: &ChunkedArray<T>, groups: &ByGroup<'_>, mut add: impl FnMut(usize, T::Native)) {
     let mut from = 0;
     for chunk in values.downcast_iter() {
         let of_row = &groups.of_row[from..from + chunk.len()];

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Moments,
     /// The different values, as a list.
     Values,
+    /// The values that are not null, as a list.
+    Gathered,
 }
 
 /// A state: a kind and the expression over rows that it is of.
@@ -80,6 +82,7 @@ impl State {
             Kind::Any(ignore_nulls) => input.any(ignore_nulls),
             Kind::All(ignore_nulls) => input.all(ignore_nulls),
             Kind::Values => input.unique_stable().implode(true),
+            Kind::Gathered => input.drop_nulls().implode(true),
             Kind::Moments => {
                 let x = input.cast(DataType::Float64);
                 let n = x.clone().count().cast(DataType::Float64);
@@ -101,7 +104,7 @@ impl State {
             Kind::Min(_) | Kind::Max(_) | Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => {
                 return State { kind: self.kind, input: state }.partial(index);
             }
-            Kind::Values => {
+            Kind::Values | Kind::Gathered => {
                 let values = state.explode(ExplodeOptions { empty_as_null: false, keep_nulls: false });
                 return State { kind: self.kind, input: values }.partial(index);
             }
@@ -127,6 +130,7 @@ impl State {
             Kind::FloatSum => "sum".to_string(),
             Kind::Len => return "len".to_string(),
             Kind::FirstValue => "first value".to_string(),
+            Kind::Gathered => "values".to_string(),
             Kind::LastValue => "last value".to_string(),
             other => format!("{other:?}").split('(').next().unwrap_or_default().to_lowercase(),
         };
@@ -142,13 +146,13 @@ pub(crate) struct Decomposed {
     pub finish: Vec<Expr>,
 }
 
-/// Takes aggregates apart, or `None` when one of them has no states that can be combined.
-pub(crate) fn decompose(aggs: &[Expr], schema: &Schema) -> Option<Decomposed> {
+/// Takes aggregates, of groups or of all rows, apart, or `None` when one of them has no states that can be combined.
+pub(crate) fn decompose(aggs: &[Expr], schema: &Schema, grouped: bool) -> Option<Decomposed> {
     let mut states = Vec::new();
     let mut finish = Vec::new();
     for agg in aggs {
         let mut sound = true;
-        let lifted = agg.clone().map_expr(|expr| lift(expr, schema, &mut states, &mut sound));
+        let lifted = agg.clone().map_expr(|expr| lift(expr, schema, grouped, &mut states, &mut sound));
         let only_states = columns_of(&lifted).iter().all(|name| name.starts_with(PREFIX));
         if !sound || !only_states || !is_flat(&lifted) {
             return None;
@@ -183,12 +187,12 @@ fn is_flat(expr: &Expr) -> bool {
 }
 
 /// Replaces one aggregate (bottom-up) by its states.
-fn lift(expr: Expr, schema: &Schema, states: &mut Vec<State>, sound: &mut bool) -> Expr {
+fn lift(expr: Expr, schema: &Schema, grouped: bool, states: &mut Vec<State>, sound: &mut bool) -> Expr {
     let Some((kinds, input)) = kinds_of(&expr) else { return expr };
     // A literal has one value however many rows there are, so its states would count partitions.
     let literal = expr != Expr::Len && columns_of(&input).is_empty();
     let nested = columns_of(&input).iter().any(|name| name.starts_with(PREFIX));
-    if literal || nested || !is_row_by_row(&input, schema) || !suits(&expr, &input, schema) {
+    if literal || nested || !is_row_by_row(&input, schema) || !suits(&expr, &input, schema, grouped) {
         *sound = false;
         return expr;
     }
@@ -201,6 +205,7 @@ fn lift(expr: Expr, schema: &Schema, states: &mut Vec<State>, sound: &mut bool) 
     };
     match kinds {
         Found::One(kind) => col(column(state(kind))),
+        Found::Median => col(column(state(Kind::Gathered))).list().median(),
         Found::Different => col(column(state(Kind::Values))).list().len(),
         Found::Mean => {
             let sum = state(Kind::FloatSum);
@@ -220,17 +225,21 @@ enum Found {
     One(Kind),
     /// The number of different values.
     Different,
+    /// The middle of all values.
+    Median,
     Mean,
     Var(u8, bool),
 }
 
 /// Means and moments are computed on floats; of dates and durations polars has its own idea, which needs all rows. Different values
 /// travel in lists, and lists of lists or of categories are not compared here.
-fn suits(expr: &Expr, input: &Expr, schema: &Schema) -> bool {
+fn suits(expr: &Expr, input: &Expr, schema: &Schema, grouped: bool) -> bool {
     match expr {
         Expr::Agg(AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..)) => {
             input.to_field(schema).is_ok_and(|field| field.dtype.is_primitive_numeric() || field.dtype == DataType::Boolean)
         }
+        // Of a whole frame the middle is found without bringing its values together.
+        Expr::Agg(AggExpr::Median(_)) => grouped && input.to_field(schema).is_ok_and(|field| super::gathered::suits(&field.dtype)),
         Expr::Agg(AggExpr::NUnique(_)) => input.to_field(schema).is_ok_and(|field| {
             let dtype = &field.dtype;
             dtype.is_primitive_numeric() || dtype.is_temporal() || matches!(dtype, DataType::Boolean | DataType::String)
@@ -246,6 +255,7 @@ fn kinds_of(expr: &Expr) -> Option<(Found, Expr)> {
         Expr::Agg(agg) => match agg {
             AggExpr::Sum(e) => one(Kind::Sum, e),
             AggExpr::NUnique(e) => Some((Found::Different, (**e).clone())),
+            AggExpr::Median(e) => Some((Found::Median, (**e).clone())),
             AggExpr::Mean(e) => Some((Found::Mean, (**e).clone())),
             AggExpr::Min { input, propagate_nans } => one(Kind::Min(*propagate_nans), input),
             AggExpr::Max { input, propagate_nans } => one(Kind::Max(*propagate_nans), input),

@@ -9,7 +9,7 @@ use polars_plan::utils::expr_output_name;
 use super::combine::{Combine, Exact, Finish};
 use super::estimate;
 use super::partial::Partial;
-use super::states::{Decomposed, decompose};
+use super::states::{Decomposed, Kind, decompose};
 use crate::frame::expr::{Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, schema_after, show};
 use crate::frame::lower::{FAN_IN, Lowered, Lowering};
 use crate::frame::shuffle::{named, spread};
@@ -91,8 +91,11 @@ impl Step for GroupByStep {
         lowering.notes.extend(self.note.clone());
         let input_schema = node.inputs[0].resolved()?;
         let parts = self.parts(node, inputs[0].partitions);
-        match decompose(&self.aggs, input_schema) {
-            Some(decomposed) => self.lower_states(decomposed, parts, inputs[0], node, lowering),
+        match decompose(&self.aggs, input_schema, !self.keys.is_empty()) {
+            Some(decomposed) => {
+                let parts = self.parts_of(&decomposed, parts, inputs[0]);
+                self.lower_states(decomposed, parts, inputs[0], node, lowering)
+            }
             None => Ok(self.lower_exact(parts, inputs[0], node, lowering)),
         }
     }
@@ -135,6 +138,12 @@ impl GroupByStep {
     /// The result, if each row were a group.
     fn most_groups(&self, node: &Node) -> Option<Size> {
         Some(Size::of_rows(size_of(&node.inputs[0])?.rows, node.schema.as_ref().ok()?))
+    }
+
+    /// Lists of values are large however few the groups are, so several tasks take them in.
+    fn parts_of(&self, decomposed: &Decomposed, parts: u32, input: Lowered) -> u32 {
+        let large = decomposed.states.iter().any(|state| state.kind == Kind::Gathered);
+        if large && self.split_out.is_none() { parts.max(input.partitions.min(FAN_IN)) } else { parts }
     }
 
     fn lower_states(

@@ -9,6 +9,7 @@ use partita_graph::{Chunk, Failure, Layer, NamedOperator, Operator, TaskContext,
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::number::{Numbering, number};
 use super::{GroupBy, plain_names};
 use crate::frame::compact::compact;
 use crate::frame::expr::{Names, columns_of, columns_of_all, expr_op, polars_failure, show};
@@ -176,19 +177,19 @@ impl Operator for TopOfGroups {
         if rows.height() == 0 || self.k == 0 {
             return Ok(chunk_of(rows.clear()));
         }
+        let most = usize::try_from(self.k).unwrap_or(usize::MAX);
         let names = plain_names(&self.keys)?;
-        let grouped = rows.group_by_stable(names).map_err(|e| polars_failure(e, None))?;
+        let keys = names.iter().map(|name| rows.column(name).map(Column::rechunk)).collect::<PolarsResult<Vec<Column>>>();
+        let numbering = number(&keys.map_err(|e| polars_failure(e, None))?);
         ctx.check_cancelled()?;
         let ranks = Ranks::of(&rows, &self.by)?;
-        let mut first = Vec::with_capacity(grouped.get_groups().len());
-        let most = usize::try_from(self.k).unwrap_or(usize::MAX);
-        match &**grouped.get_groups() {
-            GroupsType::Idx(groups) => groups.all().iter().for_each(|group| ranks.first(group.iter().copied(), most, &mut first)),
-            GroupsType::Slice { groups, .. } => {
-                groups.iter().for_each(|[start, len]| ranks.first(*start..*start + *len, most, &mut first));
+        let first = match numbering {
+            Some(numbering) => ranks.first_of_numbered(&numbering, most),
+            None => {
+                let grouped = rows.group_by_stable(names).map_err(|e| polars_failure(e, None))?;
+                ranks.first_of_lists(grouped.get_groups(), most)
             }
-        }
-        drop(grouped);
+        };
         let first = rows.take(&IdxCa::from_vec(PlSmallStr::EMPTY, first)).map_err(|e| polars_failure(e, None))?;
         compact(first).map(chunk_of)
     }
@@ -197,6 +198,9 @@ impl Operator for TopOfGroups {
 impl NamedOperator for TopOfGroups {
     const NAME: &'static str = "group_by_top";
 }
+
+/// Up to this many rows of each group are kept while all rows are walked through once.
+const FEW: usize = 32;
 
 /// What the rows of a partition are compared by.
 enum Ranks {
@@ -220,6 +224,51 @@ impl Ranks {
             Self::Order(order) => order.compare_rows(a as usize, b as usize),
         };
         keys.then(a.cmp(&b))
+    }
+
+    /// The first rows of each group, group by group.
+    fn first_of_lists(&self, groups: &GroupsType, most: usize) -> Vec<IdxSize> {
+        let mut first = Vec::with_capacity(groups.len());
+        match groups {
+            GroupsType::Idx(groups) => groups.all().iter().for_each(|group| self.first(group.iter().copied(), most, &mut first)),
+            GroupsType::Slice { groups, .. } => {
+                groups.iter().for_each(|[start, len]| self.first(*start..*start + *len, most, &mut first));
+            }
+        }
+        first
+    }
+
+    /// The same of rows that are numbered: row by row where few of a group are wanted, so that no list of its rows is needed.
+    fn first_of_numbered(&self, numbering: &Numbering, most: usize) -> Vec<IdxSize> {
+        let count = numbering.first.len();
+        if most > FEW {
+            let (starts, rows) = numbering.lists();
+            let mut first = Vec::with_capacity(rows.len());
+            starts.windows(2).for_each(|ends| self.first(rows[ends[0]..ends[1]].iter().copied(), most, &mut first));
+            return first;
+        }
+        let mut best: Vec<IdxSize> = vec![0; count * most];
+        let mut lens = vec![0u8; count];
+        for (row, group) in numbering.of_row.iter().enumerate() {
+            let (row, len) = (row as IdxSize, &mut lens[*group as usize]);
+            let best = &mut best[*group as usize * most..][..most];
+            let mut at = usize::from(*len);
+            if at == most {
+                if self.compare(row, best[most - 1]) == Ordering::Greater {
+                    continue;
+                }
+                at -= 1;
+            } else {
+                *len += 1;
+            }
+            while at > 0 && self.compare(row, best[at - 1]) == Ordering::Less {
+                best[at] = best[at - 1];
+                at -= 1;
+            }
+            best[at] = row;
+        }
+        let of_group = best.chunks_exact(most).zip(&lens).flat_map(|(best, len)| &best[..usize::from(*len)]);
+        of_group.copied().collect()
     }
 
     /// Adds the first rows of a group, in order, to `out`.

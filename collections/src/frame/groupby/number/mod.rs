@@ -10,12 +10,21 @@ mod text;
 use std::borrow::Cow;
 
 use polars::prelude::*;
+use polars_arrow::array::Utf8ViewArray;
 use polars_arrow::bitmap::Bitmap;
 
 use table::Table;
 
 /// Words up to this often the number of rows are numbered through an array.
 const SPARSE: u64 = 2;
+/// Rows that are looked at together, so that their digits stay in the first cache.
+const BLOCK: usize = 2048;
+/// Values of one key are at most this many where they are numbered; so are rows.
+const NUMBER_BITS: u32 = 32;
+/// Partitions of fewer rows are grouped whatever comes of it.
+const MANY: usize = 1 << 16;
+/// Keys whose values are numbered get at least so many bits of a word.
+const LEAST_BITS: u32 = 20;
 
 /// The group of each row, and the first row of each group.
 pub(super) struct Numbering {
@@ -24,40 +33,175 @@ pub(super) struct Numbering {
 }
 
 impl Numbering {
+    /// Each row is a group of its own.
+    pub fn of_single_rows(rows: usize) -> Self {
+        Self { of_row: (0..rows as u32).collect(), first: (0..rows as IdxSize).collect() }
+    }
+
     fn with_capacity(rows: usize) -> Self {
         Self { of_row: Vec::with_capacity(rows), first: Vec::new() }
+    }
+
+    /// The rows of each group in order, group after group, and where each group's rows begin, with the end of the last.
+    pub fn lists(&self) -> (Vec<usize>, Vec<IdxSize>) {
+        let mut starts = vec![0; self.first.len() + 1];
+        for group in &self.of_row {
+            starts[*group as usize + 1] += 1;
+        }
+        (1..starts.len()).for_each(|at| starts[at] += starts[at - 1]);
+        let mut next = starts.clone();
+        let mut rows = vec![0; self.of_row.len()];
+        for (row, group) in self.of_row.iter().enumerate() {
+            let at = &mut next[*group as usize];
+            rows[*at] = row as IdxSize;
+            *at += 1;
+        }
+        (starts, rows)
     }
 }
 
 /// Numbers rows by their keys: columns of equal length, each in one piece. `None` for types of keys that it is not made for.
 pub(super) fn number(keys: &[Column]) -> Option<Numbering> {
     let rows = keys.first()?.len();
-    let mut keys = keys.iter().map(Key::of).collect::<Option<Vec<Key<'_>>>>()?.into_iter();
-    let first = keys.next()?;
-    if keys.len() == 0 {
-        return Some(first.numbered(rows));
+    let mut keys = keys.iter().map(Key::of).collect::<Option<Vec<Key<'_>>>>()?;
+    match keys.len() {
+        1 => Some(keys.pop()?.numbered(rows)),
+        _ => Some(in_blocks(&keys, rows).unwrap_or_else(|| {
+            // How many bits the values of each key take is known once they are numbered.
+            let keys: Vec<Key<'_>> = keys.into_iter().map(|key| key.narrowed(rows)).collect();
+            in_blocks(&keys, rows).unwrap_or_else(|| in_columns(keys, rows))
+        })),
     }
-    let (mut words, mut radix) = first.packable(rows);
+}
+
+/// Whether nearly each row is a group of its own, by a sample of every sixteenth. Grouping them would cost more than it saves.
+pub(super) fn are_distinct(keys: &[Column]) -> bool {
+    let rows = keys.first().map_or(0, Column::len);
+    if rows < MANY {
+        return false;
+    }
+    // One of each sixteen, not always the same one: keys may come in turns.
+    let sample: Vec<IdxSize> = (0..rows as u64 / 16).map(|at| (at * 16 + table::mix(at) % 16) as IdxSize).collect();
+    let sample = IdxCa::from_vec(PlSmallStr::EMPTY, sample);
+    let keys = keys.iter().map(|key| key.take(&sample)).collect::<PolarsResult<Vec<Column>>>();
+    let numbering = keys.ok().and_then(|keys| number(&keys));
+    numbering.is_some_and(|numbering| numbering.first.len() as f64 > 0.95 * numbering.of_row.len() as f64)
+}
+
+/// Numbers a block of rows by each key, then by all of them. `None` when the digits of all keys do not fit into a word.
+fn in_blocks(keys: &[Key<'_>], rows: usize) -> Option<Numbering> {
+    let mut digits = keys.iter().map(Digits::of).collect::<Vec<_>>();
+    let known: u32 = digits.iter().filter_map(Digits::bits).sum();
+    let open = digits.iter().filter(|digits| digits.bits().is_none()).count() as u32;
+    let each = 64u32.checked_sub(known)?.checked_div(open).map_or(NUMBER_BITS, |bits| bits.min(NUMBER_BITS));
+    if each < LEAST_BITS {
+        return None;
+    }
+    let mut out = Numbering::with_capacity(rows);
+    let mut groups = Groups::new(if open == 0 { Some(1u64.checked_shl(known)?) } else { None }, rows);
+    let (mut words, mut part) = (vec![0u64; BLOCK], vec![0u64; BLOCK]);
+    for from in (0..rows).step_by(BLOCK) {
+        let words = &mut words[..BLOCK.min(rows - from)];
+        let part = &mut part[..words.len()];
+        words.fill(0);
+        for digits in &mut digits {
+            digits.block(from, part);
+            let bits = digits.bits().unwrap_or(each);
+            if digits.count() > 1 << each {
+                return None;
+            }
+            words.iter_mut().zip(&*part).for_each(|(word, digit)| *word = *word << bits | digit);
+        }
+        groups.add(from, words.iter().copied(), &mut out);
+    }
+    Some(out)
+}
+
+/// Numbers rows by one key after the other; takes any number of keys.
+fn in_columns(keys: Vec<Key<'_>>, rows: usize) -> Numbering {
+    let (mut words, mut radix) = (vec![0; rows], 1u64);
     for key in keys {
         let (digits, base) = key.packable(rows);
         if radix.checked_mul(base).is_none() {
-            let numbering = number_words(rows, None, |row| words[row]);
+            let numbering = number_words(rows, None, words.iter().copied());
             radix = numbering.first.len() as u64;
             words = numbering.of_row.into_iter().map(u64::from).collect();
         }
-        // Both are below 2^32 when the words were numbered just now.
-        radix *= base;
+        // Both are at most 2^32 when the words were numbered just now.
+        radix = radix.saturating_mul(base);
         words.iter_mut().zip(digits).for_each(|(word, digit)| *word = *word * base + digit);
     }
-    Some(number_words(rows, Some(radix), |row| words[row]))
+    number_words(rows, Some(radix), words.into_iter())
+}
+
+/// The digits of one key, block by block.
+enum Digits<'a> {
+    Range { values: &'a [i64], valid: Option<&'a Bitmap>, least: i64, range: u64 },
+    Wide { values: &'a [i64], valid: Option<&'a Bitmap>, table: Table, count: u32, null: Option<u32> },
+    Text(text::Texts<'a>),
+}
+
+impl<'a> Digits<'a> {
+    fn of(key: &'a Key<'_>) -> Self {
+        match key {
+            Key::Text(array) => Self::Text(text::Texts::of(array)),
+            Key::Whole { values, valid, least, range: Some(range) } => {
+                Self::Range { values, valid: valid.as_ref(), least: *least, range: *range }
+            }
+            Key::Whole { values, valid, range: None, .. } => {
+                Self::Wide { values, valid: valid.as_ref(), table: Table::new(), count: 0, null: None }
+            }
+        }
+    }
+
+    /// How many bits a digit has, if that is known before the rows are.
+    fn bits(&self) -> Option<u32> {
+        match self {
+            Self::Range { range, .. } => Some(64 - (range - 1).leading_zeros()),
+            _ => None,
+        }
+    }
+
+    /// How many values were numbered.
+    fn count(&self) -> u64 {
+        match self {
+            Self::Range { .. } => 0,
+            Self::Wide { count, .. } => u64::from(*count),
+            Self::Text(texts) => texts.first.len() as u64,
+        }
+    }
+
+    fn block(&mut self, from: usize, out: &mut [u64]) {
+        match self {
+            Self::Text(texts) => texts.numbers(from, out),
+            Self::Range { values, valid, least, range } => {
+                out.iter_mut().zip(&values[from..]).for_each(|(out, x)| *out = x.wrapping_sub(*least) as u64);
+                if let Some(valid) = valid {
+                    out.iter_mut().enumerate().filter(|(at, _)| !valid.get_bit(from + at)).for_each(|(_, out)| *out = *range - 1);
+                }
+            }
+            Self::Wide { values, valid, table, count, null } => {
+                for (at, (out, x)) in out.iter_mut().zip(&values[from..]).enumerate() {
+                    let is_null = valid.is_some_and(|valid| !valid.get_bit(from + at));
+                    let number = if is_null { *null.get_or_insert(*count) } else { table.group(*x as u64, *count, |_| true) };
+                    *count += u32::from(number == *count);
+                    *out = u64::from(number);
+                }
+            }
+        }
+    }
 }
 
 /// A key column.
 enum Key<'a> {
     /// Numbers, and the least of them with the size of their range when it is known to be small; null is a digit of its own.
-    Whole { values: Cow<'a, [i64]>, valid: Option<Bitmap>, least: i64, range: Option<u64> },
-    /// Values that were numbered.
-    Numbered(Numbering),
+    Whole {
+        values: Cow<'a, [i64]>,
+        valid: Option<Bitmap>,
+        least: i64,
+        range: Option<u64>,
+    },
+    Text(&'a Utf8ViewArray),
 }
 
 /// Digits of a packed key stay below this, so that two of them make a word.
@@ -70,7 +214,7 @@ impl<'a> Key<'a> {
             let text = series.str().ok()?;
             let mut arrays = text.downcast_iter();
             return match (arrays.next(), arrays.next()) {
-                (Some(array), None) => Some(Self::Numbered(text::number(array))),
+                (Some(array), None) => Some(Self::Text(array)),
                 _ => None,
             };
         }
@@ -124,19 +268,34 @@ impl<'a> Key<'a> {
     /// The rows numbered by this key alone.
     fn numbered(self, rows: usize) -> Numbering {
         match self {
-            Self::Numbered(numbering) => numbering,
+            Self::Text(array) => {
+                let mut texts = text::Texts::of(array);
+                let mut of_row = vec![0u32; rows];
+                texts.numbers(0, &mut of_row);
+                Numbering { of_row, first: texts.first }
+            }
             Self::Whole { values, valid: None, least, range: Some(range) } => {
-                number_words(rows, Some(range), |row| values[row].wrapping_sub(least) as u64)
+                number_words(rows, Some(range), values.iter().map(|x| x.wrapping_sub(least) as u64))
             }
             Self::Whole { values, valid: Some(valid), least, range: Some(range) } => {
-                let digit = |row: usize| if valid.get_bit(row) { values[row].wrapping_sub(least) as u64 } else { range - 1 };
-                number_words(rows, Some(range), digit)
+                let digit = |(x, valid): (&i64, bool)| if valid { x.wrapping_sub(least) as u64 } else { range - 1 };
+                number_words(rows, Some(range), values.iter().zip(valid.iter()).map(digit))
             }
             Self::Whole { values, valid, range: None, .. } => match valid {
-                None => number_words(rows, None, |row| values[row] as u64),
+                None => number_words(rows, None, values.iter().map(|x| *x as u64)),
                 Some(valid) => number_with_null(&values, &valid),
             },
         }
+    }
+
+    /// The key with its values numbered where they are not of a narrow range.
+    fn narrowed(self, rows: usize) -> Self {
+        if let Self::Whole { range: Some(_), .. } = self {
+            return self;
+        }
+        let numbering = self.numbered(rows);
+        let values = numbering.of_row.into_iter().map(i64::from).collect();
+        Self::Whole { values: Cow::Owned(values), valid: None, least: 0, range: Some(numbering.first.len().max(1) as u64) }
     }
 
     /// A digit for each row, and the number that all are below.
@@ -164,33 +323,52 @@ fn bits(x: f64) -> i64 {
     canonical.to_bits() as i64
 }
 
-/// Numbers words, which are below `radix` if one is given.
-fn number_words(rows: usize, radix: Option<u64>, word: impl Fn(usize) -> u64) -> Numbering {
-    let mut out = Numbering::with_capacity(rows);
-    match radix.filter(|radix| *radix <= (rows as u64 * SPARSE).max(1 << 12)) {
-        Some(radix) => {
-            let mut groups = vec![u32::MAX; radix as usize];
-            for row in 0..rows {
-                let group = &mut groups[word(row) as usize];
-                if *group == u32::MAX {
-                    *group = out.first.len() as u32;
-                    out.first.push(row as IdxSize);
-                }
-                out.of_row.push(*group);
-            }
+/// Groups of words: by an array where words are small, else by a table.
+enum Groups {
+    Array(Vec<u32>),
+    Table(Table),
+}
+
+impl Groups {
+    /// For words below `radix`, if one is given.
+    fn new(radix: Option<u64>, rows: usize) -> Self {
+        match radix.filter(|radix| *radix <= (rows as u64 * SPARSE).max(1 << 12)) {
+            Some(radix) => Self::Array(vec![u32::MAX; radix as usize]),
+            None => Self::Table(Table::new()),
         }
-        None => {
-            let mut table = Table::new();
-            for row in 0..rows {
-                let next = out.first.len() as u32;
-                let group = table.group(word(row), next, |_| true);
-                if group == next {
-                    out.first.push(row as IdxSize);
+    }
+
+    /// Numbers the rows that begin with `from`.
+    fn add(&mut self, from: usize, words: impl Iterator<Item = u64>, out: &mut Numbering) {
+        match self {
+            Self::Array(groups) => {
+                for (at, word) in words.enumerate() {
+                    let group = &mut groups[word as usize];
+                    if *group == u32::MAX {
+                        *group = out.first.len() as u32;
+                        out.first.push((from + at) as IdxSize);
+                    }
+                    out.of_row.push(*group);
                 }
-                out.of_row.push(group);
+            }
+            Self::Table(table) => {
+                for (at, word) in words.enumerate() {
+                    let next = out.first.len() as u32;
+                    let group = table.group(word, next, |_| true);
+                    if group == next {
+                        out.first.push((from + at) as IdxSize);
+                    }
+                    out.of_row.push(group);
+                }
             }
         }
     }
+}
+
+/// Numbers words, which are below `radix` if one is given.
+fn number_words(rows: usize, radix: Option<u64>, words: impl Iterator<Item = u64>) -> Numbering {
+    let mut out = Numbering::with_capacity(rows);
+    Groups::new(radix, rows).add(0, words, &mut out);
     out
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
         if let Some(reader) = step.reader() {
             break (reader.table.sample_frame(), reader.table.estimated_rows);
         }
-        if let Some(sample) = step.sample(&needed).filter(|_| same_rows) {
+        if same_rows && let Some(sample) = step.sample(&needed) {
             break sample;
         }
         same_rows &= step.is_row_by_row() || step.predicate().is_some() || step.persisted().is_some();

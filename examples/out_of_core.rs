@@ -17,8 +17,8 @@ use partita::prelude::*;
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Bytes of text in a row that is made here, and rows of a partition.
-const TEXT: usize = 1000;
-const PER_PARTITION: u64 = 8_192;
+const TEXT: usize = 4000;
+const PER_PARTITION: u64 = 2_048;
 
 struct Asked {
     limit: bytesize::ByteSize,
@@ -34,6 +34,8 @@ struct Asked {
 }
 
 fn main() -> Outcome<()> {
+    // Built without optimizations, the program itself is a quarter of the default limit.
+    let program = memory("RssFile:");
     let asked = asked()?;
     let limit = asked.limit.as_u64();
     let client = Client::builder().threads(asked.threads).memory_limit(limit).build()?;
@@ -53,7 +55,7 @@ fn main() -> Outcome<()> {
             check(job, &output, rows, written.rows)?;
             assert!(spilled > limit, "{job} spilled {spilled} bytes only");
         }
-        let peak = peak();
+        let peak = memory("VmHWM:");
         if asked.json {
             let line = serde_json::json!({
                 "job": job, "seconds": seconds, "rows": written.rows, "peak_rss_bytes": peak, "spilled_bytes": spilled, "limit": limit,
@@ -68,7 +70,7 @@ fn main() -> Outcome<()> {
                 bytesize::ByteSize(spilled)
             );
         }
-        assert!(peak <= limit + limit / 4, "{job}: a peak of {peak} bytes is more than the limit and a quarter");
+        assert!(peak <= limit + limit / 4 + program, "{job}: a peak of {peak} bytes is more than the limit and a quarter");
         if !asked.keep {
             std::fs::remove_dir_all(output)?;
         }
@@ -166,9 +168,9 @@ fn asked() -> Outcome<Asked> {
     Ok(asked)
 }
 
-/// The most memory that this process had, in bytes; 0 where the system does not tell.
-fn peak() -> u64 {
+/// What the system says of this process's memory, in bytes: `VmHWM:` the most there was, `RssFile:` pages of files now. 0 where it does not tell.
+fn memory(what: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let line = status.lines().find(|line| line.starts_with(what));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

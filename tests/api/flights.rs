@@ -1,6 +1,6 @@
 //! Known answers on real data: NYC flights 2013. Says that it skips where the data is absent.
 
-use partita::polars::prelude::{DatetimeArgs, datetime};
+use partita::polars::prelude::{DatetimeArgs, TimeUnit, datetime};
 use partita::prelude::*;
 
 fn folder() -> String {
@@ -79,10 +79,11 @@ const BY_VISIBILITY: [(f64, u32, u32, f64); 20] = [
     (10.0, 273851, 59510, 4.693866372589474),
 ];
 
-/// The hour as a time, local as both tables have it; null where a flight was cancelled.
+/// The hour as a time, local as both tables have it; null where a flight was cancelled. Hour 24 of a day is hour 0 of the next.
 fn time_hour() -> Expr {
-    let whole = |name: &str| col(name).cast(DataType::Int32);
-    datetime(DatetimeArgs::new(whole("year"), whole("month"), whole("day")).with_hour(whole("hour"))).alias("time_hour")
+    let whole = |name: &str| col(name).cast(DataType::Int64);
+    let hours = (whole("hour") * lit(3_600_000_000i64)).cast(DataType::Duration(TimeUnit::Microseconds));
+    (datetime(DatetimeArgs::new(whole("year"), whole("month"), whole("day"))) + hours).alias("time_hour")
 }
 
 #[test]

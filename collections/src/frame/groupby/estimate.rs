@@ -14,14 +14,17 @@ use crate::frame::expr::{columns_of_all, on_polars_thread};
 pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
     let mut below = input;
     let needed = columns_of_all(keys);
+    // Functions of users make other rows, often many out of few that were in memory.
+    let mut same_rows = true;
     let (sample, rows) = loop {
         let step = &below.node().step;
         if let Some(reader) = step.reader() {
             break (reader.table.sample_frame(), reader.table.estimated_rows);
         }
-        if let Some(sample) = step.sample(&needed) {
+        if same_rows && let Some(sample) = step.sample(&needed) {
             break sample;
         }
+        same_rows &= step.is_row_by_row() || step.predicate().is_some() || step.persisted().is_some();
         // Partitions that exist have the rows of the frame that they were made of.
         below = step.persisted().and_then(|persisted| persisted.made_of()).or_else(|| below.node().inputs.first())?;
     };

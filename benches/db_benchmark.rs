@@ -17,6 +17,10 @@ use partita::prelude::*;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+// As the program `partita` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows of the table that is made when none is given.
 const SMALL: u64 = 20_000;
 

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use polars::prelude::*;
+use polars_plan::utils::expr_output_name;
 use serde::{Deserialize, Serialize};
 
 use super::codes;
@@ -47,7 +48,17 @@ impl Partial {
         if !rest.is_empty() {
             states.push(self.general(joined(rest)?)?);
         }
-        joined(states)
+        let several = states.len() > 1;
+        let states = joined(states)?;
+        // Batches are small and may have nearly as many groups as rows: what they have in common is combined here, not by all partitions'
+        // common successor.
+        let work: Vec<Work<'_>> = self.states.iter().map(Work::States).collect();
+        let keys = self.keys.iter().map(|key| expr_output_name(key).map(col)).collect::<PolarsResult<Vec<Expr>>>();
+        let keys = keys.map_err(|e| polars_failure(e, None))?;
+        match if several { hashed::aggregate(&states, &keys, &work)? } else { None } {
+            Some(combined) => Ok(combined),
+            None => Ok(states),
+        }
     }
 }
 

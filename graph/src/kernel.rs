@@ -1,5 +1,6 @@
 //! What all tasks of a layer do: a straight-line program of operators. Fusion is concatenation and renumbering.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
@@ -85,21 +86,24 @@ pub struct Outcome {
 /// an operator calls can refuse to go on where it has nothing to return. All executors run tasks through this function.
 pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, registry: &Registry) -> Outcome {
     let notes = Mutex::new(Vec::new());
-    let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, key, attempt, inputs, cancelled, &notes, registry)));
+    // The step that runs: when it fails or panics, its operator is named.
+    let step = Cell::new(0);
+    let task = (key, attempt, cancelled);
+    let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, task, inputs, &step, &notes, registry)));
     let result = guarded.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
     // A panic while the remarks were locked poisons the lock, but not the remarks.
     let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let place = || TaskPlace { task: format!("{} {key}", layer.name), attempt, worker: None };
+    let operator = || layer.kernel.steps.get(step.get()).map(|step| step.op.payload.name.to_string()).unwrap_or_default();
+    let place = || TaskPlace { operator: operator(), ..TaskPlace::of(layer, key, attempt) };
     let result = result.map_err(|failure| failure.task(place()).origin(layer.origin.as_ref()));
     Outcome { result, notes }
 }
 
 fn run_steps(
     layer: &Layer,
-    key: Key,
-    attempt: u32,
+    (key, attempt, cancelled): (Key, u32, &AtomicBool),
     inputs: &[Vec<Chunk>],
-    cancelled: &AtomicBool,
+    running: &Cell<usize>,
     notes: &Mutex<Vec<String>>,
     registry: &Registry,
 ) -> Result<Chunk, Failure> {
@@ -116,6 +120,7 @@ fn run_steps(
     }
     let mut gathered = Vec::new();
     for (at, step) in steps.iter().enumerate() {
+        running.set(at);
         gathered.clear();
         for source in &step.inputs {
             match source {

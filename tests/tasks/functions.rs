@@ -115,6 +115,20 @@ pub fn explode(x: i64) -> i64 {
     x
 }
 
+/// Fails after it has read all that it is given.
+#[task]
+pub fn refuse(parts: Vec<i64>) -> Result<i64, Error> {
+    Err(Error::new(partita::Code::UserFunction, format!("{} is refused", parts.iter().sum::<i64>())))
+}
+
+/// Waits inside for a call that fails.
+#[task]
+pub fn refuse_inside(first: i64) -> Result<i64, Error> {
+    let client = Client::current()?;
+    let parts = client.map(double, [first, first + 1])?;
+    client.submit(refuse, (parts,))?.result()
+}
+
 /// Fails in its first tries.
 #[task]
 pub fn stubborn(tries: u32, context: &TaskContext<'_>) -> Result<u32, Error> {

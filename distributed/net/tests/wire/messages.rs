@@ -62,7 +62,14 @@ pub fn failures() -> Vec<Failure> {
         .advice(vec![1, 2, 3])
         .origin(Some(&Origin { file: "f.rs".into(), line: 1, column: 2, step: "s".into() }))
         .data(partita_graph::DataPlace { file: "a.csv".into(), byte: Some(9), row: None, column: Some("c".into()), cell: None })
-        .task(partita_graph::TaskPlace { task: "t".into(), attempt: 3, worker: Some("w".into()) })
+        .task(partita_graph::TaskPlace {
+            task: "t".into(),
+            operator: "o".into(),
+            attempt: 3,
+            worker: Some("w".into()),
+            inputs: vec![Key::new(LayerId(1), 2), Key::new(LayerId(3), 4)],
+            input_count: 1 << 40,
+        })
         .cause(simple.clone().cause(Failure::internal("deep")));
     vec![simple, rich]
 }

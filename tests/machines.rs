@@ -215,6 +215,7 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
         "started" => ToScheduler::Started { key, attempt },
         "waits" => ToScheduler::Waits(key, attempt),
         "resumes" => ToScheduler::Resumes(key, attempt),
+        "told" => ToScheduler::Told { key, attempt, done: bytes(rest[0]), total: bytes(rest[1]) },
         "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
         "timed-out" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::TaskTimeout, "it took too long") },
         "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
@@ -319,6 +320,7 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
         "failed" => WorkerEvent::RunFailed { key, attempt, failure: Failure::new(Code::UserFunction, words[2]) },
         "waits" => WorkerEvent::Waits(key, attempt),
         "resumes" => WorkerEvent::Resumes(key, attempt),
+        "told" => WorkerEvent::Told { key, attempt, done: bytes(words[2]), total: bytes(words[3]) },
         "fetched" => WorkerEvent::Fetched { key, part, nbytes: bytes(words[2]) },
         "refused" => WorkerEvent::FetchRefused { key, part, failure: Failure::new(Code::NotEncodable, words[2]) },
         // `starved b#0 of a#0`
@@ -361,6 +363,7 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         ToScheduler::Started { key, attempt } => format!("started {} try {attempt}", names.name(*key)),
         ToScheduler::Waits(key, attempt) => format!("waits {} try {attempt}", names.name(*key)),
         ToScheduler::Resumes(key, attempt) => format!("resumes {} try {attempt}", names.name(*key)),
+        ToScheduler::Told { key, attempt, done, total } => format!("{} try {attempt} is at {done} of {total}", names.name(*key)),
         ToScheduler::MissingInput { key, attempt, input, asked } => {
             let asked: String = asked.iter().map(|worker| format!(" w{}", worker.0)).collect();
             format!("{} try {attempt} misses {}, asked:{asked}", names.name(*key), names.name(*input))

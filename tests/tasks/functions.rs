@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use partita::ndarray::{Array2, ArrayD, Axis, ShapeError, concatenate};
 use partita::polars::prelude::{IntoLazy, PolarsError};
 use partita::prelude::*;
-use partita::{ActorState, Error, TaskContext, task, worker_state};
+use partita::{ActorState, ArrayBlock, Error, TaskContext, task, worker_state};
 use serde::{Deserialize, Serialize};
 
 #[task]
@@ -81,6 +82,53 @@ pub fn sum_of_x(part: &DataFrame) -> Result<i64, PolarsError> {
 #[task]
 pub fn mean_of(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[task]
+pub fn sum_of(array: &ArrayD<f64>) -> f64 {
+    array.sum()
+}
+
+#[task]
+pub fn trace(matrix: &Array2<f64>) -> f64 {
+    matrix.diag().sum()
+}
+
+#[task]
+pub fn largest(block: &ArrayBlock<f64>) -> f64 {
+    block.view().iter().copied().fold(f64::MIN, f64::max)
+}
+
+#[task]
+pub fn scaled(block: &ArrayBlock<f64>, by: f64) -> ArrayBlock<f64> {
+    block.view().mapv(|x| x * by).into()
+}
+
+/// Numbers from `first` on, row by row.
+#[task]
+pub fn ramp(first: f64, rows: usize, columns: usize) -> Array2<f64> {
+    Array2::from_shape_fn((rows, columns), |(row, column)| first + (row * columns + column) as f64)
+}
+
+#[task]
+pub fn stacked(parts: Vec<Array2<f64>>) -> Result<Array2<f64>, ShapeError> {
+    let rows: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    concatenate(Axis(0), &rows)
+}
+
+#[task]
+pub fn as_dyn(array: ArrayD<f64>) -> ArrayD<f64> {
+    array
+}
+
+#[task]
+pub fn same_place(one: &Array2<f64>, other: &Array2<f64>) -> bool {
+    std::ptr::eq(one.as_ptr(), other.as_ptr())
+}
+
+#[task]
+pub fn same_block(one: &ArrayBlock<f64>, other: &ArrayBlock<f64>) -> bool {
+    std::ptr::eq(one.view().as_ptr(), other.view().as_ptr())
 }
 
 #[task(pure = false)]
@@ -170,6 +218,17 @@ pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {
     variable.set(&(seen + 1))?;
     drop(guard);
     Ok(())
+}
+
+/// Makes a step for each word that comes into a queue, and says so.
+#[task]
+pub fn step_by_step(name: &str, total: u64, context: &TaskContext<'_>) -> Result<u64, Error> {
+    let steps = partita::Queue::<u64>::new(name)?;
+    for done in 1..=total {
+        steps.get()?;
+        context.progress(done, total);
+    }
+    Ok(total)
 }
 
 /// Fails the first time that it is called with a name.

@@ -7,6 +7,7 @@
 
 pub(crate) mod actor;
 mod argument;
+pub(crate) mod arrays;
 pub(crate) mod call;
 pub(crate) mod compute;
 pub(crate) mod frames;
@@ -38,6 +39,7 @@ use value::{TaskValue, chunk_from, value_in};
 
 pub use actor::{Actor, ActorFuture, ActorState};
 pub use argument::IntoArgument;
+pub use arrays::BlockValue;
 pub use compute::{Computable, compute};
 pub use future::{DFuture, Status};
 pub use gather::{AsCompleted, Completions, Until, Waited, as_completed, gather, gather_each, wait};
@@ -86,7 +88,7 @@ impl<T> Clone for Delayed<T> {
 }
 
 /// Makes a function lazy: the result takes the function's arguments, each as a value, a reference, a [`Delayed`] or [`DFuture`] of it
-/// (lists of these for a `Vec`, a [`crate::DFrame`] for a `DataFrame`), and gives a [`Delayed`].
+/// (lists of these for a `Vec`, a [`crate::DFrame`] for a `DataFrame`, a [`crate::DArray`] for an ndarray), and gives a [`Delayed`].
 ///
 /// The function is one with `#[task]`. Calls of pure functions with the same arguments are one call; write `#[task(pure = false)]`
 /// for functions whose calls differ.

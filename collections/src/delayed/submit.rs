@@ -252,7 +252,7 @@ fn same_kinds(calls: &[Vec<Given>]) -> bool {
     let kind = |given: &Given| match given {
         Given::Plain(_) => Some(0),
         Given::Node(_) => Some(1),
-        Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Broken(_) => None,
+        Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Array(_) | Given::Broken(_) => None,
     };
     let Some(first) = calls.first() else { return true };
     calls.iter().all(|call| call.iter().zip(first).all(|(one, other)| kind(one).is_some() && kind(one) == kind(other)))
@@ -269,11 +269,11 @@ fn one_layer<F: Task>(lowerer: &mut Lowerer, calls: &[Vec<Given>], origin: &'sta
             match &call[at] {
                 Given::Plain(bytes) => own.extend_from_slice(bytes),
                 Given::Node(node) => keys.push(lowerer.node(node)?),
-                Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Broken(_) => return Err(lost_result()),
+                Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Array(_) | Given::Broken(_) => return Err(lost_result()),
             }
         }
         slots.push(if keys.is_empty() { Slot::Own } else { Slot::Input });
-        edges.extend(node::one_each(&keys, &lowerer.lowering));
+        edges.extend(node::one_each(&keys, &lowerer.lowering.graph));
     }
     node::check_edges(edges.len(), None)?;
     // Calls that differ in nothing are told apart by a token, or by nothing when they are one.

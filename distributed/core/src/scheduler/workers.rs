@@ -34,6 +34,8 @@ pub(super) struct Given {
     pub bytes: u32,
     /// Its operator waits inside for other tasks, and has no thread meanwhile.
     pub waits: bool,
+    /// How much of how much is done, as the operator said last.
+    pub told: Option<(u64, u64)>,
 }
 
 /// What is known of a connected worker.

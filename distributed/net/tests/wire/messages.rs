@@ -90,6 +90,7 @@ pub fn said() -> Vec<WorkerToScheduler> {
         ToScheduler::Started { key: key(3, 5), attempt: 2 },
         ToScheduler::Waits(key(3, 5), 2),
         ToScheduler::Resumes(key(3, 5), u32::MAX),
+        ToScheduler::Told { key: key(3, 5), attempt: 2, done: 0, total: u64::MAX },
         ToScheduler::MissingInput { key: key(3, 5), attempt: 2, input: key(9, 1), asked: vec![WorkerId(1), WorkerId(u32::MAX)] },
         ToScheduler::Replicated(key(9, 9)),
         ToScheduler::Memory { managed: 1, spilled: u64::MAX, paused: true, rss: 7 },

@@ -208,6 +208,42 @@ pub fn ask_model(x: u64) -> Result<u64, Error> {
     Ok(*model::get()? + x)
 }
 
+/// Says in a folder when it is taken down, once it knows of one.
+#[derive(Default)]
+pub struct Keeper {
+    folder: std::sync::Mutex<Option<std::path::PathBuf>>,
+}
+
+impl Keeper {
+    fn note(&self, word: &str) {
+        let folder = self.folder.lock().expect("no panic").clone();
+        let file = folder.map(|folder| folder.join(format!("{word}-{}", std::process::id())));
+        file.into_iter().for_each(|file| std::fs::write(file, "").expect("the folder is there"));
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.note("dropped");
+    }
+}
+
+#[worker_state(teardown = close_keeper)]
+fn keeper() -> Keeper {
+    Keeper::default()
+}
+
+fn close_keeper(keeper: &Keeper) {
+    keeper.note("closed");
+}
+
+/// Gives the process's state a folder to note its end in.
+#[task(pure = false)]
+pub fn keep_in(folder: &str) -> Result<u32, Error> {
+    *keeper::get()?.folder.lock().expect("no panic") = Some(folder.into());
+    Ok(std::process::id())
+}
+
 /// Takes a lock, and counts in a variable what nobody else may count meanwhile.
 #[task]
 pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! Each case has a cluster of its own, so that no other one suffers.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,6 +20,8 @@ pub const CASES: &[Case] = &[
     ("what_a_killed_worker_held_is_free_again", what_a_killed_worker_held_is_free_again),
     ("what_a_killed_client_held_is_free_again", what_a_killed_client_held_is_free_again),
     ("a_task_that_waits_survives_the_death_of_another_worker", a_task_that_waits_survives_the_death_of_another_worker),
+    ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
+    ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
     ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
 ];
 
@@ -102,8 +105,64 @@ fn what_a_killed_worker_held_is_free_again() {
     assert!(holding.result().expect("its next try holds nothing") > 1);
 }
 
-/// What a client does that is to be killed: it holds a lock, keeps both workers busy, and says so. Returns at once in other processes.
+/// Set in a process that is to use a state in process and end: where the state notes its own end.
+const KEEPER: &str = "PARTITA_TEST_KEEPER";
+
+/// What is in a folder, in order.
+fn notes(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).expect("it is there").map(|file| file.expect("it is there").file_name());
+    let mut names: Vec<String> = files.map(|name| name.into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
+fn states_are_taken_down_with_their_worker() {
+    let (cluster, client) = cluster();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("text");
+    let pids = client.run_on_workers(keep_in, (path,)).expect("both answer");
+    let pids: BTreeSet<u32> = pids.into_values().map(|pid| pid.expect("it ran")).collect();
+    let leaving = cluster.worker_pids()[1];
+    assert!(pids.len() == 2 && pids.contains(&leaving));
+    assert!(notes(folder.path()).is_empty(), "they serve");
+    cluster.scale(1);
+    let expected = [format!("closed-{leaving}"), format!("dropped-{leaving}")];
+    eventually("the one that left in peace has taken its state down", || notes(folder.path()) == expected);
+    // Nothing is asked of one that is killed.
+    kill(cluster.worker_pids()[0]);
+    assert_eq!(client.submit(add, (1, 1)).expect("sound").result().expect("another process makes it"), 2);
+    assert_eq!(notes(folder.path()), expected);
+}
+
+fn states_are_taken_down_with_the_last_client() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = std::env::current_exe().expect("this program is a file");
+    let mut other = Command::new(program).env(KEEPER, folder.path()).stdin(Stdio::null()).spawn().expect("it starts");
+    let pid = other.id();
+    assert!(other.wait().expect("it is ours").success());
+    assert_eq!(notes(folder.path()), [format!("closed-{pid}"), format!("dropped-{pid}")]);
+}
+
+/// Two clients in one process, one after the other and both at a time: what tasks keep lives as long as one of them.
+fn keep(folder: &str) {
+    let client = || Client::builder().threads(1).set_as_default(false).build().expect("a local engine starts");
+    let (first, second) = (client(), client());
+    first.submit(keep_in, (folder,)).expect("sound").result().expect("sound");
+    drop(first);
+    assert!(notes(Path::new(folder)).is_empty(), "there is another client");
+    drop(second);
+    assert_eq!(notes(Path::new(folder)).len(), 2, "there is none");
+    let third = client();
+    third.submit(keep_in, (folder,)).expect("sound").result().expect("it is built once more");
+    std::process::exit(0);
+}
+
+/// What a client does that is to be killed: it holds a lock, keeps both workers busy, and says so; what one does that uses a state and ends.
+/// Returns at once in other processes.
 pub fn play() {
+    if let Ok(folder) = std::env::var(KEEPER) {
+        keep(&folder);
+    }
     let Ok(address) = std::env::var(CLIENT) else { return };
     let options = ConnectOptions { name: Some(CLIENT.into()), ..ConnectOptions::default() };
     let client = Client::connect_with(&address, options).expect("the test's scheduler answers");

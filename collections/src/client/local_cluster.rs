@@ -16,6 +16,7 @@ use partita_net::worker::Worker;
 
 use super::pool::PolarsPool;
 use super::{Client, ConnectOptions, IntoBytes, allocator, no_size};
+use crate::delayed::state;
 use crate::frame::value::arrow_messages;
 use crate::operators::registry;
 
@@ -48,7 +49,11 @@ pub fn run() {
     SERVES.store(true, Ordering::Relaxed);
     match WorkerSpec::from_environment() {
         None => {}
-        Some(Ok(spec)) => std::process::exit(serve(&spec, start_worker)),
+        Some(Ok(spec)) => {
+            let code = serve(&spec, start_worker);
+            state::take_down();
+            std::process::exit(code)
+        }
         Some(Err(failure)) => {
             eprintln!("{failure}");
             std::process::exit(2);
@@ -65,6 +70,8 @@ pub fn start_worker(spec: &WorkerSpec) -> Result<Worker, Failure> {
     if spec.memory_limit > 0 {
         allocator::give_back_large_blocks();
     }
+    // What tasks keep is the worker's: a client that one of them makes and drops does not take it down.
+    std::mem::forget(state::User::new());
     // A process is a worker of one cluster at a time; what was first stays.
     SCHEDULER.get_or_init(|| spec.address.clone());
     if let Some(folder) = &spec.folder {

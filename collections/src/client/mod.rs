@@ -20,6 +20,7 @@ use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry
 use partita_local::{Desk, Listener, Listeners, Local, Options};
 use polars::prelude::DataFrame;
 
+use crate::delayed::state::User;
 use crate::delayed::submit::LOCAL;
 use crate::frame::DFrame;
 use crate::operators::registry;
@@ -49,6 +50,8 @@ pub struct Client {
 
 struct Inner {
     engine: Engine,
+    /// States of the process live as long as some engine in it does; dropped after this one.
+    _states: Option<User>,
 }
 
 /// Where tasks run.
@@ -414,7 +417,10 @@ impl ClientBuilder {
         let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
         let pool = Arc::new(pool::PolarsPool::new(threads));
         let local = Local::new(options, pool.clone(), registry())?;
-        let client = Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } }));
+        let client = Client::of(Arc::new(Inner {
+            engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() },
+            _states: Some(User::new()),
+        }));
         pool.serve(Arc::downgrade(&client.inner));
         Ok(client)
     }

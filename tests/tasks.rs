@@ -23,6 +23,8 @@ mod processes;
 mod progress;
 #[path = "tasks/properties.rs"]
 mod properties;
+#[path = "tasks/workers.rs"]
+mod workers;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -42,6 +44,7 @@ fn main() {
         ("futures", futures::CASES),
         ("errors", errors::CASES),
         ("progress", progress::CASES),
+        ("workers", workers::CASES),
         ("coordination", coordination::CASES),
         ("processes", processes::CASES),
         ("properties", properties::CASES),

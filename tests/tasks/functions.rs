@@ -256,6 +256,33 @@ pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many of these calls are made in this process at a time, this one among them.
+#[task]
+pub fn at_a_time(_turn: u64) -> u64 {
+    static RUNNING: AtomicU64 = AtomicU64::new(0);
+    let running = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    RUNNING.fetch_sub(1, Ordering::SeqCst);
+    running
+}
+
+/// What a file holds that was uploaded.
+#[task(pure = false)]
+pub fn read_upload(name: &str) -> Result<String, Error> {
+    let path = partita::uploaded(name)?;
+    std::fs::read_to_string(path).map_err(|e| Error::new(partita::Code::Unreadable, e.to_string()))
+}
+
+#[task]
+pub fn collatz(x: u64) -> u64 {
+    if x.is_multiple_of(2) { x / 2 } else { 3 * x + 1 }
+}
+
+#[task]
+pub fn unit_or_panic(x: i64) {
+    assert!(x != 13, "thirteen is not welcome");
+}
+
 /// Makes a step for each word that comes into a queue, and says so.
 #[task]
 pub fn step_by_step(name: &str, total: u64, context: &TaskContext<'_>) -> Result<u64, Error> {
@@ -364,6 +391,11 @@ pub fn sum_of_doubles(name: &str, count: i64, context: &TaskContext<'_>) -> Resu
     partita::as_completed(&futures).next();
     partita::Variable::<i64>::new(&format!("{name}-begun"))?.set(&count)?;
     Ok((partita::gather(&futures)?.iter().sum(), context.attempt))
+}
+
+#[task(pure = false)]
+pub fn where_i_am() -> u32 {
+    std::process::id()
 }
 
 /// Says in which process it is, and waits until it may go on.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Variable, as_completed, gather};
+use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Until, Variable, as_completed, gather, wait};
 
 use crate::Case;
 use crate::functions::*;
@@ -20,6 +20,7 @@ pub const CASES: &[Case] = &[
     ("what_a_killed_worker_held_is_free_again", what_a_killed_worker_held_is_free_again),
     ("what_a_killed_client_held_is_free_again", what_a_killed_client_held_is_free_again),
     ("a_task_that_waits_survives_the_death_of_another_worker", a_task_that_waits_survives_the_death_of_another_worker),
+    ("a_scattered_value_survives_its_worker", a_scattered_value_survives_its_worker),
     ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
     ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
     ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
@@ -103,6 +104,17 @@ fn what_a_killed_worker_held_is_free_again() {
     assert!(semaphore.acquire_timeout(BOUNDED).expect("answered").is_some(), "the lease has ended");
     assert!(killed.elapsed() < BOUNDED, "it takes {:?}: the lease ended with its holder, not with its time", killed.elapsed());
     assert!(holding.result().expect("its next try holds nothing") > 1);
+}
+
+fn a_scattered_value_survives_its_worker() {
+    let (_cluster, client) = cluster();
+    let values = client.scatter(vec![1.0; 100_000]).expect("sound");
+    wait(std::slice::from_ref(&values), Until::All);
+    let holder = client.who_has(&[values.key()]).expect("answered")[0].1[0].clone();
+    let pids = client.run_on_workers(where_i_am, ()).expect("answered");
+    kill(*pids[&holder].as_ref().expect("it answers"));
+    assert_eq!(client.submit(mean_of, (&values,)).expect("sound").result().expect("it is brought again"), 1.0);
+    assert_eq!(values.result().expect("it is there again").len(), 100_000);
 }
 
 /// Set in a process that is to use a state in process and end: where the state notes its own end.

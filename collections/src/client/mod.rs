@@ -12,11 +12,12 @@ mod pool;
 pub(crate) mod progress;
 pub(crate) mod run;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
-use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
+use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Milli, Registry, Run, RunEach};
 use partita_local::{Desk, Listener, Listeners, Local, Options};
 use polars::prelude::DataFrame;
 
@@ -356,6 +357,7 @@ pub struct ClientBuilder {
     local_directory: Option<PathBuf>,
     check: bool,
     apart: bool,
+    resources: BTreeMap<String, Milli>,
 }
 
 impl ClientBuilder {
@@ -375,6 +377,26 @@ impl ClientBuilder {
     /// The folder in which spilled partitions are kept. Default: the system's folder for temporary files.
     pub fn local_directory(mut self, folder: impl AsRef<Path>) -> Self {
         self.local_directory = Some(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// What there is for calls that ask for it with [`crate::Delayed::resources`], by name: calls that ask for more than is left wait. Default:
+    /// nothing.
+    ///
+    /// ```
+    /// use partita::{Client, delayed, task};
+    ///
+    /// #[task]
+    /// fn train(step: u32) -> u32 {
+    ///     step + 1
+    /// }
+    ///
+    /// let client = Client::builder().threads(2).resources([("GPU", 1.0)]).build()?;
+    /// assert_eq!(delayed(train)(1).resources([("GPU", 1.0)]).compute_on(&client)?, 2);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = (S, f64)>) -> Self {
+        self.resources = crate::delayed::in_thousandths(resources);
         self
     }
 
@@ -414,7 +436,14 @@ impl ClientBuilder {
             Some(Err(text)) => return Err(no_size(&text)),
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let options = Options { threads, memory_limit, local_directory: self.local_directory, check: self.check, ..Options::default() };
+        let options = Options {
+            threads,
+            memory_limit,
+            local_directory: self.local_directory,
+            check: self.check,
+            resources: self.resources,
+            ..Options::default()
+        };
         let pool = Arc::new(pool::PolarsPool::new(threads));
         let local = Local::new(options, pool.clone(), registry())?;
         let client = Client::of(Arc::new(Inner {

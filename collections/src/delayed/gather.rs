@@ -119,6 +119,37 @@ pub struct AsCompleted<T> {
 }
 
 impl<T: TaskValue> AsCompleted<T> {
+    /// Adds a future while others end, and gives its place: so a graph grows as results come.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::{as_completed, task};
+    ///
+    /// #[task]
+    /// fn half(x: u64) -> u64 {
+    ///     x / 2
+    /// }
+    ///
+    /// let client = Client::builder().threads(2).build()?;
+    /// let mut ended = as_completed(&client.map(half, [40u64, 9])?);
+    /// let mut ones = 0;
+    /// while let Some((_, future)) = ended.next() {
+    ///     match future.result()? {
+    ///         1 => ones += 1,
+    ///         x => drop(ended.add(&client.submit(half, (x,))?)),
+    ///     }
+    /// }
+    /// assert_eq!(ones, 2);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    pub fn add(&mut self, future: &DFuture<T>) -> usize {
+        let (place, one, ended) = (self.futures.len(), future.one(), self.ended.clone());
+        self.futures.push(future.clone());
+        self.left += 1;
+        one.batch.on_end(one.index, Box::new(move |_| ended.put(place)));
+        place
+    }
+
     /// The same as a stream, for `async` code; it goes on where the iterator is.
     pub fn stream(self) -> Completions<T> {
         Completions(self)

@@ -23,13 +23,14 @@ pub(crate) mod upload;
 pub(crate) mod value;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, OpRef, Origin, TaskContext, optimize};
+use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, Milli, OpRef, Origin, TaskContext, optimize};
 
 use argument::Given;
 use call::{Call, Task, TaskOf};
@@ -218,10 +219,10 @@ impl<T: TaskValue> Delayed<T> {
         self.annotated(|wishes| wishes.workers = workers)
     }
 
-    /// What the call occupies while it is made, by name, of what workers offer with `--resources`.
+    /// What the call occupies while it is made, by name, of what workers offer with `--resources`, and this process with
+    /// [`crate::ClientBuilder::resources`]. Where nobody has as much the call waits for who has, and the run says so.
     pub fn resources<S: Into<String>>(&self, resources: impl IntoIterator<Item = (S, f64)>) -> Self {
-        let milli = |(name, amount): (S, f64)| (name.into(), (amount.max(0.0) * 1000.0).round() as u64);
-        let resources = resources.into_iter().map(milli).collect();
+        let resources = in_thousandths(resources);
         self.annotated(|wishes| wishes.resources = resources)
     }
 
@@ -239,6 +240,11 @@ impl<T: TaskValue> Delayed<T> {
     pub(crate) fn read(chunk: &Chunk) -> Result<T, Failure> {
         value_in(chunk)
     }
+}
+
+/// Amounts of resources as the machines count them.
+pub(crate) fn in_thousandths<S: Into<String>>(resources: impl IntoIterator<Item = (S, f64)>) -> BTreeMap<String, Milli> {
+    resources.into_iter().map(|(name, amount)| (name.into(), (amount.max(0.0) * 1000.0).round() as Milli)).collect()
 }
 
 /// Why a result did not come although its run ended well.

@@ -79,7 +79,7 @@ impl Client {
         I: IntoIterator,
     {
         let origin = Location::caller();
-        self.map_all::<F>(function, items.into_iter().map(|item| F::arguments((item,))), origin)
+        self.map_all::<F>(function, items.into_iter().map(|item| F::arguments((item,))), UNDER_WAY, origin)
     }
 
     /// The same for functions of several parameters: an item is a tuple of arguments.
@@ -93,29 +93,30 @@ impl Client {
         I: IntoIterator,
     {
         let origin = Location::caller();
-        self.map_all::<F>(function, items.into_iter().map(F::arguments), origin)
+        self.map_all::<F>(function, items.into_iter().map(F::arguments), UNDER_WAY, origin)
     }
 
     fn map_all<F: Task>(
         &self,
         function: F,
         mut items: impl Iterator<Item = Vec<Argument>>,
+        under_way: usize,
         origin: &'static Location<'static>,
     ) -> Result<Vec<DFuture<F::Output>>, Failure> {
         let mut futures: Vec<DFuture<F::Output>> = Vec::new();
-        let (mut size, mut oldest) = (FIRST, 0);
+        let (mut size, mut oldest) = (FIRST.min(under_way), 0);
         loop {
-            let calls: Vec<Vec<Argument>> = items.by_ref().take(size).collect();
-            if calls.is_empty() {
-                return Ok(futures);
-            }
-            while futures.len() - oldest > UNDER_WAY {
+            while futures.len() - oldest + size > under_way {
                 // A failure is its future's own.
                 let _ = futures[oldest].exception();
                 oldest += 1;
             }
+            let calls: Vec<Vec<Argument>> = items.by_ref().take(size).collect();
+            if calls.is_empty() {
+                return Ok(futures);
+            }
             futures.extend(self.map_batch::<F>(function, calls, origin)?);
-            size = (size * GROWTH).min(MOST);
+            size = (size * GROWTH).min(MOST).min(under_way);
         }
     }
 
@@ -285,4 +286,34 @@ fn one_layer<F: Task>(lowerer: &mut Lowerer, calls: &[Vec<Given>], origin: &'sta
     let len = layer.len;
     let id = lowerer.lowering.graph.add(layer);
     Ok((0..len).map(|index| Key::new(id, index)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static DONE: AtomicUsize = AtomicUsize::new(0);
+
+    #[partita::task(pure = false)]
+    fn slow(x: u64) -> u64 {
+        std::thread::sleep(Duration::from_micros(20));
+        DONE.fetch_add(1, Ordering::SeqCst);
+        x
+    }
+
+    #[test]
+    fn items_are_taken_as_calls_end() {
+        let client = Client::builder().threads(2).set_as_default(false).build().expect("a local engine starts");
+        let (mut taken, mut most) = (0, 0);
+        let items = (0..2_000u64).inspect(|_| {
+            taken += 1;
+            most = most.max(taken - DONE.load(Ordering::SeqCst));
+        });
+        let calls = items.map(|x| <slow as TaskOf<(u64,)>>::arguments((x,)));
+        let futures = client.map_all::<slow>(slow, calls, 100, Location::caller()).expect("sound");
+        let results = super::super::gather(&futures).expect("sound");
+        assert!(results.into_iter().eq(0..2_000));
+        assert!((50..=100).contains(&most), "{most} were under way");
+    }
 }

@@ -7,7 +7,7 @@ pub(crate) mod assemble;
 pub(crate) mod block;
 mod broadcast;
 mod chunks;
-mod element;
+pub(crate) mod element;
 mod group;
 pub(crate) mod lend;
 pub(crate) mod linalg;

@@ -256,6 +256,11 @@ impl<T> DFuture<T> {
         }
     }
 
+    /// Lets the result go, whether it is there or not. Waiting for it then fails with E0203.
+    pub(super) fn forget(&self) {
+        self.one.batch.run.forget(&[self.one.index]);
+    }
+
     /// Why it failed; `None` when it ended well. Blocks until it has ended.
     pub fn exception(&self) -> Option<Failure> {
         self.one.batch.run.wait_stored(self.one.index).err()

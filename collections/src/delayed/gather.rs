@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use futures_core::Stream;
 use partita_graph::{Chunk, Failure};
@@ -155,17 +154,6 @@ impl<T: TaskValue> AsCompleted<T> {
         Completions(self)
     }
 
-    /// The next one, if it ends before then.
-    pub(super) fn next_before(&mut self, until: Option<Instant>) -> Option<(usize, DFuture<T>)> {
-        if self.left == 0 {
-            return None;
-        }
-        match self.ended.wait_or_end(until) {
-            Next::Came(place) => Some(self.hand_out(place)),
-            Next::Late | Next::Closed => None,
-        }
-    }
-
     fn hand_out(&mut self, place: usize) -> (usize, DFuture<T>) {
         self.left -= 1;
         (place, self.futures[place].clone())
@@ -176,7 +164,13 @@ impl<T: TaskValue> Iterator for AsCompleted<T> {
     type Item = (usize, DFuture<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_before(None)
+        if self.left == 0 {
+            return None;
+        }
+        match self.ended.wait_or_end(None) {
+            Next::Came(place) => Some(self.hand_out(place)),
+            Next::Late | Next::Closed => None,
+        }
     }
 }
 

@@ -33,6 +33,16 @@ impl<T: Send + Sync + 'static> StateCell<T> {
         build: impl FnOnce() -> Result<T, Failure>,
         teardown: Option<fn(&T)>,
     ) -> Result<Arc<T>, Failure> {
+        self.of(&HERE, name, build, teardown)
+    }
+
+    fn of(
+        &'static self,
+        process: &Process,
+        name: &'static str,
+        build: impl FnOnce() -> Result<T, Failure>,
+        teardown: Option<fn(&T)>,
+    ) -> Result<Arc<T>, Failure> {
         if let Some(value) = self.built() {
             return Ok(value);
         }
@@ -43,7 +53,7 @@ impl<T: Send + Sync + 'static> StateCell<T> {
         }
         let value = Arc::new(build().map_err(|failure| failure.detail("worker state", name))?);
         *self.value.write().unwrap_or_else(PoisonError::into_inner) = Some(value.clone());
-        BUILT.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(move || self.end(name, teardown)));
+        process.built.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(move || self.end(name, teardown)));
         Ok(value)
     }
 
@@ -73,43 +83,67 @@ impl<T: Send + Sync + 'static> Default for StateCell<T> {
 
 type End = Box<dyn FnOnce() + Send>;
 
-/// What takes down the states of this process, in the order in which they were built.
-static BUILT: Mutex<Vec<End>> = Mutex::new(Vec::new());
+/// Who uses states in a process, and what takes them down.
+struct Process {
+    /// In the order in which they were built.
+    built: Mutex<Vec<End>>,
+    /// Engines whose tasks may use states.
+    users: AtomicUsize,
+}
 
-/// Engines of this process whose tasks may use states.
-static USERS: AtomicUsize = AtomicUsize::new(0);
+/// This one.
+static HERE: Process = Process::new();
 
-/// An engine of this process whose tasks may use its states; with the last of them they are taken down.
-pub(crate) struct User(());
+impl Process {
+    const fn new() -> Self {
+        Self { built: Mutex::new(Vec::new()), users: AtomicUsize::new(0) }
+    }
+
+    fn user(&'static self) -> User {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        User(self)
+    }
+
+    /// The last first, because it may use what was built before it.
+    fn take_down(&self) {
+        loop {
+            // One state may build another while it is taken down.
+            let Some(end) = self.built.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return };
+            end();
+        }
+    }
+}
+
+/// An engine of a process whose tasks may use its states; with the last of them they are taken down.
+pub(crate) struct User(&'static Process);
 
 impl User {
+    /// Of this process.
     pub fn new() -> Self {
-        USERS.fetch_add(1, Ordering::Relaxed);
-        Self(())
+        HERE.user()
     }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        if USERS.fetch_sub(1, Ordering::AcqRel) == 1 {
-            take_down();
+        if self.0.users.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.take_down();
         }
     }
 }
 
-/// Takes down what was built: the last first, because it may use what was built before it.
+/// Takes down what was built in this process, whoever uses it: it is about to end.
 pub(crate) fn take_down() {
-    loop {
-        // One state may build another while it is taken down.
-        let Some(end) = BUILT.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return };
-        end();
-    }
+    HERE.take_down();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use partita_graph::Code;
+
+    /// Other tests of this process have clients, which come and go.
+    static APART: Process = Process::new();
 
     static LOG: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
@@ -125,20 +159,19 @@ mod tests {
         }
     }
 
-    /// One test, because what it ends is the process's.
     #[test]
     fn a_state_is_built_once_and_taken_down_with_the_last_user() {
         static CELL: StateCell<u32> = StateCell::new();
         static BUILDS: AtomicUsize = AtomicUsize::new(0);
-        let failed = CELL.get("number", || Err(Failure::new(Code::UserFunction, "not yet")), None).expect_err("it failed");
+        let failed = CELL.of(&APART, "number", || Err(Failure::new(Code::UserFunction, "not yet")), None).expect_err("it failed");
         assert!(failed.to_string().contains("number"), "{failed}");
         let build = || {
             BUILDS.fetch_add(1, Ordering::Relaxed);
             Ok(7)
         };
-        let users = (User::new(), User::new());
+        let users = (APART.user(), APART.user());
         std::thread::scope(|scope| {
-            let all: Vec<_> = (0..4).map(|_| scope.spawn(move || CELL.get("number", build, None).map(|value| *value))).collect();
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(move || CELL.of(&APART, "number", build, None).map(|value| *value))).collect();
             all.into_iter().for_each(|one| assert_eq!(one.join().expect("no panic").expect("built"), 7));
         });
         assert_eq!(BUILDS.load(Ordering::Relaxed), 1);
@@ -146,18 +179,18 @@ mod tests {
         static FIRST: StateCell<Noted> = StateCell::new();
         static SECOND: StateCell<Noted> = StateCell::new();
         static THIRD: StateCell<Noted> = StateCell::new();
-        FIRST.get("first", || Ok(Noted("first is dropped")), None).expect("built");
-        SECOND.get("second", || Ok(Noted("second is dropped")), Some(|_| log("second ends"))).expect("built");
-        THIRD.get("third", || Ok(Noted("third is dropped")), Some(|_| panic!("on purpose"))).expect("built");
-        let held = SECOND.get("second", || Err(Failure::internal("it is there")), None).expect("built before");
+        FIRST.of(&APART, "first", || Ok(Noted("first is dropped")), None).expect("built");
+        SECOND.of(&APART, "second", || Ok(Noted("second is dropped")), Some(|_| log("second ends"))).expect("built");
+        THIRD.of(&APART, "third", || Ok(Noted("third is dropped")), Some(|_| panic!("on purpose"))).expect("built");
+        let held = SECOND.of(&APART, "second", || Err(Failure::internal("it is there")), None).expect("built before");
         drop(users.0);
         assert!(LOG.lock().expect("no panic").is_empty(), "there is another user");
         drop(users.1);
         assert_eq!(*LOG.lock().expect("no panic"), ["third is dropped", "second ends", "first is dropped"]);
         drop(held);
         assert_eq!(LOG.lock().expect("no panic").last(), Some(&"second is dropped"), "with the last who has it");
-        assert_eq!(CELL.get("number", build, None).map(|value| *value).expect("built"), 7);
+        assert_eq!(CELL.of(&APART, "number", build, None).map(|value| *value).expect("built"), 7);
         assert_eq!(BUILDS.load(Ordering::Relaxed), 2, "it is built again for who comes later");
-        take_down();
+        APART.take_down();
     }
 }

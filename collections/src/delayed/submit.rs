@@ -13,11 +13,11 @@ use partita_graph::{Arg, Code, Failure, Key, Layer, OpRef, Origin, optimize};
 use super::argument::{Argument, Given};
 use super::call::{Call, Slot, Task, TaskOf, deferred};
 use super::future::{Batch, DFuture};
-use super::gather::as_completed;
 use super::node::{self, Lowerer, Node};
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
 use crate::client::Client;
+use crate::client::mailbox::{Mailbox, Next};
 
 /// Items of the first layer of a `map`, by how much the next has more, and the most that one has.
 const FIRST: usize = 64;
@@ -214,18 +214,18 @@ impl Client {
     /// What came of calls each of which only this one worker can make: one that goes will not, and another of its name is another.
     fn results_of<T: TaskValue>(&self, workers: &[(String, u32)], futures: &[DFuture<T>]) -> Result<Vec<Result<T, Failure>>, Failure> {
         let mut results: Vec<Option<Result<T, Failure>>> = futures.iter().map(|_| None).collect();
-        let mut ended = as_completed(futures);
+        let came = Mailbox::new();
+        futures.iter().enumerate().for_each(|(place, future)| bring(place, future, &came));
         while results.iter().any(Option::is_none) {
-            if let Some((place, future)) = ended.next_before(Some(Instant::now() + LOOK)) {
-                if results[place].is_none() {
-                    results[place] = Some(future.result());
-                }
+            if let Next::Came((place, result)) = came.wait_or_end(Some(Instant::now() + LOOK)) {
+                results[place].get_or_insert(result);
                 continue;
             }
             let now = self.workers_now()?;
             for (place, worker) in workers.iter().enumerate().filter(|(_, worker)| !now.contains(worker)) {
-                if results[place].is_none() && !futures[place].done() {
-                    futures[place].cancel();
+                if results[place].is_none() {
+                    // Also when it has ended: what it made may be gone with the worker, and nobody else may make it again.
+                    futures[place].forget();
                     results[place] = Some(Err(went(&worker.0)));
                 }
             }
@@ -238,6 +238,19 @@ impl Client {
         };
         Ok(workers.iter().zip(results).map(outcome).collect())
     }
+}
+
+/// Puts the result into the mailbox once it is here. It is brought in a thread of its own: a worker that dies meanwhile holds up nobody.
+fn bring<T: TaskValue>(place: usize, future: &DFuture<T>, came: &Mailbox<(usize, Result<T, Failure>)>) {
+    let (one, future, came) = (future.one(), future.clone(), came.clone());
+    let bring = move || {
+        let (waits, tells) = (future, came.clone());
+        let thread = std::thread::Builder::new().name("partita-bring".into());
+        if let Err(error) = thread.spawn(move || tells.put((place, waits.result()))) {
+            came.put((place, Err(Failure::internal(format!("no thread to bring a result: {error}")))));
+        }
+    };
+    one.batch.on_end(one.index, Box::new(move |_| bring()));
 }
 
 fn went(worker: &str) -> Failure {

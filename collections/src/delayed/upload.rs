@@ -133,6 +133,8 @@ mod tests {
             assert_eq!(keep_file(name, &digest, &b"abc".to_vec()).expect_err("no name").code, Code::InvalidOption);
         }
         keep_file("sound.txt", &digest, &b"abc".to_vec()).expect("it can be written");
-        assert_eq!(fs::read(uploaded("sound.txt").expect("it is here")).expect("it can be read"), b"abc");
+        let path = uploaded("sound.txt").expect("it is here");
+        assert_eq!(fs::read(&path).expect("it can be read"), b"abc");
+        fs::remove_dir_all(path.parent().expect("a folder of this process")).expect("it is there");
     }
 }

@@ -20,6 +20,7 @@ pub const CASES: &[Case] = &[
     ("what_a_killed_worker_held_is_free_again", what_a_killed_worker_held_is_free_again),
     ("what_a_killed_client_held_is_free_again", what_a_killed_client_held_is_free_again),
     ("a_task_that_waits_survives_the_death_of_another_worker", a_task_that_waits_survives_the_death_of_another_worker),
+    ("a_worker_without_the_function_is_named", a_worker_without_the_function_is_named),
     ("a_scattered_value_survives_its_worker", a_scattered_value_survives_its_worker),
     ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
     ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
@@ -104,6 +105,20 @@ fn what_a_killed_worker_held_is_free_again() {
     assert!(semaphore.acquire_timeout(BOUNDED).expect("answered").is_some(), "the lease has ended");
     assert!(killed.elapsed() < BOUNDED, "it takes {:?}: the lease ended with its holder, not with its time", killed.elapsed());
     assert!(holding.result().expect("its next try holds nothing") > 1);
+}
+
+/// The stock program as a worker contains what is built in, and none of these functions.
+fn a_worker_without_the_function_is_named() {
+    let builder = LocalCluster::builder().workers(1).threads_per_worker(1).program(env!("CARGO_BIN_EXE_partita"));
+    let cluster = builder.start().expect("a worker process starts");
+    let client = cluster.connect().expect("its scheduler answers");
+    let refused = client.submit(add, (1, 2)).and_then(|sum| sum.result()).expect_err("it does not know how to add");
+    assert_eq!(refused.code, Code::UnknownOperator, "{refused}");
+    assert!(refused.what.contains("functions::add"), "{refused}");
+    assert!(refused.help.as_ref().is_some_and(|help| help.contains("--program")), "{refused}");
+    // What is built in runs there.
+    let array = partita::DArray::arange(0.0, 4.0, 1.0, 2);
+    assert_eq!(array.compute_on(&client).expect("sound").sum(), 6.0);
 }
 
 fn a_scattered_value_survives_its_worker() {

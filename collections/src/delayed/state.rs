@@ -133,6 +133,7 @@ impl Drop for User {
 }
 
 /// Takes down what was built in this process, whoever uses it: it is about to end.
+#[cfg(feature = "cluster")]
 pub(crate) fn take_down() {
     HERE.take_down();
 }

@@ -520,6 +520,29 @@ fn story_and_snapshot_tell_who_waits_inside() {
 }
 
 #[test]
+fn a_failure_for_want_of_a_worker_names_the_task_too() {
+    let mut names = Names::default();
+    names.add(&["read", "2"]);
+    names.add(&["both", "1", "every", "of", "read"]);
+    let mut scheduler = Scheduler::new(scheduler::Config { allowed_failures: 0, ..scheduler::Config::default() });
+    let mut out = Vec::new();
+    for line in ["join w1 1", "join w2 1", "submit r1 both", "w1 finished read#0 100", "w2 finished read#1 50", "w1 started both#0"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(7, scheduler_event(&names, &words), &mut out);
+    }
+    out.clear();
+    let died = Gone::Died { executing: Some(vec![(names.key("both#0"), 1)]), why: "a signal".into() };
+    scheduler.handle(8, SchedulerEvent::WorkerGone { worker: WorkerId(1), reason: died }, &mut out);
+    let failed = out.iter().find_map(|action| match action {
+        SchedulerAction::RunFailed(_, failure) => Some(failure),
+        _ => None,
+    });
+    let place = failed.and_then(|failure| failure.task.as_ref()).expect("the run fails for the task");
+    assert_eq!(place.inputs, [names.key("read#0"), names.key("read#1")]);
+    assert_eq!((place.attempt, place.worker.as_deref(), place.operator.as_str()), (1, Some("w1"), ""));
+}
+
+#[test]
 fn a_run_needs_the_tasks_on_the_way_to_what_it_has_not() {
     let (mut scheduler, names) = half_way();
     let needs = |scheduler: &Scheduler, run, only: Option<&str>, task: &str| {

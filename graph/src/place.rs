@@ -17,7 +17,7 @@ const SHOWN: usize = 4;
 /// ```
 /// use partita_graph::{Chunk, Edge, Executor, Failure, Graph, Layer, OpRef, Plain, Serial, Wiring};
 ///
-/// let number = OpRef::closure("number", 1, |ctx, _| Ok(Chunk::new(Plain(ctx.key.index))));
+/// let number = OpRef::closure("number", 1, |ctx, _| Ok(Chunk::new(Plain(i64::from(ctx.key.index)))));
 /// let sum = OpRef::closure("sum", 2, |_, _| Err(Failure::internal("too many")));
 /// let mut graph = Graph::default();
 /// let numbers = graph.add(Layer::single("numbers", 3, number, vec![]));

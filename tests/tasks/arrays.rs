@@ -20,9 +20,9 @@ pub const CASES: &[Case] = &[
     ("arrays_are_submitted_scattered_and_mapped", arrays_are_submitted_scattered_and_mapped),
 ];
 
-/// 0, 1, 2, … in rows of `columns`.
-fn numbers(rows: usize, columns: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, columns), |(row, column)| (row * columns + column) as f64)
+/// 0, 1, 2, … in rows of `width`.
+fn numbers(height: usize, width: usize) -> Array2<f64> {
+    Array2::from_shape_fn((height, width), |(row, column)| (row * width + column) as f64)
 }
 
 fn whole_arrays_are_arguments() {
@@ -63,7 +63,7 @@ fn blocks_come_out_at_their_positions() {
 
 fn delayed_arrays_become_blocks() {
     let blocks =
-        [(0.0, 2, 3), (100.0, 2, 1), (200.0, 1, 3), (300.0, 1, 1)].map(|(first, rows, columns)| delayed(ramp)(first, rows, columns));
+        [(0.0, 2, 3), (100.0, 2, 1), (200.0, 1, 3), (300.0, 1, 1)].map(|(first, height, width)| delayed(ramp)(first, height, width));
     let x = DArray::from_delayed(blocks, vec![vec![2, 1], vec![3, 1]]);
     assert_eq!(x.shape().expect("announced"), [3, 4]);
     let expected = array![[0.0, 1.0, 2.0, 100.0], [3.0, 4.0, 5.0, 101.0], [200.0, 201.0, 202.0, 300.0]];

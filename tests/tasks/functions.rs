@@ -106,14 +106,14 @@ pub fn scaled(block: &ArrayBlock<f64>, by: f64) -> ArrayBlock<f64> {
 
 /// Numbers from `first` on, row by row.
 #[task]
-pub fn ramp(first: f64, rows: usize, columns: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, columns), |(row, column)| first + (row * columns + column) as f64)
+pub fn ramp(first: f64, height: usize, width: usize) -> Array2<f64> {
+    Array2::from_shape_fn((height, width), |(row, column)| first + (row * width + column) as f64)
 }
 
 #[task]
 pub fn stacked(parts: Vec<Array2<f64>>) -> Result<Array2<f64>, ShapeError> {
-    let rows: Vec<_> = parts.iter().map(|part| part.view()).collect();
-    concatenate(Axis(0), &rows)
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    concatenate(Axis(0), &views)
 }
 
 #[task]
@@ -233,8 +233,8 @@ fn keeper() -> Keeper {
     Keeper::default()
 }
 
-fn close_keeper(keeper: &Keeper) {
-    keeper.note("closed");
+fn close_keeper(ended: &Keeper) {
+    ended.note("closed");
 }
 
 /// Gives the process's state a folder to note its end in.
@@ -285,13 +285,13 @@ pub fn unit_or_panic(x: i64) {
 
 /// Makes a step for each word that comes into a queue, and says so.
 #[task]
-pub fn step_by_step(name: &str, total: u64, context: &TaskContext<'_>) -> Result<u64, Error> {
+pub fn step_by_step(name: &str, count: u64, context: &TaskContext<'_>) -> Result<u64, Error> {
     let steps = partita::Queue::<u64>::new(name)?;
-    for done in 1..=total {
+    for done in 1..=count {
         steps.get()?;
-        context.progress(done, total);
+        context.progress(done, count);
     }
-    Ok(total)
+    Ok(count)
 }
 
 /// Fails the first time that it is called with a name.

@@ -28,9 +28,9 @@ fn until(future: &DFuture<u64>, expected: Option<(u64, u64)>, name: &str) {
 }
 
 /// A call that makes one step for each word in the queue of this name.
-fn stepping(client: &Client, name: &str, total: u64) -> (DFuture<u64>, Queue<u64>) {
+fn stepping(client: &Client, name: &str, count: u64) -> (DFuture<u64>, Queue<u64>) {
     client.set_as_current();
-    (client.submit(step_by_step, (name, total)).expect("sound"), Queue::of(client, name))
+    (client.submit(step_by_step, (name, count)).expect("sound"), Queue::of(client, name))
 }
 
 fn a_future_says_how_far_its_call_is() {

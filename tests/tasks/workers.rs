@@ -46,7 +46,7 @@ fn resources_are_shared_out() {
         assert_eq!(gather(&futures).expect("sound"), [1; 20], "{name}: one at a time");
         let halves = (20..60u64).map(|x| delayed(at_a_time)(x).resources([("licence", 0.5)]));
         let futures: Vec<DFuture<u64>> = halves.map(|call| client.start(&call).expect("sound")).collect();
-        assert!(gather(&futures).expect("sound").iter().all(|at_a_time| *at_a_time <= 2), "{name}: two at a time");
+        assert!(gather(&futures).expect("sound").iter().all(|running| *running <= 2), "{name}: two at a time");
         // Nobody has as much: the call waits, and can be cancelled.
         let too_much = client.start(&delayed(at_a_time)(60).resources([("licence", 2.0)])).expect("sound");
         assert_eq!(client.submit(add, (1, 1)).expect("sound").result().expect("others go on"), 2, "{name}");

@@ -246,10 +246,6 @@ impl Workers {
         self.live.is_empty()
     }
 
-    pub fn len(&self) -> usize {
-        self.live.len()
-    }
-
     /// In the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (WorkerId, &WorkerRecord)> {
         self.live.iter().map(|id| (*id, self.get(*id).expect("live")))

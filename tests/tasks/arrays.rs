@@ -73,7 +73,8 @@ fn delayed_arrays_become_blocks() {
         let there = DArray::from_delayed(x.to_delayed().expect("sound"), x.chunks().expect("known"));
         assert_eq!(there.compute_on(&client).expect("sound"), expected.clone().into_dyn(), "{name}: there and back");
         // Blocks that a call makes of blocks, some of which are there already.
-        let kept = delayed(scaled)(&x.to_delayed().expect("sound")[[0, 0]], 10.0).persist_on(&client).expect("sound");
+        let parts = x.to_delayed().expect("sound");
+        let kept = delayed(scaled)(&parts[[0, 0]], 10.0).persist_on(&client).expect("sound");
         let tens = DArray::from_delayed([kept], vec![vec![2], vec![3]]);
         assert_eq!(tens.compute_on(&client).expect("sound").sum(), 150.0, "{name}");
     }

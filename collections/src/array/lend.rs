@@ -85,7 +85,8 @@ impl Block {
 ///
 /// let x = DArray::arange(0.0, 6.0, 1.0, 4);
 /// assert_eq!(delayed(largest)(&x).compute()?, 5.0);
-/// assert_eq!(delayed(largest)(&x.to_delayed()?[[0]]).compute()?, 3.0);
+/// let blocks = x.to_delayed()?;
+/// assert_eq!(delayed(largest)(&blocks[[0]]).compute()?, 3.0);
 /// # Ok::<(), partita::Error>(())
 /// ```
 #[derive(Clone)]

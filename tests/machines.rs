@@ -215,6 +215,7 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
         "started" => ToScheduler::Started { key, attempt },
         "waits" => ToScheduler::Waits(key, attempt),
         "resumes" => ToScheduler::Resumes(key, attempt),
+        "told" => ToScheduler::Told { key, attempt, done: bytes(rest[0]), total: bytes(rest[1]) },
         "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
         "timed-out" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::TaskTimeout, "it took too long") },
         "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
@@ -319,6 +320,7 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
         "failed" => WorkerEvent::RunFailed { key, attempt, failure: Failure::new(Code::UserFunction, words[2]) },
         "waits" => WorkerEvent::Waits(key, attempt),
         "resumes" => WorkerEvent::Resumes(key, attempt),
+        "told" => WorkerEvent::Told { key, attempt, done: bytes(words[2]), total: bytes(words[3]) },
         "fetched" => WorkerEvent::Fetched { key, part, nbytes: bytes(words[2]) },
         "refused" => WorkerEvent::FetchRefused { key, part, failure: Failure::new(Code::NotEncodable, words[2]) },
         // `starved b#0 of a#0`
@@ -361,6 +363,7 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         ToScheduler::Started { key, attempt } => format!("started {} try {attempt}", names.name(*key)),
         ToScheduler::Waits(key, attempt) => format!("waits {} try {attempt}", names.name(*key)),
         ToScheduler::Resumes(key, attempt) => format!("resumes {} try {attempt}", names.name(*key)),
+        ToScheduler::Told { key, attempt, done, total } => format!("{} try {attempt} is at {done} of {total}", names.name(*key)),
         ToScheduler::MissingInput { key, attempt, input, asked } => {
             let asked: String = asked.iter().map(|worker| format!(" w{}", worker.0)).collect();
             format!("{} try {attempt} misses {}, asked:{asked}", names.name(*key), names.name(*input))
@@ -514,6 +517,29 @@ fn story_and_snapshot_tell_who_waits_inside() {
     assert_eq!(scheduler.snapshot().workers[0].waiting, 0);
     let story: Vec<String> = scheduler.story(names.key("read#1")).iter().map(ToString::to_string).collect();
     assert_eq!(story, ["7 us: given to worker 1 (try 1)", "9 us: waits inside for other tasks at worker 1", "9 us: goes on at worker 1"]);
+}
+
+#[test]
+fn a_failure_for_want_of_a_worker_names_the_task_too() {
+    let mut names = Names::default();
+    names.add(&["read", "2"]);
+    names.add(&["both", "1", "every", "of", "read"]);
+    let mut scheduler = Scheduler::new(scheduler::Config { allowed_failures: 0, ..scheduler::Config::default() });
+    let mut out = Vec::new();
+    for line in ["join w1 1", "join w2 1", "submit r1 both", "w1 finished read#0 100", "w2 finished read#1 50", "w1 started both#0"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(7, scheduler_event(&names, &words), &mut out);
+    }
+    out.clear();
+    let died = Gone::Died { executing: Some(vec![(names.key("both#0"), 1)]), why: "a signal".into() };
+    scheduler.handle(8, SchedulerEvent::WorkerGone { worker: WorkerId(1), reason: died }, &mut out);
+    let failed = out.iter().find_map(|action| match action {
+        SchedulerAction::RunFailed(_, failure) => Some(failure),
+        _ => None,
+    });
+    let place = failed.and_then(|failure| failure.task.as_ref()).expect("the run fails for the task");
+    assert_eq!(place.inputs, [names.key("read#0"), names.key("read#1")]);
+    assert_eq!((place.attempt, place.worker.as_deref(), place.operator.as_str()), (1, Some("w1"), ""));
 }
 
 #[test]

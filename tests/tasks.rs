@@ -1,6 +1,8 @@
 //! User functions as tasks: delayed calls, futures, coordination, actors. The program is its own worker, so its functions run in
 //! process, in the simulator and in real worker processes; therefore it has a `main` of its own.
 
+#[path = "tasks/arrays.rs"]
+mod arrays;
 #[path = "tasks/coordination.rs"]
 mod coordination;
 #[path = "tasks/delayed.rs"]
@@ -17,8 +19,12 @@ mod functions;
 mod futures;
 #[path = "tasks/processes.rs"]
 mod processes;
+#[path = "tasks/progress.rs"]
+mod progress;
 #[path = "tasks/properties.rs"]
 mod properties;
+#[path = "tasks/workers.rs"]
+mod workers;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -34,8 +40,11 @@ fn main() {
     let all = [
         ("delayed", delayed::CASES),
         ("frames", frames::CASES),
+        ("arrays", arrays::CASES),
         ("futures", futures::CASES),
         ("errors", errors::CASES),
+        ("progress", progress::CASES),
+        ("workers", workers::CASES),
         ("coordination", coordination::CASES),
         ("processes", processes::CASES),
         ("properties", properties::CASES),

@@ -24,9 +24,9 @@ mod frame;
 mod operators;
 
 pub use array::{
-    AnyArray, Axes, Between, Bins, Bits, BlockInfo, Boundary, Chunks, DArray, DType, Element, Float, Integer, Norm, Number, Operand, Pad,
-    Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, hstack, meshgrid, select, stack, vstack,
-    where_,
+    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundary, Chunks, DArray, DType, Element, Float, Integer, Norm, Number,
+    Operand, Pad, Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, hstack, meshgrid, select,
+    stack, vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
@@ -34,8 +34,8 @@ pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
 pub use delayed::task_support;
 pub use delayed::{
-    Actor, ActorFuture, ActorState, AsCompleted, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until, Versions,
-    as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
+    Actor, ActorFuture, ActorState, AsCompleted, BlockValue, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until,
+    Versions, as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::ops::resample::Resample;

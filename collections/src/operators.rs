@@ -14,7 +14,7 @@ use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
-use crate::delayed::{self, actor, frames};
+use crate::delayed::{self, actor, arrays, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, partial, top as top_of_groups};
@@ -49,6 +49,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<write::WriteParts>(),
     OperatorEntry::of::<write::Publish>(),
     OperatorEntry::of::<frames::Announced>(),
+    OperatorEntry::of::<arrays::AnnouncedBlock>(),
+    OperatorEntry::of::<arrays::WholeArray>(),
     OperatorEntry::of::<actor::Whereabouts>(),
     OperatorEntry::of::<unique::Distinct>(),
     OperatorEntry::of::<n_unique::DifferentValues>(),

@@ -35,6 +35,15 @@ pub trait RunningEach: Send + Sync {
     fn on_key_end(&self, callback: OnKeyEnd);
     /// How a key stands.
     fn status(&self, index: usize) -> KeyStatus;
+    /// How far the task of a key says that it is: how much of how much is done, in its own unit. Nothing when it says nothing, has not
+    /// begun or has ended. A cluster is asked, and what it knows is a few tenths of a second old.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked.
+    fn told(&self, index: usize) -> Result<Option<(u64, u64)>, Failure> {
+        let _ = index;
+        Ok(None)
+    }
     /// Blocks until the key has an end; its chunk, brought here.
     fn wait_key(&self, index: usize) -> Result<Chunk, Failure>;
     /// The same for many keys, in their order: what must be brought from elsewhere is brought together.

@@ -9,6 +9,8 @@ use std::panic::Location;
 
 use serde::{Deserialize, Serialize};
 
+use crate::TaskPlace;
+
 macro_rules! codes {
     ($($name:ident = $number:literal, $title:literal, $page:literal;)*) => {
         /// The kind of a failure. Each has a page: `partita explain E0107`.
@@ -214,17 +216,6 @@ pub struct DataPlace {
     pub cell: Option<String>,
 }
 
-/// The task that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskPlace {
-    /// The layer's name and the key.
-    pub task: String,
-    /// Which try, from 1.
-    pub attempt: u32,
-    /// The worker that ran it, when there is more than one.
-    pub worker: Option<String>,
-}
-
 /// Why something did not work: typed data, kept through every layer.
 ///
 /// ```
@@ -336,9 +327,12 @@ impl Failure {
         self
     }
 
-    /// Adds the task, unless it is known.
+    /// Adds the task. Where one is known it stays, and what is not known of it yet is added.
     pub fn task(mut self, place: TaskPlace) -> Self {
-        self.task.get_or_insert(place);
+        match &mut self.task {
+            Some(known) => known.complete(place),
+            none => *none = Some(place),
+        }
         self
     }
 
@@ -369,19 +363,6 @@ impl fmt::Display for DataPlace {
         }
         match &self.cell {
             Some(cell) => write!(f, ": {cell:?}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for TaskPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.task)?;
-        if self.attempt > 1 {
-            write!(f, " (attempt {})", self.attempt)?;
-        }
-        match &self.worker {
-            Some(worker) => write!(f, " on {worker}"),
             None => Ok(()),
         }
     }

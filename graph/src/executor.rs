@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::each::{EndedEach, RunEach};
 use crate::kernel::run_task;
-use crate::{Chunk, Code, Failure, Graph, Key, Layer, LayerId, Registry};
+use crate::{Chunk, Code, Failure, Graph, Key, Layer, LayerId, Registry, TaskPlace};
 
 /// How far a run is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,9 @@ impl Serial {
                             notes.push(note);
                         }
                     }
-                    outcome.result.map_err(|failure| (number, failure))
+                    let reads = || layer.edges.iter().map(|edge| lens[&edge.layer]);
+                    let place = || TaskPlace::of(layer, key, 1).reading(layer, index, reads());
+                    outcome.result.map_err(|failure| (number, failure.task(place())))
                 });
                 match result {
                     Err((_, failure)) if whole => return Err(failure),

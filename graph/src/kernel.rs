@@ -1,10 +1,11 @@
 //! What all tasks of a layer do: a straight-line program of operators. Fusion is concatenation and renumbering.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Arg, Chunk, Failure, Key, Layer, OpRef, Operator, Registry, TaskContext, TaskPlace};
+use crate::{Arg, Chunk, Failure, Key, Layer, OpRef, Operator, Registry, TaskContext, TaskPlace, TaskProgress};
 
 /// Where a step finds chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,22 +85,37 @@ pub struct Outcome {
 /// A panic in an operator is a failure with the panic's message, or, when its payload is a [`Failure`], that failure: by it code that
 /// an operator calls can refuse to go on where it has nothing to return. All executors run tasks through this function.
 pub fn run_task(layer: &Layer, key: Key, attempt: u32, inputs: &[Vec<Chunk>], cancelled: &AtomicBool, registry: &Registry) -> Outcome {
+    run_task_telling(layer, (key, attempt), inputs, cancelled, &TaskProgress::default(), registry)
+}
+
+/// The same where somebody may look at how far the task says that it is.
+pub fn run_task_telling(
+    layer: &Layer,
+    (key, attempt): (Key, u32),
+    inputs: &[Vec<Chunk>],
+    cancelled: &AtomicBool,
+    told: &TaskProgress,
+    registry: &Registry,
+) -> Outcome {
     let notes = Mutex::new(Vec::new());
-    let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, key, attempt, inputs, cancelled, &notes, registry)));
+    // The step that runs: when it fails or panics, its operator is named.
+    let step = Cell::new(0);
+    let task = (key, attempt, cancelled, told);
+    let guarded = catch_unwind(AssertUnwindSafe(|| run_steps(layer, task, inputs, &step, &notes, registry)));
     let result = guarded.unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)));
     // A panic while the remarks were locked poisons the lock, but not the remarks.
     let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let place = || TaskPlace { task: format!("{} {key}", layer.name), attempt, worker: None };
+    let operator = || layer.kernel.steps.get(step.get()).map(|step| step.op.payload.name.to_string()).unwrap_or_default();
+    let place = || TaskPlace { operator: operator(), ..TaskPlace::of(layer, key, attempt) };
     let result = result.map_err(|failure| failure.task(place()).origin(layer.origin.as_ref()));
     Outcome { result, notes }
 }
 
 fn run_steps(
     layer: &Layer,
-    key: Key,
-    attempt: u32,
+    (key, attempt, cancelled, told): (Key, u32, &AtomicBool, &TaskProgress),
     inputs: &[Vec<Chunk>],
-    cancelled: &AtomicBool,
+    running: &Cell<usize>,
     notes: &Mutex<Vec<String>>,
     registry: &Registry,
 ) -> Result<Chunk, Failure> {
@@ -116,6 +132,7 @@ fn run_steps(
     }
     let mut gathered = Vec::new();
     for (at, step) in steps.iter().enumerate() {
+        running.set(at);
         gathered.clear();
         for source in &step.inputs {
             match source {
@@ -132,7 +149,7 @@ fn run_steps(
             }
         }
         let arg: Option<&Arg> = step.arg.map(|column| layer.arg(column, key.index));
-        let ctx = TaskContext { key, attempt, arg, cancelled, notes };
+        let ctx = TaskContext { key, attempt, arg, cancelled, notes, told };
         ctx.check_cancelled()?;
         let decoded;
         let operator: &dyn Operator = match &step.op.operator {

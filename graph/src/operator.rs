@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,49 @@ pub struct TaskContext<'a> {
     pub cancelled: &'a AtomicBool,
     /// Remarks for the user that are not failures, for example a column that was widened.
     pub notes: &'a Mutex<Vec<String>>,
+    /// How far the task says that it is; see [`TaskContext::progress`].
+    pub told: &'a TaskProgress,
+}
+
+/// How far a task says that it is: written by the task whenever it likes, read by whoever looks, so it costs a task the same few
+/// nanoseconds whether somebody looks or not.
+#[derive(Default, Debug)]
+pub struct TaskProgress {
+    done: AtomicU64,
+    /// 0 until something is said.
+    total: AtomicU64,
+    /// Something was said since it was last taken.
+    fresh: AtomicBool,
+}
+
+impl TaskProgress {
+    /// So much of so much is done.
+    pub fn tell(&self, done: u64, total: u64) {
+        self.total.store(total.max(1), Ordering::Relaxed);
+        self.done.store(done, Ordering::Relaxed);
+        self.fresh.store(true, Ordering::Release);
+    }
+
+    /// What was said last: how much of how much is done, never more than all. Nothing before something is said.
+    pub fn told(&self) -> Option<(u64, u64)> {
+        let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        (total > 0).then_some((done.min(total), total))
+    }
+
+    /// The same, if something was said since this was called last.
+    pub fn take(&self) -> Option<(u64, u64)> {
+        if !self.fresh.swap(false, Ordering::Acquire) {
+            return None;
+        }
+        self.told()
+    }
+
+    /// Another try begins.
+    pub fn clear(&self) {
+        self.fresh.store(false, Ordering::Relaxed);
+        self.total.store(0, Ordering::Relaxed);
+        self.done.store(0, Ordering::Relaxed);
+    }
 }
 
 impl TaskContext<'_> {
@@ -60,6 +103,24 @@ impl TaskContext<'_> {
             return Err(Failure::new(Code::Cancelled, "the task was cancelled while it ran"));
         }
         Ok(())
+    }
+
+    /// Says how far the task is: `done` of `total`, in whatever unit it counts. Whoever has the future reads it there
+    /// (`future.progress()`); on a cluster the last word travels about ten times a second, so a task may say it in every turn of a loop.
+    ///
+    /// ```
+    /// # use partita_graph::{Key, LayerId, TaskContext, TaskProgress};
+    /// # use std::sync::{Mutex, atomic::AtomicBool};
+    /// # let (cancelled, notes, told) = (AtomicBool::new(false), Mutex::default(), TaskProgress::default());
+    /// # let context = &TaskContext { key: Key::new(LayerId(1), 0), attempt: 1, arg: None, cancelled: &cancelled, notes: &notes, told: &told };
+    /// for row in 0..1_000u64 {
+    ///     // … work …
+    ///     context.progress(row + 1, 1_000);
+    /// }
+    /// assert_eq!(told.told(), Some((1_000, 1_000)));
+    /// ```
+    pub fn progress(&self, done: u64, total: u64) {
+        self.told.tell(done, total);
     }
 
     /// The argument of this step; its absence is a fault of the lowering.

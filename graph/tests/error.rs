@@ -16,7 +16,7 @@ fn a_failure_prints_all_that_is_known() {
         .data(place)
         .detail("expected", "i64")
         .detail("header", "a,b\nc,d")
-        .task(TaskPlace { task: "read_csv 12#3".into(), attempt: 2, worker: Some("w1".into()) })
+        .task(TaskPlace { task: "read_csv 12#3".into(), attempt: 2, worker: Some("w1".into()), ..TaskPlace::default() })
         .help("declare it:\n.with_dtypes(…)")
         .cause(Failure::new(Code::Unreadable, "first\nsecond").detail("disk", "full"));
     let expected = r#"error[E0110]: a cell is not an integer
@@ -40,7 +40,7 @@ fn a_failure_prints_no_more_than_is_known() {
     assert_eq!(Failure::internal("oh").to_string(), "error[E0900]: oh");
     let place = DataPlace { row: Some(3), ..DataPlace::default() };
     assert_eq!(Failure::internal("oh").data(place).to_string(), "error[E0900]: oh\n  in the data, row 3");
-    let task = TaskPlace { task: "a 1#0".into(), attempt: 1, worker: None };
+    let task = TaskPlace { task: "a 1#0".into(), attempt: 1, ..TaskPlace::default() };
     assert_eq!(Failure::internal("oh").task(task).to_string(), "error[E0900]: oh\n  task: a 1#0");
 }
 
@@ -51,7 +51,7 @@ fn the_nearest_origin_and_task_stay() {
     let far = Origin { step: "far".into(), ..here.clone() };
     let failure = Failure::internal("oh").origin(None).origin(Some(&here)).origin(Some(&far));
     assert_eq!(failure.origin.as_ref(), Some(&here));
-    let place = |attempt| TaskPlace { task: "a".into(), attempt, worker: None };
+    let place = |attempt| TaskPlace { task: "a".into(), attempt, ..TaskPlace::default() };
     assert_eq!(Failure::internal("oh").task(place(1)).task(place(2)).task, Some(place(1)));
 }
 

@@ -16,6 +16,7 @@ pub const CASES: &[Case] = &[
     ("a_queue_keeps_the_order", a_queue_keeps_the_order),
     ("a_variable_is_typed", a_variable_is_typed),
     ("a_topic_reaches_who_listens", a_topic_reaches_who_listens),
+    ("a_slow_reader_keeps_the_last_messages", a_slow_reader_keeps_the_last_messages),
     ("a_cancelled_task_takes_nothing", a_cancelled_task_takes_nothing),
     ("an_actor_outlives_a_call_that_panics", an_actor_outlives_a_call_that_panics),
     ("an_actor_answers_thousands_of_calls_in_order", an_actor_answers_thousands_of_calls_in_order),
@@ -117,6 +118,25 @@ fn a_topic_reaches_who_listens() {
         }
         assert_eq!([heard.recv().expect("2"), heard.recv().expect("3"), heard.recv().expect("4")], [2, 3, 4], "{name}");
         assert_eq!(heard.recv_timeout(SOON).expect("no error"), None, "{name}");
+    }
+}
+
+fn a_slow_reader_keeps_the_last_messages() {
+    for (name, client) in clients() {
+        let topic = Topic::<u32>::of(&client, "many-news");
+        let (all, last) = (topic.subscribe().expect("answered"), topic.subscribe_last(10).expect("answered"));
+        for x in 0..1_000 {
+            topic.publish(&x).expect("answered");
+        }
+        // Who reads the last of all knows that all have come, in the order of their publisher.
+        assert!((0..1_000).all(|x| all.recv().expect("it was published") == x), "{name}");
+        let end = std::time::Instant::now() + Duration::from_secs(30);
+        while last.missed() < 990 && std::time::Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!((all.missed(), last.missed()), (0, 990), "{name}");
+        assert!((990..1_000).all(|x| last.recv().expect("it is kept") == x), "{name}");
+        assert_eq!(last.recv_timeout(SOON).expect("no error"), None, "{name}");
     }
 }
 

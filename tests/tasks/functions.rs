@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use partita::ndarray::{Array2, ArrayD, Axis, ShapeError, concatenate};
 use partita::polars::prelude::{IntoLazy, PolarsError};
 use partita::prelude::*;
-use partita::{ActorState, Error, TaskContext, task, worker_state};
+use partita::{ActorState, ArrayBlock, Error, TaskContext, task, worker_state};
 use serde::{Deserialize, Serialize};
 
 #[task]
@@ -83,6 +84,53 @@ pub fn mean_of(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+#[task]
+pub fn sum_of(array: &ArrayD<f64>) -> f64 {
+    array.sum()
+}
+
+#[task]
+pub fn trace(matrix: &Array2<f64>) -> f64 {
+    matrix.diag().sum()
+}
+
+#[task]
+pub fn largest(block: &ArrayBlock<f64>) -> f64 {
+    block.view().iter().copied().fold(f64::MIN, f64::max)
+}
+
+#[task]
+pub fn scaled(block: &ArrayBlock<f64>, by: f64) -> ArrayBlock<f64> {
+    block.view().mapv(|x| x * by).into()
+}
+
+/// Numbers from `first` on, row by row.
+#[task]
+pub fn ramp(first: f64, height: usize, width: usize) -> Array2<f64> {
+    Array2::from_shape_fn((height, width), |(row, column)| first + (row * width + column) as f64)
+}
+
+#[task]
+pub fn stacked(parts: Vec<Array2<f64>>) -> Result<Array2<f64>, ShapeError> {
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    concatenate(Axis(0), &views)
+}
+
+#[task]
+pub fn as_dyn(array: ArrayD<f64>) -> ArrayD<f64> {
+    array
+}
+
+#[task]
+pub fn same_place(one: &Array2<f64>, other: &Array2<f64>) -> bool {
+    std::ptr::eq(one.as_ptr(), other.as_ptr())
+}
+
+#[task]
+pub fn same_block(one: &ArrayBlock<f64>, other: &ArrayBlock<f64>) -> bool {
+    std::ptr::eq(one.view().as_ptr(), other.view().as_ptr())
+}
+
 #[task(pure = false)]
 pub fn fresh() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -113,6 +161,20 @@ pub fn parse(text: &str) -> Result<i64, Outer> {
 pub fn explode(x: i64) -> i64 {
     assert!(x != 13, "thirteen is not welcome");
     x
+}
+
+/// Fails after it has read all that it is given.
+#[task]
+pub fn refuse(parts: Vec<i64>) -> Result<i64, Error> {
+    Err(Error::new(partita::Code::UserFunction, format!("{} is refused", parts.iter().sum::<i64>())))
+}
+
+/// Waits inside for a call that fails.
+#[task]
+pub fn refuse_inside(first: i64) -> Result<i64, Error> {
+    let client = Client::current()?;
+    let parts = client.map(double, [first, first + 1])?;
+    client.submit(refuse, (parts,))?.result()
 }
 
 /// Fails in its first tries.
@@ -146,6 +208,42 @@ pub fn ask_model(x: u64) -> Result<u64, Error> {
     Ok(*model::get()? + x)
 }
 
+/// Says in a folder when it is taken down, once it knows of one.
+#[derive(Default)]
+pub struct Keeper {
+    folder: std::sync::Mutex<Option<std::path::PathBuf>>,
+}
+
+impl Keeper {
+    fn note(&self, word: &str) {
+        let folder = self.folder.lock().expect("no panic").clone();
+        let file = folder.map(|folder| folder.join(format!("{word}-{}", std::process::id())));
+        file.into_iter().for_each(|file| std::fs::write(file, "").expect("the folder is there"));
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.note("dropped");
+    }
+}
+
+#[worker_state(teardown = close_keeper)]
+fn keeper() -> Keeper {
+    Keeper::default()
+}
+
+fn close_keeper(ended: &Keeper) {
+    ended.note("closed");
+}
+
+/// Gives the process's state a folder to note its end in.
+#[task(pure = false)]
+pub fn keep_in(folder: &str) -> Result<u32, Error> {
+    *keeper::get()?.folder.lock().expect("no panic") = Some(folder.into());
+    Ok(std::process::id())
+}
+
 /// Takes a lock, and counts in a variable what nobody else may count meanwhile.
 #[task]
 pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {
@@ -156,6 +254,44 @@ pub fn count_up(name: &str, _turn: i64) -> Result<(), Error> {
     variable.set(&(seen + 1))?;
     drop(guard);
     Ok(())
+}
+
+/// How many of these calls are made in this process at a time, this one among them.
+#[task]
+pub fn at_a_time(_turn: u64) -> u64 {
+    static RUNNING: AtomicU64 = AtomicU64::new(0);
+    let running = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    RUNNING.fetch_sub(1, Ordering::SeqCst);
+    running
+}
+
+/// What a file holds that was uploaded.
+#[task(pure = false)]
+pub fn read_upload(name: &str) -> Result<String, Error> {
+    let path = partita::uploaded(name)?;
+    std::fs::read_to_string(path).map_err(|e| Error::new(partita::Code::Unreadable, e.to_string()))
+}
+
+#[task]
+pub fn collatz(x: u64) -> u64 {
+    if x.is_multiple_of(2) { x / 2 } else { 3 * x + 1 }
+}
+
+#[task]
+pub fn unit_or_panic(x: i64) {
+    assert!(x != 13, "thirteen is not welcome");
+}
+
+/// Makes a step for each word that comes into a queue, and says so.
+#[task]
+pub fn step_by_step(name: &str, count: u64, context: &TaskContext<'_>) -> Result<u64, Error> {
+    let steps = partita::Queue::<u64>::new(name)?;
+    for done in 1..=count {
+        steps.get()?;
+        context.progress(done, count);
+    }
+    Ok(count)
 }
 
 /// Fails the first time that it is called with a name.
@@ -255,6 +391,11 @@ pub fn sum_of_doubles(name: &str, count: i64, context: &TaskContext<'_>) -> Resu
     partita::as_completed(&futures).next();
     partita::Variable::<i64>::new(&format!("{name}-begun"))?.set(&count)?;
     Ok((partita::gather(&futures)?.iter().sum(), context.attempt))
+}
+
+#[task(pure = false)]
+pub fn where_i_am() -> u32 {
+    std::process::id()
 }
 
 /// Says in which process it is, and waits until it may go on.

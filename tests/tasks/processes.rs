@@ -3,12 +3,13 @@
 //! Each case has a cluster of its own, so that no other one suffers.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Variable, as_completed, gather};
+use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Until, Variable, as_completed, gather, wait};
 
 use crate::Case;
 use crate::functions::*;
@@ -19,6 +20,10 @@ pub const CASES: &[Case] = &[
     ("what_a_killed_worker_held_is_free_again", what_a_killed_worker_held_is_free_again),
     ("what_a_killed_client_held_is_free_again", what_a_killed_client_held_is_free_again),
     ("a_task_that_waits_survives_the_death_of_another_worker", a_task_that_waits_survives_the_death_of_another_worker),
+    ("a_worker_without_the_function_is_named", a_worker_without_the_function_is_named),
+    ("a_scattered_value_survives_its_worker", a_scattered_value_survives_its_worker),
+    ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
+    ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
     ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
 ];
 
@@ -102,8 +107,90 @@ fn what_a_killed_worker_held_is_free_again() {
     assert!(holding.result().expect("its next try holds nothing") > 1);
 }
 
-/// What a client does that is to be killed: it holds a lock, keeps both workers busy, and says so. Returns at once in other processes.
+/// The stock program as a worker contains what is built in, and none of these functions.
+fn a_worker_without_the_function_is_named() {
+    let builder = LocalCluster::builder().workers(1).threads_per_worker(1).program(env!("CARGO_BIN_EXE_partita"));
+    let cluster = builder.start().expect("a worker process starts");
+    let client = cluster.connect().expect("its scheduler answers");
+    let refused = client.submit(add, (1, 2)).and_then(|sum| sum.result()).expect_err("it does not know how to add");
+    assert_eq!(refused.code, Code::UnknownOperator, "{refused}");
+    assert!(refused.what.contains("functions::add"), "{refused}");
+    assert!(refused.help.as_ref().is_some_and(|help| help.contains("--program")), "{refused}");
+    // What is built in runs there.
+    let array = partita::DArray::arange(0.0, 4.0, 1.0, 2);
+    assert_eq!(array.compute_on(&client).expect("sound").sum(), 6.0);
+}
+
+fn a_scattered_value_survives_its_worker() {
+    let (_cluster, client) = cluster();
+    let values = client.scatter(vec![1.0; 100_000]).expect("sound");
+    wait(std::slice::from_ref(&values), Until::All);
+    let holder = client.who_has(&[values.key()]).expect("answered")[0].1[0].clone();
+    let pids = client.run_on_workers(where_i_am, ()).expect("answered");
+    kill(*pids[&holder].as_ref().expect("it answers"));
+    assert_eq!(client.submit(mean_of, (&values,)).expect("sound").result().expect("it is brought again"), 1.0);
+    assert_eq!(values.result().expect("it is there again").len(), 100_000);
+}
+
+/// Set in a process that is to use a state in process and end: where the state notes its own end.
+const KEEPER: &str = "PARTITA_TEST_KEEPER";
+
+/// What is in a folder, in order.
+fn notes(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).expect("it is there").map(|file| file.expect("it is there").file_name());
+    let mut names: Vec<String> = files.map(|name| name.into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
+fn states_are_taken_down_with_their_worker() {
+    let (cluster, client) = cluster();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("text");
+    let pids = client.run_on_workers(keep_in, (path,)).expect("both answer");
+    let pids: BTreeSet<u32> = pids.into_values().map(|pid| pid.expect("it ran")).collect();
+    let leaving = cluster.worker_pids()[1];
+    assert!(pids.len() == 2 && pids.contains(&leaving));
+    assert!(notes(folder.path()).is_empty(), "they serve");
+    cluster.scale(1);
+    let expected = [format!("closed-{leaving}"), format!("dropped-{leaving}")];
+    eventually("the one that left in peace has taken its state down", || notes(folder.path()) == expected);
+    // Nothing is asked of one that is killed.
+    kill(cluster.worker_pids()[0]);
+    assert_eq!(client.submit(add, (1, 1)).expect("sound").result().expect("another process makes it"), 2);
+    assert_eq!(notes(folder.path()), expected);
+}
+
+fn states_are_taken_down_with_the_last_client() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = std::env::current_exe().expect("this program is a file");
+    let mut other = Command::new(program).env(KEEPER, folder.path()).stdin(Stdio::null()).spawn().expect("it starts");
+    let pid = other.id();
+    assert!(other.wait().expect("it is ours").success());
+    assert_eq!(notes(folder.path()), [format!("closed-{pid}"), format!("dropped-{pid}")]);
+}
+
+/// Two clients in one process, one after the other and both at a time: what tasks keep lives as long as one of them.
+fn keep(folder: &str) {
+    let client = || Client::builder().threads(1).set_as_default(false).build().expect("a local engine starts");
+    let (first, second) = (client(), client());
+    first.submit(keep_in, (folder,)).expect("sound").result().expect("sound");
+    drop(first);
+    assert!(notes(Path::new(folder)).is_empty(), "there is another client");
+    drop(second);
+    // A thread of the engine may have been the last to have the first client.
+    eventually("there is none", || notes(Path::new(folder)).len() == 2);
+    let third = client();
+    third.submit(keep_in, (folder,)).expect("sound").result().expect("it is built once more");
+    std::process::exit(0);
+}
+
+/// What a client does that is to be killed: it holds a lock, keeps both workers busy, and says so; what one does that uses a state and ends.
+/// Returns at once in other processes.
 pub fn play() {
+    if let Ok(folder) = std::env::var(KEEPER) {
+        keep(&folder);
+    }
     let Ok(address) = std::env::var(CLIENT) else { return };
     let options = ConnectOptions { name: Some(CLIENT.into()), ..ConnectOptions::default() };
     let client = Client::connect_with(&address, options).expect("the test's scheduler answers");

@@ -43,7 +43,7 @@ impl<T: Held> Assembly<T> {
 }
 
 /// The pieces of a grid, in row-major order, as one array. Their sizes are their own.
-pub(super) fn joined<T: Held>(grid: &[usize], blocks: &[Block]) -> Result<ArrayD<T>, Failure> {
+pub(crate) fn joined<T: Held>(grid: &[usize], blocks: &[Block]) -> Result<ArrayD<T>, Failure> {
     let misfit = || Failure::internal(format!("{} pieces for a grid of {}", blocks.len(), tuple(grid)));
     if blocks.len() != grid.iter().product::<usize>() {
         return Err(misfit());

@@ -12,6 +12,7 @@ use partita_graph::{Buffer, Chunk, Encoded, Failure, Registry, Value};
 use serde::{Deserialize, Serialize};
 
 use super::element::{DType, Data, Held, Storage, with_dtype};
+use super::lend::Kept;
 use super::tile::{InOrder, collect};
 
 /// The kind of value that blocks are.
@@ -64,6 +65,19 @@ impl Block {
         let (values, offset) = array.into_raw_vec_and_offset();
         // An array without elements has no first one.
         Self { data: T::data(Storage::Own(Arc::new(values))), shape, strides, offset: offset.unwrap_or(0) }
+    }
+
+    /// An array as it is; it has no gaps and no negative strides.
+    pub fn keeping<T: Held>(array: Arc<dyn Kept<T>>) -> Self {
+        let (shape, strides) = (array.lens().to_vec(), array.steps().to_vec());
+        Self { data: T::data(Storage::Kept(array)), shape, strides, offset: 0 }
+    }
+
+    /// The array that it was made of, if it is the whole of it.
+    pub fn kept<T: Held>(&self) -> Option<&dyn Kept<T>> {
+        let Some(Storage::Kept(array)) = T::storage(&self.data) else { return None };
+        let whole = self.offset == 0 && self.shape == array.lens() && self.strides == array.steps();
+        whole.then_some(&**array)
     }
 
     /// The kind of its elements.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use partita_graph::Buffer;
 use serde::{Deserialize, Serialize};
 
+use super::lend::Kept;
 use super::tile::Arith;
 
 /// Elements in memory: a vector of our own, or bytes that came from a peer or a disk and are used where they lie.
@@ -19,6 +20,8 @@ pub enum Storage<T> {
     Own(Arc<Vec<T>>),
     /// Aligned and whole, see [`Held::lent`].
     Lent(Buffer),
+    /// An array that a user's task gave.
+    Kept(Arc<dyn Kept<T>>),
 }
 
 impl<T: Held> Storage<T> {
@@ -27,6 +30,7 @@ impl<T: Held> Storage<T> {
         match self {
             Storage::Own(values) => values.as_slice(),
             Storage::Lent(buffer) => T::lent((**buffer).as_ref()).expect("it was looked at when it was lent"),
+            Storage::Kept(array) => array.elements(),
         }
     }
 }

@@ -96,11 +96,18 @@ pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
 
 /// The optimized graph of an array; all its blocks are wanted.
 pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
+    let (mut graph, layer) = layers(array)?;
+    graph.want_all(layer);
+    Ok(optimize::optimize(&graph))
+}
+
+/// The layers of an array and of all that it reads, as they are lowered, and which of them makes its blocks.
+pub(crate) fn layers(array: &AnyArray) -> Result<(Graph, LayerId), Failure> {
     array.meta()?;
     // They outlive the lowering, which knows arrays by address.
     let arrays = ordered(array);
     let mut lowering = Lowering { graph: Graph::default(), groups: Groups::of(&arrays), done: BTreeMap::new() };
     lowering.arrays(&arrays)?;
-    lowering.graph.want_all(lowering.of(array).layer);
-    Ok(optimize::optimize(&lowering.graph))
+    let layer = lowering.of(array).layer;
+    Ok((lowering.graph, layer))
 }

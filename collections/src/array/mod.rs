@@ -3,15 +3,16 @@
 //! Nothing runs until `compute` or `persist`. Kind, shape and chunks are known at every step; a step that does not fit keeps its
 //! failure, with the user's line, and every later call hands that failure on. It refuses to know frames.
 
-mod assemble;
-mod block;
+pub(crate) mod assemble;
+pub(crate) mod block;
 mod broadcast;
 mod chunks;
-mod element;
+pub(crate) mod element;
 mod group;
+pub(crate) mod lend;
 pub(crate) mod linalg;
-mod lower;
-mod meta;
+pub(crate) mod lower;
+pub(crate) mod meta;
 mod named;
 pub(crate) mod ops;
 pub(crate) mod pick;
@@ -28,7 +29,9 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Origin, Registry};
 
 pub use chunks::{Chunks, Shape};
+pub(crate) use element::with_dtype;
 pub use element::{Bits, DType, Element, Float, Integer, Number};
+pub use lend::ArrayBlock;
 pub use linalg::einsum;
 use lower::{Lowered, Lowering};
 use meta::Meta;

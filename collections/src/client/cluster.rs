@@ -109,7 +109,7 @@ impl Client {
         }
         chosen.tls_files = options.tls_files.map(|(ca, cert, key)| partita_net::security::TlsFiles { ca, cert, key });
         let remote = Remote::connect(address, chosen, registry())?;
-        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }) })))
+        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }), _states: None })))
     }
 
     /// A client of the cluster that a scheduler file describes: the file that `partita scheduler --scheduler-file` wrote.

@@ -3,6 +3,7 @@
 //! It refuses to know nannies and links; `partita-deploy` and `partita-net` do. Invariant: worker processes have the operators,
 //! the values and the thread pool of the program that this library is linked into, whoever starts them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +11,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use partita_deploy::{LocalOptions, WorkerSpec, serve};
-use partita_graph::{Buffer, Code, Encoded, Failure};
+use partita_graph::{Buffer, Code, Encoded, Failure, Milli};
 use partita_net::flight::FrameDoor;
 use partita_net::worker::Worker;
 
 use super::pool::PolarsPool;
 use super::{Client, ConnectOptions, IntoBytes, allocator, no_size};
+use crate::delayed::state;
 use crate::frame::value::arrow_messages;
 use crate::operators::registry;
 
@@ -48,7 +50,11 @@ pub fn run() {
     SERVES.store(true, Ordering::Relaxed);
     match WorkerSpec::from_environment() {
         None => {}
-        Some(Ok(spec)) => std::process::exit(serve(&spec, start_worker)),
+        Some(Ok(spec)) => {
+            let code = serve(&spec, start_worker);
+            state::take_down();
+            std::process::exit(code)
+        }
         Some(Err(failure)) => {
             eprintln!("{failure}");
             std::process::exit(2);
@@ -65,6 +71,8 @@ pub fn start_worker(spec: &WorkerSpec) -> Result<Worker, Failure> {
     if spec.memory_limit > 0 {
         allocator::give_back_large_blocks();
     }
+    // What tasks keep is the worker's: a client that one of them makes and drops does not take it down.
+    std::mem::forget(state::User::new());
     // A process is a worker of one cluster at a time; what was first stays.
     SCHEDULER.get_or_init(|| spec.address.clone());
     if let Some(folder) = &spec.folder {
@@ -150,6 +158,7 @@ pub struct LocalClusterBuilder {
     tls: bool,
     program: Option<PathBuf>,
     client_grace: Option<Duration>,
+    resources: BTreeMap<String, Milli>,
 }
 
 impl LocalClusterBuilder {
@@ -191,6 +200,12 @@ impl LocalClusterBuilder {
         self
     }
 
+    /// What each worker has for calls that ask for it with [`crate::Delayed::resources`], by name. Default: nothing.
+    pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = (S, f64)>) -> Self {
+        self.resources = crate::delayed::in_thousandths(resources);
+        self
+    }
+
     /// The program to start as workers, which must call [`run`]. Default: this one.
     pub fn program(mut self, program: impl AsRef<Path>) -> Self {
         self.program = Some(program.as_ref().to_path_buf());
@@ -216,6 +231,7 @@ impl LocalClusterBuilder {
         if let Some(grace) = self.client_grace {
             options.scheduler.client_grace = grace;
         }
+        options.worker.resources = self.resources;
         match self.program {
             Some(program) => options.worker_command = Arc::new(move || Command::new(&program)),
             None if !SERVES.load(Ordering::Relaxed) => {

@@ -85,6 +85,18 @@ impl<T> Mailbox<T> {
         self.inner.change(|state| state.things.push_back(thing));
     }
 
+    /// The same where at most so many things wait: the oldest make room. How many were dropped for it.
+    pub fn put_within(&self, thing: T, most: usize) -> u64 {
+        let mut dropped = Vec::new();
+        self.inner.change(|state| {
+            while state.things.len() >= most.max(1) {
+                dropped.extend(state.things.pop_front());
+            }
+            state.things.push_back(thing);
+        });
+        dropped.len() as u64
+    }
+
     /// Nothing will come any more; what is there can be read.
     pub fn close(&self) {
         self.inner.change(|state| state.closed = true);
@@ -176,6 +188,16 @@ mod tests {
             }
             assert_eq!(mailbox.wait(None).expect("outside of a task"), Next::Closed);
         });
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let mailbox = Mailbox::new();
+        assert_eq!((0..5).map(|thing| mailbox.put_within(thing, 3)).collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
+        assert_eq!(mailbox.put_within(5, 2), 2);
+        mailbox.close();
+        let rest: Vec<_> = (0..3).map(|_| mailbox.wait(None).expect("outside of a task")).collect();
+        assert_eq!(rest, [Next::Came(4), Next::Came(5), Next::Closed]);
     }
 
     #[test]

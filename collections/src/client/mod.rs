@@ -13,14 +13,16 @@ pub(crate) mod progress;
 mod room;
 pub(crate) mod run;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
-use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Registry, Run, RunEach};
+use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Milli, Registry, Run, RunEach};
 use partita_local::{Desk, Listener, Listeners, Local, Options};
 use polars::prelude::DataFrame;
 
+use crate::delayed::state::User;
 use crate::delayed::submit::LOCAL;
 use crate::frame::DFrame;
 use crate::operators::registry;
@@ -51,6 +53,8 @@ pub struct Client {
 
 struct Inner {
     engine: Engine,
+    /// States of the process live as long as some engine in it does; dropped after this one.
+    _states: Option<User>,
 }
 
 /// Where tasks run.
@@ -365,6 +369,7 @@ pub struct ClientBuilder {
     local_directory: Option<PathBuf>,
     check: bool,
     apart: bool,
+    resources: BTreeMap<String, Milli>,
 }
 
 impl ClientBuilder {
@@ -384,6 +389,26 @@ impl ClientBuilder {
     /// The folder in which spilled partitions are kept. Default: the system's folder for temporary files.
     pub fn local_directory(mut self, folder: impl AsRef<Path>) -> Self {
         self.local_directory = Some(folder.as_ref().to_path_buf());
+        self
+    }
+
+    /// What there is for calls that ask for it with [`crate::Delayed::resources`], by name: calls that ask for more than is left wait. Default:
+    /// nothing.
+    ///
+    /// ```
+    /// use partita::{Client, delayed, task};
+    ///
+    /// #[task]
+    /// fn train(step: u32) -> u32 {
+    ///     step + 1
+    /// }
+    ///
+    /// let client = Client::builder().threads(2).resources([("GPU", 1.0)]).build()?;
+    /// assert_eq!(delayed(train)(1).resources([("GPU", 1.0)]).compute_on(&client)?, 2);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = (S, f64)>) -> Self {
+        self.resources = crate::delayed::in_thousandths(resources);
         self
     }
 
@@ -429,11 +454,15 @@ impl ClientBuilder {
             local_directory: self.local_directory,
             check: self.check,
             release_memory: Some(allocator::give_back_small_blocks),
+            resources: self.resources,
             ..Options::default()
         };
         let pool = Arc::new(pool::PolarsPool::new(threads));
         let local = Local::new(options, pool.clone(), registry())?;
-        let client = Client::of(Arc::new(Inner { engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() } }));
+        let client = Client::of(Arc::new(Inner {
+            engine: Engine::Local { local, threads, memory_limit, desk: Desk::default() },
+            _states: Some(User::new()),
+        }));
         pool.serve(Arc::downgrade(&client.inner));
         Ok(client)
     }

@@ -1,6 +1,8 @@
 //! Messages by topic: who publishes does not know who listens.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use partita_core::coordination::{Answer, Ask, Bytes, Name, TopicAsk};
@@ -28,12 +30,14 @@ pub struct Topic<T> {
 }
 
 /// The messages of a topic from when it was subscribed, in the order of each publisher. Those that were not read yet wait in the memory of
-/// this process, however many they are. Dropping it ends the subscription.
+/// this process: all of them, or of a subscription by [`Topic::subscribe_last`] the newest, and how many others there were is counted.
+/// Dropping it ends the subscription.
 pub struct Subscription<T> {
     client: Client,
     name: Name,
     number: u64,
     messages: Mailbox<Bytes>,
+    missed: Arc<AtomicU64>,
     value: PhantomData<fn() -> T>,
 }
 
@@ -66,18 +70,42 @@ impl<T: TaskValue> Topic<T> {
         }
     }
 
-    /// Listens from now on.
+    /// Listens from now on. Messages that are not read wait in memory, however many they are: who reads more slowly than others publish
+    /// uses [`Topic::subscribe_last`].
     ///
     /// # Errors
     /// The scheduler is gone.
     pub fn subscribe(&self) -> Result<Subscription<T>, Failure> {
-        let messages = Mailbox::new();
-        let sender = Sender(messages.clone());
+        self.listen(usize::MAX)
+    }
+
+    /// Listens from now on, and keeps the last `most` messages that were not read yet (at least one): when another comes the oldest is
+    /// dropped, which [`Subscription::missed`] counts. Publishers never wait.
+    ///
+    /// ```
+    /// use partita::Topic;
+    /// let losses = Topic::<u32>::new("losses of a slow reader")?;
+    /// let heard = losses.subscribe_last(2)?;
+    /// (1..=5).try_for_each(|step| losses.publish(&step).map(drop))?;
+    /// assert_eq!((heard.recv()?, heard.recv()?), (4, 5));
+    /// assert_eq!(heard.missed(), 3);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The scheduler is gone.
+    pub fn subscribe_last(&self, most: usize) -> Result<Subscription<T>, Failure> {
+        self.listen(most)
+    }
+
+    fn listen(&self, most: usize) -> Result<Subscription<T>, Failure> {
+        let (messages, missed) = (Mailbox::new(), Arc::new(AtomicU64::new(0)));
+        let sender = Sender { messages: messages.clone(), missed: missed.clone(), most };
         let mut subscription = None;
         let subscribed = self.client.asked(None, |told| {
             let (number, asked) = self.client.desk_listen(&self.name, Box::new(move |message| sender.put(message)), told);
-            let (client, name) = (self.client.clone(), self.name.clone());
-            subscription = Some(Subscription { client, name, number, messages, value: PhantomData });
+            let (client, name, messages, missed) = (self.client.clone(), self.name.clone(), messages.clone(), missed.clone());
+            subscription = Some(Subscription { client, name, number, messages, missed, value: PhantomData });
             asked
         });
         done(subscribed?)?;
@@ -110,6 +138,11 @@ impl<T: TaskValue> Subscription<T> {
         }
     }
 
+    /// How many messages were dropped because newer ones came before they were read. 0 for a subscription without a limit.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
     fn over(&self) -> Failure {
         let what = format!("nothing is heard of the topic {:?} any more, because the scheduler is gone", &*self.name);
         Failure::new(Code::Disconnected, what).help("connect again and subscribe again, once a scheduler runs")
@@ -131,16 +164,21 @@ impl<T> Drop for Subscription<T> {
 }
 
 /// The listener's end: the mailbox is closed with it.
-struct Sender(Mailbox<Bytes>);
+struct Sender {
+    messages: Mailbox<Bytes>,
+    missed: Arc<AtomicU64>,
+    most: usize,
+}
 
 impl Sender {
     fn put(&self, message: Bytes) {
-        self.0.put(message);
+        let dropped = self.messages.put_within(message, self.most);
+        self.missed.fetch_add(dropped, Ordering::Relaxed);
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.0.close();
+        self.messages.close();
     }
 }

@@ -12,6 +12,7 @@ use super::Delayed;
 use super::future::DFuture;
 use super::node::Node;
 use super::value::{TaskValue, chunk_from, not_encodable};
+use crate::array::AnyArray;
 use crate::frame::{DFrame, ops};
 
 /// Plain values of more bytes than this are chunks of their own, which travel once however many calls read them.
@@ -33,12 +34,15 @@ pub(super) enum Given {
     Nodes(Vec<Arc<Node>>),
     /// All rows of a frame.
     Frame(DFrame),
+    /// All elements of an array.
+    Array(AnyArray),
     /// It cannot be an argument, and why.
     Broken(Failure),
 }
 
 /// What may stand where a task takes a `T`: a `T`, a reference to one, a [`Delayed`] or [`DFuture`] of one; for a `Vec<T>` also a
-/// list of delayed values or futures; for a `DataFrame` also a [`DFrame`].
+/// list of delayed values or futures; for a `DataFrame` also a [`DFrame`], for an ndarray and an [`crate::ArrayBlock`] also a
+/// [`crate::DArray`].
 pub trait IntoArgument<T> {
     /// The argument.
     fn into_argument(self) -> Argument;

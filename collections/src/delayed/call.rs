@@ -19,6 +19,7 @@ use super::groups::Groups;
 use super::node::new_token;
 use super::value::{Lent, TaskValue, chunk_from, lent, value_in};
 use super::{Delayed, actor};
+use crate::array::lend::read_list;
 
 /// Causes of a cause that are kept.
 const CAUSES: usize = 16;
@@ -216,6 +217,9 @@ fn listed<T: TaskValue>(chunks: &[Chunk]) -> Result<T, Failure> {
         let mut frames = Some(frames);
         let frames = (&mut frames as &mut dyn std::any::Any).downcast_mut::<Option<T>>().and_then(Option::take);
         return frames.ok_or_else(|| Failure::internal("a list of frames changed its type"));
+    }
+    if let Some(arrays) = read_list(chunks) {
+        return arrays;
     }
     let mut bytes = postcard::to_stdvec(&chunks.len()).map_err(|e| Failure::internal(format!("a number: {e}")))?;
     for chunk in chunks {

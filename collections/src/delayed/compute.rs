@@ -19,7 +19,8 @@ use crate::frame::value::{frame_of, joined};
 /// Frames can be planned again for each of their columns; more than this is a fault.
 const MOST_PLANS: usize = 1000;
 
-/// Something that can be computed together with others: a [`Delayed`], a [`DFrame`], references to them, lists and tuples.
+/// Something that can be computed together with others: a [`Delayed`], a [`DFrame`], a [`crate::DArray`], references to them, lists
+/// and tuples.
 pub trait Computable {
     /// What comes out.
     type Output;
@@ -35,10 +36,10 @@ pub trait Computable {
 #[doc(hidden)]
 #[derive(Default)]
 pub struct Wanted {
-    lowerer: Lowerer,
-    keys: Vec<Key>,
-    /// How many chunks each frame has.
-    counts: Vec<usize>,
+    pub(super) lowerer: Lowerer,
+    pub(super) keys: Vec<Key>,
+    /// How many chunks each frame and each array has.
+    pub(super) counts: Vec<usize>,
 }
 
 /// Chunks in the order in which they were wanted.
@@ -46,11 +47,11 @@ pub struct Wanted {
 pub struct Results<'a> {
     run: &'a Run,
     next: usize,
-    counts: std::vec::IntoIter<usize>,
+    pub(super) counts: std::vec::IntoIter<usize>,
 }
 
 impl Results<'_> {
-    fn chunk(&mut self) -> Result<Chunk, Failure> {
+    pub(super) fn chunk(&mut self) -> Result<Chunk, Failure> {
         let chunk = self.run.result(self.next)?;
         self.next += 1;
         Ok(chunk)

@@ -85,7 +85,7 @@ impl Step for FromDelayed {
         let keys = self.nodes.iter().map(|call| calls.node(call)).collect::<Result<Vec<Key>, _>>()?;
         calls.lowering.graph.layers.iter().for_each(|layer| lowering.graph.add_shared(layer.clone()));
         let op = OpRef::new(Announced { schema: (*self.schema).clone() }, "from_delayed");
-        let edges = one_each(&keys, lowering);
+        let edges = one_each(&keys, &lowering.graph);
         check_edges(edges.len(), Some(&node.origin))?;
         Ok(lowering.add(Layer::single("from_delayed", keys.len() as u32, op, edges), node))
     }

@@ -216,11 +216,49 @@ impl<T> DFuture<T> {
         self.status() != Status::Pending
     }
 
+    /// How far the call says that it is, with `context.progress(done, total)`: how much of how much is done, in the call's own unit.
+    /// `None` when it says nothing, has not begun or has ended.
+    ///
+    /// In process it is what the call said last; a cluster is asked, and knows what the worker told it in the last tenth of a second. The
+    /// call does not notice whether anybody looks.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::{Error, Event, TaskContext, task};
+    ///
+    /// #[task]
+    /// fn half_way(context: &TaskContext<'_>) -> Result<(), Error> {
+    ///     context.progress(5, 10);
+    ///     Event::new("seen")?.wait()
+    /// }
+    ///
+    /// let client = Client::builder().threads(1).build()?;
+    /// let future = client.submit(half_way, ())?;
+    /// while future.progress()? != Some((5, 10)) {
+    ///     std::thread::yield_now();
+    /// }
+    /// Event::new("seen")?.set()?;
+    /// future.result()?;
+    /// assert_eq!(future.progress()?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The scheduler is gone (E0221).
+    pub fn progress(&self) -> Result<Option<(u64, u64)>, Failure> {
+        self.one.batch.run.told(self.one.index)
+    }
+
     /// Stops the call, unless it has ended or another call needs it. Waiting for it then fails with E0203.
     pub fn cancel(&self) {
         if !self.done() {
             self.one.batch.run.forget(&[self.one.index]);
         }
+    }
+
+    /// Lets the result go, whether it is there or not. Waiting for it then fails with E0203.
+    pub(super) fn forget(&self) {
+        self.one.batch.run.forget(&[self.one.index]);
     }
 
     /// Why it failed; `None` when it ended well. Blocks until it has ended.

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use futures_core::Stream;
 use partita_graph::{Chunk, Failure};
@@ -119,20 +118,40 @@ pub struct AsCompleted<T> {
 }
 
 impl<T: TaskValue> AsCompleted<T> {
+    /// Adds a future while others end, and gives its place: so a graph grows as results come.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::{as_completed, task};
+    ///
+    /// #[task]
+    /// fn half(x: u64) -> u64 {
+    ///     x / 2
+    /// }
+    ///
+    /// let client = Client::builder().threads(2).build()?;
+    /// let mut ended = as_completed(&client.map(half, [40u64, 9])?);
+    /// let mut ones = 0;
+    /// while let Some((_, future)) = ended.next() {
+    ///     match future.result()? {
+    ///         1 => ones += 1,
+    ///         x => drop(ended.add(&client.submit(half, (x,))?)),
+    ///     }
+    /// }
+    /// assert_eq!(ones, 2);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    pub fn add(&mut self, future: &DFuture<T>) -> usize {
+        let (place, one, ended) = (self.futures.len(), future.one(), self.ended.clone());
+        self.futures.push(future.clone());
+        self.left += 1;
+        one.batch.on_end(one.index, Box::new(move |_| ended.put(place)));
+        place
+    }
+
     /// The same as a stream, for `async` code; it goes on where the iterator is.
     pub fn stream(self) -> Completions<T> {
         Completions(self)
-    }
-
-    /// The next one, if it ends before then.
-    pub(super) fn next_before(&mut self, until: Option<Instant>) -> Option<(usize, DFuture<T>)> {
-        if self.left == 0 {
-            return None;
-        }
-        match self.ended.wait_or_end(until) {
-            Next::Came(place) => Some(self.hand_out(place)),
-            Next::Late | Next::Closed => None,
-        }
     }
 
     fn hand_out(&mut self, place: usize) -> (usize, DFuture<T>) {
@@ -145,7 +164,13 @@ impl<T: TaskValue> Iterator for AsCompleted<T> {
     type Item = (usize, DFuture<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_before(None)
+        if self.left == 0 {
+            return None;
+        }
+        match self.ended.wait_or_end(None) {
+            Next::Came(place) => Some(self.hand_out(place)),
+            Next::Late | Next::Closed => None,
+        }
     }
 }
 

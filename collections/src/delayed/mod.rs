@@ -7,6 +7,7 @@
 
 pub(crate) mod actor;
 mod argument;
+pub(crate) mod arrays;
 pub(crate) mod call;
 pub(crate) mod compute;
 pub(crate) mod frames;
@@ -22,13 +23,14 @@ pub(crate) mod upload;
 pub(crate) mod value;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, OpRef, Origin, TaskContext, optimize};
+use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, Milli, OpRef, Origin, TaskContext, optimize};
 
 use argument::Given;
 use call::{Call, Task, TaskOf};
@@ -38,6 +40,7 @@ use value::{TaskValue, chunk_from, value_in};
 
 pub use actor::{Actor, ActorFuture, ActorState};
 pub use argument::IntoArgument;
+pub use arrays::BlockValue;
 pub use compute::{Computable, compute};
 pub use future::{DFuture, Status};
 pub use gather::{AsCompleted, Completions, Until, Waited, as_completed, gather, gather_each, wait};
@@ -86,7 +89,7 @@ impl<T> Clone for Delayed<T> {
 }
 
 /// Makes a function lazy: the result takes the function's arguments, each as a value, a reference, a [`Delayed`] or [`DFuture`] of it
-/// (lists of these for a `Vec`, a [`crate::DFrame`] for a `DataFrame`), and gives a [`Delayed`].
+/// (lists of these for a `Vec`, a [`crate::DFrame`] for a `DataFrame`, a [`crate::DArray`] for an ndarray), and gives a [`Delayed`].
 ///
 /// The function is one with `#[task]`. Calls of pure functions with the same arguments are one call; write `#[task(pure = false)]`
 /// for functions whose calls differ.
@@ -216,10 +219,10 @@ impl<T: TaskValue> Delayed<T> {
         self.annotated(|wishes| wishes.workers = workers)
     }
 
-    /// What the call occupies while it is made, by name, of what workers offer with `--resources`.
+    /// What the call occupies while it is made, by name, of what workers offer with `--resources`, and this process with
+    /// [`crate::ClientBuilder::resources`]. Where nobody has as much the call waits for who has, and the run says so.
     pub fn resources<S: Into<String>>(&self, resources: impl IntoIterator<Item = (S, f64)>) -> Self {
-        let milli = |(name, amount): (S, f64)| (name.into(), (amount.max(0.0) * 1000.0).round() as u64);
-        let resources = resources.into_iter().map(milli).collect();
+        let resources = in_thousandths(resources);
         self.annotated(|wishes| wishes.resources = resources)
     }
 
@@ -237,6 +240,11 @@ impl<T: TaskValue> Delayed<T> {
     pub(crate) fn read(chunk: &Chunk) -> Result<T, Failure> {
         value_in(chunk)
     }
+}
+
+/// Amounts of resources as the machines count them.
+pub(crate) fn in_thousandths<S: Into<String>>(resources: impl IntoIterator<Item = (S, f64)>) -> BTreeMap<String, Milli> {
+    resources.into_iter().map(|(name, amount)| (name.into(), (amount.max(0.0) * 1000.0).round() as Milli)).collect()
 }
 
 /// Why a result did not come although its run ended well.

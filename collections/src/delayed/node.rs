@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 
-use partita_graph::{Annotations, Arg, Chunk, Code, Edge, Failure, Key, Layer, LayerId, OpRef, Origin, Run, Table, Wiring};
+use partita_graph::{Annotations, Arg, Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Origin, Run, Table, Wiring};
 
 use super::argument::Given;
+use super::arrays::whole;
 use super::call::Slot;
 use super::future::One;
 use super::lineage::Lineage;
 use super::reduce::Reduction;
+use crate::array::AnyArray;
+use crate::array::lower::layers;
 use crate::client::Client;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{concat::Concat, from_polars};
@@ -42,6 +45,8 @@ pub(super) enum What {
     Call { name: Arc<str>, operator: MakeOperator, arguments: Vec<Given> },
     /// One partition of a frame.
     Partition(DFrame, u32),
+    /// One block of an array.
+    Block(AnyArray, u32),
     /// All partitions of a frame, reduced to one value.
     Reduced(Reduction),
     /// A chunk that a run makes, made or was given, with the layers that would make it again.
@@ -110,6 +115,8 @@ pub(super) struct Lowerer {
     home: Option<usize>,
     /// What was left out for that reason, by address.
     parents: BTreeMap<usize, Arc<Lineage>>,
+    /// Arrays and the layers of their blocks, by address.
+    arrays: BTreeMap<usize, (AnyArray, LayerId)>,
     /// Frames and nodes are known by their addresses, so these must live for as long as the lowering.
     frames: Vec<DFrame>,
     keep: Vec<Arc<Node>>,
@@ -143,6 +150,7 @@ impl Lowerer {
             let key = match &top.what {
                 What::Call { name, operator, arguments } => self.call(&top, name, operator, arguments)?,
                 What::Partition(frame, index) => Key::new(self.frame(frame)?.layer, *index),
+                What::Block(array, index) => Key::new(self.array(array)?, *index),
                 What::Reduced(reduction) => reduction.lower(&top, self)?,
                 What::Known(known) => self.known(known),
             };
@@ -195,6 +203,17 @@ impl Lowerer {
         Ok(lowered)
     }
 
+    /// The layer of an array's blocks.
+    pub fn array(&mut self, array: &AnyArray) -> Result<LayerId, Failure> {
+        if let Some((_, layer)) = self.arrays.get(&array.address()) {
+            return Ok(*layer);
+        }
+        let (graph, layer) = layers(array)?;
+        graph.layers.iter().for_each(|layer| self.lowering.graph.add_shared(layer.clone()));
+        self.arrays.insert(array.address(), (array.clone(), layer));
+        Ok(layer)
+    }
+
     fn call(&mut self, node: &Node, name: &Arc<str>, operator: &MakeOperator, arguments: &[Given]) -> Result<Key, Failure> {
         let mut slots = Vec::with_capacity(arguments.len());
         let mut edges = Edges::default();
@@ -208,6 +227,7 @@ impl Lowerer {
                     Slot::Inputs(inputs.len() as u32)
                 }
                 Given::Frame(frame) => edges.read(self.whole(frame, node)?),
+                Given::Array(array) => edges.read(self.whole_array(array, node)?),
                 Given::Broken(failure) => return Err(failure.clone().origin(Some(&node.origin))),
             });
         }
@@ -233,6 +253,15 @@ impl Lowerer {
     }
 }
 
+impl Lowerer {
+    /// All elements of an array as one chunk.
+    fn whole_array(&mut self, array: &AnyArray, node: &Node) -> Result<Key, Failure> {
+        let blocks = self.array(array)?;
+        let whole = whole(array, blocks)?.map(|layer| self.lowering.graph.add(layer.origin(Some(node.origin.clone()))));
+        Ok(Key::new(whole.unwrap_or(blocks), 0))
+    }
+}
+
 /// Fails when calls read so many layers that a layer cannot name them.
 pub(super) fn check_edges(edges: usize, origin: Option<&Origin>) -> Result<(), Failure> {
     if edges <= MOST_EDGES {
@@ -243,12 +272,12 @@ pub(super) fn check_edges(edges: usize, origin: Option<&Origin>) -> Result<(), F
 }
 
 /// Edges by which task `i` reads the chunk of key `i`: one for each layer that the keys are of.
-pub(super) fn one_each(keys: &[Key], lowering: &Lowering) -> Vec<Edge> {
+pub(super) fn one_each(keys: &[Key], graph: &Graph) -> Vec<Edge> {
     let mut layers: BTreeMap<LayerId, Vec<(u32, u32)>> = BTreeMap::new();
     for (task, key) in keys.iter().enumerate() {
         layers.entry(key.layer).or_default().push((task as u32, key.index));
     }
-    let whole = |layer: LayerId| lowering.graph.get(layer).is_some_and(|layer| layer.len as usize == keys.len());
+    let whole = |layer: LayerId| graph.get(layer).is_some_and(|layer| layer.len as usize == keys.len());
     let wiring = |layer: LayerId, reads: Vec<(u32, u32)>| {
         if whole(layer) && reads.len() == keys.len() && reads.iter().all(|(task, index)| task == index) {
             return Wiring::Each;
@@ -276,12 +305,12 @@ impl Node {
     fn inputs(&self) -> impl Iterator<Item = &Arc<Node>> {
         let arguments = match &self.what {
             What::Call { arguments, .. } => &arguments[..],
-            What::Partition(..) | What::Reduced(_) | What::Known(_) => &[],
+            What::Partition(..) | What::Block(..) | What::Reduced(_) | What::Known(_) => &[],
         };
         arguments.iter().flat_map(|argument| match argument {
             Given::Node(node) => std::slice::from_ref(node),
             Given::Nodes(nodes) => &nodes[..],
-            Given::Plain(_) | Given::Chunk { .. } | Given::Frame(_) | Given::Broken(_) => &[],
+            Given::Plain(_) | Given::Chunk { .. } | Given::Frame(_) | Given::Array(_) | Given::Broken(_) => &[],
         })
     }
 }
@@ -307,7 +336,7 @@ impl What {
             match argument {
                 Given::Node(node) => out.push(node),
                 Given::Nodes(nodes) => out.extend(nodes),
-                Given::Plain(_) | Given::Chunk { .. } | Given::Frame(_) | Given::Broken(_) => {}
+                Given::Plain(_) | Given::Chunk { .. } | Given::Frame(_) | Given::Array(_) | Given::Broken(_) => {}
             }
         }
     }

@@ -13,11 +13,11 @@ use partita_graph::{Arg, Code, Failure, Key, Layer, OpRef, Origin, optimize};
 use super::argument::{Argument, Given};
 use super::call::{Call, Slot, Task, TaskOf, deferred};
 use super::future::{Batch, DFuture};
-use super::gather::as_completed;
 use super::node::{self, Lowerer, Node};
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
 use crate::client::Client;
+use crate::client::mailbox::{Mailbox, Next};
 
 /// Items of the first layer of a `map`, by how much the next has more, and the most that one has.
 const FIRST: usize = 64;
@@ -79,7 +79,7 @@ impl Client {
         I: IntoIterator,
     {
         let origin = Location::caller();
-        self.map_all::<F>(function, items.into_iter().map(|item| F::arguments((item,))), origin)
+        self.map_all::<F>(function, items.into_iter().map(|item| F::arguments((item,))), UNDER_WAY, origin)
     }
 
     /// The same for functions of several parameters: an item is a tuple of arguments.
@@ -93,29 +93,30 @@ impl Client {
         I: IntoIterator,
     {
         let origin = Location::caller();
-        self.map_all::<F>(function, items.into_iter().map(F::arguments), origin)
+        self.map_all::<F>(function, items.into_iter().map(F::arguments), UNDER_WAY, origin)
     }
 
     fn map_all<F: Task>(
         &self,
         function: F,
         mut items: impl Iterator<Item = Vec<Argument>>,
+        under_way: usize,
         origin: &'static Location<'static>,
     ) -> Result<Vec<DFuture<F::Output>>, Failure> {
         let mut futures: Vec<DFuture<F::Output>> = Vec::new();
-        let (mut size, mut oldest) = (FIRST, 0);
+        let (mut size, mut oldest) = (FIRST.min(under_way), 0);
         loop {
-            let calls: Vec<Vec<Argument>> = items.by_ref().take(size).collect();
-            if calls.is_empty() {
-                return Ok(futures);
-            }
-            while futures.len() - oldest > UNDER_WAY {
+            while futures.len() - oldest + size > under_way {
                 // A failure is its future's own.
                 let _ = futures[oldest].exception();
                 oldest += 1;
             }
+            let calls: Vec<Vec<Argument>> = items.by_ref().take(size).collect();
+            if calls.is_empty() {
+                return Ok(futures);
+            }
             futures.extend(self.map_batch::<F>(function, calls, origin)?);
-            size = (size * GROWTH).min(MOST);
+            size = (size * GROWTH).min(MOST).min(under_way);
         }
     }
 
@@ -213,18 +214,18 @@ impl Client {
     /// What came of calls each of which only this one worker can make: one that goes will not, and another of its name is another.
     fn results_of<T: TaskValue>(&self, workers: &[(String, u32)], futures: &[DFuture<T>]) -> Result<Vec<Result<T, Failure>>, Failure> {
         let mut results: Vec<Option<Result<T, Failure>>> = futures.iter().map(|_| None).collect();
-        let mut ended = as_completed(futures);
+        let came = Mailbox::new();
+        futures.iter().enumerate().for_each(|(place, future)| bring(place, future, &came));
         while results.iter().any(Option::is_none) {
-            if let Some((place, future)) = ended.next_before(Some(Instant::now() + LOOK)) {
-                if results[place].is_none() {
-                    results[place] = Some(future.result());
-                }
+            if let Next::Came((place, result)) = came.wait_or_end(Some(Instant::now() + LOOK)) {
+                results[place].get_or_insert(result);
                 continue;
             }
             let now = self.workers_now()?;
             for (place, worker) in workers.iter().enumerate().filter(|(_, worker)| !now.contains(worker)) {
-                if results[place].is_none() && !futures[place].done() {
-                    futures[place].cancel();
+                if results[place].is_none() {
+                    // Also when it has ended: what it made may be gone with the worker, and nobody else may make it again.
+                    futures[place].forget();
                     results[place] = Some(Err(went(&worker.0)));
                 }
             }
@@ -237,6 +238,19 @@ impl Client {
         };
         Ok(workers.iter().zip(results).map(outcome).collect())
     }
+}
+
+/// Puts the result into the mailbox once it is here. It is brought in a thread of its own: a worker that dies meanwhile holds up nobody.
+fn bring<T: TaskValue>(place: usize, future: &DFuture<T>, came: &Mailbox<(usize, Result<T, Failure>)>) {
+    let (one, future, came) = (future.one(), future.clone(), came.clone());
+    let bring = move || {
+        let (waits, tells) = (future, came.clone());
+        let thread = std::thread::Builder::new().name("partita-bring".into());
+        if let Err(error) = thread.spawn(move || tells.put((place, waits.result()))) {
+            came.put((place, Err(Failure::internal(format!("no thread to bring a result: {error}")))));
+        }
+    };
+    one.batch.on_end(one.index, Box::new(move |_| bring()));
 }
 
 fn went(worker: &str) -> Failure {
@@ -252,7 +266,7 @@ fn same_kinds(calls: &[Vec<Given>]) -> bool {
     let kind = |given: &Given| match given {
         Given::Plain(_) => Some(0),
         Given::Node(_) => Some(1),
-        Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Broken(_) => None,
+        Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Array(_) | Given::Broken(_) => None,
     };
     let Some(first) = calls.first() else { return true };
     calls.iter().all(|call| call.iter().zip(first).all(|(one, other)| kind(one).is_some() && kind(one) == kind(other)))
@@ -269,11 +283,11 @@ fn one_layer<F: Task>(lowerer: &mut Lowerer, calls: &[Vec<Given>], origin: &'sta
             match &call[at] {
                 Given::Plain(bytes) => own.extend_from_slice(bytes),
                 Given::Node(node) => keys.push(lowerer.node(node)?),
-                Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Broken(_) => return Err(lost_result()),
+                Given::Chunk { .. } | Given::Nodes(_) | Given::Frame(_) | Given::Array(_) | Given::Broken(_) => return Err(lost_result()),
             }
         }
         slots.push(if keys.is_empty() { Slot::Own } else { Slot::Input });
-        edges.extend(node::one_each(&keys, &lowerer.lowering));
+        edges.extend(node::one_each(&keys, &lowerer.lowering.graph));
     }
     node::check_edges(edges.len(), None)?;
     // Calls that differ in nothing are told apart by a token, or by nothing when they are one.
@@ -285,4 +299,34 @@ fn one_layer<F: Task>(lowerer: &mut Lowerer, calls: &[Vec<Given>], origin: &'sta
     let len = layer.len;
     let id = lowerer.lowering.graph.add(layer);
     Ok((0..len).map(|index| Key::new(id, index)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static DONE: AtomicUsize = AtomicUsize::new(0);
+
+    #[partita::task(pure = false)]
+    fn slow(x: u64) -> u64 {
+        std::thread::sleep(Duration::from_micros(20));
+        DONE.fetch_add(1, Ordering::SeqCst);
+        x
+    }
+
+    #[test]
+    fn items_are_taken_as_calls_end() {
+        let client = Client::builder().threads(2).set_as_default(false).build().expect("a local engine starts");
+        let (mut taken, mut most) = (0, 0);
+        let items = (0..2_000u64).inspect(|_| {
+            taken += 1;
+            most = most.max(taken - DONE.load(Ordering::SeqCst));
+        });
+        let calls = items.map(|x| <slow as TaskOf<(u64,)>>::arguments((x,)));
+        let futures = client.map_all::<slow>(slow, calls, 100, Location::caller()).expect("sound");
+        let results = super::super::gather(&futures).expect("sound");
+        assert!(results.into_iter().eq(0..2_000));
+        assert!((50..=100).contains(&most), "{most} were under way");
+    }
 }

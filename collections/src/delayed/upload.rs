@@ -116,3 +116,25 @@ pub fn uploaded(name: &str) -> Result<PathBuf, Failure> {
             .help("client.upload_file(path)? brings it to every worker that is connected at that moment")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_arrives_damaged_is_refused() {
+        let digest = digest_of(b"abc");
+        assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "as the standard says");
+        let damaged = keep_file("damaged.txt", &digest, &b"abd".to_vec()).expect_err("another digest");
+        assert_eq!(damaged.code, Code::Corrupt);
+        assert!(damaged.what.contains("damaged.txt") && damaged.what.contains(&digest), "{damaged}");
+        assert!(uploaded("damaged.txt").is_err(), "nothing is kept");
+        for name in ["../escaped", ".hidden", "a/b"] {
+            assert_eq!(keep_file(name, &digest, &b"abc".to_vec()).expect_err("no name").code, Code::InvalidOption);
+        }
+        keep_file("sound.txt", &digest, &b"abc".to_vec()).expect("it can be written");
+        let path = uploaded("sound.txt").expect("it is here");
+        assert_eq!(fs::read(&path).expect("it can be read"), b"abc");
+        fs::remove_dir_all(path.parent().expect("a folder of this process")).expect("it is there");
+    }
+}

@@ -12,6 +12,8 @@ use polars::prelude::DataFrame;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::array::block::Block;
+use crate::array::lend::{kept, read};
 use crate::frame::value::{Partition, chunk_of, frame_of};
 
 /// The kind of value that user tasks make, unless it is a frame.
@@ -118,7 +120,10 @@ pub(crate) fn chunk_from<T: TaskValue>(value: T) -> Chunk {
     if let Some(frame) = (&mut value as &mut dyn Any).downcast_mut::<Option<DataFrame>>().and_then(Option::take) {
         return chunk_of(frame);
     }
-    Chunk::new(Datum::of(value.expect("it is taken for frames only")))
+    if let Some(block) = kept(&mut value) {
+        return Chunk::new(block);
+    }
+    Chunk::new(Datum::of(value.expect("it is taken for frames and arrays only")))
 }
 
 /// The value in a chunk.
@@ -141,6 +146,14 @@ pub(crate) fn lent<T: TaskValue>(chunk: &Chunk) -> Result<Lent<T>, Failure> {
         // What is read while it is used becomes a frame here.
         let frame = Arc::new(frame_of(chunk)?) as Shared;
         return frame.downcast::<T>().map(Lent::Shared).map_err(|_| Failure::internal("a frame changed its type"));
+    }
+    if let Some(block) = chunk.get::<Block>() {
+        if block.lent::<T>().is_some() {
+            return Ok(Lent::Chunk(chunk.clone(), |chunk| chunk.get::<Block>().and_then(Block::lent).expect("looked at before")));
+        }
+        if let Some(array) = read::<T>(block) {
+            return array.map(Lent::Shared).map_err(|failure| failure.detail("a task expects", type_name::<T>()));
+        }
     }
     let what = format!("a task expects {}, and a {} came", type_name::<T>(), chunk.0.kind());
     Err(Failure::new(Code::TypeMismatch, what).help("partitions of frames are polars DataFrames: take a &DataFrame"))

@@ -173,6 +173,17 @@ pub enum ToScheduler {
     Waits(Key, Attempt),
     /// The operator goes on and occupies a thread again.
     Resumes(Key, Attempt),
+    /// The running operator of the try says how far it is. For people only, and said a few times a second at most.
+    Told {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// So much is done, in its own unit.
+        done: u64,
+        /// Of so much.
+        total: u64,
+    },
     /// An input could not be had from any holder that the assignment named: the try is given back.
     MissingInput {
         /// The task.

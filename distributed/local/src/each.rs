@@ -72,6 +72,10 @@ impl RunningEach for LocalEach {
         self.shared.ends.status(index)
     }
 
+    fn told(&self, index: usize) -> Result<Option<(u64, u64)>, Failure> {
+        Ok(self.engine.slots.told(self.shared.ends.key(index)?))
+    }
+
     fn wait_key(&self, index: usize) -> Result<Chunk, Failure> {
         let ends = &self.shared.ends;
         let key = ends.key(index)?;

@@ -16,7 +16,7 @@ use partita_core::protocol::{
 };
 use partita_core::scheduler::{self, Scheduler};
 use partita_core::worker::{self, Worker};
-use partita_graph::{Chunk, Failure, Key, Registry};
+use partita_graph::{Chunk, Failure, Key, Milli, Registry};
 
 use crate::aside::Aside;
 use crate::disk::{self, Errands};
@@ -71,10 +71,10 @@ pub(crate) enum Above {
 }
 
 impl Above {
-    /// A scheduler whose only worker has so many threads.
-    pub fn here(threads: usize) -> Self {
+    /// A scheduler whose only worker has so many threads and offers this.
+    pub fn here(threads: usize, resources: BTreeMap<String, Milli>) -> Self {
         let mut scheduler = Box::new(Scheduler::new(scheduler::Config::default()));
-        let joined = SchedulerEvent::Joined { worker: HERE, about: About::plain("local", threads as u32) };
+        let joined = SchedulerEvent::Joined { worker: HERE, about: About { resources, ..About::plain("local", threads as u32) } };
         scheduler.handle(0, joined, &mut Vec::new());
         Self::Here(scheduler)
     }
@@ -171,7 +171,7 @@ impl Engine {
         let most_waiting = if options.most_waiting == 0 { MOST_WAITING } else { options.most_waiting };
         let above = match &outside {
             Some(outside) => Above::Away(outside.clone(), Vec::new()),
-            None => Above::here(threads),
+            None => Above::here(threads, options.resources.clone()),
         };
         let core = Core {
             above,

@@ -90,11 +90,13 @@ impl Host {
         self.post(WorkerEvent::FetchBusy { from, pieces });
     }
 
-    /// Time passed; also measures memory. To be called about ten times a second. The resident bytes, if the system tells.
+    /// Time passed; also measures memory, and looks how far tasks say that they are. To be called about ten times a second. The resident bytes, if the system tells.
     pub fn tick(&self) -> Option<u64> {
         let rss = resident();
         let measured = rss.map(|rss| WorkerEvent::Measured { rss });
-        self.engine.post_all(measured.into_iter().chain([WorkerEvent::Tick]));
+        let told = self.engine.slots.take_told().into_iter();
+        let told = told.map(|(key, attempt, (done, total))| WorkerEvent::Told { key, attempt, done, total });
+        self.engine.post_all(told.chain(measured).chain([WorkerEvent::Tick]));
         rss
     }
 

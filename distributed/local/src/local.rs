@@ -3,12 +3,13 @@
 //! It refuses to optimize: a graph is run as it is given. Invariant: everything of a graph that could not work here is
 //! refused at submit, before a task runs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use partita_core::protocol::{ClientId, Ending, SchedulerEvent};
 use partita_core::{scheduler, worker};
-use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Registry, Run, RunEach};
+use partita_graph::{Code, Executor, Failure, Graph, Kernel, Layer, Milli, Registry, Run, RunEach};
 
 use crate::each::{LocalEach, SharedEach, forget_event};
 use crate::engine::{Engine, Event, Who};
@@ -36,6 +37,8 @@ pub struct Options {
     ///
     /// [`MOST_WAITING`]: crate::MOST_WAITING
     pub most_waiting: usize,
+    /// What there is for tasks that ask for it, in thousandths. Default: nothing, so that such tasks find no worker.
+    pub resources: BTreeMap<String, Milli>,
 }
 
 /// Runs graphs in the threads of a pool of this process. A handle: clones are the same executor.

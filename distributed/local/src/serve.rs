@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use partita_core::protocol::{Assignment, WorkerEvent};
-use partita_graph::{Chunk, Code, Failure, Outcome, run_task};
+use partita_graph::{Chunk, Code, Failure, Outcome, run_task_telling};
 
 use crate::engine::{Brought, Engine, Event, Who};
 use crate::place::{InLoop, InTask, Place};
@@ -99,7 +99,7 @@ fn execute(engine: &Arc<Engine>, slot: usize, signal: &Arc<Signal>, assignment: 
     let alone = engine.slots.crowded();
     engine.pool.run_task(alone, &mut || {
         let _here = InTask::new(engine, slot, signal);
-        outcome = Some(run_task(layer, key, attempt, &inputs, signal.unwanted(), &engine.registry));
+        outcome = Some(run_task_telling(layer, (key, attempt), &inputs, signal.unwanted(), signal.progress(), &engine.registry));
     });
     drop(inputs);
     let Some(Outcome { result, notes }) = outcome else {

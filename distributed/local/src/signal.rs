@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use partita_graph::TaskProgress;
+
 type Told = Box<dyn FnOnce() + Send>;
 
 /// What the loop, the operator and whoever stops it share.
@@ -18,6 +20,8 @@ pub(crate) struct Signal {
     shared: AtomicBool,
     /// Nanoseconds.
     waited: AtomicU64,
+    /// How far the operator says that it is.
+    progress: TaskProgress,
     listeners: Mutex<Listeners>,
 }
 
@@ -38,11 +42,17 @@ impl Signal {
     pub fn begin(&self, unwanted: bool) {
         self.unwanted.store(unwanted, Relaxed);
         self.waited.store(0, Relaxed);
+        self.progress.clear();
     }
 
     /// What the operator looks at.
     pub fn unwanted(&self) -> &AtomicBool {
         &self.unwanted
+    }
+
+    /// What the operator says of how far it is.
+    pub fn progress(&self) -> &TaskProgress {
+        &self.progress
     }
 
     /// Nobody wants the result any more. Listeners are told by [`tell`].

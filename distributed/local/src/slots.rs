@@ -195,6 +195,20 @@ impl Slots {
         self.desk().slots.iter().filter_map(|slot| slot.task).map(|task| (task.key, task.attempt)).collect()
     }
 
+    /// How far the running task of this key says that it is.
+    pub fn told(&self, key: Key) -> Option<(u64, u64)> {
+        let desk = self.desk();
+        let slot = desk.slots.iter().find(|slot| slot.task.is_some_and(|task| task.key == key))?;
+        slot.signal.progress().told()
+    }
+
+    /// What running tasks have said of how far they are since this was called last.
+    pub fn take_told(&self) -> Vec<(Key, Attempt, (u64, u64))> {
+        let desk = self.desk();
+        let running = desk.slots.iter().filter_map(|slot| Some((slot.task?, slot.signal.progress().take()?)));
+        running.map(|(task, told)| (task.key, task.attempt, told)).collect()
+    }
+
     /// What runs in this slot.
     pub fn task(&self, slot: usize) -> Option<Task> {
         self.desk().slots[slot].task

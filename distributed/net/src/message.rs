@@ -14,7 +14,7 @@ use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
 
 /// Both sides of a link must have the same number.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// This program's version, for refusals and for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -290,6 +290,8 @@ pub enum Question {
     Story(Key),
     /// Why a task does not run: `Text`, one line each.
     ExplainWait(Key),
+    /// How far a running task says that it is: `Told`.
+    Told(Key),
     /// Workers of these names shall go: `Names` of those that went, once they did.
     Retire(Vec<String>),
     /// All runs end and everything is forgotten: `Done`.
@@ -350,6 +352,8 @@ pub enum Answer {
     Info(ClusterInfo),
     /// Lines for people.
     Text(Vec<String>),
+    /// How much of how much is done, if the task runs and says so.
+    Told(Option<(u64, u64)>),
     /// Names.
     Names(Vec<String>),
     /// A published dataset.

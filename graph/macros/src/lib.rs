@@ -89,12 +89,23 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// The function has no parameters. It may be `async`, and it may fail: its result is then a `Result`, which names its value.
-/// Afterwards its name is a struct with `pub fn get() -> Result<&'static Value, partita::Error>`. Tasks that call `get` while another
+/// Afterwards its name is a struct with `pub fn get() -> Result<Arc<Value>, partita::Error>`. Tasks that call `get` while another
 /// one builds wait for it. A build that fails is not remembered: the next call tries again.
+///
+/// When the worker ends in peace, and in process when the last client is dropped, what was built is taken down, the last first:
+/// it is dropped, and where a function is named it is called before that:
+///
+/// ```text
+/// #[worker_state(teardown = say_goodbye)]
+/// fn connection() -> Result<Connection, ConnectError> { … }
+///
+/// fn say_goodbye(connection: &Connection) { … }
+/// ```
 ///
 /// # Errors
 ///
-/// The compiler refuses parameters, generic parameters, `impl Trait` and results that borrow, and says what to write instead.
+/// The compiler refuses parameters, generic parameters, `impl Trait`, other options and results that borrow, and says what to write
+/// instead.
 #[proc_macro_attribute]
 pub fn worker_state(options: TokenStream, item: TokenStream) -> TokenStream {
     answer(worker_state::expand(options.into(), item.clone().into()), item)

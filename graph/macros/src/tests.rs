@@ -132,10 +132,18 @@ fn a_worker_state_is_built_by_its_function() {
         "/// Doc.\npub fn s() -> M { x }",
         &["#[doc = \" Doc.\"]", "pub struct s;", "StateCell<M>", "{ ::core::result::Result::Ok(__partita_s()) }"],
     );
-    case("fn s() -> Result<M, E> { x }", &["Result<&'static M, ::partita::Error>", "let __returned = __partita_s();"]);
+    case("fn s() -> Result<M, E> { x }", &["Result<::std::sync::Arc<M>, ::partita::Error>", "let __returned = __partita_s();"]);
     case("async fn s() -> M { x }", &["Ok(::partita::task_support::block_on(__partita_s()))"]);
     refuse(crate::worker_state::expand, "", "fn s(a: A, b: B) -> M { x }", &["without arguments"]);
-    refuse(crate::worker_state::expand, "pure = false", "fn s() -> M { x }", &["no options"]);
+    check(crate::worker_state::expand, "teardown = a::end", "fn s() -> M { x }", &["Option::Some(|__value| a::end(__value))"]);
+    for options in ["pure = false", "teardown", "teardown = 1", "teardown = a, teardown = b", "end = a"] {
+        refuse(
+            crate::worker_state::expand,
+            options,
+            "fn s() -> M { x }",
+            &["has one option; write `#[worker_state(teardown = function)]`"],
+        );
+    }
     refuse(
         crate::worker_state::expand,
         "",

@@ -44,6 +44,17 @@ pub enum WorkerEvent {
     Waits(Key, Attempt),
     /// The operator goes on, and counts at once, even if its place has been given to another meanwhile.
     Resumes(Key, Attempt),
+    /// The running operator of this try says how far it is.
+    Told {
+        /// The task.
+        key: Key,
+        /// Which try.
+        attempt: Attempt,
+        /// So much is done, in its own unit.
+        done: u64,
+        /// Of so much.
+        total: u64,
+    },
     /// The operator was not called: the file of a spilled input is gone or damaged. The try is given back.
     InputLost {
         /// The task.

@@ -99,6 +99,7 @@ impl Scheduler {
     /// The task cannot be done. It is in nobody's hands when this is called.
     pub(super) fn fail(&mut self, task: TaskId, failure: Failure) {
         let key = self.key_of(task);
+        let failure = failure.task(self.place_of(task, self.record(task).attempt));
         self.stories.tell(self.now, key, Happening::Failed);
         self.set_state(task, State::Failed);
         let lost = self.results_that_need(task);

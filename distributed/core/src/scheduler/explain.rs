@@ -52,6 +52,8 @@ pub enum Reason {
         paused: bool,
         /// Whether its operator waits inside for other tasks.
         waits: bool,
+        /// How much of how much is done, as the operator said last.
+        told: Option<(u64, u64)>,
     },
     /// Its chunk is there.
     Stored {
@@ -88,8 +90,9 @@ impl Scheduler {
             State::Assigned { worker } => {
                 let record = self.workers.get(worker);
                 let paused = record.is_some_and(|record| record.paused);
-                let waits = record.and_then(|record| record.tasks.get(&task)).is_some_and(|given| given.waits);
-                Reason::Assigned { worker, attempt: self.record(task).attempt, paused, waits }
+                let given = record.and_then(|record| record.tasks.get(&task));
+                let (waits, told) = given.map_or((false, None), |given| (given.waits, given.told));
+                Reason::Assigned { worker, attempt: self.record(task).attempt, paused, waits, told }
             }
             State::Stored { .. } => Reason::Stored { holders: self.holders_of(task) },
         }
@@ -137,10 +140,11 @@ impl fmt::Display for Explanation {
                     more => write!(f, "; and {more} more"),
                 }
             }
-            Reason::Assigned { worker, attempt, paused, waits } => {
+            Reason::Assigned { worker, attempt, paused, waits, told } => {
                 write!(f, "with worker {} (try {attempt})", worker.0)?;
                 f.write_str(if *paused { ", which is out of memory" } else { "" })?;
-                f.write_str(if *waits { "; it waits inside for other tasks" } else { "" })
+                f.write_str(if *waits { "; it waits inside for other tasks" } else { "" })?;
+                told.iter().try_for_each(|(done, total)| write!(f, "; it says that {done} of {total} are done"))
             }
             Reason::Stored { holders } => {
                 let names: Vec<String> = holders.iter().map(|holder| holder.0.to_string()).collect();

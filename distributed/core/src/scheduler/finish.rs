@@ -136,13 +136,16 @@ impl Scheduler {
             self.stories.tell(self.now, key, Happening::Retried { worker });
             return self.take_back(task);
         }
-        let mut failure = failure.task(TaskPlace { task: format!("{} {key}", slot.layer.name), attempt, worker: None });
-        if self.workers.len() > 1
-            && let (Some(place), Some(record)) = (&mut failure.task, self.workers.get(worker))
-        {
-            place.worker = Some(record.about.name.clone());
-        }
+        let name = self.workers.get(worker).map(|record| record.about.name.clone());
+        let failure = failure.task(TaskPlace { worker: name, ..self.place_of(task, attempt) });
         self.fail(task, failure);
+    }
+
+    /// The task as a failure names it.
+    pub(super) fn place_of(&self, task: TaskId, attempt: Attempt) -> TaskPlace {
+        let slot = self.slot(task.slot);
+        let lens = slot.edges.iter().map(|edge| self.slot(edge.producer).layer.len);
+        TaskPlace::of(&slot.layer, slot.key(task.index), attempt).reading(&slot.layer, task.index, lens)
     }
 
     pub(super) fn started(&mut self, worker: WorkerId, key: Key, attempt: Attempt) {

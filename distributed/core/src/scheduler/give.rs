@@ -30,7 +30,7 @@ impl Scheduler {
         if record.assigned() == 0 {
             record.answered = now;
         }
-        record.tasks.insert(task, Given { micros, bytes, waits: false });
+        record.tasks.insert(task, Given { micros, bytes, waits: false, told: None });
         record.occupancy += u64::from(micros);
         record.ahead_bytes += u64::from(bytes);
         for (name, amount) in wishes.iter().flat_map(|wishes| &wishes.resources) {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partita_graph::Key;
 
 use super::Scheduler;
-use super::record::{Bits, TaskId, visit};
+use super::record::{Bits, State, TaskId, visit};
 use super::story::Happening;
 use crate::protocol::{Attempt, RunId, WorkerId};
 
@@ -33,6 +33,19 @@ impl Scheduler {
         if self.set_waits(task, worker, false) {
             self.stories.tell(self.now, key, Happening::Resumes { worker });
         }
+    }
+
+    /// The operator of this try says how far it is. Nothing is decided by it.
+    pub(super) fn hear_progress(&mut self, worker: WorkerId, key: Key, attempt: Attempt, told: (u64, u64)) {
+        let Some(task) = self.expected_answer(worker, key, attempt) else { return };
+        self.workers.known(worker).tasks.get_mut(&task).expect("it has the task").told = Some(told);
+    }
+
+    /// How much of how much is done of a task that runs, as it said last.
+    pub fn told(&self, key: Key) -> Option<(u64, u64)> {
+        let task = self.find(key)?;
+        let State::Assigned { worker } = self.record(task).state else { return None };
+        self.workers.get(worker)?.tasks.get(&task)?.told
     }
 
     /// False when that is known already: a message came twice.

@@ -1,7 +1,7 @@
 //! Chunks and workers go away. There is one path for "a worker is gone", whatever the reason, and one for "the last copy is
 //! lost": what is still wanted is made again, with as much of its past as that takes and no more.
 
-use partita_graph::{Code, Failure, Key};
+use partita_graph::{Code, Failure, Key, TaskPlace};
 
 use super::Scheduler;
 use super::record::{State, TaskId, visit};
@@ -150,9 +150,12 @@ impl Scheduler {
         {
             failure = failure.detail("it died of", why.clone());
         }
+        // It was taken back already, so the try that died is the one before.
+        let place = self.place_of(task, self.record(task).attempt - 1);
         let failure = failure
             .help("if memory is the reason, use smaller partitions or a larger limit")
-            .origin(self.slot(task.slot).layer.origin.as_ref());
+            .origin(self.slot(task.slot).layer.origin.as_ref())
+            .task(TaskPlace { worker: Some(last.name.clone()), ..place });
         self.fail(task, failure);
     }
 

@@ -252,6 +252,7 @@ impl Scheduler {
             ToScheduler::Started { key, attempt } => self.started(worker, key, attempt),
             ToScheduler::Waits(key, attempt) => self.waits(worker, key, attempt),
             ToScheduler::Resumes(key, attempt) => self.resumes(worker, key, attempt),
+            ToScheduler::Told { key, attempt, done, total } => self.hear_progress(worker, key, attempt, (done, total)),
             ToScheduler::MissingInput { key, attempt, input, asked } => self.missing_input(worker, key, attempt, input, &asked),
             ToScheduler::Replicated(key) => self.replicated(worker, key),
             ToScheduler::Lost(key) => self.lost_at(worker, key),

@@ -4,7 +4,7 @@
 //! It refuses to count what time heals: holders that are gone or out of the scheduler's own reach. Invariant: only active tasks
 //! are counted, and what was counted is forgotten when the chunk is stored or no longer wanted.
 
-use partita_graph::{Code, Failure};
+use partita_graph::{Code, Failure, TaskPlace};
 
 use super::Scheduler;
 use super::record::TaskId;
@@ -43,10 +43,12 @@ impl Scheduler {
         }
         given_up.then(|| {
             let layer = &self.slot(task.slot).layer;
+            let place = TaskPlace { worker: Some(reader.clone()), ..self.place_of(task, self.record(task).attempt) };
             Failure::new(Code::Unreachable, format!("task {} {}: {what}", layer.name, self.key_of(task)))
                 .detail("tries in a row", times.to_string())
                 .help(format!("start worker {holder} with `--host` and an address that {reader} reaches, and let its data port through"))
                 .origin(layer.origin.as_ref())
+                .task(place)
         })
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Given {
     pub bytes: u32,
     /// Its operator waits inside for other tasks, and has no thread meanwhile.
     pub waits: bool,
+    /// How much of how much is done, as the operator said last.
+    pub told: Option<(u64, u64)>,
 }
 
 /// What is known of a connected worker.
@@ -242,10 +244,6 @@ impl Workers {
 
     pub fn is_empty(&self) -> bool {
         self.live.is_empty()
-    }
-
-    pub fn len(&self) -> usize {
-        self.live.len()
     }
 
     /// In the order of their numbers.

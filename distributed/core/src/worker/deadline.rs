@@ -44,9 +44,8 @@ fn too_late(task: &Task, now: Tick) -> Failure {
     let ran = Duration::from_micros(now - task.began);
     let limit = Duration::from_micros(task.assignment.timeout.unwrap_or_default());
     let what = format!("a task of `{}` ran for {ran:?} and was told to stop; its limit is {limit:?}", layer.name);
-    let place = TaskPlace { task: format!("{} {key}", layer.name), attempt: task.assignment.attempt, worker: None };
     Failure::new(Code::TaskTimeout, what)
         .help("raise the limit with `.timeout(…)` in the annotations of the step, or make its blocks smaller")
         .origin(layer.origin.as_ref())
-        .task(place)
+        .task(TaskPlace::of(layer, key, task.assignment.attempt))
 }

@@ -34,6 +34,13 @@ impl Worker {
         }
     }
 
+    /// The operator of this try says how far it is, which the scheduler hears unless nobody wants the result any more.
+    pub(super) fn told(&mut self, key: Key, attempt: Attempt, done: u64, total: u64) {
+        if self.executing(key, attempt).is_some_and(|task| !task.abandoned) {
+            self.out.push(WorkerAction::Send(ToScheduler::Told { key, attempt, done, total }));
+        }
+    }
+
     fn executing(&mut self, key: Key, attempt: Attempt) -> Option<&mut Task> {
         self.tasks.get_mut(&key).filter(|task| task.phase == Phase::Executing && task.assignment.attempt == attempt)
     }

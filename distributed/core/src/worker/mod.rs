@@ -189,6 +189,7 @@ impl Worker {
             WorkerEvent::RunFailed { key, attempt, failure } => self.run_failed(key, attempt, failure),
             WorkerEvent::Waits(key, attempt) => self.waits(key, attempt),
             WorkerEvent::Resumes(key, attempt) => self.resumes(key, attempt),
+            WorkerEvent::Told { key, attempt, done, total } => self.told(key, attempt, done, total),
             WorkerEvent::Fetched { key, part, nbytes } => self.fetched(key, part, nbytes),
             WorkerEvent::InputLost { key, attempt, input } => self.input_lost(key, attempt, input),
             WorkerEvent::FetchRefused { key, part, failure } => self.fetch_refused((key, part), failure),

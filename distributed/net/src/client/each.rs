@@ -89,6 +89,14 @@ impl RunningEach for RemoteEach {
         self.ends().status(index)
     }
 
+    fn told(&self, index: usize) -> Result<Option<(u64, u64)>, Failure> {
+        let key = self.ends().key(index)?;
+        match self.ends().status(index) {
+            KeyStatus::Pending => self.inner.told(key),
+            KeyStatus::Done | KeyStatus::Failed(_) | KeyStatus::Cancelled => Ok(None),
+        }
+    }
+
     fn wait_key(&self, index: usize) -> Result<Chunk, Failure> {
         let mut results = self.wait_keys(&[index]);
         results.pop().unwrap_or_else(|| Err(Failure::internal("a result was not brought")))

@@ -9,6 +9,7 @@ use partita_core::coordination;
 use partita_graph::{Code, Failure, Graph, Key, LayerId, Run, RunEach};
 
 use super::Remote;
+use super::remote::Inner;
 use crate::message::{Answer, ClusterInfo, Question};
 use crate::wire;
 
@@ -23,6 +24,16 @@ pub type Holdings = Vec<(String, Vec<(Key, u64)>)>;
 
 fn unexpected(answer: &Answer) -> Failure {
     Failure::internal(format!("the scheduler answered something else than was asked: {answer:?}"))
+}
+
+impl Inner {
+    /// How much of how much is done of a task that runs, if it says so.
+    pub(super) fn told(&self, key: Key) -> Result<Option<(u64, u64)>, Failure> {
+        match self.ask(Question::Told(key))? {
+            Answer::Told(told) => Ok(told),
+            other => Err(unexpected(&other)),
+        }
+    }
 }
 
 impl Remote {

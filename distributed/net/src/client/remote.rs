@@ -207,9 +207,7 @@ impl Remote {
 
     /// Asks the scheduler and waits for the answer.
     pub(super) fn ask(&self, what: Question) -> Result<Answer, Failure> {
-        let (done, answer) = mpsc::channel();
-        self.inner.ask_then(what, Box::new(move |answered| drop(done.send(answered))));
-        answer.recv().unwrap_or_else(|_| Err(Failure::internal("a question was dropped without an answer")))
+        self.inner.ask(what)
     }
 
     /// The scheduler's number of a run of this client.
@@ -346,6 +344,13 @@ impl Inner {
         if let Ok(bytes) = wire::encode_asked(message) {
             self.link.send(bytes);
         }
+    }
+
+    /// Asks the scheduler and waits for the answer.
+    pub fn ask(&self, what: Question) -> Result<Answer, Failure> {
+        let (done, answer) = mpsc::channel();
+        self.ask_then(what, Box::new(move |answered| drop(done.send(answered))));
+        answer.recv().unwrap_or_else(|_| Err(Failure::internal("a question was dropped without an answer")))
     }
 
     /// Asks; `then` is called once, on another thread, and must not block. The number of the question.

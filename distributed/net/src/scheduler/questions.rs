@@ -43,6 +43,7 @@ impl Owner {
             Question::Info => Ok(Answer::Info(self.info())),
             Question::Story(key) => Ok(Answer::Text(self.story(key))),
             Question::ExplainWait(key) => Ok(Answer::Text(self.explain_wait(key))),
+            Question::Told(key) => Ok(Answer::Told(self.machine.told(key))),
             Question::Rebalance => {
                 self.event(SchedulerEvent::Rebalance);
                 Ok(Answer::Done)

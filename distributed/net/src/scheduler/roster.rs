@@ -48,9 +48,10 @@ impl Need {
     fn refusal(&self, worker: &str) -> Failure {
         let what =
             format!("worker `{worker}` does not know the operator `{}` that a graph of client `{}` uses", self.operator, self.client);
-        Failure::new(Code::UnknownOperator, what)
-            .detail("layer", &*self.layer)
-            .help("start the worker from the program that defines the operator, or scheduler, workers and clients from one release")
+        Failure::new(Code::UnknownOperator, what).detail("layer", &*self.layer).help(
+            "start the worker from the program that defines the operator, with `partita worker ADDRESS --program ./that-program`, or \
+                 scheduler, workers and clients from one release",
+        )
     }
 }
 

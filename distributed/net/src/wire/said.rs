@@ -31,6 +31,7 @@ const LOST: u8 = 10;
 const MEMORY: u8 = 11;
 const WAITS: u8 = 12;
 const RESUMES: u8 = 13;
+const TOLD: u8 = 14;
 const SAME_LAYER: u8 = 0x80;
 
 /// Least bytes of an item.
@@ -114,6 +115,11 @@ fn write_item(out: &mut Writer, item: &ToScheduler, last: &mut Option<LayerId>) 
         ToScheduler::Started { key, attempt } => tried(out, STARTED, key, *attempt, last),
         ToScheduler::Waits(key, attempt) => tried(out, WAITS, key, *attempt, last),
         ToScheduler::Resumes(key, attempt) => tried(out, RESUMES, key, *attempt, last),
+        ToScheduler::Told { key, attempt, done, total } => {
+            tried(out, TOLD, key, *attempt, last);
+            out.number(*done);
+            out.number(*total);
+        }
         ToScheduler::MissingInput { key, attempt, input, asked } => {
             tried(out, MISSING, key, *attempt, last);
             out.fixed(input.layer.0);
@@ -207,6 +213,7 @@ fn read_item(reader: &mut Reader<'_>, last: &mut Option<LayerId>) -> Result<ToSc
         STARTED => ToScheduler::Started { key, attempt: reader.small()? },
         WAITS => ToScheduler::Waits(key, reader.small()?),
         RESUMES => ToScheduler::Resumes(key, reader.small()?),
+        TOLD => ToScheduler::Told { key, attempt: reader.small()?, done: reader.number()?, total: reader.number()? },
         MISSING => {
             let attempt = reader.small()?;
             let input = Key::new(LayerId(reader.fixed()?), reader.small()?);

@@ -62,7 +62,14 @@ pub fn failures() -> Vec<Failure> {
         .advice(vec![1, 2, 3])
         .origin(Some(&Origin { file: "f.rs".into(), line: 1, column: 2, step: "s".into() }))
         .data(partita_graph::DataPlace { file: "a.csv".into(), byte: Some(9), row: None, column: Some("c".into()), cell: None })
-        .task(partita_graph::TaskPlace { task: "t".into(), attempt: 3, worker: Some("w".into()) })
+        .task(partita_graph::TaskPlace {
+            task: "t".into(),
+            operator: "o".into(),
+            attempt: 3,
+            worker: Some("w".into()),
+            inputs: vec![Key::new(LayerId(1), 2), Key::new(LayerId(3), 4)],
+            input_count: 1 << 40,
+        })
         .cause(simple.clone().cause(Failure::internal("deep")));
     vec![simple, rich]
 }
@@ -83,6 +90,7 @@ pub fn said() -> Vec<WorkerToScheduler> {
         ToScheduler::Started { key: key(3, 5), attempt: 2 },
         ToScheduler::Waits(key(3, 5), 2),
         ToScheduler::Resumes(key(3, 5), u32::MAX),
+        ToScheduler::Told { key: key(3, 5), attempt: 2, done: 0, total: u64::MAX },
         ToScheduler::MissingInput { key: key(3, 5), attempt: 2, input: key(9, 1), asked: vec![WorkerId(1), WorkerId(u32::MAX)] },
         ToScheduler::Replicated(key(9, 9)),
         ToScheduler::Memory { managed: 1, spilled: u64::MAX, paused: true, rss: 7 },

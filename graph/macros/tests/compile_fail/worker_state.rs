@@ -1,5 +1,5 @@
-//! Expected: at the parameters, "a worker state is built without arguments, …"; at the options, "`#[worker_state]` has no options; write
-//! `#[worker_state]` alone"; then the sentences of tasks, with "a worker state" for "a task".
+//! Expected: at the parameters, "a worker state is built without arguments, …"; at the options, "`#[worker_state]` has one option; write
+//! `#[worker_state(teardown = function)]`, …"; then the sentences of tasks, with "a worker state" for "a task".
 
 use partita_macros::worker_state;
 

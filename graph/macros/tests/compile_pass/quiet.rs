@@ -83,10 +83,10 @@ fn main() {
     use attributes::{absent, early, line, old, old_and_slow, old_state};
     assert_eq!(delayed(documented::add)(1, 2).outcome.expect("it adds"), 3);
     assert_eq!(delayed(documented::add_later)(1, 2).outcome.expect("it adds"), 3);
-    assert_eq!(documented::zero::get().expect("it is built"), &0);
+    assert_eq!(*documented::zero::get().expect("it is built"), 0);
     assert_eq!(delayed(old)(1).outcome.expect("it is old"), 1);
     assert_eq!(delayed(old_and_slow)(1).outcome.expect("it is slow"), 1);
-    assert_eq!(old_state::get().expect("it is built"), &1);
+    assert_eq!(*old_state::get().expect("it is built"), 1);
     assert_eq!(delayed(early)("four").outcome.expect("it returns"), 4);
     assert!(delayed(line)().outcome.expect("it is somewhere") > 0);
     delayed(absent)(1).outcome.expect("it is there");

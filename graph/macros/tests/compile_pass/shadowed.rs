@@ -79,7 +79,7 @@ fn main() {
     assert_eq!(delayed(strange::inputs)(3).outcome.expect("it gives"), 3);
     delayed(strange::arguments)().outcome.expect("it runs");
     delayed(strange::origin)().outcome.expect("it runs");
-    assert_eq!(strange::returned::get().expect("it is built"), &5);
+    assert_eq!(*strange::returned::get().expect("it is built"), 5);
     assert_eq!(delayed(double_given)(2).outcome.expect("it doubles"), 4);
     assert_eq!(delayed(double_lent)(2).outcome.expect("it doubles"), 4);
     assert_eq!(double_lent(&3), 6);

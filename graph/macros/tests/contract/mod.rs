@@ -161,8 +161,11 @@ pub mod task_support {
 
     inventory::collect!(TaskEntry);
 
+    /// What ends the states that were built.
+    pub static TEARDOWNS: Mutex<Vec<Box<dyn Fn() + Send>>> = Mutex::new(Vec::new());
+
     pub struct StateCell<T> {
-        value: OnceLock<T>,
+        value: OnceLock<Arc<T>>,
         building: Mutex<()>,
     }
 
@@ -171,13 +174,21 @@ pub mod task_support {
             Self { value: OnceLock::new(), building: Mutex::new(()) }
         }
 
-        pub fn get(&'static self, name: &'static str, build: impl FnOnce() -> Result<T, Error>) -> Result<&'static T, Error> {
+        pub fn get(
+            &'static self,
+            name: &'static str,
+            build: impl FnOnce() -> Result<T, Error>,
+            teardown: Option<fn(&T)>,
+        ) -> Result<Arc<T>, Error> {
             let _alone = self.building.lock().expect("no build of these tests panics");
             if let Some(value) = self.value.get() {
-                return Ok(value);
+                return Ok(value.clone());
             }
             let built = build().map_err(|error| Error { message: format!("{name}: {error}") })?;
-            Ok(self.value.get_or_init(|| built))
+            if let Some(teardown) = teardown {
+                TEARDOWNS.lock().expect("no panic").push(Box::new(move || self.value.get().into_iter().for_each(|value| teardown(value))));
+            }
+            Ok(self.value.get_or_init(|| Arc::new(built)).clone())
         }
     }
 }

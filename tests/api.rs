@@ -17,6 +17,8 @@ mod array_elementwise;
 mod array_linalg;
 #[path = "api/array_make.rs"]
 mod array_make;
+#[path = "api/array_numpy.rs"]
+mod array_numpy;
 #[path = "api/array_order.rs"]
 mod array_order;
 #[path = "api/array_random.rs"]

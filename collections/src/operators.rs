@@ -6,13 +6,14 @@ use partita_graph::{OperatorEntry, Registry};
 use crate::array;
 use crate::array::linalg::{contract, factor, solve, tall};
 use crate::array::ops::{
-    assign, axes, broadcast_to, compress, concatenate, diag, diff, elementwise, make, map_overlap as overlap_blocks, nonzero, points,
+    assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
+    nonzero, points, push,
 };
 use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
 use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top, unique as unique_elements};
+use crate::array::reductions::{covariance, histogram, histogramdd, quantile, scan as scans, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
 use crate::delayed::{self, actor, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
@@ -112,6 +113,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<top::TopOfStates>(),
     OperatorEntry::of::<histogram::CountBlock>(),
     OperatorEntry::of::<histogram::AddBlocks>(),
+    OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
@@ -128,6 +130,11 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<windows::UnfoldBlock>(),
     OperatorEntry::of::<overlap_blocks::TrimBlock>(),
     OperatorEntry::of::<points::Gather>(),
+    OperatorEntry::of::<gather::TakePlaces>(),
+    OperatorEntry::of::<gather::FlattenPlaces>(),
+    OperatorEntry::of::<diagonal::DiagonalOfPlanes>(),
+    OperatorEntry::of::<push::EndOfBlock>(),
+    OperatorEntry::of::<push::PushBlock>(),
     OperatorEntry::of::<nonzero::NonZeroOfBlock>(),
     OperatorEntry::of::<assign::Overwrite>(),
     OperatorEntry::of::<diff::Interp>(),

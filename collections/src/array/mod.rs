@@ -29,7 +29,7 @@ use partita_graph::{Code, Failure, Origin, Registry};
 
 pub use chunks::{Chunks, Shape};
 pub use element::{Bits, DType, Element, Float, Integer, Number};
-pub use linalg::einsum;
+pub use linalg::{LeastSquares, einsum};
 use lower::{Lowered, Lowering};
 use meta::Meta;
 pub use ops::blockwise::blockwise;
@@ -46,6 +46,7 @@ pub use ops::where_::{select, where_};
 pub use random::Random;
 pub use reductions::axes::Axes;
 pub use reductions::histogram::Bins;
+pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_weighted};
 pub use reductions::quantile::Between;
 pub use reductions::statistics::Norm;
 

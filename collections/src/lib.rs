@@ -24,9 +24,9 @@ mod frame;
 mod operators;
 
 pub use array::{
-    AnyArray, Axes, Between, Bins, Bits, BlockInfo, Boundary, Chunks, DArray, DType, Element, Float, Integer, LeastSquares, Norm, Number,
-    Operand, Pad, Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, histogramdd,
-    histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
+    AnyArray, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Float, Integer, LeastSquares,
+    Norm, Number, Operand, Pad, Random, Shape, Side, apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate, dstack,
+    einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]

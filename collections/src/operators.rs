@@ -21,10 +21,10 @@ use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
 use crate::frame::ops::{
-    concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, scan,
-    select,
+    concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index,
+    sample, scan, select,
 };
-use crate::frame::ops::{slice, unique, unpivot, with_columns, write};
+use crate::frame::ops::{slice, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
@@ -35,6 +35,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<read_csv::CsvBlock>(),
     OperatorEntry::of::<scan::ReadFiles>(),
     OperatorEntry::of::<from_polars::Given>(),
+    OperatorEntry::of::<from_darray::BlockToRows>(),
+    OperatorEntry::of::<to_darray::RowsToBlock>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
     OperatorEntry::of::<filter::Filter>(),

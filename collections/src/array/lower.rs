@@ -94,13 +94,21 @@ pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
     order
 }
 
-/// The optimized graph of an array; all its blocks are wanted.
-pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
+/// Adds the layers of an array to a graph.
+pub(crate) fn lower_into(graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
     array.meta()?;
     // They outlive the lowering, which knows arrays by address.
     let arrays = ordered(array);
-    let mut lowering = Lowering { graph: Graph::default(), groups: Groups::of(&arrays), done: BTreeMap::new() };
-    lowering.arrays(&arrays)?;
-    lowering.graph.want_all(lowering.of(array).layer);
-    Ok(optimize::optimize(&lowering.graph))
+    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new() };
+    let lowered = lowering.arrays(&arrays).map(|()| lowering.of(array));
+    *graph = lowering.graph;
+    lowered
+}
+
+/// The optimized graph of an array; all its blocks are wanted.
+pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
+    let mut graph = Graph::default();
+    let lowered = lower_into(&mut graph, array)?;
+    graph.want_all(lowered.layer);
+    Ok(optimize::optimize(&graph))
 }

@@ -1,7 +1,8 @@
 //! `DArray`: a lazy n-dimensional array in blocks. An array is an expression: a step and the arrays that it reads.
 //!
 //! Nothing runs until `compute` or `persist`. Kind, shape and chunks are known at every step; a step that does not fit keeps its
-//! failure, with the user's line, and every later call hands that failure on. It refuses to know frames.
+//! failure, with the user's line, and every later call hands that failure on. It refuses to know
+//! frames, whose `to_darray` and `from_darray` know arrays.
 
 mod assemble;
 mod block;
@@ -27,11 +28,13 @@ use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Origin, Registry};
 
+pub(crate) use block::{Block, block_of};
 pub use chunks::{Chunks, Shape};
+pub(crate) use element::Held;
 pub use element::{Bits, DType, Element, Float, Integer, Number};
 pub use linalg::{LeastSquares, einsum};
-use lower::{Lowered, Lowering};
-use meta::Meta;
+pub(crate) use lower::{Lowered, Lowering, lower_into};
+pub(crate) use meta::{Cuts, Meta, unknown_sizes};
 pub use ops::blockwise::{blockwise, blockwise_with};
 pub use ops::broadcast_to::broadcast_arrays;
 pub use ops::concatenate::{concatenate, dstack, from_blocks, hstack, stack, vstack};

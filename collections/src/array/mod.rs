@@ -1,8 +1,8 @@
 //! `DArray`: a lazy n-dimensional array in blocks. An array is an expression: a step and the arrays that it reads.
 //!
 //! Nothing runs until `compute` or `persist`. Kind, shape and chunks are known at every step; a step that does not fit keeps its
-//! failure, with the user's line, and every later call hands that failure on. It refuses to know
-//! frames, whose `to_darray` and `from_darray` know arrays.
+//! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
+//! `from_darray` know arrays.
 
 mod assemble;
 mod block;

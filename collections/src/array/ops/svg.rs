@@ -7,6 +7,7 @@ use partita_graph::Failure;
 
 use crate::array::lower::plan;
 use crate::array::meta::{Cuts, Meta, bounds, tuple};
+use crate::array::ops::display::block_bytes;
 use crate::array::{DArray, Element};
 
 impl<T: Element> DArray<T> {
@@ -41,13 +42,10 @@ impl<T: Element> DArray<T> {
     #[doc(alias = "_repr_html_")]
     pub fn to_html(&self) -> Result<String, Failure> {
         let meta = self.untyped().meta()?;
-        let largest = meta.cuts.iter().map(|cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64));
-        let largest =
-            largest.collect::<Option<Vec<u64>>>().map(|lens| lens.into_iter().fold(meta.dtype.size() as u64, u64::saturating_mul));
         let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "?".into(), |bytes| ByteSize::b(bytes).to_string());
         let layers = plan(self.untyped())?.layers.len();
         let rows = [
-            ["bytes".to_string(), bytes(meta.nbytes()), bytes(largest)],
+            ["bytes".to_string(), bytes(meta.nbytes()), bytes(block_bytes(meta))],
             ["shape".to_string(), meta.show_shape(), meta.show_chunks()],
             ["count".to_string(), counted(meta.blocks()?.into(), "chunk"), counted(layers as u64, "layer")],
             ["type".to_string(), meta.dtype.to_string(), format!("grid {}", tuple(meta.grid()))],

@@ -76,7 +76,7 @@ impl array::Step for FromFrame {
         let lowered = frames.frame(&rewritten);
         lowering.graph = frames.graph;
         let lowered = lowered?;
-        if Ok(lowered.partitions) != self.partitions {
+        if self.partitions.as_ref().ok() != Some(&lowered.partitions) {
             return Err(Failure::internal("a frame of another number of partitions than was announced"));
         }
         let op = OpRef::new(RowsToBlock, "columns of a frame");

@@ -21,12 +21,16 @@ mod array_make;
 mod array_numpy;
 #[path = "api/array_order.rs"]
 mod array_order;
+#[path = "api/array_places.rs"]
+mod array_places;
 #[path = "api/array_random.rs"]
 mod array_random;
 #[path = "api/array_reduce.rs"]
 mod array_reduce;
 #[path = "api/array_shape.rs"]
 mod array_shape;
+#[path = "api/array_users.rs"]
+mod array_users;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

@@ -387,6 +387,9 @@ fn without_nan_and_running() {
         case.same("nanprod", &n.nanprod_axis(0));
         case.same("nanmean", &n.nanmean_axis(0));
         case.same("nanmean_of_nan", &n.slice(s![1..2, ..1]).nanmean_axis(0));
+        case.same("nanmean_infinite", &z.nanmean_axis(1));
+        case.same("nanmean_infinite_flat", &z.slice_axis(0, ..3).nanmean());
+        case.same("nanvar_infinite", &z.nanvar_axis(0, 0.0));
         case.same("nanstd", &n.nanstd(0.0));
         case.same("nanvar", &n.nanvar_axis(1, 0.0));
         case.same("nanvar_ddof_1", &n.nanvar_axis(0, 1.0));

@@ -260,7 +260,7 @@ impl Distribution {
         let finite = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite());
         let chance = |chance: f64| (0.0..=1.0).contains(&chance);
         let (fits, asked) = match self {
-            Distribution::Uniform { low, high } => (finite(&[*low, *high]) && low <= high, "a range of finite numbers"),
+            Distribution::Uniform { low, high } => (finite(&[*low, *high, high - low]) && low <= high, "a range of finite numbers"),
             Distribution::Normal { mean, deviation } => (finite(&[*mean, *deviation]) && *deviation >= 0.0, "a deviation of at least 0"),
             Distribution::Integers { low, high } => (low < high, "a range with at least one number"),
             Distribution::Bits => (true, ""),
@@ -275,7 +275,8 @@ impl Distribution {
             }
             Distribution::Geometric { chance: p } => (chance(*p) && *p > 0.0, "a chance above 0, at most 1"),
             Distribution::NegativeBinomial { count, chance: p } => {
-                (count.is_finite() && *count > 0.0 && chance(*p) && *p > 0.0, "a count above 0, a chance above 0 and at most 1")
+                let fits = count.is_finite() && *count > 0.0 && chance(*p) && *p > 0.0 && count / p < 1e18;
+                (fits, "a count above 0, a chance above 0 and at most 1, and fewer than 1e18 trials")
             }
             Distribution::Choice { values, shares } => {
                 let shares_fit =

@@ -135,7 +135,7 @@ fn frames_and_arrays() {
     check(&(frame.select([col("n")]).to_darray() * 2.0 + 1.0), array![[3.0], [5.0], [7.0], [9.0]]);
     let text = failure(&DFrame::from_polars(df!("name" => ["a"]).unwrap(), 1).to_darray(), Code::TypeMismatch);
     assert!(text.contains("`name`") && text.contains("array_users.rs"), "{text}");
-    let text = failure(&frame.select([col("no")]).to_darray(), Code::UnknownColumn);
+    let text = failure(&frame.select([col("no")]).to_darray(), Code::ColumnNotFound);
     assert!(text.contains("no"), "{text}");
     // And back, whatever the kind.
     let back = DFrame::from_darray(&frame.select([col("n"), col("t")]).to_darray().cast::<i64>(), &["n", "t"]);

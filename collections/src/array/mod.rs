@@ -72,6 +72,19 @@ pub(crate) fn register(registry: &mut Registry) {
 /// assert_eq!(x.compute()?, array![[1.0, 2.0], [3.0, 4.0]].into_dyn());
 /// # Ok::<(), partita::Error>(())
 /// ```
+///
+/// Steps are written as on an array in memory, and nothing is made before it is asked for:
+///
+/// ```
+/// use partita::prelude::*;
+/// use partita::ndarray::s;
+/// let x = DArray::<f64>::ones([1000, 1000], [100, 100]);
+/// let y = &x + x.t();
+/// let z = y.slice(s![..;2, 500..]).mean_axis(1);
+/// assert_eq!((z.shape()?, z.chunksize()?), (vec![500], vec![100]));
+/// assert!(z.compute()?.iter().all(|mean| *mean == 2.0));
+/// # Ok::<(), partita::Error>(())
+/// ```
 pub struct DArray<T: Element> {
     array: AnyArray,
     element: PhantomData<fn() -> T>,

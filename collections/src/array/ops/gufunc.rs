@@ -39,6 +39,21 @@ type Function<T, U> = Arc<dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Syn
 /// # Ok::<(), partita::Error>(())
 /// ```
 ///
+/// ```
+/// use partita::{Random, apply_gufunc, prelude::*};
+/// use partita::ndarray::array;
+/// // Every series with mean 0 and deviation 1, and then what is left of both.
+/// let series = Random::new(3).normal_with(5.0, 2.0, [20, 1000], [5, 300]);
+/// let standard = apply_gufunc("(time)->(time)", &[&series], &[], |cores| {
+///     let mean = cores[0].mean().unwrap_or(0.0);
+///     (&cores[0] - mean) / cores[0].std(0.0)
+/// });
+/// let left = apply_gufunc("(time)->(both)", &[&standard], &[("both", 2)], |cores| array![cores[0].sum(), cores[0].std(0.0)].into_dyn());
+/// assert_eq!(left.shape()?, [20, 2]);
+/// assert!(left.compute()?.rows().into_iter().all(|row| row[0].abs() < 1e-9 && (row[1] - 1.0).abs() < 1e-12));
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
 /// A function gives one array. Several results can be given side by side along a core axis and taken apart with
 /// [`DArray::index_axis`].
 ///

@@ -93,6 +93,16 @@ impl<T: Number> DArray<T> {
     ///     sums
     /// });
     /// assert_eq!(sums.compute()?.into_iter().collect::<Vec<_>>(), [1.0, 3.0, 6.0, 9.0, 12.0, 9.0]);
+    /// // The step from each element's predecessor, which the first finds at the other end.
+    /// let x = DArray::from_array(partita::ndarray::array![1, 1, 2, 3, 3, 3, 2, 1, 1], 5);
+    /// let steps = x.map_overlap(&[1], Boundary::Periodic, |block, _| {
+    ///     let mut steps = block.to_owned();
+    ///     for at in 1..block.len() {
+    ///         steps[[at]] = block[[at]] - block[[at - 1]];
+    ///     }
+    ///     steps
+    /// });
+    /// assert_eq!(steps.compute()?.into_iter().collect::<Vec<_>>(), [0, 0, 1, 1, 0, 0, -1, -1, 0]);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
@@ -119,6 +129,12 @@ impl<T: Number> DArray<T> {
     /// use partita::{Boundary, prelude::*};
     /// let x = DArray::arange(0, 4, 1, 2).overlap(&[1], Boundary::Periodic);
     /// assert_eq!(x.compute()?.into_iter().collect::<Vec<_>>(), [3, 0, 1, 2, 1, 2, 3, 0]);
+    /// // Two elements along the first axis and one along the second, each with a boundary of its own.
+    /// let x = DArray::arange(0, 64, 1, -1).reshape([8, 8]).rechunk([4, 4]);
+    /// let wide = x.overlap(&[2, 1], [Boundary::Constant(100), Boundary::Reflect]);
+    /// assert_eq!(wide.chunks()?, [vec![8, 8], vec![6, 6]]);
+    /// let corner = wide.slice(partita::ndarray::s![1..4, ..3]).compute()?;
+    /// assert_eq!(corner, partita::ndarray::array![[100, 100, 100], [0, 0, 1], [8, 8, 9]].into_dyn());
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///

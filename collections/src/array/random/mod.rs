@@ -29,6 +29,16 @@ use philox::Stream;
 /// assert!(x.mean().compute_scalar()?.abs() < 0.2);
 /// # Ok::<(), partita::Error>(())
 /// ```
+///
+/// Blocks are made where they are used, so that an array may be far larger than what is left of it:
+///
+/// ```
+/// use partita::prelude::*;
+/// use partita::ndarray::s;
+/// let means = Random::new(1).normal_with(10.0, 0.1, [2000, 1000], 500).mean_axis(0).slice(s![..;100]).compute()?;
+/// assert!(means.len() == 10 && means.iter().all(|mean| (mean - 10.0).abs() < 0.02));
+/// # Ok::<(), partita::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Random {
     seed: u64,

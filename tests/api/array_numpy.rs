@@ -10,8 +10,8 @@ use partita::graph::Serial;
 use partita::ndarray::{ArrayD, IxDyn, NewAxis, array, s};
 use partita::prelude::*;
 use partita::{
-    Between, Element, Norm, Pad, Side, concatenate, dstack, einsum, from_blocks, histogramdd, hstack, meshgrid, operator_registry, select,
-    stack, vstack, where_,
+    Between, Bins, Element, Norm, Pad, Side, concatenate, dstack, einsum, from_blocks, histogramdd, hstack, meshgrid, operator_registry,
+    select, stack, vstack, where_,
 };
 
 /// An element that files have.
@@ -500,7 +500,7 @@ fn counts() {
         case.same("histogram2d_edges", &a.histogram2d(b, edges.0.clone(), edges.1.clone()).cast::<f64>());
         case.same("histogram2d_weighted", &a.histogram2d_weighted(b, even.0, even.1, &a.abs()));
         case.same("histogram2d_density", &a.histogram2d_density(b, edges.0, edges.1));
-        let bins = [(3, -5.0, 5.0).into(), (2, 0.0, 4.0).into(), (4, -4.0, 4.0).into()];
+        let bins: [Bins; 3] = [(3, -5.0, 5.0).into(), (2, 0.0, 4.0).into(), (4, -4.0, 4.0).into()];
         case.same("histogramdd", &histogramdd(&[a, b, n], &bins).cast::<f64>());
         case.same("bincount", &k.bincount(9));
         case.same("bincount_weighted", &k.bincount_weighted(8, &(DArray::arange(0.0, 40.0, 1.0, 7) / 8.0)));
@@ -552,7 +552,11 @@ fn parts_and_places() {
         case.same("assigned_slice", &a.with_slice(s![1..4, ..;2], row.slice(s![..4])));
         case.same("assigned_mask", &a.where_(&!a.gt(1.0), 0.0));
         let running = |lane: partita::ndarray::ArrayView1<'_, f64>| {
-            lane.iter().rev().scan(0.0, |sum, x| Some(std::mem::replace(sum, *sum + x) + x)).collect::<partita::ndarray::Array1<f64>>()
+            let sums = lane.iter().rev().scan(0.0, |sum, x| {
+                *sum += x;
+                Some(*sum)
+            });
+            sums.collect::<partita::ndarray::Array1<f64>>()
         };
         case.same("apply_along_axis", &a.apply_along_axis(0, 5, running));
     });

@@ -13,10 +13,14 @@ mod asof;
 
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
+#[path = "api/array_kinds.rs"]
+mod array_kinds;
 #[path = "api/array_linalg.rs"]
 mod array_linalg;
 #[path = "api/array_make.rs"]
 mod array_make;
+#[path = "api/array_memory.rs"]
+mod array_memory;
 #[path = "api/array_numpy.rs"]
 mod array_numpy;
 #[path = "api/array_order.rs"]

@@ -143,5 +143,7 @@ proptest! {
         let serial = Serial::new(operator_registry());
         let found = x.take_array(&lazy, 0).compute_on(&serial).unwrap();
         prop_assert_eq!(bits(&found), bits(&whole.select(partita::ndarray::Axis(0), &expected)));
+        let columns = x.ravel().take_array(&(lazy * shape[1] as i64), 0).compute_on(&serial).unwrap();
+        prop_assert_eq!(columns.into_iter().collect::<Vec<_>>(), expected.iter().map(|row| whole[[*row, 0]]).collect::<Vec<_>>());
     }
 }

@@ -1,5 +1,7 @@
 //! `take_array` and `vindex_arrays`: elements at places that an array has, which are known only when it was made.
 
+pub(crate) mod asked;
+
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +18,8 @@ use crate::array::{DArray, Element, Node, Step};
 
 impl<T: Element> DArray<T> {
     /// The parts at places along an axis that another array has; negative ones count from the back. The axis is replaced by those of
-    /// `places`. Where places are known when the plan is made, [`DArray::take`] reads less: here each block of places reads all blocks along
-    /// the axis.
+    /// `places`. Where places are known when the plan is made, [`DArray::take`] reads less: here each block of places asks all blocks of an
+    /// array of one axis, and reads all blocks along the axis of others.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -51,8 +53,7 @@ impl<T: Element> DArray<T> {
     }
 
     /// The elements at places that other arrays have, one array for each axis; these fit together as those of elementwise operations do, and
-    /// the result has their shape. Negative places count from the back. Each block of places reads all blocks of the array; see also
-    /// [`DArray::vindex`], for places that are known when the plan is made.
+    /// the result has their shape. Negative places count from the back. Where places are known when the plan is made, [`DArray::vindex`] reads less.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -101,11 +102,13 @@ impl Step for TakeArray {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (from, places, to) = (node.inputs[0].meta()?, node.inputs[1].meta()?, node.known()?);
         let axis = axis_of(self.axis, from.ndim())?;
+        let inputs = [lowering.of(&node.inputs[0]), lowering.of(&node.inputs[1])];
+        if let Some(asked) = asked::lower(from, places, inputs, node, lowering)? {
+            return Ok(asked);
+        }
         let all: Vec<Option<usize>> = (0..from.ndim()).map(|at| (at != axis).then_some(at)).collect();
-        let edges = vec![
-            lowering.of(&node.inputs[0]).edge(follow(&from.grid(), &to.grid(), &all)),
-            lowering.of(&node.inputs[1]).edge(follow(&places.grid(), &to.grid(), &[Some(axis)])),
-        ];
+        let edges =
+            vec![inputs[0].edge(follow(&from.grid(), &to.grid(), &all)), inputs[1].edge(follow(&places.grid(), &to.grid(), &[Some(axis)]))];
         let op = OpRef::new(TakePlaces { axis }, self.line());
         Ok(lowering.add(Layer::single("take_array", to.blocks()?, op, edges), node))
     }

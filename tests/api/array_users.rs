@@ -104,11 +104,6 @@ fn blocks_are_handed_over_one_by_one() {
 
 #[test]
 fn pictures() {
-    // TEMPORARY
-    for (name, array) in [("a", DArray::<f64>::zeros([300, 200], [100, 50])), ("b", DArray::zeros([400, 300, 500], [100, 100, 125])), ("c", DArray::zeros([1000], 10)), ("d", DArray::zeros([2, 3, 20, 400, 30], [1, 1, 5, 100, 10]))] {
-        std::fs::write(format!("/tmp/arr/{name}.svg"), array.to_svg().unwrap()).unwrap();
-        std::fs::write(format!("/tmp/arr/{name}.html"), array.to_html().unwrap()).unwrap();
-    }
     let lines = |picture: &str| picture.matches("<line").count();
     let count = |array: &DArray<f64>| lines(&array.to_svg().unwrap());
     assert_eq!(count(&DArray::zeros([4], 2)), 4 + 1);

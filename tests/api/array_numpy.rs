@@ -649,6 +649,8 @@ fn products() {
         case.same("kron", &m.kron(p));
         case.same("einsum_product", &einsum("ij,jk->ik", &[m, p]));
         case.same("einsum_diagonal", &einsum("ii->i", &[sq]));
+        case.same("einsum_diagonal_between", &einsum("iji->ij", &[&c.slice_axis(2, ..3)]));
+        case.same("einsum_traces", &einsum("bii->b", &[&c.slice_axis(2, ..4)]));
         case.same("einsum_sum", &einsum("ijk->j", &[c]));
         case.same("einsum_three", &einsum("ij,jk,lk->il", &[m, p, p]));
         case.same("einsum_batch", &einsum("bij,bkj->bik", &[c, c]));

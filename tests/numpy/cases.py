@@ -444,6 +444,8 @@ def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, **_):
     case("kron", np.kron(m, p))
     case("einsum_product", np.einsum("ij,jk->ik", m, p))
     case("einsum_diagonal", np.einsum("ii->i", sq))
+    case("einsum_diagonal_between", np.einsum("iji->ij", c[:, :, :3]))
+    case("einsum_traces", np.einsum("bii->b", c[:, :, :4]))
     case("einsum_sum", np.einsum("ijk->j", c))
     case("einsum_three", np.einsum("ij,jk,lk->il", m, p, p))
     case("einsum_batch", np.einsum("bij,bkj->bik", c, c))

@@ -76,8 +76,8 @@ impl<T: Copy> Boundaries<T> {
 
 impl<T: Number> DArray<T> {
     /// What a function makes of each block together with what lies around it: `depth` elements before and behind it along each axis
-    /// (one number holds for every axis, and so does one [`Boundary`]). What belongs to the surroundings is cut off from the result, which has the shape of what the
-    /// function got.
+    /// (one number holds for every axis, and so does one [`Boundary`]). What belongs to the surroundings is cut off from the result, which
+    /// has the shape of what the function got.
     ///
     /// A closure runs in this process only; on a cluster it is refused with the fix.
     ///
@@ -114,7 +114,7 @@ impl<T: Number> DArray<T> {
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        let boundaries = boundary.into();
+        let boundaries: Boundaries<T> = boundary.into();
         let mapped = self.overlap(depth, boundaries.clone()).map_blocks(function);
         let margins = self.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta));
         match margins {
@@ -142,7 +142,7 @@ impl<T: Number> DArray<T> {
     /// At `compute`: depths for another number of axes, sizes of chunks that are not known.
     #[track_caller]
     pub fn overlap(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>) -> DArray<T> {
-        let boundaries = boundary.into();
+        let boundaries: Boundaries<T> = boundary.into();
         let found = self.untyped().meta().and_then(|meta| Ok((depths(depth, meta)?, boundaries.of_axes(meta.ndim())?, meta.clone())));
         let (depths, boundaries, original) = match found {
             Ok(found) => found,
@@ -183,7 +183,7 @@ impl<T: Number> DArray<T> {
     /// At `compute`: depths for another number of axes, blocks that are shorter than that, sizes of chunks that are not known.
     #[track_caller]
     pub fn trim_overlap<U: Element>(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>, original: &DArray<U>) -> DArray<T> {
-        let boundaries = boundary.into();
+        let boundaries: Boundaries<T> = boundary.into();
         match original.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta)) {
             Ok(margins) => DArray::then(Trim { margins }, vec![self.to_any()], ".trim_overlap(…)"),
             Err(failure) => DArray::failed(failure, ".trim_overlap(…)"),

@@ -682,5 +682,5 @@ fn equations() {
 fn files_are_read() {
     assert_eq!(read::<f64>("inputs", "w"), array![-5.0, -2.5, -1.0, 0.0, 0.0, 1.5, 2.0, 4.0, 7.0].into_dyn());
     assert_eq!(read::<u64>("inputs", "h")[[2]], u64::MAX);
-    assert!(!f64::NAN.near(1.0) && !1.0f64.near(f64::NAN) && f64::NAN.near(f64::NAN) && !(1.0 + 1e-9).near(1.0));
+    assert!(!f64::NAN.near(1.0) && !1.0f64.near(f64::NAN) && f64::NAN.near(f64::NAN) && !1.000_000_001f64.near(1.0));
 }

@@ -43,7 +43,8 @@ fn memory(root: &AnyArray) -> String {
     let mut text = String::new();
     if let Ok(meta) = root.meta() {
         let blocks = meta.blocks().unwrap_or(0);
-        writeln!(text, "  result         {} in {blocks} blocks", bytes(meta.nbytes())).expect("text takes everything");
+        let word = if blocks == 1 { "block" } else { "blocks" };
+        writeln!(text, "  result         {} in {blocks} {word}", bytes(meta.nbytes())).expect("text takes everything");
     }
     let known = ordered(root).into_iter().filter_map(|array| Some((block_bytes(array.meta().ok()?)?, array)));
     if let Some((largest, array)) = known.max_by_key(|(bytes, _)| *bytes) {

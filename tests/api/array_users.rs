@@ -120,7 +120,10 @@ fn pictures() {
     assert_eq!(DArray::<f64>::zeros([3], [1, 1]).to_html().expect_err("it does not fit").code, Code::ShapeMismatch);
     assert!(kept.explain().contains("  result         ? in 3 blocks"), "{}", kept.explain());
     let plan = DArray::from_array(counted(&[10, 10]), [10, 5]).sum().explain();
-    assert!(plan.contains("  result         8 B in 1 block\n") && plan.contains("  largest block  400 B, of from_array (10, 10)"), "{plan}");
+    assert!(
+        plan.contains("  result         8 B in 1 block\n") && plan.contains("  largest block  400 B, of from_array (10, 10)"),
+        "{plan}"
+    );
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::array::wiring::follow;
 use crate::array::{DArray, Element, Node, Step};
 use crate::frame::ops::token;
 
+/// From the length of a chunk of the arrays to that of the result.
+type Adjust = fn(usize) -> usize;
 type Function<T, U> = Arc<dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync>;
 
 /// What a function makes of the blocks of several arrays. Axes have names, one letter each: blocks along axes of one name belong together,
@@ -73,7 +75,7 @@ pub fn blockwise_with<T: Element, U: Element, F>(
     out: &str,
     inputs: &[(&DArray<T>, &str)],
     new_axes: &[(char, usize)],
-    adjust_chunks: &[(char, fn(usize) -> usize)],
+    adjust_chunks: &[(char, Adjust)],
     function: F,
 ) -> DArray<U>
 where
@@ -95,7 +97,7 @@ struct Blockwise<T, U> {
     out: Vec<char>,
     names: Vec<Vec<char>>,
     new_axes: Vec<(char, usize)>,
-    adjust_chunks: Vec<(char, fn(usize) -> usize)>,
+    adjust_chunks: Vec<(char, Adjust)>,
     function: Function<T, U>,
     token: u64,
 }

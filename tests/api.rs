@@ -13,18 +13,28 @@ mod asof;
 
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
+#[path = "api/array_kinds.rs"]
+mod array_kinds;
 #[path = "api/array_linalg.rs"]
 mod array_linalg;
 #[path = "api/array_make.rs"]
 mod array_make;
+#[path = "api/array_memory.rs"]
+mod array_memory;
+#[path = "api/array_numpy.rs"]
+mod array_numpy;
 #[path = "api/array_order.rs"]
 mod array_order;
+#[path = "api/array_places.rs"]
+mod array_places;
 #[path = "api/array_random.rs"]
 mod array_random;
 #[path = "api/array_reduce.rs"]
 mod array_reduce;
 #[path = "api/array_shape.rs"]
 mod array_shape;
+#[path = "api/array_users.rs"]
+mod array_users;
 #[path = "api/bad_input.rs"]
 mod bad_input;
 #[path = "api/client.rs"]

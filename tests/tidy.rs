@@ -166,6 +166,22 @@ fn rules_of_the_house_catch_what_breaks_them() {
     one(house::parity(&page("| `a` | `DFrame::here` | again |"), &frame));
     one(house::parity("no table", &frame));
     assert_none(house::parity(&page("| `b` | — | why |"), &frame));
+    let array = [
+        Source::new("collections/src/a.rs", "impl DFrame {\n    pub fn here(&self) {}\n}\n"),
+        Source::new(
+            "collections/src/b.rs",
+            "macro_rules! all {\n    ($name:ident) => {\n        impl<T: $Class> DArray<T> {\n            pub fn $name(&self) {}\n        }\n    };\n}\n\
+             all! {\n    sin Sin;\n    sum sum_axis -> T::Sum = Fold::Sum;\n    gamma(form: f64) -> f64 = Gamma;\n}\n\
+             pub fn einsum<T: Element>() {}\nimpl<T: Element> fmt::Debug for DArray<T> {\n    pub fn fmt(&self) {}\n}\n",
+        ),
+    ];
+    assert_none(house::parity(
+        &page("| `b` | `DArray::sin`, `DArray::sum_axis`, `DArray::gamma(form)`, `partita::einsum` | yes |"),
+        &array,
+    ));
+    one(house::parity(&page("| `b` | `DArray::einsum` | no |"), &array));
+    one(house::parity(&page("| `b` | `DArray::fmt` | no |"), &array));
+    one(house::parity(&page("| `b` | `partita::sin` | no |"), &array));
     one(house::readme_example("```rust\nlet a = 1;\nlet b = 2;\n```", "    let a = 1;\n"));
     assert!(house::map("`graph/`").iter().any(|complaint| complaint.contains("`distributed/core/`")));
 }

@@ -24,9 +24,10 @@ mod frame;
 mod operators;
 
 pub use array::{
-    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundary, Chunks, DArray, DType, Element, Float, Integer, Norm, Number,
-    Operand, Pad, Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, hstack, meshgrid, select,
-    stack, vstack, where_,
+    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Float, Integer,
+    LeastSquares, Norm, Number, Operand, Pad, Random, Shape, Side, apply_gufunc, blockwise, blockwise_with, broadcast_arrays,
+    concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack,
+    vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
@@ -56,6 +57,7 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
+    pub use crate::Random;
     pub use crate::{AsOf, Axes, Chunks, Client, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join};
     pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions};
     pub use polars::df;

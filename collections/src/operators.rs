@@ -6,13 +6,14 @@ use partita_graph::{OperatorEntry, Registry};
 use crate::array;
 use crate::array::linalg::{contract, factor, solve, tall};
 use crate::array::ops::{
-    assign, axes, broadcast_to, compress, concatenate, diag, diff, elementwise, make, map_overlap as overlap_blocks, nonzero, points,
+    assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
+    nonzero, points, push,
 };
 use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
 use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top, unique as unique_elements};
+use crate::array::reductions::{covariance, histogram, histogramdd, quantile, scan as scans, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
 use crate::delayed::{self, actor, arrays, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
@@ -20,10 +21,10 @@ use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, partial, top as top_of_groups};
 use crate::frame::join;
 use crate::frame::ops::{
-    concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, scan,
-    select,
+    concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index,
+    sample, scan, select,
 };
-use crate::frame::ops::{slice, unique, unpivot, with_columns, write};
+use crate::frame::ops::{slice, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::split;
 use crate::frame::sort::{range, rows};
@@ -34,6 +35,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<read_csv::CsvBlock>(),
     OperatorEntry::of::<scan::ReadFiles>(),
     OperatorEntry::of::<from_polars::Given>(),
+    OperatorEntry::of::<from_darray::BlockToRows>(),
+    OperatorEntry::of::<to_darray::RowsToBlock>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
     OperatorEntry::of::<filter::Filter>(),
@@ -115,6 +118,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<top::TopOfStates>(),
     OperatorEntry::of::<histogram::CountBlock>(),
     OperatorEntry::of::<histogram::AddBlocks>(),
+    OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
@@ -131,6 +135,14 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<windows::UnfoldBlock>(),
     OperatorEntry::of::<overlap_blocks::TrimBlock>(),
     OperatorEntry::of::<points::Gather>(),
+    OperatorEntry::of::<gather::TakePlaces>(),
+    OperatorEntry::of::<gather::FlattenPlaces>(),
+    OperatorEntry::of::<gather::asked::AskForPlaces>(),
+    OperatorEntry::of::<gather::asked::AnswerPlaces>(),
+    OperatorEntry::of::<gather::asked::PutAnswers>(),
+    OperatorEntry::of::<diagonal::DiagonalOfPlanes>(),
+    OperatorEntry::of::<push::EndOfBlock>(),
+    OperatorEntry::of::<push::PushBlock>(),
     OperatorEntry::of::<nonzero::NonZeroOfBlock>(),
     OperatorEntry::of::<assign::Overwrite>(),
     OperatorEntry::of::<diff::Interp>(),

@@ -87,7 +87,11 @@ fn sums_of_products_over_any_axes() {
     failure(&einsum("ij,jk->ik", &[&x]), Code::InvalidOption);
     failure(&einsum("ijk->z", &[&x]), Code::InvalidOption);
     failure(&einsum("ij->i", &[&x]), Code::ShapeMismatch);
-    failure(&einsum("iij->j", &[&x]), Code::Unsupported);
+    let text = failure(&einsum("iij->j", &[&x]), Code::ShapeMismatch);
+    assert!(text.contains("axes `i` are of different lengths: 3 and 4"), "{text}");
+    let cube = DArray::from_array(whole(3, 9), [2, 4]).reshape([3, 3, 3]);
+    check(&einsum("iii", &[&cube]), arr0(whole(3, 9)[[0, 0]] + whole(3, 9)[[1, 4]] + whole(3, 9)[[2, 8]]));
+    check(&einsum("iji->j", &[&cube]), (0..3).map(|j| (0..3).map(|i| whole(3, 9)[[i, 3 * j + i]]).sum::<f64>()).collect::<Array<f64, _>>());
 }
 
 #[test]

@@ -113,11 +113,20 @@ fn parameters_that_no_distribution_has_are_refused() {
     failure(&rng.poisson(-1.0, 10, 5), Code::InvalidOption);
     failure(&rng.binomial(5, 1.5, 10, 5), Code::InvalidOption);
     failure(&rng.geometric(0.0, 10, 5), Code::InvalidOption);
+    failure(&rng.negative_binomial(1e10, 1e-12, 10, 5), Code::InvalidOption);
+    failure(&rng.negative_binomial(3.0, f64::from_bits(1), 10, 5), Code::InvalidOption);
+    failure(&rng.uniform_with(f64::MIN, f64::MAX, 10, 5), Code::InvalidOption);
     failure(&rng.gamma(0.0, 1.0, 10, 5), Code::InvalidOption);
     failure(&rng.choice::<f64>(&[], 10, 5), Code::InvalidOption);
     failure(&rng.choice_weighted(&[1, 2], &[1.0], 10, 5), Code::InvalidOption);
     failure(&rng.choice_weighted(&[1, 2], &[1.0, -1.0], 10, 5), Code::InvalidOption);
     failure(&rng.normal([10], [5, 5]), Code::ShapeMismatch);
+}
+
+/// Trials that hardly ever succeed take longer than can be counted.
+#[test]
+fn what_is_too_large_to_count_is_the_largest_count() {
+    check_by(&Random::new(4).geometric(1e-300, 10, 5), |found| found.iter().all(|count| *count == i64::MAX), "the largest");
 }
 
 /// Makes an array in given chunks.

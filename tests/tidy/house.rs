@@ -250,6 +250,7 @@ pub fn parity(page: &str, sources: &[Source]) -> Vec<String> {
     let methods = methods_of(sources);
     for quoted in page.split('`').skip(1).step_by(2) {
         let Some((owner, name)) = quoted.split_once("::").filter(|(owner, _)| OURS.contains(owner)) else { continue };
+        let name = name.split('(').next().unwrap_or(name);
         if !methods.contains(&(owner.to_string(), name.to_string())) {
             complaints.push(format!("docs/parity.md: `{quoted}` does not exist: a name that is not there misleads; name the one that is"));
         }
@@ -257,20 +258,23 @@ pub fn parity(page: &str, sources: &[Source]) -> Vec<String> {
     complaints
 }
 
-/// Types of ours whose methods the page names.
-const OURS: &[&str] = &["DFrame", "GroupBy", "Aggregation", "Rolling", "Resample", "Join", "AsOf"];
+/// Types of ours whose methods the page names; free functions are those of `partita`.
+const OURS: &[&str] = &["DFrame", "GroupBy", "Aggregation", "Rolling", "Resample", "Join", "AsOf", "DArray", "Random", "partita"];
 
-/// Public methods by type. In a file with `pub fn $name` the names are those that its macro is called with, one at the beginning of an
-/// entry that ends with a semicolon.
+/// Public methods by type, and free functions. In a file with `pub fn $name` the names are those that its macro is called with, see
+/// [`entries`].
 fn methods_of(sources: &[Source]) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for source in sources.iter().filter(|source| source.path.starts_with("collections/src/")) {
-        let mut owner = "";
+        let mut owner = "partita";
         let mut by_macro = None;
         for (_, line) in source.product_lines() {
+            if line.starts_with('}') {
+                owner = "partita";
+            }
             let line = line.trim();
-            if let Some(rest) = line.strip_prefix("impl ") {
-                let name = rest.split([' ', '<', '{']).next().unwrap_or("");
+            if let Some(rest) = line.strip_prefix("impl").filter(|rest| rest.starts_with([' ', '<'])) {
+                let name = without_generics(rest).trim_start().split([' ', '<', '{']).next().unwrap_or("");
                 owner = if rest.contains(" for ") { "" } else { name };
             }
             let after = ["pub fn ", "pub async fn "].iter().find_map(|start| line.strip_prefix(start));
@@ -279,12 +283,36 @@ fn methods_of(sources: &[Source]) -> BTreeSet<(String, String)> {
                 Some(name) => drop(found.insert((owner.to_string(), name.to_string()))),
                 None => {}
             }
-            let entry = line.split([',', ';']).next().unwrap_or("");
-            let is_entry = line.ends_with(';') && !entry.is_empty() && entry.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-            if let Some(owner) = by_macro.filter(|_| is_entry) {
-                found.insert((owner.to_string(), entry.to_string()));
+            if let Some(owner) = by_macro {
+                found.extend(entries(line).into_iter().map(|name| (owner.to_string(), name.to_string())));
             }
         }
     }
     found
+}
+
+/// What follows `<…>`, if the text begins with that.
+fn without_generics(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return if at == 0 { text } else { &text[at + 1..] };
+        }
+    }
+    text
+}
+
+/// The names at the beginning of a macro's entry: `name;`, `name, …;`, `name Variant;`, `name other -> …;` or `name(…) … = …`.
+fn entries(line: &str) -> Vec<&str> {
+    let is_name = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let is_call = line.split_once('(').is_some_and(|(name, rest)| is_name(&name) && rest.contains(") ") && rest.contains(" = "));
+    if !line.ends_with(';') && !is_call {
+        return Vec::new();
+    }
+    line.split([' ', ',', ';', '(']).take(2).take_while(is_name).collect()
 }

@@ -196,11 +196,18 @@ impl Block {
         Self { data: self.data.clone(), shape, strides, offset: self.offset }
     }
 
-    /// `len` elements of a block of two axes, from one on along its diagonal, without a copy. They must be there.
+    /// `len` elements along the diagonal of its last two axes, from one on, without a copy. They must be there.
     pub fn diagonal(&self, row: usize, column: usize, len: usize) -> Self {
-        let start = row as isize * self.strides[0] + column as isize * self.strides[1];
-        let offset = if len == 0 { 0 } else { self.offset.wrapping_add_signed(start) };
-        Self { data: self.data.clone(), shape: vec![len], strides: vec![self.strides[0] + self.strides[1]], offset }
+        let ahead = self.shape.len() - 2;
+        let (down, across) = (self.strides[ahead], self.strides[ahead + 1]);
+        let shape = [&self.shape[..ahead], &[len]].concat();
+        let strides = [&self.strides[..ahead], &[down + across]].concat();
+        let block = Self { data: self.data.clone(), shape, strides, offset: self.offset };
+        if block.len() == 0 {
+            return Self { strides: row_major(&block.shape), offset: 0, ..block };
+        }
+        let start = row as isize * down + column as isize * across;
+        Self { offset: block.offset.wrapping_add_signed(start), ..block }
     }
 
     /// Some elements along an axis, without a copy: `len` of them, from `start` on, `step` apart; 0 repeats one. They must be there.
@@ -509,6 +516,8 @@ mod tests {
         check(&square.diagonal(0, 1, 3), &array![1.0, 6.0, 11.0].into_dyn());
         check(&square.diagonal(2, 0, 1), &array![8.0].into_dyn());
         check(&square.diagonal(3, 4, 0), &numbers(&[0]));
+        let stacked = Block::from_array(numbers(&[2, 2, 3]));
+        check(&stacked.diagonal(0, 1, 2), &array![[1.0, 5.0], [7.0, 11.0]].into_dyn());
     }
 
     #[test]

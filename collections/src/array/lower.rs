@@ -94,6 +94,17 @@ pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
     order
 }
 
+/// Adds the layers of an array to a graph.
+pub(crate) fn lower_into(graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
+    array.meta()?;
+    // They outlive the lowering, which knows arrays by address.
+    let arrays = ordered(array);
+    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new() };
+    let lowered = lowering.arrays(&arrays).map(|()| lowering.of(array));
+    *graph = lowering.graph;
+    lowered
+}
+
 /// The optimized graph of an array; all its blocks are wanted.
 pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
     let (mut graph, layer) = layers(array)?;
@@ -103,11 +114,7 @@ pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
 
 /// The layers of an array and of all that it reads, as they are lowered, and which of them makes its blocks.
 pub(crate) fn layers(array: &AnyArray) -> Result<(Graph, LayerId), Failure> {
-    array.meta()?;
-    // They outlive the lowering, which knows arrays by address.
-    let arrays = ordered(array);
-    let mut lowering = Lowering { graph: Graph::default(), groups: Groups::of(&arrays), done: BTreeMap::new() };
-    lowering.arrays(&arrays)?;
-    let layer = lowering.of(array).layer;
-    Ok((lowering.graph, layer))
+    let mut graph = Graph::default();
+    let lowered = lower_into(&mut graph, array)?;
+    Ok((graph, lowered.layer))
 }

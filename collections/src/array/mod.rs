@@ -1,7 +1,8 @@
 //! `DArray`: a lazy n-dimensional array in blocks. An array is an expression: a step and the arrays that it reads.
 //!
 //! Nothing runs until `compute` or `persist`. Kind, shape and chunks are known at every step; a step that does not fit keeps its
-//! failure, with the user's line, and every later call hands that failure on. It refuses to know frames.
+//! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
+//! `from_darray` know arrays.
 
 pub(crate) mod assemble;
 pub(crate) mod block;
@@ -28,20 +29,22 @@ use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Origin, Registry};
 
+pub(crate) use block::{Block, block_of};
 pub use chunks::{Chunks, Shape};
-pub(crate) use element::with_dtype;
+pub(crate) use element::{Held, with_dtype};
 pub use element::{Bits, DType, Element, Float, Integer, Number};
 pub use lend::ArrayBlock;
-pub use linalg::einsum;
-use lower::{Lowered, Lowering};
-use meta::Meta;
-pub use ops::blockwise::blockwise;
+pub use linalg::{LeastSquares, einsum};
+pub(crate) use lower::{Lowered, Lowering, lower_into};
+pub(crate) use meta::{Cuts, Meta, unknown_sizes};
+pub use ops::blockwise::{blockwise, blockwise_with};
 pub use ops::broadcast_to::broadcast_arrays;
 pub use ops::concatenate::{concatenate, dstack, from_blocks, hstack, stack, vstack};
 use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
+pub use ops::gufunc::apply_gufunc;
 pub use ops::map_blocks::BlockInfo;
-pub use ops::map_overlap::Boundary;
+pub use ops::map_overlap::{Boundaries, Boundary};
 pub use ops::meshgrid::meshgrid;
 pub use ops::pad::Pad;
 pub use ops::search::Side;
@@ -49,6 +52,7 @@ pub use ops::where_::{select, where_};
 pub use random::Random;
 pub use reductions::axes::Axes;
 pub use reductions::histogram::Bins;
+pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_weighted};
 pub use reductions::quantile::Between;
 pub use reductions::statistics::Norm;
 
@@ -68,6 +72,19 @@ pub(crate) fn register(registry: &mut Registry) {
 /// let x = DArray::from_array(array![[1.0, 2.0], [3.0, 4.0]], 1);
 /// assert_eq!((x.shape()?, x.numblocks()?), (vec![2, 2], vec![2, 2]));
 /// assert_eq!(x.compute()?, array![[1.0, 2.0], [3.0, 4.0]].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// Steps are written as on an array in memory, and nothing is made before it is asked for:
+///
+/// ```
+/// use partita::prelude::*;
+/// use partita::ndarray::s;
+/// let x = DArray::<f64>::ones([1000, 1000], [100, 100]);
+/// let y = &x + x.t();
+/// let z = y.slice(s![..;2, 500..]).mean_axis(1);
+/// assert_eq!((z.shape()?, z.chunksize()?), (vec![500], vec![100]));
+/// assert!(z.compute()?.iter().all(|mean| *mean == 2.0));
 /// # Ok::<(), partita::Error>(())
 /// ```
 pub struct DArray<T: Element> {

@@ -18,11 +18,12 @@ use crate::array::{DArray, Number};
 /// assert_eq!(einsum("ij->j", &[&x]).compute()?, array![4.0, 6.0].into_dyn());
 /// assert_eq!(einsum("ij->ji", &[&x]).compute()?, x.t().compute()?);
 /// assert_eq!(einsum("ii", &[&x]).compute_scalar()?, 5.0);
+/// assert_eq!(einsum("bii->b", &[&x.expand_dims(0)]).compute()?, array![5.0].into_dyn());
 /// # Ok::<(), partita::Error>(())
 /// ```
 ///
 /// # Errors
-/// At `compute`: names that do not fit the arrays, axes of one name of different lengths, a name that occurs more than twice in one array.
+/// At `compute`: names that do not fit the arrays, axes of one name of different lengths.
 #[track_caller]
 pub fn einsum<T: Number>(notation: &str, arrays: &[&DArray<T>]) -> DArray<T> {
     let (names, out) = match parsed(notation, arrays.len()) {
@@ -80,32 +81,33 @@ fn parsed(notation: &str, count: usize) -> Result<(Vec<Vec<char>>, Vec<char>), F
     Ok((names, out))
 }
 
-/// The array with the names of its axes, where a name that occurs twice stands for the diagonal of both.
+/// The array with the names of its axes, where a name that occurs several times stands for the diagonal of all of them.
 #[track_caller]
 fn without_pairs<T: Number>(array: &DArray<T>, names: &[char]) -> Result<(DArray<T>, Vec<char>), Failure> {
-    let text: String = names.iter().collect();
     if array.ndim()? != names.len() {
+        let text: String = names.iter().collect();
         let what = format!("the names \"{text}\" for an array of {} axes", array.ndim()?);
         return Err(Failure::new(Code::ShapeMismatch, what).help("one letter for each axis"));
     }
-    let is_pair = names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
-    match names {
-        [a, b] if a == b => {
-            let shape = array.shape()?;
-            if shape[0] != shape[1] {
-                return Err(Failure::new(
-                    Code::ShapeMismatch,
-                    format!("axes `{a}` are of different lengths: {} and {}", shape[0], shape[1]),
-                ));
-            }
-            Ok((array.diag(0), vec![*a]))
+    let (mut array, mut names) = (array.clone(), names.to_vec());
+    while let Some((first, second)) = pair(&names) {
+        let (name, shape) = (names.remove(second), array.shape()?);
+        if shape[first] != shape[second] {
+            let what = format!("axes `{name}` are of different lengths: {} and {}", shape[first], shape[second]);
+            return Err(Failure::new(Code::ShapeMismatch, what));
         }
-        _ if is_pair => {
-            Err(Failure::new(Code::Unsupported, format!("a name that occurs twice in \"{text}\", an array of more than two axes"))
-                .help("take the diagonal of a matrix first: .diag(0)"))
-        }
-        _ => Ok((array.clone(), names.to_vec())),
+        names.remove(first);
+        names.push(name);
+        array = array.diagonal(0, first as isize, second as isize);
     }
+    Ok((array, names))
+}
+
+/// Two axes of one name, if there are any.
+fn pair(names: &[char]) -> Option<(usize, usize)> {
+    let (second, first) =
+        names.iter().enumerate().find_map(|(at, name)| Some((at, names[..at].iter().position(|other| other == name)?)))?;
+    Some((first, second))
 }
 
 /// The array summed over all axes but some.

@@ -5,8 +5,10 @@ pub(crate) mod contract;
 mod dense;
 mod einsum;
 pub(crate) mod factor;
+mod least;
 mod products;
 pub(crate) mod solve;
 pub(crate) mod tall;
 
 pub use einsum::einsum;
+pub use least::LeastSquares;

@@ -26,6 +26,9 @@ impl<T: Element> DArray<T> {
     /// assert_eq!(x.with_slice(s![.., 1], 7).compute()?, array![[0, 7, 0], [0, 7, 0]].into_dyn());
     /// let line = DArray::from_array(array![1, 2], 1);
     /// assert_eq!(x.with_slice(s![0, ..;-2], &line).compute()?, array![[2, 0, 1], [0, 0, 0]].into_dyn());
+    /// // Through a mask: what holds where it is not true stays.
+    /// let x = DArray::arange(0, 6, 1, 4);
+    /// assert_eq!(x.where_(&!x.gt(3), -1).compute()?, array![0, 1, 2, 3, -1, -1].into_dyn());
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///

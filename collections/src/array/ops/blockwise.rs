@@ -15,6 +15,8 @@ use crate::array::wiring::follow;
 use crate::array::{DArray, Element, Node, Step};
 use crate::frame::ops::token;
 
+/// From the length of a chunk of the arrays to that of the result.
+type Adjust = fn(usize) -> usize;
 type Function<T, U> = Arc<dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync>;
 
 /// What a function makes of the blocks of several arrays. Axes have names, one letter each: blocks along axes of one name belong together,
@@ -43,16 +45,85 @@ pub fn blockwise<T: Element, U: Element, F>(out: &str, inputs: &[(&DArray<T>, &s
 where
     F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
 {
+    blockwise_with(out, inputs, &[], &[], function)
+}
+
+/// [`blockwise`] for functions that give other lengths: `new_axes` are axes of the result that no array has, each in one chunk of this
+/// length; `adjust_chunks` says how long a chunk of the result is along an axis where it is so long in the arrays.
+///
+/// ```
+/// use partita::{blockwise_with, prelude::*};
+/// use partita::ndarray::{Axis, array, concatenate, stack};
+/// let x = DArray::from_array(array![1.0, 2.0, 3.0], 2);
+/// // Each element with its square, along a new axis.
+/// let powers = blockwise_with("iz", &[(&x, "i")], &[('z', 2)], &[], |blocks| {
+///     stack(Axis(1), &[blocks[0].view(), (&blocks[0] * &blocks[0]).view()]).expect("of the same shape")
+/// });
+/// assert_eq!(powers.compute()?, array![[1.0, 1.0], [2.0, 4.0], [3.0, 9.0]].into_dyn());
+/// // Every block twice.
+/// let twice = blockwise_with("i", &[(&x, "i")], &[], &[('i', |len| 2 * len)], |blocks| {
+///     concatenate(Axis(0), &[blocks[0].view(), blocks[0].view()]).expect("of the same shape")
+/// });
+/// assert_eq!(twice.compute()?, array![1.0, 2.0, 1.0, 2.0, 3.0, 3.0].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`blockwise`]; a new axis that an array has, an axis that is adjusted and that the result does not have.
+#[track_caller]
+pub fn blockwise_with<T: Element, U: Element, F>(
+    out: &str,
+    inputs: &[(&DArray<T>, &str)],
+    new_axes: &[(char, usize)],
+    adjust_chunks: &[(char, Adjust)],
+    function: F,
+) -> DArray<U>
+where
+    F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
+{
     let names = inputs.iter().map(|(_, names)| names.chars().collect()).collect();
-    let step = Blockwise { out: out.chars().collect(), names, function: Arc::new(function) as Function<T, U>, token: token() };
+    let step = Blockwise {
+        out: out.chars().collect(),
+        names,
+        new_axes: new_axes.to_vec(),
+        adjust_chunks: adjust_chunks.to_vec(),
+        function: Arc::new(function) as Function<T, U>,
+        token: token(),
+    };
     DArray::then(step, inputs.iter().map(|(array, _)| array.to_any()).collect(), "blockwise(…)")
 }
 
 struct Blockwise<T, U> {
     out: Vec<char>,
     names: Vec<Vec<char>>,
+    new_axes: Vec<(char, usize)>,
+    adjust_chunks: Vec<(char, Adjust)>,
     function: Function<T, U>,
     token: u64,
+}
+
+impl<T, U> Blockwise<T, U> {
+    /// The cuts of the result.
+    fn cuts(&self, inputs: &[&Meta]) -> Result<Vec<Cuts>, Failure> {
+        let mut named = named_cuts(&self.names, inputs)?;
+        for (name, len) in &self.new_axes {
+            if named.insert(*name, Cuts::whole(*len)).is_some() {
+                let what = format!("`{name}` is to be a new axis, and an array has it already");
+                return Err(Failure::new(Code::InvalidOption, what).help("another letter for the new axis"));
+            }
+        }
+        let mut cuts = cuts_by_name(&self.out, &named)?;
+        for (name, adjust) in &self.adjust_chunks {
+            let Some(at) = self.out.iter().position(|out| out == name) else {
+                let what = format!("chunks along `{name}` are to be adjusted, which the result does not have");
+                return Err(Failure::new(Code::InvalidOption, what));
+            };
+            if let Cuts::Known(sizes) = &cuts[at] {
+                cuts[at] = Cuts::Known(sizes.iter().map(|size| adjust(*size)).collect());
+            }
+        }
+        Ok(cuts)
+    }
 }
 
 impl<T: Element, U: Element> Step for Blockwise<T, U> {
@@ -62,7 +133,7 @@ impl<T: Element, U: Element> Step for Blockwise<T, U> {
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        Ok(Meta { dtype: U::DTYPE, cuts: cuts_by_name(&self.out, &named_cuts(&self.names, inputs)?)? })
+        Ok(Meta { dtype: U::DTYPE, cuts: self.cuts(inputs)? })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

@@ -27,26 +27,25 @@ impl<T: Element> DArray<T> {
     ///
     /// # Errors
     /// At `compute`: an array of no or of more than two axes; sizes of chunks that are not known.
-    #[doc(alias = "diagonal")]
     #[track_caller]
     pub fn diag(&self, k: isize) -> DArray<T> {
         DArray::then(Diag { k: k as i64 }, vec![self.to_any()], ".diag(…)")
     }
 }
 
-struct Diag {
-    k: i64,
+pub(super) struct Diag {
+    pub k: i64,
 }
 
 impl Diag {
     /// Row and column of the diagonal's first element.
-    fn start(&self) -> (usize, usize) {
+    pub fn start(&self) -> (usize, usize) {
         let k = self.k.unsigned_abs() as usize;
         if self.k < 0 { (k, 0) } else { (0, k) }
     }
 
     /// The bounds of the pieces of a diagonal of `len` elements, each of which lies in one block.
-    fn pieces(&self, len: usize, rows: &[usize], columns: &[usize]) -> Vec<usize> {
+    pub fn pieces(&self, len: usize, rows: &[usize], columns: &[usize]) -> Vec<usize> {
         let (row, column) = self.start();
         let ends = |bounds: &[usize], start: usize| bounds.iter().filter_map(|end| end.checked_sub(start)).collect::<Vec<_>>();
         let mut ends: Vec<usize> = [ends(rows, row), ends(columns, column), vec![0, len]].concat();
@@ -126,10 +125,10 @@ impl Step for Diag {
 
 /// Where a piece of a diagonal begins in its block.
 #[derive(Serialize, Deserialize)]
-struct Cut {
-    row: usize,
-    column: usize,
-    len: usize,
+pub(super) struct Cut {
+    pub row: usize,
+    pub column: usize,
+    pub len: usize,
 }
 
 /// A piece of the diagonal of a block.

@@ -51,7 +51,7 @@ fn bytes(bytes: Option<u64>) -> String {
 }
 
 /// Bytes of the largest block.
-fn block_bytes(meta: &Meta) -> Option<u64> {
+pub(super) fn block_bytes(meta: &Meta) -> Option<u64> {
     let longest = meta.cuts.iter().map(|cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64));
     let elements = longest.collect::<Option<Vec<u64>>>()?.into_iter().fold(1, u64::saturating_mul);
     Some(elements.saturating_mul(meta.dtype.size() as u64))

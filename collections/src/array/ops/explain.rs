@@ -4,23 +4,26 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use bytesize::ByteSize;
 use partita_graph::Failure;
 
 use crate::array::lower::{ordered, plan};
+use crate::array::ops::display::block_bytes;
 use crate::array::{AnyArray, DArray, Element};
 
 impl<T: Element> DArray<T> {
-    /// The plan as text: the steps as written, and the layers of tasks. A step that is read several times has a number and is shown
-    /// once. A step that does not fit gives its failure as text.
+    /// The plan as text: the steps as written, the layers of tasks, and what blocks will take. A step that is read several times has a number
+    /// and is shown once. A step that does not fit gives its failure as text.
     ///
     /// ```
     /// use partita::prelude::*;
     /// let x = DArray::<f64>::ones([4, 4], 2).rechunk([4, 1]);
     /// assert!(x.explain().contains("rechunk (2, 2) to (4, 1)"));
+    /// assert!(x.explain().contains("result         128 B in 4 blocks"));
     /// ```
     pub fn explain(&self) -> String {
         match plan(self.untyped()) {
-            Ok(graph) => format!("steps\n{}\nlayers\n{}", steps(self.untyped()), graph.explain()),
+            Ok(graph) => format!("steps\n{}\nlayers\n{}\nmemory\n{}", steps(self.untyped()), graph.explain(), memory(self.untyped())),
             Err(failure) => failure.to_string(),
         }
     }
@@ -32,6 +35,23 @@ impl<T: Element> DArray<T> {
     pub fn visualize(&self, path: impl AsRef<Path>) -> Result<(), Failure> {
         plan(self.untyped())?.visualize(path)
     }
+}
+
+/// What the result takes, and the largest block of any step. A task holds the blocks that it reads and the one that it makes.
+fn memory(root: &AnyArray) -> String {
+    let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "?".into(), |bytes| ByteSize::b(bytes).to_string());
+    let mut text = String::new();
+    if let Ok(meta) = root.meta() {
+        let blocks = meta.blocks().unwrap_or(0);
+        let word = if blocks == 1 { "block" } else { "blocks" };
+        writeln!(text, "  result         {} in {blocks} {word}", bytes(meta.nbytes())).expect("text takes everything");
+    }
+    let known = ordered(root).into_iter().filter_map(|array| Some((block_bytes(array.meta().ok()?)?, array)));
+    if let Some((largest, array)) = known.max_by_key(|(bytes, _)| *bytes) {
+        let step = array.node().step.line();
+        writeln!(text, "  largest block  {}, of {step}", bytes(Some(largest))).expect("text takes everything");
+    }
+    text
 }
 
 /// Deeper steps are left out: they would stand beyond any screen's edge.

@@ -35,6 +35,12 @@ impl<T: Element> DArray<T> {
     /// let x = DArray::<i64>::zeros([4], 3);
     /// let numbered = x.map_blocks(|block, info| block.mapv(|x| x + info.position[0] as i64));
     /// assert_eq!(numbered.compute()?.into_iter().collect::<Vec<_>>(), [0, 0, 0, 1]);
+    /// // Each element with its place in the whole array added, which the block's start tells.
+    /// let places = x.map_blocks(|block, info| {
+    ///     let start = info.start.as_ref().map_or(0, |start| start[0]);
+    ///     partita::ndarray::Array::from_iter((start..start + block.len()).map(|place| place as i64)).into_dyn()
+    /// });
+    /// assert_eq!(places.compute()?.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///

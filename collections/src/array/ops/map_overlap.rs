@@ -29,10 +29,55 @@ pub enum Boundary<T> {
     Constant(T),
 }
 
+/// A [`Boundary`] for each axis: one for all of them, or an array or `Vec` with one for each.
+///
+/// ```
+/// use partita::{Boundary, prelude::*};
+/// use partita::ndarray::array;
+/// let x = DArray::from_array(array![[1, 2], [3, 4]], -1);
+/// let found = x.overlap(&[1, 1], [Boundary::Periodic, Boundary::None]);
+/// assert_eq!(found.compute()?, array![[3, 4], [1, 2], [3, 4], [1, 2]].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct Boundaries<T>(Vec<Boundary<T>>);
+
+impl<T> From<Boundary<T>> for Boundaries<T> {
+    fn from(boundary: Boundary<T>) -> Self {
+        Self(vec![boundary])
+    }
+}
+
+impl<T, const N: usize> From<[Boundary<T>; N]> for Boundaries<T> {
+    fn from(boundaries: [Boundary<T>; N]) -> Self {
+        Self(boundaries.into())
+    }
+}
+
+impl<T> From<Vec<Boundary<T>>> for Boundaries<T> {
+    fn from(boundaries: Vec<Boundary<T>>) -> Self {
+        Self(boundaries)
+    }
+}
+
+impl<T: Copy> Boundaries<T> {
+    /// One for each axis.
+    fn of_axes(&self, ndim: usize) -> Result<Vec<Boundary<T>>, Failure> {
+        match &self.0[..] {
+            [all] => Ok(vec![*all; ndim]),
+            each if each.len() == ndim => Ok(each.to_vec()),
+            each => {
+                let what = format!("boundaries are given for {} axes, and the array has {ndim}", each.len());
+                Err(Failure::new(Code::ShapeMismatch, what).help("one for each axis, or one for all"))
+            }
+        }
+    }
+}
+
 impl<T: Number> DArray<T> {
     /// What a function makes of each block together with what lies around it: `depth` elements before and behind it along each axis
-    /// (one number holds for every axis). What belongs to the surroundings is cut off from the result, which has the shape of what the
-    /// function got.
+    /// (one number holds for every axis, and so does one [`Boundary`]). What belongs to the surroundings is cut off from the result, which
+    /// has the shape of what the function got.
     ///
     /// A closure runs in this process only; on a cluster it is refused with the fix.
     ///
@@ -48,6 +93,16 @@ impl<T: Number> DArray<T> {
     ///     sums
     /// });
     /// assert_eq!(sums.compute()?.into_iter().collect::<Vec<_>>(), [1.0, 3.0, 6.0, 9.0, 12.0, 9.0]);
+    /// // The step from each element's predecessor, which the first finds at the other end.
+    /// let x = DArray::from_array(partita::ndarray::array![1, 1, 2, 3, 3, 3, 2, 1, 1], 5);
+    /// let steps = x.map_overlap(&[1], Boundary::Periodic, |block, _| {
+    ///     let mut steps = block.to_owned();
+    ///     for at in 1..block.len() {
+    ///         steps[[at]] = block[[at]] - block[[at - 1]];
+    ///     }
+    ///     steps
+    /// });
+    /// assert_eq!(steps.compute()?.into_iter().collect::<Vec<_>>(), [0, 0, 1, 1, 0, 0, -1, -1, 0]);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
@@ -55,12 +110,13 @@ impl<T: Number> DArray<T> {
     /// At `compute`: depths for another number of axes, sizes of chunks that are not known. While it runs: a function that panics or gives
     /// another shape.
     #[track_caller]
-    pub fn map_overlap<U: Element, F>(&self, depth: &[usize], boundary: Boundary<T>, function: F) -> DArray<U>
+    pub fn map_overlap<U: Element, F>(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>, function: F) -> DArray<U>
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        let mapped = self.overlap(depth, boundary).map_blocks(function);
-        let margins = self.untyped().meta().and_then(|meta| margins(depth, boundary == Boundary::None, meta));
+        let boundaries: Boundaries<T> = boundary.into();
+        let mapped = self.overlap(depth, boundaries.clone()).map_blocks(function);
+        let margins = self.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta));
         match margins {
             Ok(margins) => DArray::then(Trim { margins }, vec![mapped.to_any()], ".map_overlap(…)"),
             Err(failure) => DArray::failed(failure, ".map_overlap(…)"),
@@ -73,35 +129,43 @@ impl<T: Number> DArray<T> {
     /// use partita::{Boundary, prelude::*};
     /// let x = DArray::arange(0, 4, 1, 2).overlap(&[1], Boundary::Periodic);
     /// assert_eq!(x.compute()?.into_iter().collect::<Vec<_>>(), [3, 0, 1, 2, 1, 2, 3, 0]);
+    /// // Two elements along the first axis and one along the second, each with a boundary of its own.
+    /// let x = DArray::arange(0, 64, 1, -1).reshape([8, 8]).rechunk([4, 4]);
+    /// let wide = x.overlap(&[2, 1], [Boundary::Constant(100), Boundary::Reflect]);
+    /// assert_eq!(wide.chunks()?, [vec![8, 8], vec![6, 6]]);
+    /// let corner = wide.slice(partita::ndarray::s![1..4, ..3]).compute()?;
+    /// assert_eq!(corner, partita::ndarray::array![[100, 100, 100], [0, 0, 1], [8, 8, 9]].into_dyn());
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
     /// # Errors
     /// At `compute`: depths for another number of axes, sizes of chunks that are not known.
     #[track_caller]
-    pub fn overlap(&self, depth: &[usize], boundary: Boundary<T>) -> DArray<T> {
-        let (depths, original) = match self.untyped().meta().and_then(|meta| Ok((depths(depth, meta)?, meta.clone()))) {
+    pub fn overlap(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>) -> DArray<T> {
+        let boundaries: Boundaries<T> = boundary.into();
+        let found = self.untyped().meta().and_then(|meta| Ok((depths(depth, meta)?, boundaries.of_axes(meta.ndim())?, meta.clone())));
+        let (depths, boundaries, original) = match found {
             Ok(found) => found,
             Err(failure) => return DArray::failed(failure, ".overlap(…)"),
         };
-        if let Boundary::Constant(value) = boundary {
-            // Of an array that has this element around it, each block is a stretch.
-            let widths: Vec<(usize, usize)> = depths.iter().map(|depth| (*depth, *depth)).collect();
-            let padded = if widths.is_empty() { self.clone() } else { self.pad(&widths, Pad::Constant(value)) };
-            return padded.picked(".overlap(…)", format!("overlap by {}", tuple(&depths)), move |meta| {
-                let along = |(axis, depth): (usize, &usize)| stretches(&known_bounds(&original, axis)?, &known_bounds(meta, axis)?, *depth);
-                Ok(Picking::of(depths.iter().enumerate().map(along).collect::<Result<_, _>>()?))
-            });
+        // Of an array that has an element around it, each block is a stretch.
+        let mut padded = self.clone();
+        for (axis, (depth, boundary)) in depths.iter().zip(&boundaries).enumerate() {
+            if let Boundary::Constant(value) = boundary {
+                let mut widths = vec![(0, 0); depths.len()];
+                widths[axis] = (*depth, *depth);
+                padded = padded.pad(&widths, Pad::Constant(*value));
+            }
         }
-        let beyond: Option<fn(i64, i64) -> i64> = match boundary {
-            Boundary::None | Boundary::Constant(_) => None,
-            Boundary::Periodic => Some(|place, len| place.rem_euclid(len)),
-            Boundary::Reflect => Some(|place, len| mirrored(place, len, 0)),
-            Boundary::Nearest => Some(|place, len| place.clamp(0, len - 1)),
-        };
-        self.picked(".overlap(…)", format!("overlap by {}", tuple(&depths)), move |meta| {
-            let along = |(axis, depth): (usize, &usize)| surrounded(meta, axis, *depth, beyond);
-            Ok(Picking::of(depths.iter().enumerate().map(along).collect::<Result<_, _>>()?))
+        padded.picked(".overlap(…)", format!("overlap by {}", tuple(&depths)), move |meta| {
+            let along = |(axis, (depth, boundary)): (usize, (&usize, &Boundary<T>))| match boundary {
+                Boundary::Constant(_) => stretches(&known_bounds(&original, axis)?, &known_bounds(meta, axis)?, *depth),
+                Boundary::None => surrounded(meta, axis, *depth, None),
+                Boundary::Periodic => surrounded(meta, axis, *depth, Some(|place, len| place.rem_euclid(len))),
+                Boundary::Reflect => surrounded(meta, axis, *depth, Some(|place, len| mirrored(place, len, 0))),
+                Boundary::Nearest => surrounded(meta, axis, *depth, Some(|place, len| place.clamp(0, len - 1))),
+            };
+            Ok(Picking::of(depths.iter().zip(&boundaries).enumerate().map(along).collect::<Result<_, _>>()?))
         })
     }
 
@@ -118,8 +182,9 @@ impl<T: Number> DArray<T> {
     /// # Errors
     /// At `compute`: depths for another number of axes, blocks that are shorter than that, sizes of chunks that are not known.
     #[track_caller]
-    pub fn trim_overlap<U: Element>(&self, depth: &[usize], boundary: Boundary<T>, original: &DArray<U>) -> DArray<T> {
-        match original.untyped().meta().and_then(|meta| margins(depth, boundary == Boundary::None, meta)) {
+    pub fn trim_overlap<U: Element>(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>, original: &DArray<U>) -> DArray<T> {
+        let boundaries: Boundaries<T> = boundary.into();
+        match original.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta)) {
             Ok(margins) => DArray::then(Trim { margins }, vec![self.to_any()], ".trim_overlap(…)"),
             Err(failure) => DArray::failed(failure, ".trim_overlap(…)"),
         }
@@ -168,9 +233,11 @@ fn surrounded(meta: &Meta, axis: usize, depth: usize, beyond: Option<fn(i64, i64
 }
 
 /// For each chunk of each axis what it was given of its surroundings, before and behind.
-fn margins(depth: &[usize], ends_are_bare: bool, meta: &Meta) -> Result<Vec<Vec<(usize, usize)>>, Failure> {
+fn margins<T: Copy>(depth: &[usize], boundaries: &Boundaries<T>, meta: &Meta) -> Result<Vec<Vec<(usize, usize)>>, Failure> {
     let mut margins = Vec::with_capacity(meta.ndim());
-    for (axis, depth) in depths(depth, meta)?.into_iter().enumerate() {
+    let boundaries = boundaries.of_axes(meta.ndim())?;
+    for (axis, (depth, boundary)) in depths(depth, meta)?.into_iter().zip(boundaries).enumerate() {
+        let ends_are_bare = matches!(boundary, Boundary::None);
         let bounds = known_bounds(meta, axis)?;
         let len = bounds[bounds.len() - 1];
         // Near an end that nothing lies beyond, there is less.

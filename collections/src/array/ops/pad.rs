@@ -82,6 +82,9 @@ impl<T: Number> DArray<T> {
     /// Padded along one axis with what stands nowhere in it.
     #[track_caller]
     fn padded_axis(&self, axis: usize, (before, behind): (usize, usize), how: Pad<T>) -> DArray<T> {
+        if (before, behind) == (0, 0) {
+            return self.clone();
+        }
         let mut parts = Vec::with_capacity(3);
         if before > 0 {
             parts.push(self.strip(axis, before, how, true));
@@ -123,12 +126,14 @@ impl<T: Number> DArray<T> {
     fn ramp(&self, axis: usize, width: usize, end: T, before: bool) -> DArray<T> {
         let place = if before { 0..1 } else { -1..isize::MAX };
         let edge = self.slice_axis(axis as isize, place).cast::<f64>();
-        let shares = DArray::arange(0.0, width as f64, 1.0, -1) / width as f64;
-        let shares = if before { shares } else { shares.flip(0) };
+        let steps = DArray::arange(0.0, width as f64, 1.0, -1);
+        let steps = if before { steps } else { steps.flip(0) };
         let behind = self.ndim().unwrap_or(axis + 1) - axis - 1;
-        let shares = shares.reshape(std::iter::once(-1).chain(std::iter::repeat_n(1, behind)));
+        let steps = steps.reshape(std::iter::once(-1).chain(std::iter::repeat_n(1, behind)));
         let end = end.to_f64();
-        ((edge - end) * shares + end).cast::<T>()
+        let ramp = (edge - end) / width as f64 * steps + end;
+        // Integers are rounded down, as NumPy does, also below zero.
+        if T::DTYPE.is_float() { ramp.cast::<T>() } else { ramp.floor().cast::<T>() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use partita_graph::{Code, Failure};
 
-use crate::array::{DArray, Element};
+use crate::array::{Chunks, DArray, Element};
 
 impl<T: Element> DArray<T> {
     /// The array with zeros above diagonal `k` of its last two axes; 0 is the main one, 1 the next above it.
@@ -48,5 +48,36 @@ impl<T: Element> DArray<T> {
         };
         let cuts = vec![rows.clone(), columns.clone()];
         Ok(DArray::<u8>::tri(rows.iter().sum(), columns.iter().sum(), k, cuts).is_nonzero())
+    }
+}
+
+impl DArray<i64> {
+    /// The places on and below diagonal `k` of a matrix of so many rows and columns: those along its rows and those along its columns. How
+    /// many a chunk has is known after they were made; see [`DArray::compute_chunk_sizes`].
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let places = DArray::tril_indices(2, 2, 0, -1)?;
+    /// assert_eq!(places[0].compute()?.into_iter().collect::<Vec<_>>(), [0, 1, 1]);
+    /// assert_eq!(places[1].compute()?.into_iter().collect::<Vec<_>>(), [0, 0, 1]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Chunks that do not fit.
+    #[doc(alias = "tril_indices_from")]
+    #[track_caller]
+    pub fn tril_indices(rows: usize, columns: usize, k: isize, chunks: impl Into<Chunks>) -> Result<Vec<DArray<i64>>, Failure> {
+        DArray::<u8>::tri(rows, columns, k, chunks).nonzero()
+    }
+
+    /// The places on and above diagonal `k`; see [`DArray::tril_indices`].
+    ///
+    /// # Errors
+    /// Chunks that do not fit.
+    #[doc(alias = "triu_indices_from")]
+    #[track_caller]
+    pub fn triu_indices(rows: usize, columns: usize, k: isize, chunks: impl Into<Chunks>) -> Result<Vec<DArray<i64>>, Failure> {
+        DArray::<u8>::ones([rows, columns], chunks).triu(k).nonzero()
     }
 }

@@ -29,6 +29,16 @@ use philox::Stream;
 /// assert!(x.mean().compute_scalar()?.abs() < 0.2);
 /// # Ok::<(), partita::Error>(())
 /// ```
+///
+/// Blocks are made where they are used, so that an array may be far larger than what is left of it:
+///
+/// ```
+/// use partita::prelude::*;
+/// use partita::ndarray::s;
+/// let means = Random::new(1).normal_with(10.0, 0.1, [2000, 1000], 500).mean_axis(0).slice(s![..;100]).compute()?;
+/// assert!(means.len() == 10 && means.iter().all(|mean| (mean - 10.0).abs() < 0.02));
+/// # Ok::<(), partita::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Random {
     seed: u64,
@@ -260,7 +270,7 @@ impl Distribution {
         let finite = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite());
         let chance = |chance: f64| (0.0..=1.0).contains(&chance);
         let (fits, asked) = match self {
-            Distribution::Uniform { low, high } => (finite(&[*low, *high]) && low <= high, "a range of finite numbers"),
+            Distribution::Uniform { low, high } => (finite(&[*low, *high, high - low]) && low <= high, "a range of finite numbers"),
             Distribution::Normal { mean, deviation } => (finite(&[*mean, *deviation]) && *deviation >= 0.0, "a deviation of at least 0"),
             Distribution::Integers { low, high } => (low < high, "a range with at least one number"),
             Distribution::Bits => (true, ""),
@@ -275,7 +285,8 @@ impl Distribution {
             }
             Distribution::Geometric { chance: p } => (chance(*p) && *p > 0.0, "a chance above 0, at most 1"),
             Distribution::NegativeBinomial { count, chance: p } => {
-                (count.is_finite() && *count > 0.0 && chance(*p) && *p > 0.0, "a count above 0, a chance above 0 and at most 1")
+                let fits = count.is_finite() && *count > 0.0 && chance(*p) && *p > 0.0 && count / p < 1e18;
+                (fits, "a count above 0, a chance above 0 and at most 1, and fewer than 1e18 trials")
             }
             Distribution::Choice { values, shares } => {
                 let shares_fit =

@@ -172,7 +172,9 @@ impl Distribution {
             Distribution::Poisson { rate } => T::of_i64(poisson(draws, *rate)),
             Distribution::Binomial { count, chance } => T::of_i64(binomial(draws, *count, *chance)),
             Distribution::Geometric { chance } if *chance >= 1.0 => T::of_i64(1),
-            Distribution::Geometric { chance } => T::of_i64((draws.above_zero().ln() / (-chance).ln_1p()).floor() as i64 + 1),
+            Distribution::Geometric { chance } => {
+                T::of_i64(((draws.above_zero().ln() / (-chance).ln_1p()).floor() as i64).saturating_add(1))
+            }
             Distribution::NegativeBinomial { count, chance } => {
                 let rate = draws.gamma(*count) * (1.0 - chance) / chance;
                 T::of_i64(poisson(draws, rate))

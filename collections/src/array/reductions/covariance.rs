@@ -131,7 +131,8 @@ impl Operator for TogetherOfStates {
         let result = if correlation {
             let roots = products.diag().mapv(f64::sqrt);
             let own = roots.view().insert_axis(Axis(1));
-            &products / &own / roots.view().insert_axis(Axis(0))
+            // Rounding must not make a correlation that is stronger than any.
+            (&products / &own / roots.view().insert_axis(Axis(0))).mapv(|share: f64| share.clamp(-1.0, 1.0))
         } else {
             products / divisor
         };

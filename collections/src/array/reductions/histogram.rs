@@ -31,12 +31,12 @@ impl Bins {
         &self.edges
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.edges.len().saturating_sub(1)
     }
 
     /// Fails unless there are bins and their edges go up.
-    fn check(&self) -> Result<(), Failure> {
+    pub(super) fn check(&self) -> Result<(), Failure> {
         let goes_up = self.edges.windows(2).all(|pair| pair[0] < pair[1] || (!self.even && pair[0] == pair[1]));
         if self.count() == 0 || !goes_up || self.edges.iter().any(|edge| !edge.is_finite()) {
             let what = "a histogram needs at least one bin, and finite edges that go up";
@@ -46,7 +46,7 @@ impl Bins {
     }
 
     /// The bin of an element, if there is one.
-    fn of(&self, value: f64) -> Option<usize> {
+    pub(super) fn of(&self, value: f64) -> Option<usize> {
         let (first, last) = (*self.edges.first()?, *self.edges.last()?);
         if !(first..=last).contains(&value) {
             return None;
@@ -70,7 +70,9 @@ impl Bins {
 
 impl From<(usize, f64, f64)> for Bins {
     fn from((count, low, high): (usize, f64, f64)) -> Self {
-        let edge = |at: usize| if at == count { high } else { low + (high - low) * (at as f64 / count as f64) };
+        // In steps from the lowest one, as NumPy counts them: on which side of an edge an element lies is a matter of the last digit.
+        let step = (high - low) / count as f64;
+        let edge = |at: usize| if at == count { high } else { at as f64 * step + low };
         Self { edges: (0..=count).map(edge).collect(), even: true }
     }
 }
@@ -268,7 +270,7 @@ impl NamedOperator for CountBlock {
 /// Adds counts, or sums of weights, up.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AddBlocks {
-    weighted: bool,
+    pub(super) weighted: bool,
 }
 
 impl Operator for AddBlocks {

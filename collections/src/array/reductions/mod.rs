@@ -7,6 +7,7 @@ pub(crate) mod covariance;
 pub(crate) mod custom;
 mod fold;
 pub(crate) mod histogram;
+pub(crate) mod histogramdd;
 #[cfg(test)]
 mod layouts;
 mod numbers;

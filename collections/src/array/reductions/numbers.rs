@@ -244,7 +244,9 @@ pub(super) fn combine(a: (&mut f64, &mut f64, &mut f64), b: (f64, f64, f64)) {
     }
     let all = *count + b.0;
     let distance = b.1 - *mean;
-    *mean += distance * (b.0 / all);
+    // From an infinity everything is infinitely far, and yet the mean of one and of numbers is that infinity.
+    let apart = *mean * (*count / all) + b.1 * (b.0 / all);
+    *mean = if distance.is_finite() { *mean + distance * (b.0 / all) } else { apart };
     *squares += b.2 + distance * distance * (*count * (b.0 / all));
     *count = all;
 }
@@ -370,6 +372,19 @@ mod tests {
         assert_eq!(moments.counts[0], 1000.0);
         assert!((moments.means[0] - (1e9 + 4.5)).abs() < 1e-6, "{}", moments.means[0]);
         assert!((moments.squares[0] / 1000.0 - 8.25).abs() < 1e-6, "{}", moments.squares[0]);
+    }
+
+    #[test]
+    fn infinities_have_a_mean_however_they_come() {
+        let mean_of = |runs: &[&[f64]]| {
+            let mut moments = Moments::new(1, true);
+            runs.iter().for_each(|run| Folder::<f64>::run(&mut moments, 0, run, Names::default()));
+            moments.means[0]
+        };
+        let inf = f64::INFINITY;
+        assert_eq!((mean_of(&[&[inf, 1.0]]), mean_of(&[&[inf], &[1.0]]), mean_of(&[&[1.0], &[2.0, -inf], &[3.0]])), (inf, inf, -inf));
+        assert!(mean_of(&[&[inf], &[1.0], &[-inf]]).is_nan());
+        assert_eq!(mean_of(&[&[f64::MAX], &[f64::MIN]]), 0.0);
     }
 
     #[test]

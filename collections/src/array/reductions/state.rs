@@ -201,7 +201,9 @@ pub fn finished(state: &State, fold: Fold, finish: Finish, dtype: DType, out: DT
         (Fold::Product, _) if dtype.is_float() => state.column(0)?,
         (Fold::Moments { .. }, Finish::Variance { ddof, root }) => {
             let parts = state.column::<f64>(2)?.into_iter().zip(state.column::<f64>(0)?);
-            let variance = |(squares, count): (f64, f64)| squares / (count - ddof).max(0.0);
+            // Where NaN is left out, too few elements have no variance; elsewhere NumPy divides by zero.
+            let none = if matches!(fold, Fold::Moments { skip_nan: true }) { f64::NAN } else { 0.0 };
+            let variance = |(squares, count): (f64, f64)| squares / if count > ddof { count - ddof } else { none };
             parts.map(variance).map(|variance| if root { variance.sqrt() } else { variance }).collect()
         }
         (Fold::Moments { .. }, _) => {

@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn whole_numbers_wrap() {
         let (a, b) = (Block::from_vec(vec![1, 2], vec![200u8, 1]), Block::from_vec(vec![2, 1], vec![2u8, 3]));
-        let mut sum = [0];
+        let mut sum = [0u8];
         multiply_wrapping(&a, &b, &mut sum, true).expect("they fit");
         assert_eq!(sum, [147]);
     }

@@ -53,6 +53,8 @@ fn eliminate(mut a: MatMut<'_, f64>, swaps: &mut [usize]) {
     matmul(rest.rb_mut(), Accum::Add, below, beside.rb(), -1.0, Par::Seq);
     eliminate(rest, second);
     exchange(left.split_at_row_mut(half).1, second);
+    // They counted from where the rest begins.
+    second.iter_mut().for_each(|row| *row += half);
 }
 
 /// Exchanges rows, column by column.

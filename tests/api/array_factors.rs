@@ -9,7 +9,7 @@ const SIDES: [usize; 7] = [1, 2, 31, 32, 33, 64, 100];
 
 /// Lengths of chunks along a side: one, a few of different lengths, and many.
 fn cuts(n: usize) -> Vec<usize> {
-    let mut cuts = vec![n, n.div_ceil(3), n.div_ceil(20)];
+    let mut cuts = vec![n, n.div_ceil(3), n.div_ceil(7)];
     cuts.dedup();
     cuts
 }

@@ -158,15 +158,24 @@ pub(crate) struct FactorTriangles {
 impl Operator for FactorTriangles {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let matrices = inputs.iter().map(|input| Matrix::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
-        let all = stacked(&matrices)?;
-        let (columns, triangle) = qr(all.as_ref());
+        // A single one is a triangle already.
+        let (columns, triangle) = match &matrices[..] {
+            [one] => (None, one.view().to_owned()),
+            several => {
+                let (columns, triangle) = qr(stacked(several)?.as_ref());
+                (Some(columns), triangle)
+            }
+        };
         let rank = triangle.nrows();
-        let turned = |by: MatRef<'_, f64>| Block::from_vec(vec![all.nrows(), by.ncols()], columns.times(by));
+        let turned = |by: MatRef<'_, f64>| match &columns {
+            Some(columns) => Ok(Block::from_vec(vec![columns.rows(), by.ncols()], columns.times(by))),
+            None => block_of_matrix(by),
+        };
         let numbers = match self.wanted {
-            Wanted::Factors => vec![turned(Mat::<f64>::identity(rank, rank).as_ref()), block_of_matrix(triangle.as_ref())?],
+            Wanted::Factors => vec![turned(Mat::<f64>::identity(rank, rank).as_ref())?, block_of_matrix(triangle.as_ref())?],
             Wanted::Vectors => {
                 let (u, values, v) = svd(triangle.as_ref()).ok_or_else(no_values)?;
-                vec![turned(u.as_ref()), Block::from_vec(vec![values.len()], values), block_of_matrix(v.transpose())?]
+                vec![turned(u.as_ref())?, Block::from_vec(vec![values.len()], values), block_of_matrix(v.transpose())?]
             }
             Wanted::Values => {
                 let values = singular_values(triangle.as_ref()).ok_or_else(no_values)?;

@@ -1,5 +1,6 @@
 //! Linear algebra: products of arrays block by block, factors of tall matrices row block by row block, triangles tile by tile, equations panel by
-//! panel, and what is left of square matrices in one task each, all in `f64` but products. What is done with the numbers of a block is done by faer.
+//! panel, and what is left of square matrices in one task each, all in `f64` but products. What is done with the numbers of a block is done by faer,
+//! with the widest instructions that the machine has: the last bits may differ between unlike machines, not between schedules.
 
 pub(crate) mod cholesky;
 pub(crate) mod contract;

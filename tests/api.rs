@@ -13,6 +13,8 @@ mod asof;
 
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
+#[path = "api/array_factors.rs"]
+mod array_factors;
 #[path = "api/array_kinds.rs"]
 mod array_kinds;
 #[path = "api/array_linalg.rs"]

@@ -25,9 +25,8 @@ mod operators;
 
 pub use array::{
     AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Float, Integer,
-    LeastSquares, Norm, Number, Operand, Pad, Random, Shape, Side, apply_gufunc, blockwise, blockwise_with, broadcast_arrays,
-    concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack,
-    vstack, where_,
+    LeastSquares, Norm, Number, Operand, Pad, Random, Shape, Side, apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate,
+    dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]

@@ -4,7 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
-use crate::array::linalg::{contract, factor, solve, tall};
+use crate::array::linalg::{cholesky, contract, factor, fold, lstsq, panels, solve, tiles};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
     nonzero, points, push,
@@ -155,10 +155,19 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<contract::AddProducts>(),
     OperatorEntry::of::<factor::FactorMatrix>(),
     OperatorEntry::of::<factor::TakePart>(),
+    OperatorEntry::of::<tiles::SubtractProducts>(),
+    OperatorEntry::of::<tiles::CollectTile>(),
+    OperatorEntry::of::<cholesky::FactorTile>(),
+    OperatorEntry::of::<cholesky::SolveTile>(),
+    OperatorEntry::of::<panels::FactorPanel>(),
+    OperatorEntry::of::<panels::ApplyPanel>(),
+    OperatorEntry::of::<panels::BackPanel>(),
     OperatorEntry::of::<solve::SolveBlock>(),
-    OperatorEntry::of::<tall::FactorRows>(),
-    OperatorEntry::of::<tall::FactorTriangles>(),
-    OperatorEntry::of::<tall::JoinRows>(),
+    OperatorEntry::of::<lstsq::TurnSides>(),
+    OperatorEntry::of::<lstsq::SolveLeast>(),
+    OperatorEntry::of::<fold::FactorRows>(),
+    OperatorEntry::of::<fold::FactorTriangles>(),
+    OperatorEntry::of::<fold::JoinRows>(),
     OperatorEntry::of::<lanes::SortLanes>(),
     OperatorEntry::of::<spread::SampleOfBlock>(),
     OperatorEntry::of::<spread::Borders>(),

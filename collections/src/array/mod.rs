@@ -31,8 +31,8 @@ use partita_graph::{Code, Failure, Origin, Registry};
 
 pub(crate) use block::{Block, block_of};
 pub use chunks::{Chunks, Shape};
-pub(crate) use element::{Held, with_dtype};
 pub use element::{Bits, DType, Element, Float, Integer, Number};
+pub(crate) use element::{Held, with_dtype};
 pub use lend::ArrayBlock;
 pub use linalg::{LeastSquares, einsum};
 pub(crate) use lower::{Lowered, Lowering, lower_into};

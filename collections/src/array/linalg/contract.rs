@@ -4,11 +4,13 @@
 //! One task multiplies a few pairs of blocks and adds them up; where there are more along the axes that are summed over, a tree adds what
 //! tasks have. So no task holds much more than the blocks that it reads, and nothing that is multiplied lies between.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array3, ArrayView3, Axis, Ix3, LinalgScalar};
+use faer::linalg::matmul::matmul;
+use faer::traits::ComplexField;
+use faer::{Accum, MatMut, Par};
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
+use super::matrix::Matrix;
 use crate::array::block::{Block, block_of};
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
@@ -18,8 +20,11 @@ use crate::array::rechunk::{Lists, rechunk};
 use crate::array::reductions::tree::tree;
 use crate::array::{Node, Step};
 
-/// Pairs of blocks that a task multiplies.
-const PAIRS: usize = 8;
+/// Bytes of blocks that a task multiplies, where that makes no fewer and no more pairs than these.
+const TASK_BYTES: usize = 256 << 20;
+const PAIRS: std::ops::RangeInclusive<usize> = 2..=64;
+/// Rows and columns of the second matrix that whole numbers are multiplied with at a time: they fit the second cache.
+const TILE: [usize; 2] = [64, 256];
 
 /// A product of two arrays, by the names of their axes.
 pub(super) struct Contract {
@@ -55,12 +60,12 @@ impl Contract {
         }
     }
 
-    /// For each task the blocks of both arrays that it reads: for each block of the result, for each group of pairs.
-    fn pairs(&self, grids: [&[usize]; 2], out: &[usize]) -> (usize, [Lists; 2]) {
+    /// For each task the blocks of both arrays that it reads: for each block of the result, for each group of so many pairs.
+    fn pairs(&self, grids: [&[usize]; 2], out: &[usize], most: usize) -> (usize, [Lists; 2]) {
         let summed = self.summed();
         let count = |name: &char| self.names[0].iter().position(|own| own == name).map_or(1, |at| grids[0][at]);
         let inner: Vec<usize> = summed.iter().map(count).collect();
-        let groups = inner.iter().product::<usize>().div_ceil(PAIRS);
+        let groups = inner.iter().product::<usize>().div_ceil(most);
         let mut lists = [Lists::new(), Lists::new()];
         let mut position = vec![0; out.len()];
         loop {
@@ -79,7 +84,7 @@ impl Contract {
                 }
             }
             for (lists, read) in lists.iter_mut().zip(read) {
-                read.chunks(PAIRS).for_each(|group| lists.push(group.iter().copied()));
+                read.chunks(most).for_each(|group| lists.push(group.iter().copied()));
             }
             if !advance(&mut position, out) {
                 return (groups, lists);
@@ -103,14 +108,18 @@ impl Step for Contract {
         let (named, meta) = (named_cuts(&self.names, &metas)?, node.known()?);
         let mut inputs = Vec::with_capacity(2);
         let mut grids: Vec<Vec<usize>> = Vec::with_capacity(2);
+        let mut pair_bytes = 0;
         for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.names) {
             let cuts = cuts_by_name(names, &named)?;
             let input = lowering.of(array);
             inputs.push(rechunk(lowering, input, &from.cuts, &cuts, node));
             grids.push(cuts.iter().map(Cuts::count).collect());
+            let longest = cuts.iter().map(|cuts| cuts.sizes().and_then(|sizes| sizes.iter().max().copied()).unwrap_or(1));
+            pair_bytes += longest.product::<usize>() * meta.dtype.size();
         }
+        let most = (TASK_BYTES / pair_bytes.max(1)).clamp(*PAIRS.start(), *PAIRS.end());
         let out = meta.grid();
-        let (groups, lists) = self.pairs([&grids[0], &grids[1]], &out);
+        let (groups, lists) = self.pairs([&grids[0], &grids[1]], &out, most);
         let edges = inputs.iter().zip(lists).map(|(input, lists)| input.edge(lists.wiring())).collect();
         let op = OpRef::new(self.multiply(meta.dtype), self.line());
         let tasks = u32::try_from(u64::from(meta.blocks()?) * groups as u64).map_err(|_| {
@@ -155,11 +164,9 @@ impl Operator for Multiply {
         let columns = lens(seconds[0], &self.second[2]);
         let sides = [&both, &rows, &columns].map(|lens| lens.iter().product::<usize>());
         let product = match self.dtype {
-            DType::F64 => self.sum(ctx, firsts, seconds, Array3::<f64>::zeros(sides), multiply_floats)?,
-            DType::F32 => self.sum(ctx, firsts, seconds, Array3::<f32>::zeros(sides), multiply_floats)?,
-            other => {
-                with_dtype!(other, T => self.sum(ctx, firsts, seconds, Array3::<T>::from_elem(sides, T::default()), multiply_wrapping)?)
-            }
+            DType::F64 => self.sum::<f64>(ctx, firsts, seconds, sides, multiply_floats)?,
+            DType::F32 => self.sum::<f32>(ctx, firsts, seconds, sides, multiply_floats)?,
+            other => with_dtype!(other, T => self.sum::<T>(ctx, firsts, seconds, sides, multiply_wrapping)?),
         };
         let shape = [both, rows, columns].concat();
         Ok(Chunk::new(product.reshaped(&shape)?.permuted(&self.out)))
@@ -171,28 +178,35 @@ impl NamedOperator for Multiply {
 }
 
 impl Multiply {
-    /// Adds the products of pairs to what is there.
+    /// The sum of the products of pairs: matrices by rows, as many as stand side by side.
     fn sum<T: Held>(
         &self,
         ctx: &TaskContext<'_>,
         firsts: &[&Block],
         seconds: &[&Block],
-        mut sum: Array3<T>,
-        multiply: fn(ArrayView3<'_, T>, ArrayView3<'_, T>, &mut Array3<T>),
+        [both, rows, columns]: [usize; 3],
+        multiply: fn(&Block, &Block, &mut [T], bool) -> Result<(), Failure>,
     ) -> Result<Block, Failure> {
-        for (first, second) in firsts.iter().zip(seconds) {
-            ctx.check_cancelled()?;
+        let mut sum = vec![T::default(); both * rows * columns];
+        for (pair, (first, second)) in firsts.iter().zip(seconds).enumerate() {
             let (first, second) = (grouped(first, &self.first)?, grouped(second, &self.second)?);
-            let misfit = |_| Failure::internal("product: blocks that do not have three groups of axes");
-            let first = first.view::<T>()?.into_dimensionality::<Ix3>().map_err(misfit)?;
-            let second = second.view::<T>()?.into_dimensionality::<Ix3>().map_err(misfit)?;
-            let sides = (first.len_of(Axis(0)), first.len_of(Axis(1)), second.len_of(Axis(2)));
-            if sum.dim() != sides || first.len_of(Axis(2)) != second.len_of(Axis(1)) || second.len_of(Axis(0)) != sides.0 {
+            let inner = first.shape()[2];
+            if first.shape() != [both, rows, inner] || second.shape() != [both, inner, columns] {
                 return Err(Failure::internal("product: blocks of different lengths along an axis of one name"));
             }
-            multiply(first, second, &mut sum);
+            if rows * columns == 0 {
+                continue;
+            }
+            for (at, sum) in sum.chunks_mut(rows * columns).enumerate() {
+                ctx.check_cancelled()?;
+                let matrix = |block: &Block| {
+                    let [_, down, along] = [0, 1, 2].map(|axis| 0..block.shape()[axis]);
+                    block.cut(&[at..at + 1, down, along]).without(&[true, false, false])
+                };
+                multiply(&matrix(&first), &matrix(&second), sum, pair == 0)?;
+            }
         }
-        Ok(Block::from_array(sum.into_dyn()))
+        Ok(Block::from_vec(vec![both, rows, columns], sum))
     }
 }
 
@@ -205,24 +219,38 @@ fn grouped(block: &Block, groups: &[Vec<usize>; 3]) -> Result<Block, Failure> {
     block.permuted(&groups.concat()).reshaped(&sides)
 }
 
-fn multiply_floats<T: Held + LinalgScalar>(first: ArrayView3<'_, T>, second: ArrayView3<'_, T>, sum: &mut Array3<T>) {
-    for ((first, second), mut sum) in first.outer_iter().zip(second.outer_iter()).zip(sum.outer_iter_mut()) {
-        general_mat_mul(T::one(), &first, &second, T::one(), &mut sum);
-    }
+/// Adds a product of matrices to what is there, or puts it there if it is the first.
+fn multiply_floats<T: Held + ComplexField>(first: &Block, second: &Block, sum: &mut [T], is_first: bool) -> Result<(), Failure> {
+    let (rows, columns) = (first.shape()[0], second.shape()[1]);
+    let (first, second) = (Matrix::<T>::of(first)?, Matrix::<T>::of(second)?);
+    let sum = MatMut::from_row_major_slice_mut(sum, rows, columns);
+    matmul(sum, if is_first { Accum::Replace } else { Accum::Add }, first.view(), second.view(), T::one_impl(), Par::Seq);
+    Ok(())
 }
 
-/// Whole numbers wrap, as those of sums do.
-fn multiply_wrapping<T: Held>(first: ArrayView3<'_, T>, second: ArrayView3<'_, T>, sum: &mut Array3<T>) {
-    for ((first, second), mut sum) in first.outer_iter().zip(second.outer_iter()).zip(sum.outer_iter_mut()) {
-        for (row, mut sums) in first.rows().into_iter().zip(sum.rows_mut()) {
-            for (factor, line) in row.iter().zip(second.rows()) {
-                let factor = factor.to_i64();
-                sums.iter_mut()
-                    .zip(line)
-                    .for_each(|(sum, other)| *sum = T::of_i64(sum.to_i64().wrapping_add(factor.wrapping_mul(other.to_i64()))));
+/// The same for whole numbers, which wrap, as those of sums do; a tile of the second matrix at a time.
+fn multiply_wrapping<T: Held>(first: &Block, second: &Block, sum: &mut [T], _: bool) -> Result<(), Failure> {
+    let (first, second) = (first.in_order()?, second.in_order()?);
+    let (inner, columns) = (first.shape()[1], second.shape()[1]);
+    let (first, second) = (first.view::<T>()?, second.view::<T>()?);
+    let by_rows = || Failure::internal("product: blocks that do not lie in order");
+    let (first, second) = (first.as_slice().ok_or_else(by_rows)?, second.as_slice().ok_or_else(by_rows)?);
+    let [high, wide] = TILE;
+    for start in (0..columns).step_by(wide) {
+        let across = start..(start + wide).min(columns);
+        for top in (0..inner).step_by(high) {
+            let down = top..(top + high).min(inner);
+            for (row, sums) in first.chunks_exact(inner).zip(sum.chunks_exact_mut(columns)) {
+                let sums = &mut sums[across.clone()];
+                for (factor, line) in row[down.clone()].iter().zip(second[top * columns..].chunks_exact(columns)) {
+                    let factor = factor.to_i64();
+                    let add = |(sum, other): (&mut T, &T)| *sum = T::of_i64(sum.to_i64().wrapping_add(factor.wrapping_mul(other.to_i64())));
+                    sums.iter_mut().zip(&line[across.clone()]).for_each(add);
+                }
             }
         }
     }
+    Ok(())
 }
 
 /// Adds products of the same block up.
@@ -257,7 +285,6 @@ impl NamedOperator for AddProducts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
 
     #[test]
     fn axes_are_told_apart_by_who_has_them() {
@@ -268,15 +295,28 @@ mod tests {
         assert_eq!(multiply.first, [vec![0], vec![1], vec![2]]);
         assert_eq!(multiply.second, [vec![1], vec![0], vec![2]]);
         assert_eq!(multiply.out, [2, 0, 1]);
-        let (groups, _) = contract.pairs([&[1, 2, 20], &[20, 1, 3]], &[3, 1, 2]);
+        let (groups, _) = contract.pairs([&[1, 2, 20], &[20, 1, 3]], &[3, 1, 2], 8);
         assert_eq!(groups, 3);
     }
 
     #[test]
     fn whole_numbers_wrap() {
-        let (a, b) = (array![[[200u8, 1]]], array![[[2u8], [3]]]);
-        let mut sum = Array3::zeros((1, 1, 1));
-        multiply_wrapping(a.view(), b.view(), &mut sum);
-        assert_eq!(sum[[0, 0, 0]], 147);
+        let (a, b) = (Block::from_vec(vec![1, 2], vec![200u8, 1]), Block::from_vec(vec![2, 1], vec![2u8, 3]));
+        let mut sum = [0u8];
+        multiply_wrapping(&a, &b, &mut sum, true).expect("they fit");
+        assert_eq!(sum, [147]);
+    }
+
+    #[test]
+    fn tiles_change_no_product_of_whole_numbers() {
+        let (rows, inner, columns) = (3, 2 * TILE[0] + 1, TILE[1] + 5);
+        let numbers = |len: usize| (0..len as i64).map(|at| at * 7919 % 1009 - 500).collect::<Vec<i64>>();
+        let (a, b) = (numbers(rows * inner), numbers(inner * columns));
+        let mut sum = vec![0; rows * columns];
+        let turned = Block::from_vec(vec![columns, inner], (0..columns * inner).map(|at| b[at % inner * columns + at / inner]).collect());
+        multiply_wrapping(&Block::from_vec(vec![rows, inner], a.clone()), &turned.permuted(&[1, 0]), &mut sum, true).expect("they fit");
+        let expected =
+            (0..rows * columns).map(|at| (0..inner).map(|k| a[at / columns * inner + k] * b[k * columns + at % columns]).sum::<i64>());
+        assert!(sum.into_iter().eq(expected));
     }
 }

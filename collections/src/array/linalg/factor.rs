@@ -1,12 +1,12 @@
-//! Factors of square matrices, each in one task: `cholesky`, `lu`, `inv`, `det`, `eigh`. The matrix is brought into one block.
+//! Factors of square matrices, each in one task: `lu`, `det`, `eigh`. The matrix is brought into one block.
 
-use ndarray::{Array2, Ix2};
+use faer::Mat;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
-use super::dense::cholesky::cholesky;
-use super::dense::jacobi::eigh;
 use super::dense::lu::{Lu, lu};
+use super::dense::spectrum::eigh;
+use super::matrix::{Matrix, block_of_matrix};
 use crate::array::block::{Block, block_of};
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
@@ -16,25 +16,6 @@ use crate::array::reductions::state::{State, state_of};
 use crate::array::{AnyArray, DArray, Float, Node, Step};
 
 impl<T: Float> DArray<T> {
-    /// The lower triangle whose product with its transpose is this symmetric positive definite matrix, of which the lower triangle is looked at.
-    ///
-    /// The matrix is factored in one task, in `f64`.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![[4.0, 2.0], [2.0, 10.0]], 1);
-    /// assert_eq!(x.cholesky().compute()?, array![[2.0, 0.0], [1.0, 3.0]].into_dyn());
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// At `compute`: no square matrix, sizes of chunks that are not known; while it runs: a matrix that is not positive definite.
-    #[track_caller]
-    pub fn cholesky(&self) -> DArray<T> {
-        part(&self.factored(Factoring::Cholesky, ".cholesky()"), 0, 2, ".cholesky()")
-    }
-
     /// Three factors of a square matrix: an order of rows, a lower triangle with ones on its diagonal, and an upper triangle, such that
     /// `p · l · u` is the matrix.
     ///
@@ -49,29 +30,11 @@ impl<T: Float> DArray<T> {
     /// ```
     ///
     /// # Errors
-    /// At `compute`: no square matrix, sizes of chunks that are not known.
+    /// At `compute`: no square matrix, one of more than 37,000 rows, which are worked on in one task, sizes of chunks that are not known.
     #[track_caller]
     pub fn lu(&self) -> (DArray<T>, DArray<T>, DArray<T>) {
         let factors = self.factored(Factoring::Lu, ".lu()");
         (part(&factors, 0, 2, ".lu()"), part(&factors, 1, 2, ".lu()"), part(&factors, 2, 2, ".lu()"))
-    }
-
-    /// The matrix whose product with this square one has ones on its diagonal and zeros elsewhere. To solve equations,
-    /// [`DArray::solve`] is faster and more exact.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![[2.0, 0.0], [0.0, 4.0]], 1);
-    /// assert_eq!(x.inv().compute()?, array![[0.5, 0.0], [0.0, 0.25]].into_dyn());
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// At `compute`: no square matrix, sizes of chunks that are not known; while it runs: a matrix without an inverse.
-    #[track_caller]
-    pub fn inv(&self) -> DArray<T> {
-        part(&self.factored(Factoring::Inverse, ".inv()"), 0, 2, ".inv()")
     }
 
     /// The determinant of a square matrix, as one element.
@@ -85,7 +48,7 @@ impl<T: Float> DArray<T> {
     /// ```
     ///
     /// # Errors
-    /// At `compute`: no square matrix, sizes of chunks that are not known.
+    /// At `compute`: no square matrix, one of more than 37,000 rows, which are worked on in one task, sizes of chunks that are not known.
     #[track_caller]
     pub fn det(&self) -> DArray<T> {
         part(&self.factored(Factoring::Determinant, ".det()"), 0, 0, ".det()")
@@ -93,19 +56,19 @@ impl<T: Float> DArray<T> {
 
     /// The eigenvalues of a symmetric matrix in ascending order, and the vectors that belong to them, as columns. The lower triangle is looked at.
     ///
-    /// Found by Jacobi's rotations: exact, and slow for matrices of more than a few hundred rows.
-    ///
     /// ```
     /// use partita::prelude::*;
     /// use partita::ndarray::array;
-    /// let (values, vectors) = DArray::from_array(array![[2.0, 0.0], [0.0, 1.0]], 1).eigh();
-    /// assert_eq!(values.compute()?, array![1.0, 2.0].into_dyn());
-    /// assert_eq!(vectors.compute()?, array![[0.0, 1.0], [1.0, 0.0]].into_dyn());
+    /// let x = DArray::from_array(array![[2.0, 1.0], [1.0, 2.0]], 1);
+    /// let (values, vectors) = x.eigh();
+    /// assert!(values.all_close(&DArray::from_array(array![1.0, 3.0], 2), 1e-12, 0.0).compute_scalar()?);
+    /// assert!(x.matmul(&vectors).all_close(&(vectors * values), 1e-12, 1e-12).compute_scalar()?);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
     /// # Errors
-    /// At `compute`: no square matrix, sizes of chunks that are not known.
+    /// At `compute`: no square matrix, one of more than 37,000 rows, which are worked on in one task, sizes of chunks that are not known; while it
+    /// runs: elements that are infinite or no numbers.
     #[track_caller]
     pub fn eigh(&self) -> (DArray<T>, DArray<T>) {
         let factors = self.factored(Factoring::Eigen, ".eigh()");
@@ -114,7 +77,7 @@ impl<T: Float> DArray<T> {
 
     /// What a factoring gives, all in one chunk. It is no array: only parts of it are.
     #[track_caller]
-    pub(super) fn factored(&self, what: Factoring, method: &str) -> AnyArray {
+    fn factored(&self, what: Factoring, method: &str) -> AnyArray {
         DArray::<f64>::then(Factor { what }, vec![self.cast::<f64>().to_any()], method).to_any()
     }
 }
@@ -127,18 +90,27 @@ fn part<T: Float>(factors: &AnyArray, at: usize, ndim: usize, method: &str) -> D
 
 /// What a square matrix is brought into.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) enum Factoring {
-    Cholesky,
+enum Factoring {
     Lu,
-    /// The factors as they are, and the order of rows, for solving equations.
-    Compact,
-    Inverse,
     Determinant,
     Eigen,
 }
 
 struct Factor {
     what: Factoring,
+}
+
+/// Bytes that a task may hold of a matrix, its factors and what it needs beside them.
+const TASK_BYTES: u64 = 32 << 30;
+
+/// Fails for a matrix of which no task should be given so many rows and columns. `name` says of what, `help` what to do then.
+pub(super) fn fits_a_task(name: &str, rows: usize, columns: usize, help: &str) -> Result<(), Failure> {
+    let bytes = (rows as u64).saturating_mul(columns as u64).saturating_mul(3 * size_of::<f64>() as u64);
+    if bytes <= TASK_BYTES {
+        return Ok(());
+    }
+    let what = format!("{name} of {rows} rows and {columns} columns are made in one task, which would hold {} GiB", bytes >> 30);
+    Err(Failure::new(Code::Unsupported, what).help(help))
 }
 
 /// The length of a square matrix. Fails for other arrays.
@@ -156,7 +128,13 @@ impl Step for Factor {
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
         // What it gives is in one chunk; the length says how long the parts are.
-        Ok(Meta { dtype: DType::F64, cuts: vec![Cuts::whole(square(inputs[0])?)] })
+        let n = square(inputs[0])?;
+        let (name, help) = match self.what {
+            Factoring::Lu | Factoring::Determinant => ("lu and det", "to solve equations: .solve(&b), which works panel by panel"),
+            Factoring::Eigen => ("eigh", "the greatest values and their vectors: .svd_compressed(…)"),
+        };
+        fits_a_task(name, n, n, help)?;
+        Ok(Meta { dtype: DType::F64, cuts: vec![Cuts::whole(n)] })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -167,12 +145,6 @@ impl Step for Factor {
         let op = OpRef::new(FactorMatrix { what: self.what }, self.line());
         Ok(lowering.add(Layer::single("factor", 1, op, vec![input.edge(Wiring::Each)]), node))
     }
-}
-
-/// A block as a matrix.
-pub(super) fn matrix_of(block: &Block) -> Result<Array2<f64>, Failure> {
-    let matrix = block.to_array::<f64>()?.into_dimensionality::<Ix2>();
-    matrix.map_err(|_| Failure::internal("linalg: a block that is no matrix"))
 }
 
 /// The failure for a matrix that a factoring does not exist for.
@@ -189,32 +161,19 @@ pub(crate) struct FactorMatrix {
 impl Operator for FactorMatrix {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("factor: no block"))??;
-        let matrix = matrix_of(block)?;
+        let matrix = Matrix::<f64>::of(block)?;
+        let matrix = matrix.view();
         if matrix.nrows() != matrix.ncols() {
             return Err(Failure::internal("factor: a block that is not square"));
         }
         let numbers = match self.what {
-            Factoring::Cholesky => {
-                vec![Block::from_array(cholesky(matrix).ok_or_else(|| singular("the matrix is not positive definite"))?.into_dyn())]
-            }
-            Factoring::Lu => apart(&lu(matrix)),
-            Factoring::Compact => {
-                let found = regular(matrix)?;
-                let order = found.order.iter().map(|row| *row as i64).collect::<Vec<i64>>();
-                vec![Block::from_array(found.factors.into_dyn()), Block::from_vec(vec![order.len()], order)]
-            }
-            Factoring::Inverse => {
-                let unit = Array2::eye(matrix.nrows());
-                vec![Block::from_array(regular(matrix)?.solve(&unit).into_dyn())]
-            }
-            Factoring::Determinant => {
-                let found = lu(matrix);
-                let sign = if found.odd { -1.0 } else { 1.0 };
-                vec![Block::full(Vec::new(), found.factors.diag().iter().fold(sign, |product: f64, pivot| product * pivot))]
-            }
+            Factoring::Lu => apart(&lu(matrix))?,
+            Factoring::Determinant => vec![Block::full(Vec::new(), lu(matrix).determinant())],
             Factoring::Eigen => {
-                let (values, vectors) = eigh(&matrix);
-                vec![Block::from_array(values.into_dyn()), Block::from_array(vectors.into_dyn())]
+                let what = "eigenvalues of a matrix with elements that are infinite or no numbers";
+                let failure = || Failure::new(Code::SingularMatrix, what).help("numbers in their places: .nan_to_num()");
+                let (values, vectors) = eigh(matrix).ok_or_else(failure)?;
+                vec![Block::from_vec(vec![values.len()], values), block_of_matrix(vectors.as_ref())?]
             }
         };
         Ok(Chunk::new(State { count: 0, numbers }))
@@ -225,23 +184,19 @@ impl NamedOperator for FactorMatrix {
     const NAME: &'static str = "array_factor";
 }
 
-/// The factors of a matrix that has an inverse.
-fn regular(matrix: Array2<f64>) -> Result<Lu, Failure> {
-    let found = lu(matrix);
-    if found.is_singular() { Err(singular("the matrix has no inverse")) } else { Ok(found) }
-}
-
 /// The order of rows as a matrix, the lower and the upper triangle.
-fn apart(found: &Lu) -> Vec<Block> {
+fn apart(found: &Lu) -> Result<Vec<Block>, Failure> {
     let n = found.order.len();
-    let mut order = Array2::<f64>::zeros((n, n));
-    found.order.iter().enumerate().for_each(|(at, row)| order[[*row, at]] = 1.0);
-    let triangle = |keeps: &dyn Fn(usize, usize) -> Option<f64>| {
-        Array2::from_shape_fn((n, n), |(row, column)| keeps(row, column).unwrap_or(found.factors[[row, column]]))
-    };
-    let lower = triangle(&|row, column| (row <= column).then_some(if row == column { 1.0 } else { 0.0 }));
-    let upper = triangle(&|row, column| (row > column).then_some(0.0));
-    [order, lower, upper].map(|matrix| Block::from_array(matrix.into_dyn())).to_vec()
+    let mut order = Mat::<f64>::zeros(n, n);
+    found.order.iter().enumerate().for_each(|(at, row)| order[(*row, at)] = 1.0);
+    let mut lower = Mat::<f64>::identity(n, n);
+    let mut upper = Mat::<f64>::zeros(n, n);
+    for column in 0..n {
+        let (above, below) = found.factors.col_as_slice(column).split_at(column + 1);
+        upper.col_as_slice_mut(column)[..=column].copy_from_slice(above);
+        lower.col_as_slice_mut(column)[column + 1..].copy_from_slice(below);
+    }
+    [order, lower, upper].iter().map(|matrix| block_of_matrix(matrix.as_ref())).collect()
 }
 
 struct PartOf {

@@ -1,40 +1,23 @@
-//! `solve`, `solve_triangular` and `lstsq`: systems of equations. The matrix is factored once; right-hand sides stay in their chunks.
+//! `solve_triangular`: equations whose matrix is a triangle, which is read tile by tile; and what all that solve equations do with right-hand sides.
 
-use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
+use partita_graph::{Chunk, Code, Edge, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::dense::lu::Lu;
 use super::dense::triangle::{Half, solve};
-use super::factor::{Factoring, in_kind, matrix_of, singular, square};
-use crate::array::block::{Block, block_of};
+use super::factor::{singular, square};
+use super::matrix::{Matrix, block_of_matrix};
+use super::tiles::{collected, reading, subtracted, tiles};
+use crate::array::block::block_of;
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta};
+use crate::array::meta::Meta;
 use crate::array::rechunk::rechunk;
-use crate::array::reductions::state::state_of;
 use crate::array::{DArray, Float, Node, Step};
 
 impl<T: Float> DArray<T> {
-    /// The solution `x` of the equations `a · x = b`, where `a` is this square matrix and `b` a vector, or a matrix of several right-hand sides.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// use partita::ndarray::array;
-    /// let a = DArray::from_array(array![[2.0, 1.0], [1.0, 1.0]], 1);
-    /// let b = DArray::from_array(array![3.0, 2.0], 1);
-    /// assert_eq!(a.solve(&b).compute()?, array![1.0, 1.0].into_dyn());
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// At `compute`: no square matrix, right-hand sides of another length; while it runs: a matrix without an inverse.
-    #[track_caller]
-    pub fn solve(&self, b: &DArray<T>) -> DArray<T> {
-        let factors = self.factored(Factoring::Compact, ".solve(…)");
-        DArray::then(Solve { how: How::Factors, dtype: T::DTYPE }, vec![factors, b.cast::<f64>().to_any()], ".solve(…)")
-    }
-
     /// The solution of equations whose matrix is a triangle; the other half of this matrix is not looked at.
+    ///
+    /// Right-hand sides are cut as the rows of the matrix are.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -49,124 +32,89 @@ impl<T: Float> DArray<T> {
     /// At `compute`: no square matrix, right-hand sides of another length; while it runs: a zero on the diagonal.
     #[track_caller]
     pub fn solve_triangular(&self, b: &DArray<T>, lower: bool) -> DArray<T> {
-        let step = Solve { how: How::Triangle { lower }, dtype: T::DTYPE };
-        DArray::then(step, vec![self.cast::<f64>().to_any(), b.cast::<f64>().to_any()], ".solve_triangular(…)")
-    }
-
-    /// The `x` for which `a · x` comes nearest to `b`, where `a` is this matrix with at least as many rows as columns: the sum of squares of
-    /// what is missing is the least.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// use partita::ndarray::array;
-    /// // The line through three points.
-    /// let a = DArray::from_array(array![[1.0_f64, 0.0], [1.0, 1.0], [1.0, 2.0]], [2, 2]);
-    /// let b = DArray::from_array(array![1.0, 3.0, 5.0], 2);
-    /// assert!(a.lstsq(&b).compute()?.iter().zip([1.0, 2.0]).all(|(x, expected): (&f64, f64)| (x - expected).abs() < 1e-12));
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// At `compute`: no matrix, fewer rows than columns, right-hand sides of another length; while it runs: columns that depend on each other.
-    #[track_caller]
-    pub fn lstsq(&self, b: &DArray<T>) -> DArray<T> {
-        if let Ok([rows, columns]) = self.shape().as_deref()
-            && rows < columns
-        {
-            let what = format!("{rows} equations for {columns} unknowns have many solutions");
-            return DArray::failed(Failure::new(Code::ShapeMismatch, what).help("as many equations as unknowns, or more"), ".lstsq(…)");
+        match sides(self.untyped().meta().and_then(square), b) {
+            Ok((b, is_vector)) => {
+                let step = SolveTriangle { lower, dtype: T::DTYPE };
+                let inputs = vec![self.cast::<f64>().to_any(), b.cast::<f64>().to_any()];
+                solution(DArray::then(step, inputs, ".solve_triangular(…)"), is_vector)
+            }
+            Err(failure) => DArray::failed(failure, ".solve_triangular(…)"),
         }
-        let (q, r) = self.qr();
-        r.solve_triangular(&q.t().matmul(b), false)
     }
 }
 
-/// What equations are solved with.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum How {
-    /// The factors of the matrix.
-    Factors,
-    /// The matrix itself, of which one half counts.
-    Triangle { lower: bool },
+/// Right-hand sides, one row for each of so many equations, as a matrix, and whether they were a vector.
+#[track_caller]
+pub(super) fn sides<T: Float>(equations: Result<usize, Failure>, b: &DArray<T>) -> Result<(DArray<T>, bool), Failure> {
+    let (n, meta) = (equations?, b.untyped().meta()?);
+    if !matches!(meta.ndim(), 1 | 2) || meta.cuts[0].len() != Some(n) {
+        let what = format!("right-hand sides of shape {} for {n} equations", meta.show_shape());
+        return Err(Failure::new(Code::ShapeMismatch, what).help("one row for each equation"));
+    }
+    Ok(if meta.ndim() == 1 { (b.expand_dims(1), true) } else { (b.clone(), false) })
 }
 
-struct Solve {
-    how: How,
+/// The solution as its right-hand sides were.
+#[track_caller]
+pub(super) fn solution<T: Float>(x: DArray<T>, is_vector: bool) -> DArray<T> {
+    if is_vector { x.index_axis(1, 0) } else { x }
+}
+
+struct SolveTriangle {
+    lower: bool,
     dtype: DType,
 }
 
-impl Step for Solve {
+impl Step for SolveTriangle {
     fn line(&self) -> String {
-        match self.how {
-            How::Factors => "solve".into(),
-            How::Triangle { lower } => format!("solve with {} triangle", if lower { "a lower" } else { "an upper" }),
-        }
+        format!("solve with {} triangle", if self.lower { "a lower" } else { "an upper" })
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        let n = match self.how {
-            How::Factors => inputs[0].shape()?[0],
-            How::Triangle { .. } => square(inputs[0])?,
-        };
-        let b = inputs[1];
-        if !matches!(b.ndim(), 1 | 2) || b.cuts[0].len() != Some(n) {
-            let what = format!("right-hand sides of shape {} for {n} equations", b.show_shape());
-            return Err(Failure::new(Code::ShapeMismatch, what).help("one row for each equation"));
-        }
-        let cuts = std::iter::once(Cuts::whole(n)).chain(b.cuts.iter().skip(1).cloned());
-        Ok(Meta { dtype: self.dtype, cuts: cuts.collect() })
+        let columns = inputs[1].cuts.get(1).cloned().ok_or_else(|| Failure::internal("solve: right-hand sides that are no matrix"))?;
+        Ok(Meta { dtype: self.dtype, cuts: vec![tiles(inputs[0])?, columns] })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let (matrix, b, meta) = (node.inputs[0].meta()?, node.inputs[1].meta()?, node.known()?);
-        let (mut first, second) = (lowering.of(&node.inputs[0]), lowering.of(&node.inputs[1]));
-        if matches!(self.how, How::Triangle { .. }) {
-            let whole = vec![Cuts::whole(square(matrix)?); 2];
-            first = rechunk(lowering, first, &matrix.cuts, &whole, node);
+        let (matrix, sides, meta) = (node.inputs[0].meta()?, node.inputs[1].meta()?, node.known()?);
+        let (a, b) = (lowering.of(&node.inputs[0]), lowering.of(&node.inputs[1]));
+        let a = rechunk(lowering, a, &matrix.cuts, &[meta.cuts[0].clone(), meta.cuts[0].clone()], node);
+        let b = rechunk(lowering, b, &sides.cuts, &meta.cuts, node);
+        let (n, wide) = (meta.cuts[0].count(), meta.cuts[1].count());
+        let tile = |row: usize, column: usize| reading(a, std::iter::repeat_n(row * n + column, wide));
+        let mut made: Vec<(Lowered, Vec<usize>)> = Vec::with_capacity(n);
+        for step in 0..n {
+            let row = |step: usize| if self.lower { step } else { n - 1 - step };
+            let known = made.iter().enumerate();
+            let pairs: Vec<[Edge; 2]> = known.map(|(done, (x, _))| [tile(row(step), row(done)), reading(*x, 0..wide)]).collect();
+            let own = reading(b, (0..wide).map(|column| row(step) * wide + column));
+            let own = subtracted(lowering, (own, wide), &pairs, false, node);
+            let op = OpRef::new(SolveBlock { lower: self.lower }, self.line());
+            let layer = lowering.add(Layer::single("solve", wide as u32, op, vec![tile(row(step), row(step)), own]), node);
+            made.push((layer, (0..wide).map(|column| row(step) * wide + column).collect()));
         }
-        let second = rechunk(lowering, second, &b.cuts, &meta.cuts, node);
-        let op = OpRef::new(SolveBlock { how: self.how, dtype: self.dtype }, self.line());
-        let edges = vec![first.edge(Wiring::Every), second.edge(Wiring::Each)];
-        Ok(lowering.add(Layer::single("solve", meta.blocks()?, op, edges), node))
+        collected(lowering, made, meta, node)
     }
 }
 
-/// Solves equations for a block of right-hand sides.
+/// Solves equations with a tile on the diagonal for a block of right-hand sides.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SolveBlock {
-    how: How,
-    dtype: DType,
+    lower: bool,
 }
 
 impl Operator for SolveBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let [first, b] = inputs else { return Err(Failure::internal("solve: a matrix and right-hand sides")) };
-        let b = block_of(b)?;
-        let shape = b.shape().to_vec();
-        let columns = shape.iter().skip(1).product::<usize>();
-        let mut b = matrix_of(&b.reshaped(&[shape.first().copied().unwrap_or(1), columns])?)?;
-        match self.how {
-            How::Factors => {
-                let numbers = &state_of(first)?.numbers;
-                let [factors, order] = &numbers[..] else { return Err(Failure::internal("solve: factors of another form")) };
-                let order: Vec<usize> = order.to_vec::<i64>()?.into_iter().map(|row| row as usize).collect();
-                let factors = matrix_of(factors)?;
-                if factors.nrows() != b.nrows() || order.len() != b.nrows() || order.iter().any(|row| *row >= b.nrows()) {
-                    return Err(Failure::internal("solve: right-hand sides of another length"));
-                }
-                b = Lu { factors, order, odd: false }.solve(&b);
-            }
-            How::Triangle { lower } => {
-                let matrix = matrix_of(block_of(first)?)?;
-                if matrix.nrows() != b.nrows() || matrix.ncols() != b.nrows() {
-                    return Err(Failure::internal("solve: right-hand sides of another length"));
-                }
-                if !solve(&matrix.view(), if lower { Half::Lower } else { Half::Upper }, false, &mut b) {
-                    return Err(singular("the triangle has a zero on its diagonal"));
-                }
-            }
+        let [tile, b] = inputs else { return Err(Failure::internal("solve: a tile and right-hand sides")) };
+        let (tile, b) = (Matrix::<f64>::of(block_of(tile)?)?, Matrix::<f64>::of(block_of(b)?)?);
+        let mut x = b.view().to_owned();
+        if tile.view().shape() != (x.nrows(), x.nrows()) {
+            return Err(Failure::internal("solve: right-hand sides of another length"));
         }
-        in_kind(&Block::from_array(b.into_dyn()).reshaped(&shape)?, self.dtype).map(Chunk::new)
+        if !solve(tile.view(), if self.lower { Half::Lower } else { Half::Upper }, x.as_mut()) {
+            return Err(singular("the triangle has a zero on its diagonal"));
+        }
+        block_of_matrix(x.as_ref()).map(Chunk::new)
     }
 }
 

@@ -1,28 +1,22 @@
-//! `qr`, `svd` and `svd_compressed`: factors of tall matrices, row block by row block (J. Demmel, L. Grigori, M. Hoemmen, J. Langou,
-//! "Communication-optimal parallel and sequential QR and LU factorizations", 2012). Every block of rows is factored by itself; the triangles,
-//! put on top of each other, are factored once more, and each block takes its part of that.
+//! `qr`, `svd` and `svd_compressed`: factors of tall matrices, row block by row block.
 
-use ndarray::{Array2, Axis, concatenate, s};
-use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
-use serde::{Deserialize, Serialize};
+use partita_graph::{Code, Failure, Layer, OpRef, Wiring};
 
-use super::dense::jacobi::svd;
-use super::dense::qr::qr;
-use super::factor::{TakePart, in_kind, matrix_of};
-use crate::array::block::{Block, block_of};
+use super::factor::{TakePart, fits_a_task};
+use super::fold::{FactorRows, FactorTriangles, Fold, Wanted};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::random::Random;
 use crate::array::rechunk::rechunk;
-use crate::array::reductions::state::{State, state_of};
 use crate::array::{AnyArray, DArray, Float, Node, Step};
 
 impl<T: Float> DArray<T> {
     /// Two factors of a matrix: columns that stand at right angles, as many as the shorter side of the matrix is long, and an upper triangle whose
     /// diagonal is not negative.
     ///
-    /// Made for tall matrices, whose blocks of rows are factored side by side; columns are brought into one chunk.
+    /// Made for tall matrices, whose blocks of rows are factored side by side; columns are brought into one chunk, and blocks with fewer rows than
+    /// columns are joined.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -39,15 +33,15 @@ impl<T: Float> DArray<T> {
     #[doc(alias = "tsqr")]
     #[track_caller]
     pub fn qr(&self) -> (DArray<T>, DArray<T>) {
-        let (local, top) = self.tall(false, ".qr()");
-        (rows::<T>(&local, &top, ".qr()"), piece::<T>(&top, 1, ".qr()"))
+        let local = self.local(".qr()");
+        let top = top(&local, Wanted::Factors, ".qr()");
+        (rows::<T>(&local, &top, ".qr()"), small::<T>(&top, Small::Triangle, ".qr()"))
     }
 
     /// Singular values in descending order, and the vectors on both sides, such that `u · diag(s) · vt` is the matrix: as many as the shorter side
     /// of the matrix is long.
     ///
-    /// Made for tall matrices, and for wide ones, which are turned first. The triangle that is left of a tall matrix is worked on by Jacobi's
-    /// rotations: exact, and slow for more than a few hundred columns.
+    /// Made for tall matrices, and for wide ones, which are turned first. Where only the values are computed, no vectors are made.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -68,8 +62,10 @@ impl<T: Float> DArray<T> {
             let (u, values, vt) = self.t().svd();
             return (vt.t(), values, u.t());
         }
-        let (local, top) = self.tall(true, ".svd()");
-        (rows::<T>(&local, &top, ".svd()"), piece::<T>(&top, 2, ".svd()"), piece::<T>(&top, 3, ".svd()"))
+        let local = self.local(".svd()");
+        let (vectors, values) = (top(&local, Wanted::Vectors, ".svd()"), top(&local, Wanted::Values, ".svd()"));
+        let right = small::<T>(&vectors, Small::Right, ".svd()");
+        (rows::<T>(&local, &vectors, ".svd()"), small::<T>(&values, Small::Values, ".svd()"), right)
     }
 
     /// The `k` greatest singular values and their vectors, nearly, of a large matrix that is close to one of low rank (N. Halko, P. G. Martinsson,
@@ -113,12 +109,10 @@ impl<T: Float> DArray<T> {
         (first(q.matmul(&u), 1), first(values, 0), first(vt, 0))
     }
 
-    /// Blocks of rows with their factors, and what their triangles become.
+    /// Blocks of rows with their factors.
     #[track_caller]
-    fn tall(&self, values: bool, method: &str) -> (AnyArray, AnyArray) {
-        let local = DArray::<f64>::then(Local, vec![self.cast::<f64>().to_any()], method).to_any();
-        let top = DArray::<f64>::then(Top { values }, vec![local.clone()], method).to_any();
-        (local, top)
+    pub(super) fn local(&self, method: &str) -> AnyArray {
+        DArray::<f64>::then(Local, vec![self.cast::<f64>().to_any()], method).to_any()
     }
 }
 
@@ -128,7 +122,13 @@ fn broken<T: Float>(failure: Failure) -> (DArray<T>, DArray<T>, DArray<T>) {
     (failed(), failed(), failed())
 }
 
-/// The columns at right angles.
+/// What the triangles of all blocks become.
+#[track_caller]
+pub(super) fn top(local: &AnyArray, wanted: Wanted, method: &str) -> AnyArray {
+    DArray::<f64>::then(Top { wanted }, vec![local.clone()], method).to_any()
+}
+
+/// The columns at right angles, or the left vectors.
 #[track_caller]
 fn rows<T: Float>(local: &AnyArray, top: &AnyArray, method: &str) -> DArray<T> {
     DArray::then(Rows { dtype: T::DTYPE }, vec![local.clone(), top.clone()], method)
@@ -136,8 +136,8 @@ fn rows<T: Float>(local: &AnyArray, top: &AnyArray, method: &str) -> DArray<T> {
 
 /// One of the small arrays.
 #[track_caller]
-fn piece<T: Float>(top: &AnyArray, at: usize, method: &str) -> DArray<T> {
-    DArray::then(Piece { at, dtype: T::DTYPE }, vec![top.clone()], method)
+fn small<T: Float>(top: &AnyArray, which: Small, method: &str) -> DArray<T> {
+    DArray::then(Piece { which, dtype: T::DTYPE }, vec![top.clone()], method)
 }
 
 /// Factors every block of rows. Its chunks are no blocks but both factors of one.
@@ -149,11 +149,11 @@ impl Step for Local {
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        inputs[0].sizes()?;
-        let [rows, columns] = &inputs[0].cuts[..] else {
+        let [rows, columns] = inputs[0].shape()?[..] else {
             return Err(Failure::new(Code::ShapeMismatch, format!("an array of shape {} is no matrix", inputs[0].show_shape())));
         };
-        Ok(Meta { dtype: DType::F64, cuts: vec![rows.clone(), Cuts::whole(columns.len().unwrap_or(0))] })
+        fits_a_task("qr and svd", rows.min(columns), columns, "the greatest singular values and their vectors: .svd_compressed(…)")?;
+        Ok(Meta { dtype: DType::F64, cuts: vec![tall_blocks(&inputs[0].sizes()?[0], columns), Cuts::whole(columns)] })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -165,32 +165,44 @@ impl Step for Local {
     }
 }
 
-/// Both factors of a block of rows.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct FactorRows;
-
-impl Operator for FactorRows {
-    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("qr: no block"))??;
-        let view = block.view::<f64>()?.into_dimensionality().map_err(|_| Failure::internal("qr: a block that is no matrix"))?;
-        let (q, triangle) = qr(&view);
-        Ok(Chunk::new(State { count: 0, numbers: vec![Block::from_array(q.into_dyn()), Block::from_array(triangle.into_dyn())] }))
+/// Blocks of rows, of which neighbours are joined until they have at least as many rows as columns: the triangle of one that has fewer is as large
+/// as the block.
+fn tall_blocks(sizes: &[usize], columns: usize) -> Cuts {
+    let mut blocks: Vec<usize> = Vec::with_capacity(sizes.len());
+    for size in sizes {
+        match blocks.last_mut() {
+            Some(last) if *last < columns => *last += size,
+            _ => blocks.push(*size),
+        }
     }
+    if let [.., before, last] = &mut blocks[..]
+        && *last < columns
+    {
+        *before += *last;
+        blocks.pop();
+    }
+    Cuts::Known(blocks.into())
 }
 
-impl NamedOperator for FactorRows {
-    const NAME: &'static str = "array_qr";
+/// The tree over the blocks of a [`Local`].
+pub(super) fn fold(local: &AnyArray, lowering: &mut Lowering, node: &Node) -> Result<Fold, Failure> {
+    let (sizes, columns) = (local.meta()?.sizes()?, local.meta()?.shape()?[1]);
+    let states = lowering.of(local);
+    Ok(Fold::up(lowering, states, &sizes[0], columns, node))
 }
 
 /// Factors the triangles of all blocks, put on top of each other.
 struct Top {
-    /// Whether singular values are wanted.
-    values: bool,
+    wanted: Wanted,
 }
 
 impl Step for Top {
     fn line(&self) -> String {
-        if self.values { "svd of triangles".into() } else { "qr of triangles".into() }
+        match self.wanted {
+            Wanted::Factors => "qr of triangles".into(),
+            Wanted::Vectors => "svd of triangles".into(),
+            Wanted::Values => "singular values of triangles".into(),
+        }
     }
 
     /// One chunk; the axes are those of the matrix, so that readers know how long theirs are.
@@ -200,52 +212,13 @@ impl Step for Top {
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        // Only triangles travel to where all come together.
-        let blocks = node.inputs[0].meta()?.blocks()?;
-        let triangle = OpRef::new(TakePart { at: 1, dtype: DType::F64 }, "triangles");
-        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
-        let triangles = lowering.add(Layer::single("triangles", blocks, triangle, edges), node);
-        let op = OpRef::new(FactorTriangles { values: self.values }, self.line());
+        let triangles = fold(&node.inputs[0], lowering, node)?.triangles(lowering, node);
+        let op = OpRef::new(FactorTriangles { wanted: self.wanted }, self.line());
         Ok(lowering.add(Layer::single("top", 1, op, vec![triangles.edge(Wiring::Every)]), node))
     }
 }
 
-/// The factors of triangles: columns at right angles, an upper triangle, and where they are wanted singular values and right vectors, whose
-/// left vectors are then in place of the columns.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct FactorTriangles {
-    values: bool,
-}
-
-impl Operator for FactorTriangles {
-    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let triangles = inputs.iter().map(|input| matrix_of(block_of(input)?)).collect::<Result<Vec<Array2<f64>>, Failure>>()?;
-        let views: Vec<_> = triangles.iter().map(|triangle| triangle.view()).collect();
-        let stacked = concatenate(Axis(0), &views).map_err(|_| Failure::internal("qr: triangles of different widths"))?;
-        let (q, triangle) = qr(&stacked.view());
-        if !self.values {
-            return Ok(Chunk::new(State { count: 0, numbers: [q, triangle].map(|a| Block::from_array(a.into_dyn())).to_vec() }));
-        }
-        if triangle.iter().any(|x| !x.is_finite()) {
-            let what = "singular values of a matrix with elements that are infinite or no numbers";
-            return Err(Failure::new(Code::SingularMatrix, what).help("numbers in their places: .nan_to_num()"));
-        }
-        let (u, values, vt) = svd(triangle.clone());
-        let numbers = vec![
-            Block::from_array(q.dot(&u).into_dyn()),
-            Block::from_array(triangle.into_dyn()),
-            Block::from_array(values.into_dyn()),
-            Block::from_array(vt.into_dyn()),
-        ];
-        Ok(Chunk::new(State { count: 0, numbers }))
-    }
-}
-
-impl NamedOperator for FactorTriangles {
-    const NAME: &'static str = "array_qr_top";
-}
-
-/// The columns at right angles, block of rows by block of rows.
+/// The columns at right angles, or the left vectors, block of rows by block of rows.
 struct Rows {
     dtype: DType,
 }
@@ -261,70 +234,68 @@ impl Step for Rows {
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let meta = node.inputs[0].meta()?;
-        let (sizes, columns) = (meta.sizes()?, meta.shape()?[1]);
-        // Each block's triangle has as many rows as the shorter of its sides is long.
-        let mut first = 0;
-        let mut args = Vec::with_capacity(sizes[0].len());
-        for rows in sizes[0].iter() {
-            let end = first + rows.min(&columns);
-            args.push(Arg::encode(&(first, end)));
-            first = end;
-        }
-        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each), lowering.of(&node.inputs[1]).edge(Wiring::Every)];
-        let op = OpRef::new(JoinRows { dtype: self.dtype }, self.line());
-        Ok(lowering.add(Layer::with_args("q", op, args, edges), node))
+        let top = lowering.of(&node.inputs[1]);
+        let fold = fold(&node.inputs[0], lowering, node)?;
+        Ok(fold.down(lowering, top, self.dtype, node))
     }
 }
 
-/// A block's own columns, turned by its part of those of all.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct JoinRows {
-    dtype: DType,
+/// Which of the small arrays that are left of a tall one.
+#[derive(Clone, Copy)]
+enum Small {
+    Triangle,
+    Values,
+    Right,
 }
 
-impl Operator for JoinRows {
-    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let [own, top] = inputs else { return Err(Failure::internal("qr: a block's factors, and those of all")) };
-        let first = |chunk| -> Result<Array2<f64>, Failure> {
-            let block = state_of(chunk)?.numbers.first().ok_or_else(|| Failure::internal("qr: factors without the first"))?;
-            matrix_of(block)
-        };
-        let (own, top) = (first(own)?, first(top)?);
-        let (start, end): (usize, usize) = ctx.arg()?.decode()?;
-        if start > end || end > top.nrows() || end - start != own.ncols() {
-            return Err(Failure::internal("qr: a part that does not belong to its block"));
-        }
-        let product = own.dot(&top.slice(s![start..end, ..]));
-        in_kind(&Block::from_array(product.into_dyn()), self.dtype).map(Chunk::new)
-    }
-}
-
-impl NamedOperator for JoinRows {
-    const NAME: &'static str = "array_qr_rows";
-}
-
-/// One of the small arrays that are left of a tall one.
 struct Piece {
-    at: usize,
+    which: Small,
     dtype: DType,
 }
 
 impl Step for Piece {
     fn line(&self) -> String {
-        ["columns", "triangle", "singular values", "right vectors"].get(self.at).copied().unwrap_or("part").into()
+        match self.which {
+            Small::Triangle => "triangle".into(),
+            Small::Values => "singular values".into(),
+            Small::Right => "right vectors".into(),
+        }
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
         let shape = inputs[0].shape()?;
         let rank = shape[0].min(shape[1]);
-        let cuts = if self.at == 2 { vec![Cuts::whole(rank)] } else { vec![Cuts::whole(rank), Cuts::whole(shape[1])] };
+        let cuts = match self.which {
+            Small::Values => vec![Cuts::whole(rank)],
+            Small::Triangle | Small::Right => vec![Cuts::whole(rank), Cuts::whole(shape[1])],
+        };
         Ok(Meta { dtype: self.dtype, cuts })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let op = OpRef::new(TakePart { at: self.at, dtype: self.dtype }, self.line());
+        let at = match self.which {
+            Small::Values => 0,
+            Small::Triangle => 1,
+            Small::Right => 2,
+        };
+        let op = OpRef::new(TakePart { at, dtype: self.dtype }, self.line());
         let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
         Ok(lowering.add(Layer::single("part", 1, op, edges), node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_have_as_many_rows_as_columns_where_there_are_so_many() {
+        let blocks = |sizes: &[usize], columns| tall_blocks(sizes, columns).sizes().expect("known").to_vec();
+        assert_eq!(blocks(&[10, 10, 5], 4), [10, 10, 5]);
+        assert_eq!(blocks(&[10, 10, 3], 4), [10, 13]);
+        assert_eq!(blocks(&[1, 2, 3, 4, 5], 4), [6, 4, 5]);
+        assert_eq!(blocks(&[1, 1, 1], 4), [3]);
+        assert_eq!(blocks(&[2, 0, 2], 0), [2, 0, 2]);
+        assert_eq!(blocks(&[0], 3), [0]);
     }
 }

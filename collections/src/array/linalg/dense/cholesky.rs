@@ -1,75 +1,69 @@
 //! Cholesky's factor of a symmetric positive definite matrix: a lower triangle whose product with its transpose is the matrix.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, s};
-
-use super::PANEL;
-use super::triangle::solve_lower_from_right;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::{Mat, MatRef, Par};
 
 /// The factor, made of the lower triangle; `None` when the matrix is not positive definite.
-pub fn cholesky(mut a: Array2<f64>) -> Option<Array2<f64>> {
+pub fn cholesky(a: MatRef<'_, f64>) -> Option<Mat<f64>> {
     let n = a.nrows();
-    for start in (0..n).step_by(PANEL) {
-        let end = (start + PANEL).min(n);
-        if !small(&mut a, start, end) {
-            return None;
-        }
-        if end == n {
-            break;
-        }
-        // The rows below the panel, and what they take away from the rest.
-        let corner = a.slice(s![start..end, start..end]).to_owned();
-        solve_lower_from_right(&corner.view(), &mut a.slice_mut(s![end.., start..end]));
-        let below = a.slice(s![end.., start..end]).to_owned();
-        general_mat_mul(-1.0, &below, &below.t(), 1.0, &mut a.slice_mut(s![end.., end..]));
+    let mut factor = Mat::<f64>::zeros(n, n);
+    factor.copy_from_triangular_lower(a);
+    if n == 0 {
+        return Some(factor);
     }
-    for row in 0..n {
-        a.slice_mut(s![row, row + 1..]).fill(0.0);
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default()));
+    let done = cholesky_in_place(factor.as_mut(), Default::default(), Par::Seq, MemStack::new(&mut memory), Default::default());
+    done.ok()?;
+    // What stands above the diagonal was place to work in.
+    for column in 1..n {
+        factor.col_as_slice_mut(column)[..column].fill(0.0);
     }
-    Some(a)
-}
-
-/// The factor of a block on the diagonal, in place.
-fn small(a: &mut Array2<f64>, start: usize, end: usize) -> bool {
-    for column in start..end {
-        let mut pivot = a[[column, column]];
-        for at in start..column {
-            pivot -= a[[column, at]] * a[[column, at]];
-        }
-        // NaN is not positive either.
-        if pivot.is_nan() || pivot <= 0.0 || pivot.is_infinite() {
-            return false;
-        }
-        let root = pivot.sqrt();
-        a[[column, column]] = root;
-        for row in column + 1..end {
-            let mut value = a[[row, column]];
-            for at in start..column {
-                value -= a[[row, at]] * a[[column, at]];
-            }
-            a[[row, column]] = value / root;
-        }
-    }
-    true
+    Some(factor)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_close, matrix};
+    use super::super::tests::{SIDES, assert_close, matrix, only, unit};
     use super::*;
-    use ndarray::array;
+    use faer::{Scale, mat};
 
     #[test]
     fn the_product_of_the_factor_is_the_matrix() {
-        for n in [0, 1, 5, 64, 65, 150] {
+        for n in SIDES {
             let root = matrix(n, n + 3);
-            let given = root.dot(&root.t()) + Array2::<f64>::eye(n);
-            let factor = cholesky(given.clone()).expect("positive definite");
-            assert_close(&factor.dot(&factor.t()), &given, 1e-12 * (n + 1) as f64);
-            assert!(factor.indexed_iter().all(|((row, column), value)| row >= column || *value == 0.0));
+            let given: Mat<f64> = &root * root.transpose() + unit(n);
+            // The upper half is not looked at.
+            let lower = only(&given, |row, column| row >= column);
+            let factor = cholesky(lower.as_ref()).expect("positive definite");
+            assert_close(&factor * factor.transpose(), &given, 1e-13 * (n + 1) as f64);
+            assert_close(only(&factor, |row, column| row < column), Mat::<f64>::zeros(n, n), 0.0);
         }
-        assert!(cholesky(array![[1.0, 2.0], [2.0, 1.0]]).is_none());
-        assert!(cholesky(array![[0.0]]).is_none());
-        assert!(cholesky(array![[f64::NAN]]).is_none());
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_positive_definite_has_none() {
+        assert!(cholesky(mat![[1.0, 2.0], [2.0, 1.0]].as_ref()).is_none());
+        assert!(cholesky(mat![[0.0]].as_ref()).is_none());
+        for wrong in [f64::NAN, f64::INFINITY] {
+            assert!(cholesky(mat![[wrong]].as_ref()).is_none());
+            let mut given = unit(70);
+            given[(69, 3)] = wrong;
+            assert!(cholesky(given.as_ref()).is_none());
+        }
+        let mut given = unit(100);
+        given[(80, 80)] = -1.0;
+        assert!(cholesky(given.as_ref()).is_none());
+    }
+
+    #[test]
+    fn rows_of_very_different_sizes_do_no_harm() {
+        let scale = |at: usize| 10.0f64.powi(at as i32 % 40 * 4 - 80);
+        let root = matrix(50, 60);
+        let plain: Mat<f64> = &root * root.transpose() + unit(50) * Scale(0.1);
+        let given = Mat::from_fn(50, 50, |row, column| plain[(row, column)] * scale(row) * scale(column));
+        let factor = cholesky(given.as_ref()).expect("positive definite");
+        let back = Mat::from_fn(50, 50, |row, column| factor[(row, column)] / scale(row));
+        assert_close(&back * back.transpose(), &plain, 1e-12);
     }
 }

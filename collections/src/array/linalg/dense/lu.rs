@@ -1,111 +1,188 @@
-//! The factors of a square matrix by Gauss: a lower triangle with ones on its diagonal and an upper one, with rows exchanged so that pivots are
-//! as large as can be.
+//! The factors of a matrix by Gauss: a lower triangle with ones on its diagonal and an upper one, with rows exchanged so that pivots are as
+//! large as can be. Columns are taken in halves, so that nearly all is products (S. Toledo, "Locality of reference in LU decomposition with
+//! partial pivoting", 1997). A pivot of zero is left where it is, which faer's own factorization would divide by.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, s};
+use faer::linalg::matmul::matmul;
+use faer::linalg::triangular_solve::{solve_unit_lower_triangular_in_place, solve_upper_triangular_in_place};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use super::PANEL;
-use super::triangle::{Half, solve};
+use super::together;
+
+/// So many columns are worked on one by one.
+const NARROW: usize = 16;
 
 /// Both factors in one matrix, and the order of rows.
 pub struct Lu {
     /// The lower triangle below the diagonal, the upper one on and above it.
-    pub factors: Array2<f64>,
+    pub factors: Mat<f64>,
     /// Row `i` of the factors' product is row `order[i]` of the matrix.
     pub order: Vec<usize>,
     /// Whether the order is reached by an odd number of exchanges.
     pub odd: bool,
 }
 
-/// The factors. A pivot of zero is left there.
-pub fn lu(mut a: Array2<f64>) -> Lu {
-    let n = a.nrows();
-    let mut order: Vec<usize> = (0..n).collect();
+/// The factors of a square matrix. A pivot of zero is left there.
+pub fn lu(a: MatRef<'_, f64>) -> Lu {
+    let mut factors = a.to_owned();
+    let mut swaps = vec![0; a.ncols()];
+    eliminate(factors.as_mut(), &mut swaps);
+    let mut order: Vec<usize> = (0..a.nrows()).collect();
     let mut odd = false;
-    for start in (0..n).step_by(PANEL) {
-        let end = (start + PANEL).min(n);
-        for column in start..end {
-            let pivot = largest(&a, column);
-            if pivot != column {
-                let (mut here, mut there) = a.multi_slice_mut((s![column, ..], s![pivot, ..]));
-                here.iter_mut().zip(there.iter_mut()).for_each(|(a, b)| std::mem::swap(a, b));
-                order.swap(column, pivot);
-                odd = !odd;
-            }
-            eliminate(&mut a, column, end);
-        }
-        if end < n {
-            // What stands right of the panel, and what the panel takes away from the rest.
-            let mut right = a.slice(s![start..end, end..]).to_owned();
-            solve(&a.slice(s![start..end, start..end]), Half::Lower, true, &mut right);
-            a.slice_mut(s![start..end, end..]).assign(&right);
-            let below = a.slice(s![end.., start..end]).to_owned();
-            general_mat_mul(-1.0, &below, &right, 1.0, &mut a.slice_mut(s![end.., end..]));
-        }
+    for (row, other) in swaps.into_iter().enumerate() {
+        order.swap(row, other);
+        odd ^= row != other;
     }
-    Lu { factors: a, order, odd }
+    Lu { factors, order, odd }
 }
 
-/// The row on or below the diagonal with the largest element in a column; the first of several.
-fn largest(a: &Array2<f64>, column: usize) -> usize {
-    let mut best = column;
-    for row in column + 1..a.nrows() {
-        if a[[row, column]].abs() > a[[best, column]].abs() {
-            best = row;
-        }
+/// Brings a matrix with at least as many rows as columns into its factors; row `i` was exchanged with row `swaps[i]`, one after the other.
+fn eliminate(mut a: MatMut<'_, f64>, swaps: &mut [usize]) {
+    let n = a.ncols();
+    if n <= NARROW {
+        return one_by_one(a, swaps);
     }
-    best
+    let half = (n / 2).next_multiple_of(8);
+    let (first, second) = swaps.split_at_mut(half);
+    let (mut left, mut right) = a.rb_mut().split_at_col_mut(half);
+    eliminate(left.rb_mut(), first);
+    exchange(right.rb_mut(), first);
+    let (corner, below) = left.rb().split_at_row(half);
+    let (mut beside, mut rest) = right.split_at_row_mut(half);
+    solve_unit_lower_triangular_in_place(corner, beside.rb_mut(), Par::Seq);
+    matmul(rest.rb_mut(), Accum::Add, below, beside.rb(), -1.0, Par::Seq);
+    eliminate(rest, second);
+    exchange(left.split_at_row_mut(half).1, second);
+    // They counted from where the rest begins.
+    second.iter_mut().for_each(|row| *row += half);
 }
 
-/// Takes multiples of a row from those below it, within the panel.
-fn eliminate(a: &mut Array2<f64>, column: usize, end: usize) {
-    let pivot = a[[column, column]];
-    if pivot == 0.0 {
-        return;
+/// Exchanges rows, column by column.
+fn exchange(a: MatMut<'_, f64>, swaps: &[usize]) {
+    for column in a.col_iter_mut().map(together) {
+        swaps.iter().enumerate().for_each(|(row, other)| column.swap(row, *other));
     }
-    let line = a.slice(s![column, column + 1..end]).to_owned();
-    for mut row in a.slice_mut(s![column + 1.., column..end]).rows_mut() {
-        let factor = row[0] / pivot;
-        row[0] = factor;
-        row.slice_mut(s![1..]).zip_mut_with(&line, |value, above| *value -= factor * above);
+}
+
+fn one_by_one(mut a: MatMut<'_, f64>, swaps: &mut [usize]) {
+    for (at, swap) in swaps.iter_mut().enumerate() {
+        *swap = largest(together(a.rb_mut().col_mut(at)), at);
+        a.rb_mut().col_iter_mut().map(together).for_each(|column| column.swap(at, *swap));
+        let (done, rest) = a.rb_mut().split_at_col_mut(at + 1);
+        let Some((pivot, own)) = together(done.col_mut(at))[at..].split_first_mut() else { return };
+        if *pivot == 0.0 {
+            continue;
+        }
+        own.iter_mut().for_each(|value| *value /= *pivot);
+        for column in rest.col_iter_mut().map(together) {
+            let Some((above, below)) = column[at..].split_first_mut() else { return };
+            below.iter_mut().zip(&*own).for_each(|(value, factor)| *value -= factor * *above);
+        }
     }
+}
+
+/// The place of the largest element of a column, from one on; the first of several.
+fn largest(column: &[f64], from: usize) -> usize {
+    (from + 1..column.len()).fold(from, |best, row| if column[row].abs() > column[best].abs() { row } else { best })
 }
 
 impl Lu {
-    /// Whether a pivot is zero, or no number.
-    pub fn is_singular(&self) -> bool {
-        self.factors.diag().iter().any(|pivot| *pivot == 0.0 || !pivot.is_finite())
+    /// The determinant of the matrix.
+    pub fn determinant(&self) -> f64 {
+        let sign = if self.odd { -1.0 } else { 1.0 };
+        (0..self.order.len()).fold(sign, |product, at| product * self.factors[(at, at)])
     }
+}
 
-    /// Solves the equations in place of the right-hand sides. The matrix is not singular.
-    pub fn solve(&self, b: &Array2<f64>) -> Array2<f64> {
-        let mut x = b.select(ndarray::Axis(0), &self.order);
-        solve(&self.factors.view(), Half::Lower, true, &mut x);
-        solve(&self.factors.view(), Half::Upper, false, &mut x);
-        x
-    }
+/// Some columns of a larger matrix in all their length, brought into their factors from row `start` on, and the exchanges of rows, counted from
+/// there. `None` when a pivot is zero, or no number.
+pub fn panel(columns: MatRef<'_, f64>, start: usize) -> Option<(Mat<f64>, Vec<usize>)> {
+    let mut factors = columns.to_owned();
+    let mut swaps = vec![0; columns.ncols()];
+    eliminate(factors.as_mut().split_at_row_mut(start).1, &mut swaps);
+    let is_regular = (0..columns.ncols()).map(|at| factors[(start + at, at)]).all(|pivot| pivot != 0.0 && pivot.is_finite());
+    is_regular.then_some((factors, swaps))
+}
+
+/// Does to other columns what made the factors of a panel.
+pub fn forward(panel: MatRef<'_, f64>, swaps: &[usize], start: usize, columns: MatMut<'_, f64>) {
+    let mut rest = columns.split_at_row_mut(start).1;
+    exchange(rest.rb_mut(), swaps);
+    let (corner, below) = panel.split_at_row(start).1.split_at_row(swaps.len());
+    let (mut own, under) = rest.split_at_row_mut(swaps.len());
+    solve_unit_lower_triangular_in_place(corner, own.rb_mut(), Par::Seq);
+    matmul(under, Accum::Add, below, own.rb(), -1.0, Par::Seq);
+}
+
+/// Solves for the unknowns of a panel, and takes them out of the equations above.
+pub fn back(panel: MatRef<'_, f64>, start: usize, columns: MatMut<'_, f64>) {
+    let (above, corner) = panel.split_at_row(start);
+    let corner = corner.split_at_row(panel.ncols()).0;
+    let (over, rest) = columns.split_at_row_mut(start);
+    let mut own = rest.split_at_row_mut(panel.ncols()).0;
+    solve_upper_triangular_in_place(corner, own.rb_mut(), Par::Seq);
+    matmul(over, Accum::Add, above, own.rb(), -1.0, Par::Seq);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_close, matrix};
+    use super::super::tests::{SIDES, assert_close, matrix, only, unit};
     use super::*;
-    use ndarray::array;
+    use faer::mat;
+
+    fn check(given: &Mat<f64>, tolerance: f64) -> Lu {
+        let n = given.nrows();
+        let found = lu(given.as_ref());
+        let lower: Mat<f64> = only(&found.factors, |row, column| row > column) + unit(n);
+        let upper = only(&found.factors, |row, column| row <= column);
+        assert_close(&lower * &upper, Mat::from_fn(n, n, |row, column| given[(found.order[row], column)]), tolerance);
+        assert!((0..n).all(|column| (0..n).all(|row| lower[(row, column)].abs() <= 1.0)));
+        found
+    }
 
     #[test]
     fn factors_multiply_to_the_matrix() {
-        for n in [0, 1, 2, 17, 64, 100, 200] {
+        for n in SIDES {
             let given = matrix(n, n);
-            let found = lu(given.clone());
-            let lower = Array2::from_shape_fn((n, n), |(i, j)| if i > j { found.factors[[i, j]] } else { f64::from(u8::from(i == j)) });
-            let upper = Array2::from_shape_fn((n, n), |(i, j)| if i <= j { found.factors[[i, j]] } else { 0.0 });
-            assert_close(&lower.dot(&upper), &given.select(ndarray::Axis(0), &found.order), 1e-12 * (n + 1) as f64);
-            assert!(lower.iter().all(|value| value.abs() <= 1.0));
-            let expected = matrix(n, 2);
-            assert_close(&found.solve(&given.dot(&expected)), &expected, 1e-8);
+            check(&given, 1e-13 * (n + 1) as f64);
         }
-        assert!(lu(array![[1.0, 2.0], [2.0, 4.0]]).is_singular());
-        assert!(lu(array![[0.0, 1.0], [1.0, 0.0]]).odd);
-        assert!(!lu(array![[0.0, 1.0], [1.0, 0.0]]).is_singular());
+    }
+
+    #[test]
+    fn panels_solve_equations_however_wide_they_are() {
+        for n in SIDES {
+            let (given, expected) = (matrix(n, n), matrix(n, 2));
+            for width in [n.max(1), n.div_ceil(2).max(1), 40] {
+                let starts: Vec<usize> = (0..n).step_by(width).collect();
+                let mut columns: Vec<Mat<f64>> =
+                    starts.iter().map(|start| given.get(.., *start..(start + width).min(n)).to_owned()).collect();
+                let mut x: Mat<f64> = &given * &expected;
+                for (at, start) in starts.iter().enumerate() {
+                    let (factors, swaps) = panel(columns[at].as_ref(), *start).expect("regular");
+                    columns[at + 1..]
+                        .iter_mut()
+                        .chain([&mut x])
+                        .for_each(|other| forward(factors.as_ref(), &swaps, *start, other.as_mut()));
+                    columns[at] = factors;
+                }
+                starts.iter().zip(&columns).rev().for_each(|(start, factors)| back(factors.as_ref(), *start, x.as_mut()));
+                assert_close(&x, &expected, 1e-8);
+            }
+        }
+        assert!(panel(Mat::<f64>::zeros(5, 2).as_ref(), 1).is_none());
+        assert!(panel(matrix(5, 2).as_ref(), 5 - 2).is_some());
+    }
+
+    #[test]
+    fn pivots_of_zero_stay() {
+        assert_eq!(check(&mat![[1.0, 2.0], [2.0, 4.0]], 0.0).determinant(), 0.0);
+        assert_eq!(check(&Mat::<f64>::zeros(40, 40), 0.0).determinant(), 0.0);
+        let low: Mat<f64> = matrix(50, 3) * matrix(3, 50);
+        check(&low, 1e-13);
+        let mut gap = matrix(70, 70);
+        gap.col_as_slice_mut(20).fill(0.0);
+        assert_eq!(check(&gap, 1e-12).determinant(), 0.0);
+        assert_eq!(check(&mat![[0.0, 1.0], [1.0, 0.0]], 0.0).determinant(), -1.0);
+        assert!(lu(mat![[1.0, 0.0], [f64::NAN, 1.0]].as_ref()).determinant().is_nan());
     }
 }

@@ -1,147 +1,350 @@
-//! The factors of a tall matrix by Householder's reflections: columns that stand at right angles, and an upper triangle.
+//! The factors of a matrix by Householder's reflections: columns that stand at right angles, kept as the reflections that make them, and an upper
+//! triangle whose diagonal is not negative, so that the factors of a matrix of full rank are the only ones there are.
 //!
-//! A tall matrix is cut into pieces of rows that fit the cache; the triangles of pieces are put on top of each other and factored again. The
-//! signs are such that the diagonal of the triangle is not negative, so that the factors of a matrix of full rank are the only ones there are.
+//! A tall matrix is cut into pieces of rows that fit the cache; the triangles of pieces are put on top of each other and factored again. Within
+//! a piece columns are taken in halves, so that nearly all is products (E. Elmroth, F. G. Gustavson, "Applying recursion to serial and parallel
+//! QR factorization", 2000). faer's own factorization takes a column for a sum of others when less than 16 roundings for each of its rows are
+//! left, which for a long column is a lot.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, concatenate, s};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::householder::{
+    apply_block_householder_transpose_on_the_left_in_place_scratch as reflect_scratch,
+    apply_block_householder_transpose_on_the_left_in_place_with_conj as reflect, make_householder_in_place,
+};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::matmul::{dot::inner_prod, matmul};
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, ColMut, Conj, Mat, MatMut, MatRef, Par};
+
+use super::together;
 
 /// Elements of a piece, about: with its columns it fits the second cache.
 const PIECE: usize = 48 << 10;
+/// So many columns are worked on one by one.
+const NARROW: usize = 8;
 
-/// Columns at right angles (`rows` by `min(rows, columns)`) and the upper triangle.
-pub fn qr(a: &ArrayView2<'_, f64>) -> (Array2<f64>, Array2<f64>) {
-    let (rows, columns) = a.dim();
-    let piece = (PIECE / columns.max(1)).max(2 * columns).max(1);
-    if rows <= piece + piece / 2 {
-        return small(a);
-    }
-    let pieces: Vec<(Array2<f64>, Array2<f64>)> = a.axis_chunks_iter(Axis(0), piece).map(|piece| small(&piece)).collect();
-    let triangles: Vec<ArrayView2<'_, f64>> = pieces.iter().map(|(_, triangle)| triangle.view()).collect();
-    // Triangles have the same number of columns, so they stand on top of each other.
-    let stacked = concatenate(Axis(0), &triangles).unwrap_or_else(|_| Array2::zeros((0, columns)));
-    let (top, triangle) = qr(&stacked.view());
-    let mut q = Array2::zeros((rows, top.ncols()));
-    let (mut row, mut line) = (0, 0);
-    for (own, triangle) in &pieces {
-        let above = top.slice(s![line..line + triangle.nrows(), ..]);
-        general_mat_mul(1.0, own, &above, 0.0, &mut q.slice_mut(s![row..row + own.nrows(), ..]));
-        (row, line) = (row + own.nrows(), line + triangle.nrows());
-    }
-    (q, triangle)
+/// The reflections of one matrix, or of the triangles of its pieces on top of each other.
+pub struct Level<'a> {
+    /// Rows of what was factored.
+    pub rows: usize,
+    /// For each piece a matrix by columns, as long and wide as the piece; below its diagonal stand the vectors, whose first elements are 1.
+    pub vectors: Cow<'a, [f64]>,
+    /// For each piece a square matrix by columns, an upper triangle `t`, such that its reflections are together `1 - v t⁻¹ vᵀ`.
+    pub common: Cow<'a, [f64]>,
 }
 
-/// The factors of a matrix that fits the cache. It is worked on with rows and columns exchanged, so that columns lie together.
-fn small(a: &ArrayView2<'_, f64>) -> (Array2<f64>, Array2<f64>) {
-    let (rows, columns) = a.dim();
-    let rank = rows.min(columns);
-    let mut turned: Array2<f64> = a.t().as_standard_layout().into_owned();
-    let mut scales = Vec::with_capacity(rank);
-    for at in 0..rank {
-        let scale = reflector(&mut turned, at);
-        let (own, mut rest) = turned.view_mut().split_at(Axis(0), at + 1);
-        let own = own.slice(s![at, at..]);
-        reflect(own.as_slice().unwrap_or_default(), scale, &mut rest, at);
-        scales.push(scale);
-    }
-    let triangle = Array2::from_shape_fn((rank, columns), |(row, column)| if row <= column { turned[[column, row]] } else { 0.0 });
-    // The reflections, last first, turn the first columns of a unit matrix to those that are looked for.
-    let mut q = Array2::zeros((rank, rows));
-    for at in (0..rank).rev() {
-        q[[at, at]] = 1.0;
-        let own: Vec<f64> = std::iter::once(1.0).chain(turned.slice(s![at, at + 1..]).iter().copied()).collect();
-        reflect(&own, scales[at], &mut q.slice_mut(s![at.., ..]), at);
-    }
-    positive(q, triangle)
+/// Columns at right angles, as what makes them: reflections, level by level, and a sign for each column.
+pub struct Columns<'a> {
+    /// Of the matrix.
+    pub columns: usize,
+    /// The first are those of the matrix itself.
+    pub levels: Vec<Level<'a>>,
+    /// 1 or -1 for each column.
+    pub signs: Cow<'a, [f64]>,
 }
 
-/// Makes a column zero below its diagonal. In their places stands the vector by which it was reflected, without its first element, which is 1;
-/// given back is its scale.
-fn reflector(turned: &mut Array2<f64>, at: usize) -> f64 {
-    let mut column = turned.slice_mut(s![at, at..]);
-    let first = column[0];
-    let below = column.iter().skip(1).map(|x| x * x).sum::<f64>();
-    if below == 0.0 {
-        return 0.0;
-    }
-    let norm = first.hypot(below.sqrt());
-    let value = if first >= 0.0 { -norm } else { norm };
-    let scale = (value - first) / value;
-    let factor = 1.0 / (first - value);
-    column.iter_mut().skip(1).for_each(|x| *x *= factor);
-    column[0] = value;
-    scale
+/// Rows of pieces. Several have at least twice as many rows as columns.
+fn pieces(rows: usize, columns: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let count = (rows / (PIECE / columns.max(1)).max(2 * columns).max(1)).max(1);
+    (0..count).map(move |at| rows * at / count..rows * (at + 1) / count)
 }
 
-/// Reflects rows from element `at` on. The first element of the vector counts as 1.
-fn reflect(vector: &[f64], scale: f64, rows: &mut ArrayViewMut2<'_, f64>, at: usize) {
-    let Some((_, below)) = vector.split_first().filter(|_| scale != 0.0) else { return };
-    for mut row in rows.rows_mut() {
-        let Some((first, rest)) = row.as_slice_mut().and_then(|row| row.get_mut(at..)).and_then(|row| row.split_first_mut()) else {
-            continue;
-        };
-        let product = *first + dot(below, rest);
-        let factor = scale * product;
-        *first -= factor;
-        rest.iter_mut().zip(below).for_each(|(x, v)| *x -= factor * v);
-    }
+/// Elements of `common` for a matrix of this size.
+fn common_len(rows: usize, columns: usize) -> usize {
+    pieces(rows, columns).map(|piece| piece.len().min(columns).pow(2)).sum()
 }
 
-/// The sum of products, in several sums at a time.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a_parts, a_rest) = a.as_chunks::<8>();
-    let (b_parts, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a_parts.iter().zip(b_parts) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
+/// Columns at right angles, as many as the shorter side is long, and the upper triangle.
+pub fn qr(a: MatRef<'_, f64>) -> (Columns<'static>, Mat<f64>) {
+    let columns = a.ncols();
+    let (mut level, mut triangle) = factored(a);
+    let mut levels = Vec::new();
+    while pieces(level.rows, columns).len() > 1 {
+        levels.push(level);
+        (level, triangle) = factored(triangle.as_ref());
+    }
+    levels.push(level);
+    let mut signs = vec![1.0; triangle.nrows()];
+    for (row, sign) in signs.iter_mut().enumerate() {
+        if triangle[(row, row)] < 0.0 {
+            *sign = -1.0;
+            (row..columns).for_each(|column| triangle[(row, column)] *= -1.0);
         }
     }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+    (Columns { columns, levels, signs: signs.into() }, triangle)
 }
 
-/// The factors with a diagonal that is not negative, given the first with rows and columns exchanged.
-fn positive(mut q: Array2<f64>, mut triangle: Array2<f64>) -> (Array2<f64>, Array2<f64>) {
-    for at in 0..triangle.nrows() {
-        if triangle[[at, at]] < 0.0 {
-            triangle.row_mut(at).mapv_inplace(|x| -x);
-            q.row_mut(at).mapv_inplace(|x| -x);
+/// The reflections of all pieces, and their triangles on top of each other.
+fn factored(a: MatRef<'_, f64>) -> (Level<'static>, Mat<f64>) {
+    let (rows, columns) = a.shape();
+    let mut vectors = vec![0.0; rows * columns];
+    let mut common = vec![0.0; common_len(rows, columns)];
+    let mut triangles = Mat::<f64>::zeros(pieces(rows, columns).map(|piece| piece.len().min(columns)).sum(), columns);
+    let side = rows.min(columns);
+    let mut memory = MemBuffer::new(reflect_scratch::<f64>(rows, side, columns));
+    let stack = MemStack::new(&mut memory);
+    let (mut left_vectors, mut left_common, mut row) = (&mut vectors[..], &mut common[..], 0);
+    for piece in pieces(rows, columns) {
+        let rank = piece.len().min(columns);
+        let (own, rest) = std::mem::take(&mut left_vectors).split_at_mut(piece.len() * columns);
+        let (own_common, rest_common) = std::mem::take(&mut left_common).split_at_mut(rank * rank);
+        (left_vectors, left_common) = (rest, rest_common);
+        let mut v = MatMut::from_column_major_slice_mut(own, piece.len(), columns);
+        v.copy_from(a.get(piece, ..));
+        if rank > 0 {
+            factor(v.rb_mut(), MatMut::from_column_major_slice_mut(own_common, rank, rank), stack);
+        }
+        for column in 0..columns {
+            for at in 0..rank.min(column + 1) {
+                triangles[(row + at, column)] = v[(at, column)];
+            }
+        }
+        row += rank;
+    }
+    (Level { rows, vectors: vectors.into(), common: common.into() }, triangles)
+}
+
+/// Brings a matrix into an upper triangle, and below its diagonal the vectors of the reflections that do it.
+fn factor(a: MatMut<'_, f64>, mut t: MatMut<'_, f64>, stack: &mut MemStack) {
+    let (rows, columns) = a.shape();
+    if columns > rows {
+        let (mut left, right) = a.split_at_col_mut(rows);
+        factor(left.rb_mut(), t.rb_mut(), stack);
+        return reflect(left.rb(), t.rb(), Conj::No, right, Par::Seq, stack);
+    }
+    if columns <= NARROW {
+        return one_by_one(a, t, stack);
+    }
+    let half = columns / 2;
+    let (mut left, mut right) = a.split_at_col_mut(half);
+    let (mut first, mut cross, _, second) = t.split_at_mut(half, half);
+    factor(left.rb_mut(), first.rb_mut(), stack);
+    reflect(left.rb(), first.rb(), Conj::No, right.rb_mut(), Par::Seq, stack);
+    let mut rest = right.split_at_row_mut(half).1;
+    factor(rest.rb_mut(), second, stack);
+    let (corner, below) = rest.rb().split_at_row(columns - half);
+    let (beside, under) = left.rb().split_at_row(half).1.split_at_row(columns - half);
+    let lower = BlockStructure::UnitTriangularLower;
+    multiply_unit(cross.rb_mut(), beside.transpose(), BlockStructure::Rectangular, corner, lower, (Accum::Replace, 1.0));
+    matmul(cross, Accum::Add, under.transpose(), below, 1.0, Par::Seq);
+}
+
+/// A product of which one factor is a triangle with ones on its diagonal, whatever stands there.
+fn multiply_unit(
+    out: MatMut<'_, f64>,
+    a: MatRef<'_, f64>,
+    a_form: BlockStructure,
+    b: MatRef<'_, f64>,
+    b_form: BlockStructure,
+    (accum, scale): (Accum, f64),
+) {
+    triangular::matmul(out, BlockStructure::Rectangular, accum, a, a_form, b, b_form, scale, Par::Seq);
+}
+
+/// The same for few columns.
+fn one_by_one(mut a: MatMut<'_, f64>, mut t: MatMut<'_, f64>, stack: &mut MemStack) {
+    for at in 0..a.ncols() {
+        let (mut done, rest) = a.rb_mut().split_at_row_mut(at).1.split_at_col_mut(at + 1);
+        let Some((head, tail)) = together(done.rb_mut().col_mut(at)).split_first_mut() else { return };
+        t[(at, at)] = make_householder_in_place(head, ColMut::from_slice_mut(tail)).tau;
+        reflect(done.rb().get(.., at..at + 1), t.rb().get(at..at + 1, at..at + 1), Conj::No, rest, Par::Seq, stack);
+        for other in 0..at {
+            let (head, tail) = (a[(at, other)], at + 1..a.nrows());
+            let (own, others) = (a.rb().col(at).get(tail.clone()), a.rb().col(other).get(tail));
+            t[(other, at)] = head + inner_prod(others.transpose(), Conj::No, own, Conj::No);
         }
     }
-    (q.reversed_axes(), triangle)
+}
+
+impl Level<'_> {
+    /// For each piece its rows, the vectors of its reflections, and what they have in common. The level is as long as it says.
+    fn pieces(&self, columns: usize) -> impl Iterator<Item = (Range<usize>, MatRef<'_, f64>, MatRef<'_, f64>)> {
+        let mut common = &self.common[..];
+        pieces(self.rows, columns).map(move |range| {
+            let rank = range.len().min(columns);
+            let own = &self.vectors[range.start * columns..range.end * columns];
+            let (own_common, rest) = common.split_at(rank * rank);
+            common = rest;
+            let vectors = MatRef::from_column_major_slice(own, range.len(), columns);
+            (range, vectors.get(.., ..rank), MatRef::from_column_major_slice(own_common, rank, rank))
+        })
+    }
+}
+
+impl Columns<'_> {
+    /// Whether it is as long as it says everywhere.
+    pub fn is_whole(&self) -> bool {
+        let mut expected = self.levels.first().map_or(0, |level| level.rows);
+        for level in &self.levels {
+            let whole = level.rows == expected && level.vectors.len() == level.rows * self.columns;
+            if !whole || level.common.len() != common_len(level.rows, self.columns) {
+                return false;
+            }
+            expected = pieces(level.rows, self.columns).map(|piece| piece.len().min(self.columns)).sum();
+        }
+        !self.levels.is_empty() && self.signs.len() == expected
+    }
+
+    /// Rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.levels.first().map_or(0, |level| level.rows)
+    }
+
+    /// The product of their transpose with a matrix that has as many rows as they are long.
+    pub fn turn(&self, other: MatRef<'_, f64>) -> Mat<f64> {
+        let mut turned: Option<Mat<f64>> = None;
+        for level in &self.levels {
+            let from = turned.as_ref().map_or(other, |turned| turned.as_ref());
+            let height: usize = pieces(level.rows, self.columns).map(|piece| piece.len().min(self.columns)).sum();
+            let mut made = Mat::<f64>::zeros(height, other.ncols());
+            let mut row = 0;
+            for (range, v, t) in level.pieces(self.columns) {
+                let rank = t.ncols();
+                if rank > 0 && other.ncols() > 0 {
+                    turned_back(v, t, from.get(range, ..), made.get_mut(row..row + rank, ..));
+                }
+                row += rank;
+            }
+            turned = Some(made);
+        }
+        let mut turned = turned.unwrap_or_else(|| Mat::<f64>::zeros(0, other.ncols()));
+        for (row, _) in self.signs.iter().enumerate().filter(|(_, sign)| **sign < 0.0) {
+            (0..turned.ncols()).for_each(|column| turned[(row, column)] *= -1.0);
+        }
+        turned
+    }
+
+    /// Their product with a matrix that has a row for each of them, row after row.
+    pub fn times(&self, other: MatRef<'_, f64>) -> Vec<f64> {
+        let width = other.ncols();
+        let mut known: Vec<f64> =
+            self.signs.iter().enumerate().flat_map(|(row, sign)| (0..width).map(move |column| sign * other[(row, column)])).collect();
+        let mut height = self.signs.len();
+        for level in self.levels.iter().rev() {
+            let mut product = vec![0.0; level.rows * width];
+            let mut row = 0;
+            for (range, v, t) in level.pieces(self.columns) {
+                let (rank, len) = (t.ncols(), range.len());
+                let part = MatRef::from_row_major_slice(&known, height, width).get(row..row + rank, ..);
+                let out = &mut product[range.start * width..range.end * width];
+                if rank > 0 && width > 0 {
+                    reflected(v, t, part, MatMut::from_row_major_slice_mut(out, len, width));
+                }
+                row += rank;
+            }
+            (known, height) = (product, level.rows);
+        }
+        known
+    }
+}
+
+/// What reflections make of a matrix that has zeros below its rows: `(1 - v t⁻¹ vᵀ) · [a; 0]`.
+fn reflected(v: MatRef<'_, f64>, t: MatRef<'_, f64>, a: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+    let rank = v.ncols();
+    let (corner, below) = v.split_at_row(rank);
+    let mut share = Mat::<f64>::zeros(rank, a.ncols());
+    let (upper, lower) = (BlockStructure::UnitTriangularUpper, BlockStructure::UnitTriangularLower);
+    multiply_unit(share.as_mut(), corner.transpose(), upper, a, BlockStructure::Rectangular, (Accum::Replace, 1.0));
+    solve_upper_triangular_in_place(t, share.as_mut(), Par::Seq);
+    let (mut top, rest) = out.split_at_row_mut(rank);
+    top.copy_from(a);
+    multiply_unit(top, corner, lower, share.as_ref(), BlockStructure::Rectangular, (Accum::Add, -1.0));
+    matmul(rest, Accum::Replace, below, share.as_ref(), -1.0, Par::Seq);
+}
+
+/// The first rows of what the same reflections, the other way round, make of a matrix: of `(1 - v t⁻ᵀ vᵀ) · a`.
+fn turned_back(v: MatRef<'_, f64>, t: MatRef<'_, f64>, a: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+    let rank = v.ncols();
+    let (corner, below) = v.split_at_row(rank);
+    let (top, rest) = a.split_at_row(rank);
+    let mut share = Mat::<f64>::zeros(rank, a.ncols());
+    let (upper, lower) = (BlockStructure::UnitTriangularUpper, BlockStructure::UnitTriangularLower);
+    multiply_unit(share.as_mut(), corner.transpose(), upper, top, BlockStructure::Rectangular, (Accum::Replace, 1.0));
+    matmul(share.as_mut(), Accum::Add, below.transpose(), rest, 1.0, Par::Seq);
+    solve_lower_triangular_in_place(t.transpose(), share.as_mut(), Par::Seq);
+    out.copy_from(top);
+    multiply_unit(out, corner, lower, share.as_ref(), BlockStructure::Rectangular, (Accum::Add, -1.0));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_close, matrix};
+    use super::super::tests::{SIDES, assert_close, matrix, only, unit};
     use super::*;
+
+    /// The columns at right angles themselves.
+    fn q(found: &Columns<'_>) -> Mat<f64> {
+        let (rows, rank) = (found.rows(), found.signs.len());
+        MatRef::from_row_major_slice(&found.times(unit(rank).as_ref()), rows, rank).to_owned()
+    }
+
+    fn check(given: &Mat<f64>, tolerance: f64) -> Mat<f64> {
+        let (rows, columns) = given.shape();
+        let (found, triangle) = qr(given.as_ref());
+        assert!(found.is_whole());
+        let (q, rank) = (q(&found), rows.min(columns));
+        assert_eq!((q.shape(), triangle.shape()), ((rows, rank), (rank, columns)));
+        let sides = matrix(rows, 3);
+        assert_close(found.turn(sides.as_ref()), q.transpose() * &sides, 1e-13 * (10 + rank) as f64);
+        assert_close(&q * &triangle, given, tolerance);
+        assert_close(q.transpose() * &q, unit(rank), 1e-13 * (10 + rank) as f64);
+        assert_close(only(&triangle, |row, column| row <= column), &triangle, 0.0);
+        assert!((0..rank).all(|at| triangle[(at, at)] >= 0.0));
+        triangle
+    }
 
     #[test]
     fn factors_multiply_to_the_matrix() {
-        let sizes = [(1, 1), (5, 3), (3, 5), (40, 40), (1000, 7), (20_000, 13), (5000, 60), (0, 3), (3, 0)];
-        for (rows, columns) in sizes {
-            let given = matrix(rows, columns);
-            let (q, triangle) = qr(&given.view());
-            let rank = rows.min(columns);
-            assert_eq!((q.dim(), triangle.dim()), ((rows, rank), (rank, columns)));
-            assert_close(&q.dot(&triangle), &given, 1e-11);
-            assert_close(&q.t().dot(&q), &Array2::eye(rank), 1e-12);
-            assert!(triangle.indexed_iter().all(|((row, column), value)| if row > column {
-                *value == 0.0
-            } else {
-                row < column || *value >= 0.0
-            }));
+        for n in SIDES {
+            check(&matrix(n, n), 1e-12);
+        }
+        for (rows, columns) in [(5, 3), (3, 5), (40, 90), (1000, 7), (20_000, 13), (3000, 40), (0, 3), (3, 0), (300_000, 1)] {
+            check(&matrix(rows, columns), 1e-12);
         }
     }
 
     #[test]
     fn columns_that_depend_on_each_other_do_no_harm() {
-        let mut given = matrix(50, 4);
-        let first = given.column(0).to_owned();
-        given.column_mut(2).assign(&(first * 2.0));
-        given.column_mut(3).fill(0.0);
-        let (q, triangle) = qr(&given.view());
-        assert_close(&q.dot(&triangle), &given, 1e-13);
-        assert_close(&q.t().dot(&q), &Array2::eye(4), 1e-13);
+        for (rows, columns) in [(50, 4), (2500, 20), (9, 9)] {
+            let mut given = matrix(rows, columns);
+            let double: Vec<f64> = given.col_as_slice(0).iter().map(|value| value * 2.0).collect();
+            given.col_as_slice_mut(2).copy_from_slice(&double);
+            given.col_as_slice_mut(3).fill(0.0);
+            check(&given, 1e-13);
+        }
+        let low: Mat<f64> = matrix(400, 2) * matrix(2, 30);
+        check(&low, 1e-12);
+        assert_close(check(&Mat::<f64>::zeros(60, 20), 0.0), Mat::<f64>::zeros(20, 20), 0.0);
+        check(&Mat::full(40, 40, 1.0), 1e-13);
+    }
+
+    #[test]
+    fn what_is_small_beside_its_column_is_not_left_out() {
+        // A second column that differs from the first by 1e-11 of it.
+        let plain = matrix(5000, 2);
+        let given = Mat::from_fn(5000, 2, |row, column| plain[(row, 0)] + if column == 1 { 1e-11 * plain[(row, 1)] } else { 0.0 });
+        let triangle = check(&given, 1e-14);
+        let expected = check(&plain, 1e-12);
+        assert!((triangle[(1, 1)] / expected[(1, 1)] - 1e-11).abs() < 1e-15);
+    }
+
+    #[test]
+    fn sizes_from_tiny_to_huge_do_no_harm() {
+        let plain = matrix(100, 30);
+        let scale = |column: usize| 10.0f64.powi(column as i32 * 16 - 240);
+        let given = Mat::from_fn(100, 30, |row, column| plain[(row, column)] * scale(column));
+        let (found, triangle) = qr(given.as_ref());
+        let scaled = Mat::from_fn(30, 30, |row, column| triangle[(row, column)] / scale(column));
+        assert_close(q(&found) * scaled, plain, 1e-13);
+    }
+
+    #[test]
+    fn what_is_too_short_is_noticed() {
+        let (mut found, _) = qr(matrix(30, 4).as_ref());
+        found.columns = 5;
+        assert!(!found.is_whole());
     }
 }

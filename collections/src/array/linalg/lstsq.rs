@@ -1,0 +1,168 @@
+//! `lstsq`: what comes nearest to a solution. Right-hand sides are turned by the reflections that bring the matrix into a triangle, block of rows by
+//! block of rows and up the same tree, so that columns at right angles are never multiplied out.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
+use serde::{Deserialize, Serialize};
+
+use super::dense::triangle::{Half, solve};
+use super::factor::in_kind;
+use super::fold::{FAN_IN, Wanted, columns_of};
+use super::matrix::{Matrix, block_of_matrix, stacked};
+use super::solve::{sides, solution};
+use super::tall::{fold, top};
+use super::tiles::{only, reading};
+use crate::array::block::block_of;
+use crate::array::element::DType;
+use crate::array::lower::{Lowered, Lowering};
+use crate::array::meta::{Cuts, Meta};
+use crate::array::rechunk::{Lists, rechunk};
+use crate::array::reductions::state::state_of;
+use crate::array::{DArray, Float, Node, Step};
+
+impl<T: Float> DArray<T> {
+    /// The `x` for which `a · x` comes nearest to `b`, where `a` is this matrix with at least as many rows as columns: the sum of squares of
+    /// what is missing is the least.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::ndarray::array;
+    /// // The line through three points.
+    /// let a = DArray::from_array(array![[1.0_f64, 0.0], [1.0, 1.0], [1.0, 2.0]], [2, 2]);
+    /// let b = DArray::from_array(array![1.0, 3.0, 5.0], 2);
+    /// assert!(a.lstsq(&b).compute()?.iter().zip([1.0, 2.0]).all(|(x, expected): (&f64, f64)| (x - expected).abs() < 1e-12));
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: no matrix, fewer rows than columns, right-hand sides of another length; while it runs: columns that depend on each other.
+    #[track_caller]
+    pub fn lstsq(&self, b: &DArray<T>) -> DArray<T> {
+        let rows = self.shape().and_then(|shape| match shape[..] {
+            [rows, columns] if rows >= columns => Ok(rows),
+            [rows, columns] => {
+                let what = format!("{rows} equations for {columns} unknowns have many solutions");
+                Err(Failure::new(Code::ShapeMismatch, what).help("as many equations as unknowns, or more"))
+            }
+            _ => Err(Failure::new(Code::ShapeMismatch, format!("an array of shape {shape:?} is no matrix"))),
+        });
+        match sides(rows, b) {
+            Ok((b, is_vector)) => {
+                let local = self.local(".lstsq(…)");
+                let top = top(&local, Wanted::Factors, ".lstsq(…)");
+                let inputs = vec![local, top, b.cast::<f64>().to_any()];
+                solution(DArray::then(Least { dtype: T::DTYPE }, inputs, ".lstsq(…)"), is_vector)
+            }
+            Err(failure) => DArray::failed(failure, ".lstsq(…)"),
+        }
+    }
+}
+
+/// Of blocks of rows with their factors, what their triangles become, and right-hand sides.
+struct Least {
+    dtype: DType,
+}
+
+impl Step for Least {
+    fn line(&self) -> String {
+        "least squares".into()
+    }
+
+    fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
+        let columns = inputs[2].cuts.get(1).cloned().ok_or_else(|| Failure::internal("lstsq: right-hand sides that are no matrix"))?;
+        Ok(Meta { dtype: self.dtype, cuts: vec![Cuts::whole(inputs[0].shape()?[1]), columns] })
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let (blocks, sides) = (node.inputs[0].meta()?, node.inputs[2].meta()?);
+        let (columns, wide) = (blocks.shape()?[1], sides.cuts[1].count());
+        let (top, b) = (lowering.of(&node.inputs[1]), lowering.of(&node.inputs[2]));
+        let mut turned = rechunk(lowering, b, &sides.cuts, &[blocks.cuts[0].clone(), sides.cuts[1].clone()], node);
+        let fold = fold(&node.inputs[0], lowering, node)?;
+        let mut children = 0;
+        for (level, (states, heights)) in fold.levels().iter().enumerate() {
+            // Blocks of the level below, each for every block of right-hand sides, follow each other.
+            let group = if level == 0 { 1 } else { FAN_IN };
+            let below = if level == 0 { heights.len() } else { children };
+            let mut parts = Lists::new();
+            for first in (0..below).step_by(group) {
+                (0..wide).for_each(|side| parts.push((first..below.min(first + group)).map(|block| block * wide + side)));
+            }
+            let own = reading(*states, (0..heights.len() * wide).map(|task| task / wide));
+            let op = OpRef::new(TurnSides { columns }, "right-hand sides, turned");
+            let tasks = (heights.len() * wide) as u32;
+            turned = lowering.add(Layer::single("turn", tasks, op, vec![own, turned.edge(parts.wiring())]), node);
+            children = heights.len();
+        }
+        let mut parts = Lists::new();
+        (0..wide).for_each(|side| parts.push((0..children).map(|block| block * wide + side)));
+        let op = OpRef::new(SolveLeast { dtype: self.dtype }, self.line());
+        Ok(lowering.add(Layer::single("lstsq", wide as u32, op, vec![only(top), turned.edge(parts.wiring())]), node))
+    }
+}
+
+/// Right-hand sides of a block, or of several on top of each other, turned by its reflections: as many rows as its triangle has.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TurnSides {
+    columns: usize,
+}
+
+impl Operator for TurnSides {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let [own, sides @ ..] = inputs else { return Err(Failure::internal("lstsq: factors and right-hand sides")) };
+        let own = columns_of(state_of(own)?, self.columns)?;
+        let sides = sides.iter().map(|side| Matrix::of(block_of(side)?)).collect::<Result<Vec<_>, Failure>>()?;
+        let turned = match &sides[..] {
+            [one] if one.view().nrows() == own.rows() => own.turn(one.view()),
+            [_, _, ..] => {
+                let all = stacked(&sides)?;
+                if all.nrows() != own.rows() {
+                    return Err(misfit());
+                }
+                own.turn(all.as_ref())
+            }
+            _ => return Err(misfit()),
+        };
+        block_of_matrix(turned.as_ref()).map(Chunk::new)
+    }
+}
+
+fn misfit() -> Failure {
+    Failure::internal("lstsq: right-hand sides of another length")
+}
+
+impl NamedOperator for TurnSides {
+    const NAME: &'static str = "array_lstsq_turn";
+}
+
+/// Solves with the last triangle.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SolveLeast {
+    dtype: DType,
+}
+
+impl Operator for SolveLeast {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let [top, sides @ ..] = inputs else { return Err(misfit()) };
+        let [columns, triangle, ..] = &state_of(top)?.numbers[..] else { return Err(misfit()) };
+        let (columns, triangle) = (Matrix::<f64>::of(columns)?, Matrix::<f64>::of(triangle)?);
+        let (columns, triangle) = (columns.view(), triangle.view());
+        let sides = stacked(&sides.iter().map(|side| Matrix::of(block_of(side)?)).collect::<Result<Vec<_>, Failure>>()?)?;
+        let n = columns.ncols();
+        if columns.nrows() != sides.nrows() || triangle.shape() != (n, n) {
+            return Err(misfit());
+        }
+        let mut x = Mat::<f64>::zeros(n, sides.ncols());
+        matmul(x.as_mut(), Accum::Replace, columns.transpose(), sides.as_ref(), 1.0, Par::Seq);
+        if !solve(triangle, Half::Upper, x.as_mut()) {
+            let what = "columns of the matrix depend on each other: there are many solutions that come nearest";
+            return Err(Failure::new(Code::SingularMatrix, what).help("leave columns out that are sums of others; .svd() says how many"));
+        }
+        in_kind(&block_of_matrix(x.as_ref())?, self.dtype).map(Chunk::new)
+    }
+}
+
+impl NamedOperator for SolveLeast {
+    const NAME: &'static str = "array_lstsq";
+}

@@ -9,6 +9,7 @@ mod apply;
 pub(crate) mod codes;
 pub(crate) mod combine;
 pub(crate) mod estimate;
+pub(crate) mod pairs;
 pub(crate) mod partial;
 pub(crate) mod states;
 mod step;

@@ -36,7 +36,10 @@ const GROUP_BYS: [Question; 10] = [
     ("q6", &[0], |t| t[0].group_by(["id4", "id5"]).agg([col("v3").median().alias("median_v3"), col("v3").std(1).alias("sd_v3")])),
     ("q7", &[0], |t| t[0].group_by(["id3"]).agg([(col("v1").max() - col("v2").min()).alias("range_v1_v2")])),
     ("q8", &[0], |t| t[0].group_by(["id6"]).select(["v3"]).top_k(2, ["v3"])),
-    ("q9", &[0], |t| t[0].group_by(["id2", "id4"]).agg([squared_correlation("v1", "v2").alias("r2")])),
+    ("q9", &[0], |t| {
+        let correlation = t[0].group_by(["id2", "id4"]).corr("v1", "v2");
+        correlation.select([col("id2"), col("id4"), (col("corr") * col("corr")).alias("r2")])
+    }),
     ("q10", &[0], |t| t[0].group_by(["id1", "id2", "id3", "id4", "id5", "id6"]).agg([col("v3").sum(), len().alias("count")])),
 ];
 
@@ -48,15 +51,6 @@ const JOINS: [Question; 5] = [
     ("q4", &[0, 2], |t| t[0].join(&t[1], Join::inner(["id5"]).suffix("_right"))),
     ("q5", &[0, 3], |t| t[0].join(&t[1], Join::inner(["id3"]).suffix("_right"))),
 ];
-
-/// Of two columns of small whole numbers, whose sums of squares and products are exact.
-fn squared_correlation(x: &str, y: &str) -> Expr {
-    let float = |name: &str| col(name).cast(DataType::Float64);
-    let (x, y, n) = (float(x), float(y), len().cast(DataType::Float64));
-    let together = |a: &Expr, b: &Expr| n.clone() * (a.clone() * b.clone()).sum() - a.clone().sum() * b.clone().sum();
-    let (xy, xx, yy) = (together(&x, &y), together(&x, &x), together(&y, &y));
-    xy.clone() * xy / (xx * yy)
-}
 
 struct Asked {
     task: String,

@@ -47,6 +47,8 @@ mod csv;
 mod files;
 #[path = "api/flights.rs"]
 mod flights;
+#[path = "api/group_pairs.rs"]
+mod group_pairs;
 #[path = "api/group_top.rs"]
 mod group_top;
 #[path = "api/groupby.rs"]

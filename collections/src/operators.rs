@@ -18,7 +18,7 @@ use crate::array::sort::{lanes, spread};
 use crate::delayed::{self, actor, arrays, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::approx::operator as approx;
-use crate::frame::groupby::{combine, partial, top as top_of_groups};
+use crate::frame::groupby::{combine, pairs as pairs_of_groups, partial, top as top_of_groups};
 use crate::frame::join;
 use crate::frame::ops::{
     concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index,
@@ -48,6 +48,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<top_of_groups::TopOfGroups>(),
+    OperatorEntry::of::<pairs_of_groups::MomentsOfGroups>(),
+    OperatorEntry::of::<pairs_of_groups::AddOfGroups>(),
     OperatorEntry::of::<split::Split>(),
     OperatorEntry::of::<write::WriteParts>(),
     OperatorEntry::of::<write::Publish>(),

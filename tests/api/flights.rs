@@ -81,9 +81,10 @@ const BY_VISIBILITY: [(f64, u32, u32, f64); 20] = [
 
 /// The hour as a time, local as both tables have it; null where a flight was cancelled. Hour 24 of a day is hour 0 of the next.
 fn time_hour() -> Expr {
-    let whole = |name: &str| col(name).cast(DataType::Int64);
-    let hours = (whole("hour") * lit(3_600_000_000i64)).cast(DataType::Duration(TimeUnit::Microseconds));
-    (datetime(DatetimeArgs::new(whole("year"), whole("month"), whole("day"))) + hours).alias("time_hour")
+    let whole = |name: &str| col(name).cast(DataType::Int32);
+    let day = datetime(DatetimeArgs::new(whole("year"), whole("month"), whole("day")));
+    let hours = (col("hour").cast(DataType::Int64) * lit(3_600_000_000i64)).cast(DataType::Duration(TimeUnit::Microseconds));
+    (day + hours).alias("time_hour")
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(crate) mod estimate;
 mod gathered;
 mod hashed;
 mod number;
+pub(crate) mod pairs;
 pub(crate) mod partial;
 mod plain;
 pub(crate) mod states;

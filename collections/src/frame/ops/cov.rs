@@ -102,17 +102,17 @@ impl Step for Together {
 
 /// Of the rows in which both columns of a pair have a value: how many, the means, and the sums of products of deviations from them.
 #[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize)]
-struct Moments {
-    rows: f64,
-    x: f64,
-    y: f64,
-    xx: f64,
-    yy: f64,
-    xy: f64,
+pub(crate) struct Moments {
+    pub rows: f64,
+    pub x: f64,
+    pub y: f64,
+    pub xx: f64,
+    pub yy: f64,
+    pub xy: f64,
 }
 
 impl Moments {
-    fn of(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Self {
+    pub fn of(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> Self {
         let (mut rows, mut x, mut y) = (0.0, 0.0, 0.0);
         pairs.clone().for_each(|(a, b)| (rows, x, y) = (rows + 1.0, x + a, y + b));
         if rows == 0.0 {
@@ -130,7 +130,7 @@ impl Moments {
     }
 
     /// After Chan, Golub and LeVeque (1979), as for the variance of a group.
-    fn plus(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         if self.rows == 0.0 || other.rows == 0.0 {
             return if self.rows == 0.0 { other } else { self };
         }
@@ -147,11 +147,11 @@ impl Moments {
         }
     }
 
-    fn covariance(self) -> Option<f64> {
+    pub fn covariance(self) -> Option<f64> {
         (self.rows > 1.0).then(|| self.xy / (self.rows - 1.0))
     }
 
-    fn correlation(self) -> Option<f64> {
+    pub fn correlation(self) -> Option<f64> {
         let both = self.xx * self.yy;
         // One root is more exact than two, as long as the product is a number that a float can hold.
         let deviations = if both.is_normal() { both.sqrt() } else { self.xx.sqrt() * self.yy.sqrt() };

@@ -204,7 +204,7 @@ pub(crate) struct Piece {
 }
 
 impl Recipe {
-    pub(crate) fn read(&self, piece: &Piece, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+    pub(crate) fn read(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         if stop() {
             return Err(cancelled());
         }
@@ -220,10 +220,12 @@ impl Recipe {
         }
         positions.sort_unstable();
         let failed = Rc::new(RefCell::new(None));
-        let source = Source::open(name, file.size, Compression::None, piece.start..piece.end)?;
+        // For a few rows little of each column is read, and a store is not asked for all of them ahead.
+        let (limit, likely) = if most == u64::MAX { (None, piece.end) } else { (usize::try_from(most).ok(), piece.start) };
+        let source = Source::open(name, file.size, Compression::None, piece.start..likely)?;
         let bytes = Bytes { source, at: 0, size: file.size, failed: failed.clone() };
         let read =
-            guarded(name, Some(piece.start), || batch(FileReader::new(bytes, footer, Some(positions.clone()), None), piece, &positions));
+            guarded(name, Some(piece.start), || batch(FileReader::new(bytes, footer, Some(positions.clone()), limit), piece, &positions));
         let failed = failed.borrow_mut().take();
         match failed {
             Some(error) => Err(error),

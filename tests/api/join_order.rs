@@ -84,7 +84,7 @@ fn joined(plan: &str) -> Vec<String> {
     rewritten
         .lines()
         .filter(|line| line.contains("from_polars"))
-        .map(|line| line.trim().split_whitespace().nth(1).unwrap_or_default().to_string())
+        .map(|line| line.split_whitespace().nth(1).unwrap_or_default().to_string())
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::check::{check_frame, executors};
 use partita::polars::prelude::*;
-use partita::prelude::{DFrame, Join, JoinValidation, ParquetOptions, ParquetWriteOptions, col};
+use partita::prelude::{DFrame, Join, JoinValidation, ParquetOptions, ParquetWriteOptions, col, lit};
 
 /// Nine of ten rows have the key 7; some keys are null, some are on this side only.
 fn skewed(rows: i64) -> DataFrame {
@@ -87,7 +87,8 @@ fn what_may_not_be_dealt_out_is_not() {
     // Keys that must be unique come together, so that it is seen when they are not.
     assert!(!dealt(&t, &other, Join::inner(["k"]).validate(JoinValidation::OneToMany)));
     // Keys of which each has few rows stay in one partition each.
-    assert!(!dealt(&t.with_column(col("x").alias("k")), &other, Join::inner(["k"])));
+    let even = DFrame::from_polars(df!("k" => (0..2000i64).collect::<Vec<_>>(), "x" => (0..2000i64).collect::<Vec<_>>()).unwrap(), 4);
+    assert!(!dealt(&even, &other, Join::inner(["k"])) && !dealt(&even.filter(col("x").gt(lit(3))), &other, Join::left(["k"])));
     let once = t.join(&other, Join::inner(["k"]).validate(JoinValidation::OneToMany).broadcast(false));
     for (name, executor) in executors() {
         assert!(once.compute_on(&*executor).is_err(), "{name}");

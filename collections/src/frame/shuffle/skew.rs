@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::hash::{part_of, row_hashes};
 use super::keys::key_columns;
 use super::split::{Hashed, Nulls, Split, taken};
-use crate::frame::expr::{expr_op, on_polars_thread, polars_failure, show};
+use crate::frame::expr::{expr_op, on_polars_thread, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::sort::range::positions;
 use crate::frame::value::{fact_chunk, fact_of};

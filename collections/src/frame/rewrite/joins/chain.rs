@@ -130,7 +130,9 @@ impl Chain {
             let join = Join::inner(named(left)).right_on(named(right));
             let step = JoinStep::new(&joined, &next, join, ".join(…)").ok()?;
             joined = DFrame::build(Arc::new(step), vec![joined, next], origin.clone());
-            of_leaf(*at).for_each(|(place, class)| drop(there.entry(*class).or_insert_with(|| names[place].clone())));
+            for (place, class) in of_leaf(*at) {
+                there.entry(*class).or_insert_with(|| names[place].clone());
+            }
         }
         let exprs = self.columns.iter().map(|(name, place)| {
             let own = self.classes.get(place).map_or_else(|| names.get(place), |class| there.get(class))?;

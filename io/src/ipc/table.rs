@@ -205,6 +205,15 @@ pub(crate) struct Piece {
 
 impl Recipe {
     pub(crate) fn read(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+        match usize::try_from(most).ok().filter(|_| most < u64::MAX).map(|rows| self.rows(piece, Some(rows), stop)) {
+            Some(Ok(first)) => Ok(first),
+            // The decoder does not cut every form of column short: what it gives up then is read whole.
+            Some(Err(_)) | None => self.rows(piece, None, stop),
+        }
+    }
+
+    /// The rows of a piece, or the first of them.
+    fn rows(&self, piece: &Piece, limit: Option<usize>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         if stop() {
             return Err(cancelled());
         }
@@ -221,7 +230,7 @@ impl Recipe {
         positions.sort_unstable();
         let failed = Rc::new(RefCell::new(None));
         // For a few rows little of each column is read, and a store is not asked for all of them ahead.
-        let (limit, likely) = if most == u64::MAX { (None, piece.end) } else { (usize::try_from(most).ok(), piece.start) };
+        let likely = if limit.is_none() { piece.end } else { piece.start };
         let source = Source::open(name, file.size, Compression::None, piece.start..likely)?;
         let bytes = Bytes { source, at: 0, size: file.size, failed: failed.clone() };
         let read =

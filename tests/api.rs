@@ -55,6 +55,10 @@ mod group_top;
 mod groupby;
 #[path = "api/join.rs"]
 mod join;
+#[path = "api/join_order.rs"]
+mod join_order;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/out_of_core.rs"]
@@ -71,12 +75,16 @@ mod pruning;
 mod random_frames;
 #[path = "api/reshape.rs"]
 mod reshape;
+#[path = "api/rewrites.rs"]
+mod rewrites;
 #[path = "api/rows.rs"]
 mod rows;
 #[path = "api/s3.rs"]
 mod s3;
 #[path = "api/shuffle.rs"]
 mod shuffle;
+#[path = "api/skew.rs"]
+mod skew;
 #[path = "api/sort.rs"]
 mod sort;
 #[path = "api/statistics.rs"]

@@ -21,12 +21,12 @@ use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, pairs as pairs_of_groups, partial, top as top_of_groups};
 use crate::frame::join;
 use crate::frame::ops::{
-    concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index,
-    sample, scan, select,
+    analyze, concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition,
+    repartition_bytes, row_index, sample, scan, select,
 };
 use crate::frame::ops::{slice, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
-use crate::frame::shuffle::split;
+use crate::frame::shuffle::{skew, split};
 use crate::frame::sort::{range, rows};
 use crate::frame::value;
 
@@ -37,12 +37,15 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<from_polars::Given>(),
     OperatorEntry::of::<from_darray::BlockToRows>(),
     OperatorEntry::of::<to_darray::RowsToBlock>(),
+    OperatorEntry::of::<analyze::Watched>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
     OperatorEntry::of::<filter::Filter>(),
     OperatorEntry::of::<concat::Concat>(),
     OperatorEntry::of::<partitions::Pass>(),
     OperatorEntry::of::<repartition::SlicePiece>(),
+    OperatorEntry::of::<repartition_bytes::MeasureRows>(),
+    OperatorEntry::of::<repartition_bytes::TakeStretches>(),
     OperatorEntry::of::<partial::Partial>(),
     OperatorEntry::of::<combine::Combine>(),
     OperatorEntry::of::<combine::Finish>(),
@@ -51,6 +54,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<pairs_of_groups::MomentsOfGroups>(),
     OperatorEntry::of::<pairs_of_groups::AddOfGroups>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<skew::DealOut>(),
+    OperatorEntry::of::<skew::FrequentKeys>(),
+    OperatorEntry::of::<skew::SendToAll>(),
     OperatorEntry::of::<write::WriteParts>(),
     OperatorEntry::of::<write::Publish>(),
     OperatorEntry::of::<frames::Announced>(),

@@ -3,7 +3,8 @@
 use polars::prelude::*;
 
 use crate::frame::DFrame;
-use crate::frame::expr::{columns_of_all, on_polars_thread};
+use crate::frame::expr::{Names, columns_of_all, on_polars_thread};
+use crate::frame::ops::read_csv::ReadCsv;
 
 /// The number of groups that keys over this frame will have, or `None` when nothing is known.
 ///
@@ -12,23 +13,37 @@ use crate::frame::expr::{columns_of_all, on_polars_thread};
 /// once; Charikar, Chaudhuri, Motwani and Narasayya, "Towards estimation error guarantees for distinct values", PODS 2000, prove that no
 /// estimator is sure to come nearer than the mean of the two.)
 pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
-    let mut below = input;
-    let needed = columns_of_all(keys);
-    // Functions of users make other rows, often many out of few that were in memory.
-    let mut same_rows = true;
-    let (sample, rows) = loop {
-        let step = &below.node().step;
-        if let Some(reader) = step.reader() {
-            break (reader.table.sample_frame(), reader.table.estimated_rows);
-        }
-        if same_rows && let Some(sample) = step.sample(&needed) {
-            break sample;
-        }
-        same_rows &= step.is_row_by_row() || step.predicate().is_some() || step.persisted().is_some();
-        // Partitions that exist have the rows of the frame that they were made of.
-        below = step.persisted().and_then(|persisted| persisted.made_of()).or_else(|| below.node().inputs.first())?;
+    let (sample, rows) = sample_of(input, &columns_of_all(keys), true)?;
+    of_rows(&sample, rows, keys)
+}
+
+/// The same for one reader.
+pub(crate) fn of_sample(reader: &ReadCsv, keys: &[Expr]) -> Option<u64> {
+    of_rows(&reader.table.sample_frame(), reader.table.estimated_rows, keys)
+}
+
+/// Rows with these columns below a frame, and how many they stand for. `same_rows` says that none of the steps above makes other rows: those
+/// of users often make many out of few that were in memory.
+fn sample_of(frame: &DFrame, needed: &Names, same_rows: bool) -> Option<(DataFrame, u64)> {
+    let step = &frame.node().step;
+    let found = match step.reader() {
+        Some(reader) => Some((reader.table.sample_frame(), reader.table.estimated_rows)),
+        None => if same_rows { step.sample(needed) } else { None },
     };
-    if sample.height() == 0 || needed.iter().any(|name| sample.column(name).is_err()) {
+    if let Some((sample, rows)) = found {
+        return needed.iter().all(|name| sample.column(name).is_ok()).then_some((sample, rows));
+    }
+    let same_rows = same_rows && (step.is_row_by_row() || step.predicate().is_some() || step.persisted().is_some());
+    // Partitions that exist have the rows of the frame that they were made of.
+    if let Some(made_of) = step.persisted().and_then(|persisted| persisted.made_of()) {
+        return sample_of(made_of, needed, same_rows);
+    }
+    // Of joined frames the one that has the keys.
+    frame.node().inputs.iter().find_map(|input| sample_of(input, needed, same_rows))
+}
+
+fn of_rows(sample: &DataFrame, rows: u64, keys: &[Expr]) -> Option<u64> {
+    if sample.height() == 0 || columns_of_all(keys).iter().any(|name| sample.column(name).is_err()) {
         return None;
     }
     let counts = on_polars_thread(|| sample.clone().lazy().group_by(keys).agg([len().alias("rows")]).collect()).ok()?;

@@ -6,7 +6,7 @@ use partita_graph::{Arg, Chunk, Failure, Layer, NamedOperator, OpRef, Operator, 
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
-use crate::array::element::with_dtype;
+use crate::array::element::{Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, advance, axis_of};
 use crate::array::reductions::scan::Form;
@@ -96,7 +96,7 @@ impl Operator for EndOfBlock {
             let values = block.to_vec::<T>()?;
             let (mut last, mut behind) = (Vec::with_capacity(form.lanes()), Vec::with_capacity(form.lanes()));
             for lane in 0..form.lanes() {
-                let (mut end, mut since) = (T::nothing(true), 0i64);
+                let (mut end, mut since) = (T::of_f64(f64::NAN), 0i64);
                 for value in form.lane(&values, lane) {
                     (end, since) = if value.is_missing() { (end, since + 1) } else { (value, 0) };
                 }

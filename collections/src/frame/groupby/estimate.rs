@@ -28,7 +28,13 @@ fn sample_of(frame: &DFrame, needed: &Names, same_rows: bool) -> Option<(DataFra
     let step = &frame.node().step;
     let found = match step.reader() {
         Some(reader) => Some((reader.table.sample_frame(), reader.table.estimated_rows)),
-        None => if same_rows { step.sample(needed) } else { None },
+        None => {
+            if same_rows {
+                step.sample(needed)
+            } else {
+                None
+            }
+        }
     };
     if let Some((sample, rows)) = found {
         return needed.iter().all(|name| sample.column(name).is_ok()).then_some((sample, rows));

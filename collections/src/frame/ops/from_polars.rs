@@ -36,9 +36,6 @@ impl DFrame {
     }
 }
 
-/// Rows that are looked at to plan by.
-const SAMPLE: usize = 4096;
-
 /// Partitions that the user handed over, each with a token that stands for its content.
 #[derive(Clone)]
 struct FromPolars {
@@ -76,10 +73,8 @@ impl Step for FromPolars {
     }
 
     fn sampled_rows(&self) -> Option<DataFrame> {
-        let each = SAMPLE.div_ceil(self.parts.len().max(1));
-        let some = |part: &DataFrame| part.take(&IdxCa::from_slice(PlSmallStr::EMPTY, &positions(part.height(), each))).ok();
-        let some = self.parts.iter().map(|(_, part)| some(part)).collect::<Option<Vec<_>>>()?;
-        joined(some).ok()
+        let columns = self.schema.iter_names().cloned().collect();
+        self.sample(&columns).map(|(sample, _)| sample)
     }
 
     fn different(&self, column: &PlSmallStr) -> Option<u64> {

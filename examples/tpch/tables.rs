@@ -120,7 +120,7 @@ pub fn prepare(root: &Path, format: Format, scale: f64) -> Result<PathBuf, Error
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::new(Code::Unreadable, format!("{} cannot be written: {error}", path.display()))
+    Error::new(Code::Unwritable, format!("{} cannot be written: {error}", path.display()))
 }
 
 /// Writes one table as CSV files with headers, as many at a time as there are cores.

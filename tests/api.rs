@@ -63,5 +63,7 @@ mod sort;
 mod statistics;
 #[path = "api/tpch.rs"]
 mod tpch;
+#[path = "api/tpch_queries/mod.rs"]
+mod tpch_queries;
 #[path = "api/writes.rs"]
 mod writes;

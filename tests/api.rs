@@ -31,6 +31,8 @@ mod bad_input;
 mod client;
 #[path = "api/csv.rs"]
 mod csv;
+#[path = "api/decimals.rs"]
+mod decimals;
 #[path = "api/files.rs"]
 mod files;
 #[path = "api/flights.rs"]

@@ -15,9 +15,12 @@ use crate::bounds::{self, Unit};
 use crate::damage::guarded;
 use crate::hive::Hive;
 
-/// A writer (it does not say its version) that joins what it knows of pages wrongly: unsigned numbers are compared as signed ones, a NaN
-/// hides the numbers of other pages, and the nulls of a column with a dictionary are counted once for each page.
+/// A writer (it does not say its version) that joins what it knows of pages wrongly: unsigned numbers are compared as signed ones, decimals
+/// of many digits as bytes without a sign, a NaN hides the numbers of other pages, and the nulls of a column with a dictionary are counted
+/// once for each page.
 const CARELESS_WRITER: &str = "Polars";
+/// Decimals of up to so many digits are stored as whole numbers of 32 or 64 bits, others as bytes.
+const DIGITS_OF_NUMBERS: usize = 18;
 
 /// Bounds of one column in the row groups of one file.
 struct Bounds {
@@ -71,7 +74,8 @@ fn of_cut(nulls: Option<u64>, cut: &Cut, rows: u64) -> Option<u64> {
 /// Types whose bounds mean what a comparison of polars means.
 fn comparable(dtype: &DataType) -> bool {
     dtype.is_primitive_numeric()
-        || matches!(dtype, DataType::Boolean | DataType::String | DataType::Date | DataType::Datetime(_, _) | DataType::Duration(_))
+        || matches!(dtype, DataType::Boolean | DataType::String | DataType::Decimal(_, _))
+        || matches!(dtype, DataType::Date | DataType::Datetime(_, _) | DataType::Duration(_) | DataType::Time)
 }
 
 fn of_file(footer: &Footer, name: &str, dtype: &DataType) -> Option<Bounds> {
@@ -104,7 +108,8 @@ fn trusted(footer: &Footer, leaf: usize, field: &ArrowDataType, dtype: &DataType
         Some(ColumnOrder::IEEE754TotalOrder) => true,
         Some(ColumnOrder::Undefined) | None => false,
     };
-    let wrong = careless(footer) && (dtype.is_float() || matches!(dtype, DataType::UInt32 | DataType::UInt64));
+    let wide = matches!(dtype, DataType::Decimal(digits, _) if *digits > DIGITS_OF_NUMBERS);
+    let wrong = careless(footer) && (wide || dtype.is_float() || matches!(dtype, DataType::UInt32 | DataType::UInt64));
     ordered && !seconds && !wrong
 }
 

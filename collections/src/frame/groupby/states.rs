@@ -228,7 +228,7 @@ enum Found {
 fn suits(expr: &Expr, input: &Expr, schema: &Schema) -> bool {
     match expr {
         Expr::Agg(AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..)) => {
-            input.to_field(schema).is_ok_and(|field| field.dtype.is_primitive_numeric() || field.dtype == DataType::Boolean)
+            input.to_field(schema).is_ok_and(|field| super::is_number(&field.dtype))
         }
         Expr::Agg(AggExpr::NUnique(_)) => input.to_field(schema).is_ok_and(|field| {
             let dtype = &field.dtype;

@@ -73,7 +73,7 @@ pub fn open(folder: &Path, format: Format, scale: f64, blocksize: Option<&str>) 
 }
 
 fn read_csv(folder: &Path, name: &str, blocksize: Option<&str>) -> Result<DFrame, Error> {
-    let typed = TABLES.iter().find(|(table, _)| *table == name).map_or(&[][..], |(_, columns)| columns);
+    let typed = TABLES.iter().find(|(table, _)| *table == name).map_or(&[][..], |(_, columns)| *columns);
     let dtype = |kind: char| match kind {
         'i' => DataType::Int64,
         'f' => DataType::Float64,
@@ -126,18 +126,24 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 /// Writes one table as CSV files with headers, as many at a time as there are cores.
 fn write_csv(folder: &Path, table: &str, scale: f64) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    // The two tables that are the same at every scale are one part of any number.
-    let parts = if matches!(table, "nation" | "region") { 1 } else { (scale * 8.0).ceil().max(2.0) as i32 };
+    let parts = match table {
+        // These are the same at every scale, and in every part.
+        "nation" | "region" => 1,
+        "lineitem" => (scale * 8.0).ceil().max(2.0) as i32,
+        "orders" | "partsupp" => (scale * 2.0).ceil().max(2.0) as i32,
+        _ => scale.ceil().max(2.0) as i32,
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(parts as usize);
+    let write = |thread: usize| -> io::Result<()> {
+        for part in (1..=parts).skip(thread).step_by(threads) {
+            let mut file = BufWriter::with_capacity(1 << 20, File::create(folder.join(format!("part-{part:04}.csv")))?);
+            write_rows(table, scale, (part, parts), &mut file)?;
+            file.flush()?;
+        }
+        Ok(())
+    };
+    let write = &write;
     std::thread::scope(|scope| {
-        let write = |thread: usize| -> io::Result<()> {
-            for part in (1..=parts).skip(thread).step_by(threads) {
-                let mut file = BufWriter::with_capacity(1 << 20, File::create(folder.join(format!("part-{part:04}.csv")))?);
-                write_rows(table, scale, (part, parts), &mut file)?;
-                file.flush()?;
-            }
-            Ok(())
-        };
         let writers: Vec<_> = (0..threads).map(|thread| scope.spawn(move || write(thread))).collect();
         writers.into_iter().try_for_each(|writer| writer.join().unwrap_or_else(|_| Err(io::Error::other("a writer panicked"))))
     })

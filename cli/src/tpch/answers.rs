@@ -42,6 +42,8 @@ fn difference(answer: &str, found: &DataFrame) -> Option<String> {
 fn cell(column: &Column, row: usize) -> String {
     match column.get(row) {
         Ok(AnyValue::String(text)) => text.trim().to_string(),
+        // A column of one row lends no text but hands it out.
+        Ok(AnyValue::StringOwned(text)) => text.trim().to_string(),
         Ok(AnyValue::Float64(number)) => number.to_string(),
         Ok(value) => value.to_string(),
         Err(error) => error.to_string(),

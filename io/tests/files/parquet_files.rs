@@ -403,10 +403,10 @@ fn decimals_and_times_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_string_lossy().into_owned();
     let values = ["-1.25", "0", "99999.99", "-7.5", "3.01", "-99999.99"].map(Some);
-    let values = [&values[..], &[None, Some("12.5")]].concat();
+    let values = [&values[..], &[None, Some("12.5")][..]].concat();
     let column = |name: &str, series: Series| series.with_name(name.into()).into_column();
     let nanoseconds = [0, 1, 86_399_999_999_999, 5, 6, 7].map(Some);
-    let times = Series::new(PlSmallStr::EMPTY, [&nanoseconds[..], &[None, Some(3_600_000_000_000i64)]].concat());
+    let times = Series::new(PlSmallStr::EMPTY, [&nanoseconds[..], &[None, Some(3_600_000_000_000i64)][..]].concat());
     let columns = vec![
         column("numbers32", decimals(&values, 7, 2)),
         column("numbers64", decimals(&values, 15, 4)),

@@ -41,6 +41,8 @@ fn folder(format: Format) -> PathBuf {
 fn cell(value: AnyValue<'_>) -> Cell {
     match value {
         AnyValue::String(text) => Cell::Text(text.to_string()),
+        // A column of one row lends no text but hands it out.
+        AnyValue::StringOwned(text) => Cell::Text(text.to_string()),
         AnyValue::Float64(number) => Cell::Float(number),
         value if value.is_integer() => Cell::Int(value.extract().expect("no count is that large")),
         // A date as it is written; a null as nothing that the loops give.

@@ -423,8 +423,12 @@ fn q21(data: &Data) -> Rows {
     let late = |line: &&LineItem<'_>| line.l_receiptdate > line.l_commitdate;
     let mut all: HashMap<i64, HashSet<i64>> = HashMap::new();
     let mut tardy: HashMap<i64, HashSet<i64>> = HashMap::new();
-    data.lines.iter().for_each(|line| drop(all.entry(line.l_orderkey).or_default().insert(line.l_suppkey)));
-    data.lines.iter().filter(late).for_each(|line| drop(tardy.entry(line.l_orderkey).or_default().insert(line.l_suppkey)));
+    for line in &data.lines {
+        all.entry(line.l_orderkey).or_default().insert(line.l_suppkey);
+        if late(&line) {
+            tardy.entry(line.l_orderkey).or_default().insert(line.l_suppkey);
+        }
+    }
     let mut waits: HashMap<String, i64> = HashMap::new();
     for line in data.lines.iter().filter(late) {
         let supplier = &data.suppliers[&line.l_suppkey];

@@ -1,9 +1,9 @@
 //! Decimals and times: aggregates, joins, sorts and filters over them, in memory and from Parquet, against polars on the whole.
 
-use super::check::{check_frame, executors, failure};
+use super::check::{check_frame, executors, failure, file};
 use partita::Code;
 use partita::polars::prelude::*;
-use partita::prelude::{DFrame, Join, ParquetOptions, ParquetWriteOptions};
+use partita::prelude::{CsvOptions, DFrame, Join, ParquetOptions, ParquetWriteOptions};
 
 /// A key, a decimal of two digits after the point with nulls and both signs, one of many digits, and a time.
 fn prices() -> DataFrame {
@@ -102,4 +102,16 @@ fn from_parquet() {
     }
     let sum = frame.agg([col("price").sum()]).compute().unwrap();
     assert_eq!(sum, whole.lazy().select([col("price").sum()]).collect().unwrap());
+}
+
+#[test]
+fn from_csv() {
+    let (_folder, path) = file("t.csv", "k,price\na,1.25\nb,\na,-3\nb,99999.99\n");
+    let options = CsvOptions::new().dtype("price", DataType::Decimal(9, 2));
+    let sums = DFrame::read_csv_with(&path, options.clone()).unwrap().group_by(["k"]).agg([col("price").sum()]);
+    let texts = ["-1.75", "99999.99"];
+    let expected = df!("k" => ["a", "b"], "price" => texts).unwrap().lazy().with_columns([col("price").cast(DataType::Decimal(38, 2))]);
+    assert_eq!(sums.compute().unwrap(), expected.collect().unwrap());
+    let (_folder, path) = file("t.csv", "price\n1.25\nfree\n");
+    failure(&DFrame::read_csv_with(&path, options).unwrap(), Code::Parse);
 }

@@ -200,9 +200,10 @@ impl Tpch {
 
     fn print_json(&self, client: &Client, folder: &std::path::Path, outcomes: &[Outcome]) -> Result<(), Stop> {
         let queries = outcomes.iter().map(|outcome| {
+            let columns: Vec<&str> = outcome.frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
             json!({
                 "query": outcome.number, "name": QUERIES[outcome.number - 1].name, "seconds": outcome.median(), "all_seconds": outcome.seconds,
-                "peak_rss_bytes": outcome.peak, "columns": outcome.frame.get_column_names_str(), "rows": json_rows(&outcome.frame),
+                "peak_rss_bytes": outcome.peak, "columns": columns, "rows": json_rows(&outcome.frame),
             })
         });
         let queries: Vec<serde_json::Value> = queries.collect();

@@ -95,8 +95,12 @@ fn one_of<T, const N: usize>(expr: Expr, values: [T; N]) -> Expr
 where
     Series: NamedFrom<[T; N], [T]>,
 {
-    let values = Series::new(PlSmallStr::EMPTY, values);
-    expr.is_in(lit(Series::new(PlSmallStr::EMPTY, [values])), false)
+    expr.is_in(list(Series::new(PlSmallStr::EMPTY, values)), false)
+}
+
+/// All values as one list.
+fn list(values: Series) -> Expr {
+    lit(Series::new(PlSmallStr::EMPTY, [values]))
 }
 
 /// For each key whether it descends.

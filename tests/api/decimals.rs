@@ -87,7 +87,6 @@ fn from_parquet() {
     for (predicate, spares) in [
         (col("price").gt(exact("10.25")), true),
         (col("price").lt_eq(lit(-20)), true),
-        (col("price").gt(lit(30.5)), true),
         (col("wide").gt(lit(10)), false),
         (col("time").lt(noon), false),
     ] {

@@ -41,7 +41,7 @@ fn answers() {
     run(&["groupby", "a.csv", "--by", "origin", "--count", "--blocksize", "10B", "--threads", "3", "--memory-limit", "1GiB"], &["count"]);
     run(&["groupby", "a.csv", "--by", "origin", "--count", "--explain"], &["read_csv a.csv", "layers"]);
     run(&["head", "a.csv", "-n", "1"], &["EWR"]);
-    run(&["head", "a.csv", "--json"], &["{\"arr_delay\":null,\"dep_delay\":4,\"origin\":\"JFK\"}"]);
+    run(&["head", "a.csv", "--json"], &["{\"origin\":\"JFK\",\"dep_delay\":4,\"arr_delay\":null}"]);
     run(&["schema", "a.csv"], &["dep_delay  i64"]);
     run(&["explain", "E0107"], &["a column does not exist"]);
     run(&["explain"], &["E0101", "E0900"]);

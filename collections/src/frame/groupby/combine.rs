@@ -4,7 +4,7 @@ use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::partial::grouped;
+use super::partial::{by_keys, grouped};
 use super::states::State;
 use crate::frame::expr::polars_failure;
 use crate::frame::ops::concat::stack;
@@ -24,7 +24,7 @@ impl Combine {
         let keys: Vec<Expr> = self.keys.iter().map(|key| col(key.as_str())).collect();
         match keys.is_empty() {
             true => states.lazy().select(exprs),
-            false => states.lazy().group_by_stable(keys).agg(exprs),
+            false => by_keys(states, &keys, exprs),
         }
     }
 }

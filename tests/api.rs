@@ -43,6 +43,8 @@ mod bad_input;
 mod client;
 #[path = "api/csv.rs"]
 mod csv;
+#[path = "api/decimals.rs"]
+mod decimals;
 #[path = "api/files.rs"]
 mod files;
 #[path = "api/flights.rs"]
@@ -91,5 +93,7 @@ mod sort;
 mod statistics;
 #[path = "api/tpch.rs"]
 mod tpch;
+#[path = "api/tpch_queries/mod.rs"]
+mod tpch_queries;
 #[path = "api/writes.rs"]
 mod writes;

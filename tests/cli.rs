@@ -41,13 +41,20 @@ fn answers() {
     run(&["groupby", "a.csv", "--by", "origin", "--count", "--blocksize", "10B", "--threads", "3", "--memory-limit", "1GiB"], &["count"]);
     run(&["groupby", "a.csv", "--by", "origin", "--count", "--explain"], &["read_csv a.csv", "layers"]);
     run(&["head", "a.csv", "-n", "1"], &["EWR"]);
-    run(&["head", "a.csv", "--json"], &["{\"arr_delay\":null,\"dep_delay\":4,\"origin\":\"JFK\"}"]);
+    run(&["head", "a.csv", "--json"], &["{\"origin\":\"JFK\",\"dep_delay\":4,\"arr_delay\":null}"]);
     run(&["schema", "a.csv"], &["dep_delay  i64"]);
     run(&["explain", "E0107"], &["a column does not exist"]);
     run(&["explain"], &["E0101", "E0900"]);
     run(&["completions", "bash"], &["_partita"]);
     run(&["--version"], &["partita 0."]);
     run(&["demo", "--scale", "0.001"], &["l_returnflag", "steps", "GB/s"]);
+    run(&["tpch", "--sf", "0.001", "--query", "1,4..6", "--folder", "tpch"], &["pricing summary report", "l_returnflag", "4 queries"]);
+    run(
+        &["tpch", "--sf", "0.001", "--query", "6", "--folder", "tpch", "--runs", "2", "--json"],
+        &["\"query\":6", "\"revenue\":", "\"spilled_bytes\":0"],
+    );
+    run(&["tpch", "--sf", "0.001", "--query", "14", "--folder", "tpch", "--format", "csv", "--explain"], &["promotion effect", "read_csv"]);
+    run(&["tpch", "--sf", "0.001", "--folder", "tpch", "--only-make"], &["sf0.001-parquet"]);
 }
 
 #[test]
@@ -57,6 +64,9 @@ fn refusals() {
     run(&["groupby", "nope.csv", "--by", "a", "--count"], 2, &["E0101", "nope.csv"]);
     run(&["groupby", "*.tsv", "--by", "a", "--count"], 2, &["E0103"]);
     run(&["groupby", ".", "--by", "a", "--count"], 2, &["E0102"]);
+    run(&["tpch", "--sf", "0.001", "--query", "23", "--folder", "tpch"], 2, &["`23` is none of the queries 1 to 22"]);
+    run(&["tpch", "--sf", "0", "--folder", "tpch"], 2, &["E0108", "the scale 0"]);
+    run(&["tpch", "--sf", "0.001", "--check", "--folder", "tpch"], 2, &["E0108", "--sf 1"]);
     run(&["groupby", "a.csv", "--by", "orign", "--count"], 2, &["E0107", "did you mean: `origin`?"]);
     run(&["groupby", "a.csv", "--by", "origin"], 2, &["--mean"]);
     run(&["groupby", "a.csv", "--by", "origin", "--count", "--memory-limit", "lots"], 2, &["E0108", "4GiB"]);

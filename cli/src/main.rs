@@ -11,6 +11,7 @@ mod exit;
 mod explain;
 mod groupby;
 mod look;
+mod tpch;
 
 use std::io::Write;
 
@@ -52,6 +53,8 @@ enum Command {
     Schema(look::Schema),
     /// Write TPC-H lineitem as CSV into a temporary folder, run the main job on it, show result, plan and time
     Demo(demo::Demo),
+    /// Run the 22 TPC-H queries: partita tpch --sf 1 --query 1..22
+    Tpch(tpch::Tpch),
     /// Run a scheduler: the process that workers and clients connect to
     #[cfg(feature = "cluster")]
     Scheduler(cluster::Scheduler),
@@ -87,6 +90,7 @@ fn main() -> std::process::ExitCode {
         Command::Head(head) => head.run(),
         Command::Schema(schema) => schema.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Tpch(tpch) => tpch.run(),
         #[cfg(feature = "cluster")]
         Command::Scheduler(scheduler) => scheduler.run(),
         // A worker without a nanny ends with the code that a nanny would be told.

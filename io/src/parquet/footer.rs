@@ -22,6 +22,8 @@ const TAIL: u64 = 64 << 10;
 const END: u64 = 8;
 /// The mark at the start besides.
 const SMALLEST: u64 = 12;
+/// The most digits of a decimal.
+const DIGITS: usize = 38;
 
 /// What a footer says.
 #[derive(Clone, Debug)]
@@ -95,6 +97,12 @@ pub(crate) fn polars_schema(name: &str, arrow: &ArrowSchema) -> Result<Schema> {
         // Types that this program was built without make polars panic.
         let dtype = guarded(name, None, || Ok::<_, Infallible>(DataType::from_arrow_field(field)));
         let dtype = dtype.map_err(|error| unknown(name, &field.name, &error))?;
+        if let Some((digits, after)) = impossible_decimal(&dtype) {
+            let what = format!("decimals of {digits} digits, {after} of them after the point; 1 to {DIGITS} are supported");
+            let mut error = Error::new(ErrorKind::UnknownType { what }, name);
+            error.place_mut().column = Some(field.name.to_string());
+            return Err(error);
+        }
         if schema.insert(field.name.clone(), dtype).is_some() {
             let mut error = Error::new(ErrorKind::DuplicateColumn, name);
             error.place_mut().column = Some(field.name.to_string());
@@ -102,6 +110,16 @@ pub(crate) fn polars_schema(name: &str, arrow: &ArrowSchema) -> Result<Schema> {
         }
     }
     Ok(schema)
+}
+
+/// The first decimal inside a type that has no digits, or more than [`DIGITS`]: 128 bits hold no others.
+fn impossible_decimal(dtype: &DataType) -> Option<(usize, usize)> {
+    match dtype {
+        DataType::Decimal(digits, after) => (!(1..=DIGITS).contains(digits) || after > digits).then_some((*digits, *after)),
+        DataType::List(inner) => impossible_decimal(inner),
+        DataType::Struct(fields) => fields.iter().find_map(|field| impossible_decimal(field.dtype())),
+        _ => None,
+    }
 }
 
 fn unknown(name: &str, column: &PlSmallStr, error: &Error) -> Error {

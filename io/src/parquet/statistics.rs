@@ -4,7 +4,7 @@
 //! believed: columns without a declared order, what one writer is known to say wrongly, and whatever does not decode, have none.
 
 use polars::prelude::{Column, DataFrame, DataType, PlSmallStr, SchemaRef, Series};
-use polars_arrow::array::Array;
+use polars_arrow::array::{Array, PrimitiveArray};
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_parquet::parquet::metadata::{ColumnOrder, SortOrder};
 use polars_parquet::read::statistics::deserialize_all;
@@ -15,9 +15,12 @@ use crate::bounds::{self, Unit};
 use crate::damage::guarded;
 use crate::hive::Hive;
 
-/// A writer (it does not say its version) that joins what it knows of pages wrongly: unsigned numbers are compared as signed ones, a NaN
-/// hides the numbers of other pages, and the nulls of a column with a dictionary are counted once for each page.
+/// A writer (it does not say its version) that joins what it knows of pages wrongly: unsigned numbers are compared as signed ones, decimals
+/// of many digits as bytes without a sign, a NaN hides the numbers of other pages, and the nulls of a column with a dictionary are counted
+/// once for each page.
 const CARELESS_WRITER: &str = "Polars";
+/// Decimals of up to so many digits are stored as whole numbers of 32 or 64 bits, others as bytes.
+const DIGITS_OF_NUMBERS: usize = 18;
 
 /// Bounds of one column in the row groups of one file.
 struct Bounds {
@@ -71,7 +74,8 @@ fn of_cut(nulls: Option<u64>, cut: &Cut, rows: u64) -> Option<u64> {
 /// Types whose bounds mean what a comparison of polars means.
 fn comparable(dtype: &DataType) -> bool {
     dtype.is_primitive_numeric()
-        || matches!(dtype, DataType::Boolean | DataType::String | DataType::Date | DataType::Datetime(_, _) | DataType::Duration(_))
+        || matches!(dtype, DataType::Boolean | DataType::String | DataType::Decimal(_, _))
+        || matches!(dtype, DataType::Date | DataType::Datetime(_, _) | DataType::Duration(_) | DataType::Time)
 }
 
 fn of_file(footer: &Footer, name: &str, dtype: &DataType) -> Option<Bounds> {
@@ -84,10 +88,15 @@ fn of_file(footer: &Footer, name: &str, dtype: &DataType) -> Option<Bounds> {
     let counted = |count: &u64| *count == 0 || !careless;
     let nulls = decoded.null_count.iter().map(|count| count.map(|count| u64::from(*count)).filter(counted)).collect();
     let unknown = || Series::full_null(PlSmallStr::EMPTY, groups.len(), dtype);
-    let series = |array: Box<dyn Array>| match trusted(footer, *leaf, &field.dtype, dtype) {
-        // Footers hold the numbers that dates and times are made of.
-        true => guarded(name, None, || Series::try_from((field.name.clone(), array))?.cast(dtype)).unwrap_or_else(|_| unknown()),
-        false => unknown(),
+    let series = |array: Box<dyn Array>| {
+        // Decimals come as the whole numbers that they are made of, without saying where the point is.
+        let numbers = array.as_any().downcast_ref::<PrimitiveArray<i128>>().cloned();
+        let array = numbers.map_or(array, |numbers| numbers.to(field.dtype.clone()).to_boxed());
+        match trusted(footer, *leaf, &field.dtype, dtype) {
+            // Footers hold the numbers that dates and times are made of.
+            true => guarded(name, None, || Series::try_from((field.name.clone(), array))?.cast(dtype)).unwrap_or_else(|_| unknown()),
+            false => unknown(),
+        }
     };
     let (least, greatest) = (series(decoded.min_value), series(decoded.max_value));
     (least.dtype() == dtype && greatest.dtype() == dtype).then_some(Bounds { least, greatest, nulls })
@@ -99,13 +108,17 @@ fn trusted(footer: &Footer, leaf: usize, field: &ArrowDataType, dtype: &DataType
     let order = metadata.column_orders.as_ref().and_then(|orders| orders.get(leaf));
     // Polars has no seconds: what a column counts in seconds becomes milliseconds, and bounds would have to follow.
     let seconds = matches!(field, ArrowDataType::Timestamp(TimeUnit::Second, _) | ArrowDataType::Duration(TimeUnit::Second));
+    // Bounds of times come as numbers without their unit, which must be that of polars.
+    let coarse =
+        matches!(field, ArrowDataType::Time32(_) | ArrowDataType::Time64(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond));
     let ordered = match order {
         Some(ColumnOrder::TypeDefinedOrder(order)) => *order != SortOrder::Undefined,
         Some(ColumnOrder::IEEE754TotalOrder) => true,
         Some(ColumnOrder::Undefined) | None => false,
     };
-    let wrong = careless(footer) && (dtype.is_float() || matches!(dtype, DataType::UInt32 | DataType::UInt64));
-    ordered && !seconds && !wrong
+    let wide = matches!(dtype, DataType::Decimal(digits, _) if *digits > DIGITS_OF_NUMBERS);
+    let wrong = careless(footer) && (wide || dtype.is_float() || matches!(dtype, DataType::UInt32 | DataType::UInt64));
+    ordered && !seconds && !coarse && !wrong
 }
 
 fn careless(footer: &Footer) -> bool {

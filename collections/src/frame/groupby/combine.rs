@@ -5,7 +5,7 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::hashed::{self, Work};
-use super::partial::grouped;
+use super::partial::{by_keys, grouped};
 use super::states::State;
 use crate::frame::expr::polars_failure;
 use crate::frame::ops::concat::stack;
@@ -29,7 +29,7 @@ impl Combine {
         let exprs: Vec<Expr> = self.states.iter().enumerate().flat_map(|(i, state)| state.combine(i)).collect();
         Ok(match keys.is_empty() {
             true => states.lazy().select(exprs),
-            false => states.lazy().group_by_stable(keys).agg(exprs),
+            false => by_keys(states, &keys, exprs),
         })
     }
 }

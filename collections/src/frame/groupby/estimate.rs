@@ -2,6 +2,7 @@
 
 use polars::prelude::*;
 
+use super::partial::by_keys;
 use crate::frame::DFrame;
 use crate::frame::expr::{Names, columns_of_all, on_polars_thread};
 use crate::frame::ops::read_csv::ReadCsv;
@@ -52,7 +53,7 @@ fn of_rows(sample: &DataFrame, rows: u64, keys: &[Expr]) -> Option<u64> {
     if sample.height() == 0 || columns_of_all(keys).iter().any(|name| sample.column(name).is_err()) {
         return None;
     }
-    let counts = on_polars_thread(|| sample.clone().lazy().group_by(keys).agg([len().alias("rows")]).collect()).ok()?;
+    let counts = on_polars_thread(|| by_keys(sample.clone(), keys, vec![len().alias("rows")]).collect()).ok()?;
     let once = counts.column("rows").ok()?.as_materialized_series().equal(1u32).ok()?.sum().unwrap_or(0) as f64;
     let inverse_rate = (rows as f64 / sample.height() as f64).max(1.0);
     Some((once * inverse_rate + (counts.height() as f64 - once)) as u64)

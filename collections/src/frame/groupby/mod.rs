@@ -76,6 +76,11 @@ macro_rules! shortcuts {
 
 /// Types that are added up.
 pub(crate) fn is_number(dtype: &DataType) -> bool {
+    is_factor(dtype) || dtype.is_decimal()
+}
+
+/// Types that are multiplied. A product of decimals would have more digits with each factor.
+pub(crate) fn is_factor(dtype: &DataType) -> bool {
     dtype.is_primitive_numeric() || *dtype == DataType::Boolean
 }
 
@@ -105,7 +110,7 @@ shortcuts! {
     /// The last value of each column, in row order.
     last, is_any, |c| c.last();
     /// The product of each number column; nulls count as 1.
-    product, is_number, |c| c.product();
+    product, is_factor, |c| c.product();
     /// Whether any value of each boolean column is true.
     any, is_boolean, |c| c.any(true);
     /// Whether all values of each boolean column are true.

@@ -74,12 +74,24 @@ impl Operator for Partial {
 /// Aggregates by keys, groups in order of first appearance; without keys to one row, or none for no rows.
 pub(crate) fn grouped(frame: DataFrame, keys: &[Expr], exprs: Vec<Expr>) -> Result<DataFrame, Failure> {
     let rows = frame.height();
-    let frame = frame.lazy();
     let frame = match keys.is_empty() {
-        true => frame.select(exprs).slice(0, rows.min(1) as IdxSize),
-        false => frame.group_by_stable(keys).agg(exprs),
+        true => frame.lazy().select(exprs).slice(0, rows.min(1) as IdxSize),
+        false => by_keys(frame, keys, exprs),
     };
     frame.collect().map_err(|e| polars_failure(e, None))
+}
+
+/// A row for each group, in order of first appearance. One decimal alone is no key for polars as it is built here; two of them are, so it
+/// stands beside itself.
+pub(super) fn by_keys(frame: DataFrame, keys: &[Expr], exprs: Vec<Expr>) -> LazyFrame {
+    const BESIDE: &str = "\u{1}beside";
+    match keys {
+        [key] if key.to_field(frame.schema()).is_ok_and(|field| field.dtype().is_decimal()) => {
+            let both = [key.clone(), key.clone().alias(BESIDE)];
+            frame.lazy().group_by_stable(both).agg(exprs).drop(cols([BESIDE]))
+        }
+        _ => frame.lazy().group_by_stable(keys).agg(exprs),
+    }
 }
 
 impl NamedOperator for Partial {

@@ -236,7 +236,7 @@ enum Found {
 fn suits(expr: &Expr, input: &Expr, schema: &Schema, grouped: bool) -> bool {
     match expr {
         Expr::Agg(AggExpr::Mean(_) | AggExpr::Var(..) | AggExpr::Std(..)) => {
-            input.to_field(schema).is_ok_and(|field| field.dtype.is_primitive_numeric() || field.dtype == DataType::Boolean)
+            input.to_field(schema).is_ok_and(|field| super::is_number(&field.dtype))
         }
         // Of a whole frame the middle is found without bringing its values together.
         Expr::Agg(AggExpr::Median(_)) => grouped && input.to_field(schema).is_ok_and(|field| super::gathered::suits(&field.dtype)),

@@ -153,9 +153,15 @@ fn is_one_by_one(function: &FunctionExpr) -> bool {
     }
 }
 
-/// Refuses means and moments of text, which polars would answer with null.
+/// Refuses means and moments of text, which polars would answer with null, and products of decimals, whose digits have no room.
 fn check_numbers(aggs: &[Expr], schema: &Schema) -> Result<(), Failure> {
     for expr in aggs.iter().flat_map(|agg| agg.into_iter()) {
+        if let Expr::Function { input, function: FunctionExpr::Product } = expr
+            && input.iter().any(|input| input.to_field(schema).is_ok_and(|field| field.dtype().is_decimal()))
+        {
+            let what = format!("`{}` is not defined for decimals: each factor would add digits", show(std::slice::from_ref(expr)));
+            return Err(Failure::new(Code::TypeMismatch, what).help("as a float: col(\"x\").cast(DataType::Float64).product()"));
+        }
         let Expr::Agg(AggExpr::Mean(input) | AggExpr::Median(input) | AggExpr::Var(input, _) | AggExpr::Std(input, _)) = expr else {
             continue;
         };

@@ -127,6 +127,10 @@ fn different(column: &Column) -> PolarsResult<Column> {
     if column.is_empty() {
         return Ok(column.clone());
     }
+    if column.dtype().is_decimal() {
+        // One decimal alone is no key for polars as it is built here; its text is.
+        return different(&column.cast(&DataType::String)?)?.cast(column.dtype());
+    }
     let rows = DataFrame::new(column.len(), vec![column.clone()])?;
     Ok(rows.unique_stable(None, UniqueKeepStrategy::First, None)?.columns()[0].clone())
 }

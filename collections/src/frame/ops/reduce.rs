@@ -4,7 +4,7 @@ use polars::prelude::*;
 use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 
 use crate::frame::expr::check_columns;
-use crate::frame::groupby::{is_any, is_boolean, is_number, step_without_keys};
+use crate::frame::groupby::{is_any, is_boolean, is_factor, is_number, step_without_keys};
 use crate::frame::{DFrame, IntoExprs};
 
 macro_rules! reductions {
@@ -38,7 +38,7 @@ reductions! {
     /// The number of values that are not null, of each column, as one row.
     count, is_any, |c| c.count();
     /// The product of each number column, as one row.
-    product, is_number, |c| c.product();
+    product, is_factor, |c| c.product();
     /// Whether any value of each boolean column is true, as one row.
     any, is_boolean, |c| c.any(true);
     /// Whether all values of each boolean column are true, as one row.

@@ -158,7 +158,13 @@ impl Operator for Distinct {
         if rows.height() == 0 {
             return Ok(chunk_of(rows));
         }
-        let distinct = rows.unique_stable(Some(&self.subset), self.keep, None).map_err(|e| polars_failure(e, None))?;
+        // One decimal alone is no key for polars as it is built here; two of them are, so it stands beside itself.
+        let beside = match &self.subset[..] {
+            [one] if rows.column(one).is_ok_and(|column| column.dtype().is_decimal()) => Some([one.clone(), one.clone()]),
+            _ => None,
+        };
+        let subset = beside.as_ref().map_or(&self.subset[..], |both| &both[..]);
+        let distinct = rows.unique_stable(Some(subset), self.keep, None).map_err(|e| polars_failure(e, None))?;
         compact(distinct).map(chunk_of)
     }
 }

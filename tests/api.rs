@@ -11,8 +11,12 @@ mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
 
+#[path = "api/array_complex.rs"]
+mod array_complex;
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
+#[path = "api/array_fft.rs"]
+mod array_fft;
 #[path = "api/array_linalg.rs"]
 mod array_linalg;
 #[path = "api/array_make.rs"]

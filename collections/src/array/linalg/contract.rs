@@ -10,12 +10,13 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, Held, with_dtype};
+use crate::array::element::{C64, C128, DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, advance};
 use crate::array::named::{cuts_by_name, named_cuts};
 use crate::array::rechunk::{Lists, rechunk};
 use crate::array::reductions::tree::tree;
+use crate::array::tile::{Arith, Binary};
 use crate::array::{Node, Step};
 
 /// Pairs of blocks that a task multiplies.
@@ -157,6 +158,8 @@ impl Operator for Multiply {
         let product = match self.dtype {
             DType::F64 => self.sum(ctx, firsts, seconds, Array3::<f64>::zeros(sides), multiply_floats)?,
             DType::F32 => self.sum(ctx, firsts, seconds, Array3::<f32>::zeros(sides), multiply_floats)?,
+            DType::Complex128 => self.sum(ctx, firsts, seconds, Array3::<C128>::zeros(sides), multiply_floats)?,
+            DType::Complex64 => self.sum(ctx, firsts, seconds, Array3::<C64>::zeros(sides), multiply_floats)?,
             other => {
                 with_dtype!(other, T => self.sum(ctx, firsts, seconds, Array3::<T>::from_elem(sides, T::default()), multiply_wrapping)?)
             }
@@ -242,7 +245,8 @@ impl Operator for AddProducts {
                     return Err(Failure::internal("product: blocks of different shapes to add"));
                 }
                 sum.zip_mut_with(&block.view::<T>()?, |sum, other| {
-                    *sum = if T::DTYPE.is_float() { T::of_f64(sum.to_f64() + other.to_f64()) } else { T::of_i64(sum.to_i64().wrapping_add(other.to_i64())) };
+                    let own = *sum;
+                    T::binary(Binary::Add, &[own], &[*other], std::slice::from_mut(sum));
                 });
             }
             Ok(Chunk::new(Block::from_array(sum)))

@@ -7,6 +7,7 @@ mod calls;
 mod frequencies;
 mod how;
 pub(crate) mod lanes;
+mod real;
 mod shift;
 mod step;
 

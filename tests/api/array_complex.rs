@@ -77,7 +77,7 @@ fn parts_and_truths() {
     check(&odd.is_infinite(), array![false, true, false]);
     check(&odd.is_finite(), array![false, false, true]);
     check(&where_(&odd.is_finite(), &odd, c(7.0, 8.0)), array![c(7.0, 8.0), c(7.0, 8.0), c(1.0, 2.0)]);
-    let integers = DArray::arange(-1, 2, 1, 2);
+    let integers = DArray::arange(-1i32, 2, 1, 2);
     check(&integers.re(), array![-1, 0, 1]);
     check(&integers.im(), array![0, 0, 0]);
     check(&integers.conj(), array![-1, 0, 1]);
@@ -153,7 +153,7 @@ fn shapes_and_chunks_change_as_those_of_all_arrays() {
 #[test]
 fn complex_arrays_are_kept_and_spilled() {
     let client = Client::builder().threads(2).memory_limit("16MiB").set_as_default(false).build().unwrap();
-    let x = DArray::full([1 << 21], c(1.0, -2.0), 1 << 16) * DArray::arange(0.0, (1 << 21) as f64, 1.0, 1 << 16).to_complex(0.0);
+    let x = DArray::full([1 << 21], c(1.0, -2.0), 1 << 16) * DArray::arange(0.0f64, (1 << 21) as f64, 1.0, 1 << 16).to_complex(0.0);
     let kept = x.persist_on(&client).unwrap();
     let sum = kept.sum().compute_on(&client).unwrap();
     let count = f64::from(1 << 21);

@@ -76,14 +76,14 @@ fn check_real(found: &DArray<f64>, expected: &ArrayD<C>) {
 
 #[test]
 fn known_transforms() {
-    let impulse = DArray::from_array(array![1.0, 0.0, 0.0, 0.0, 0.0], 2);
+    let impulse = DArray::from_array(array![1.0f64, 0.0, 0.0, 0.0, 0.0], 2);
     check_near(&impulse.fft(0), &ArrayD::from_elem(IxDyn(&[5]), C::new(1.0, 0.0)));
     let constant = DArray::full([8], 2.0f32, 3);
     check(&constant.rfft(0).abs(), array![16.0f32, 0.0, 0.0, 0.0, 0.0]);
     check(&DArray::full([4], 3u8, 2).fft(Fft::default()).abs(), array![12.0, 0.0, 0.0, 0.0]);
     assert_eq!(DArray::full([4], 1f32, 2).fft(0).dtype(), DType::Complex64);
     assert_eq!(DArray::full([4], 1f32, 2).fft(0).irfft(0).dtype(), DType::F32);
-    let wave = DArray::arange(0.0, 12.0, 1.0, 5) * (2.0 * PI * 3.0 / 12.0);
+    let wave = DArray::arange(0.0f64, 12.0, 1.0, 5) * (2.0 * PI * 3.0 / 12.0);
     let peak = wave.sin().rfft(FftNorm::Forward).abs();
     check_by(&peak, |found| found.iter().enumerate().all(|(k, size)| (size - if k == 3 { 0.5 } else { 0.0 }).abs() < 1e-12), "0.5 at 3");
 }
@@ -151,7 +151,7 @@ fn what_cannot_be_transformed_is_said() {
     failure(&x.fft(Fft::along(0).len(0)), Code::InvalidOption);
     failure(&DArray::<f64>::zeros([1], 1).irfft(0), Code::InvalidOption);
     failure(&x.fft(2), Code::AxisOutOfRange);
-    failure(&DArray::full((), 1.0, 1).fft(Fft::default()), Code::AxisOutOfRange);
+    failure(&DArray::full((), 1.0f64, 1).fft(Fft::default()), Code::AxisOutOfRange);
     failure(&x.fft([0, 1]), Code::InvalidOption);
     failure(&x.fft2(0), Code::InvalidOption);
     failure(&x.fftn(Fft::along([0, 1]).len(2)), Code::InvalidOption);

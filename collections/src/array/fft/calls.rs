@@ -30,7 +30,7 @@ transforms! { Number:
     /// ```
     /// use partita::{Fft, FftNorm, prelude::*};
     /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![1.0, 2.0, 3.0, 4.0], 2);
+    /// let x = DArray::from_array(array![1.0f64, 2.0, 3.0, 4.0], 2);
     /// let frequencies = x.fft(0);
     /// let expected = [(10.0, 0.0), (-2.0, 2.0), (-2.0, 0.0), (-2.0, -2.0)].map(|(re, im)| Complex::new(re, im));
     /// assert_eq!(frequencies.compute()?.into_iter().collect::<Vec<_>>(), expected);
@@ -110,7 +110,7 @@ transforms! { Real:
     ///
     /// ```
     /// use partita::{Fft, prelude::*};
-    /// let x = DArray::from_array(partita::ndarray::array![1.0, 2.0, 3.0, 4.0, 5.0], 2);
+    /// let x = DArray::from_array(partita::ndarray::array![1.0f64, 2.0, 3.0, 4.0, 5.0], 2);
     /// let half = x.rfft(0);
     /// assert_eq!(half.shape()?, [3]);
     /// let back = half.irfft(Fft::along(0).len(5));
@@ -139,7 +139,7 @@ impl<T: Number> DArray<T> {
     ///
     /// ```
     /// use partita::{Fft, prelude::*};
-    /// let x = DArray::from_array(partita::ndarray::array![1.0, 2.0, 3.0], 2);
+    /// let x = DArray::from_array(partita::ndarray::array![1.0f64, 2.0, 3.0], 2);
     /// let real = x.hfft(0);
     /// assert_eq!(real.compute()?.into_iter().collect::<Vec<_>>(), [8.0, -2.0, 0.0, -2.0]);
     /// assert!(real.ihfft(0).re().all_close(&x, 1e-12, 1e-12).compute_scalar()?);

@@ -12,7 +12,7 @@ impl<T: Element> DArray<T> {
     ///
     /// ```
     /// use partita::prelude::*;
-    /// let x = DArray::from_array(partita::ndarray::array![-1.7, 300.0, f64::NAN], 2);
+    /// let x = DArray::from_array(partita::ndarray::array![-1.7f64, 300.0, f64::NAN], 2);
     /// assert_eq!(x.cast::<u8>().compute()?.into_iter().collect::<Vec<_>>(), [0, 255, 0]);
     /// assert_eq!(x.cast::<bool>().cast::<f32>().compute()?.into_iter().collect::<Vec<_>>(), [1.0, 1.0, 1.0]);
     /// assert_eq!(x.cast::<Complex<f32>>().re().compute()?[[1]], 300.0);

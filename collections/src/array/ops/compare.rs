@@ -179,7 +179,7 @@ impl<T: Inexact> DArray<T> {
         T::Part: Float,
     {
         let (relative, absolute) = (<T::Part as Held>::of_f64(relative), <T::Part as Held>::of_f64(absolute));
-        let near = (self - other).abs().lt_eq(other.abs() * relative + absolute);
+        let near = (self - other).magnitude(".is_close(…)").lt_eq(other.magnitude(".is_close(…)") * relative + absolute);
         (near & other.is_finite()) | self.eq(other)
     }
 }

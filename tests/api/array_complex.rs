@@ -152,11 +152,11 @@ fn shapes_and_chunks_change_as_those_of_all_arrays() {
 
 #[test]
 fn complex_arrays_are_kept_and_spilled() {
-    let client = Client::builder().threads(2).memory_limit("16MiB").set_as_default(false).build().unwrap();
-    let x = DArray::full([1 << 21], c(1.0, -2.0), 1 << 16) * DArray::arange(0.0f64, (1 << 21) as f64, 1.0, 1 << 16).to_complex(0.0);
+    let client = Client::builder().threads(2).memory_limit("32MiB").set_as_default(false).build().unwrap();
+    let x = DArray::full([1 << 22], c(1.0, -2.0), 1 << 16) * DArray::arange(0.0f64, (1 << 22) as f64, 1.0, 1 << 16).to_complex(0.0);
     let kept = x.persist_on(&client).unwrap();
     let sum = kept.sum().compute_on(&client).unwrap();
-    let count = f64::from(1 << 21);
+    let count = f64::from(1 << 22);
     assert_eq!(sum.sum(), c(count * (count - 1.0) / 2.0, -count * (count - 1.0)));
 }
 

@@ -139,7 +139,7 @@ impl RandomBlock {
                 let number = |word: u64| if low == high { *low } else { (low + width * unit(word)).min(high.next_down()) };
                 batches(len, |at, found| words(stream, first + at, found), |word| T::of_f64(number(word)), out);
             }
-            Distribution::Bits => batches(len, |at, found| words(stream, first + at, found), |word| T::of_bits(word.into()), out),
+            Distribution::Bits => batches(len, |at, found| words(stream, first + at, found), |word: u64| T::of_bits(word.into()), out),
             other => out.extend(each(stream, first, len, |draws| other.number::<T>(draws))),
         }
     }

@@ -9,7 +9,7 @@ use crate::array::element::{DType, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::sort::ascending;
-use crate::array::tile::Rank;
+use crate::array::tile::{Arith, Rank};
 use crate::array::{DArray, Node, Ordered, Step};
 
 /// Of places that an element may be put at without disturbing the order, which one is meant.

@@ -134,7 +134,7 @@ fn frequencies_and_shifts() {
     check(&DArray::fftfreq(5, 0.1, 2), array![0.0, 2.0, 4.0, -4.0, -2.0]);
     check(&DArray::fftfreq(1, 2.0, 1), array![0.0]);
     check(&DArray::rfftfreq(5, 0.1, 2), array![0.0, 2.0, 4.0]);
-    check(&DArray::rfftfreq(6, 0.5, 2) * 3.0, array![0.0, 1.0, 2.0, 3.0]);
+    check(&(DArray::rfftfreq(6, 0.5, 2) * 3.0), array![0.0, 1.0, 2.0, 3.0]);
     let x = DArray::from_array(array![[0, 1, 2], [3, 4, 5]], 2);
     check(&x.fftshift(Axes::all()), array![[5, 3, 4], [2, 0, 1]]);
     check(&x.fftshift(1).ifftshift(-1), array![[0, 1, 2], [3, 4, 5]]);

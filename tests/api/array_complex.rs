@@ -69,7 +69,7 @@ fn parts_and_truths() {
     check(&x.is_real(), whole.mapv(|x| x.im == 0.0));
     check(&x.is_complex(), whole.mapv(|x| x.im != 0.0));
     check(&x.eq(c(1.0, 0.0)), whole.mapv(|x| x == c(1.0, 0.0)));
-    check(&x.neq(&x.conj()), whole.mapv(|x| x.im != 0.0));
+    check(&x.neq(x.conj()), whole.mapv(|x| x.im != 0.0));
     check(&x.is_nonzero(), whole.mapv(|x| x != c(0.0, 0.0)));
     check(&x.is_close(&(&x * c(1.0 + 1e-9, 0.0)), 1e-5, 1e-8), whole.mapv(|_| true));
     let odd = DArray::from_array(array![c(f64::NAN, 0.0), c(0.0, f64::NEG_INFINITY), c(1.0, 2.0)], 2);

@@ -11,10 +11,14 @@ mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
 
+#[path = "api/array_complex.rs"]
+mod array_complex;
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
 #[path = "api/array_factors.rs"]
 mod array_factors;
+#[path = "api/array_fft.rs"]
+mod array_fft;
 #[path = "api/array_kinds.rs"]
 mod array_kinds;
 #[path = "api/array_linalg.rs"]

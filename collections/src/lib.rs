@@ -24,9 +24,10 @@ mod frame;
 mod operators;
 
 pub use array::{
-    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Float, Integer,
-    LeastSquares, Norm, Number, Operand, Pad, Random, Shape, Side, apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate,
-    dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
+    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
+    Inexact, Integer, LeastSquares, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, apply_gufunc, blockwise,
+    blockwise_with, broadcast_arrays, concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted,
+    hstack, meshgrid, select, stack, vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
@@ -44,6 +45,7 @@ pub use frame::ops::write::Written;
 pub use frame::value::Partition;
 pub use frame::{Aggregation, AsOf, DFrame, GroupBy, IntoExpr, IntoExprs, Join, Tolerance};
 pub use ndarray;
+pub use num_complex::Complex;
 pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error, TaskContext};
@@ -57,7 +59,9 @@ pub use polars;
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
     pub use crate::Random;
-    pub use crate::{AsOf, Axes, Chunks, Client, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join};
+    pub use crate::{
+        AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,
+    };
     pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions};
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};

@@ -4,6 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
+use crate::array::fft::lanes as fft_lanes;
 use crate::array::linalg::{cholesky, contract, factor, fold, lstsq, panels, solve, tiles};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
@@ -159,6 +160,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
     OperatorEntry::of::<random::operator::RandomBlock>(),
+    OperatorEntry::of::<fft_lanes::TransformLanes>(),
     OperatorEntry::of::<contract::Multiply>(),
     OperatorEntry::of::<contract::AddProducts>(),
     OperatorEntry::of::<factor::FactorMatrix>(),

@@ -1,42 +1,25 @@
-//! What arrays are made of: eleven kinds of numbers, in one table from which everything that exists once for each kind is made.
+//! What arrays are made of: thirteen kinds of numbers, in one table from which everything that exists once for each kind is made.
 //!
 //! It refuses to know arithmetic and shapes. The invariant: what is done for a kind that is known only at run time goes through
 //! `with_dtype!`, so that a kind that is added to the table is either handled everywhere or does not compile.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
-use partita_graph::Buffer;
+use num_complex::Complex;
+use partita_graph::{Code, Failure};
 use serde::{Deserialize, Serialize};
 
-use super::lend::Kept;
-use super::tile::Arith;
+pub use super::scalar::Scalar;
+pub use super::storage::Storage;
 
-/// Elements in memory: a vector of our own, or bytes that came from a peer or a disk and are used where they lie.
-#[derive(Clone)]
-pub enum Storage<T> {
-    /// Made in this process.
-    Own(Arc<Vec<T>>),
-    /// Aligned and whole, see [`Held::lent`].
-    Lent(Buffer),
-    /// An array that a user's task gave.
-    Kept(Arc<dyn Kept<T>>),
-}
-
-impl<T: Held> Storage<T> {
-    /// All of them.
-    pub fn values(&self) -> &[T] {
-        match self {
-            Storage::Own(values) => values.as_slice(),
-            Storage::Lent(buffer) => T::lent((**buffer).as_ref()).expect("it was looked at when it was lent"),
-            Storage::Kept(array) => array.elements(),
-        }
-    }
-}
+/// NumPy's complex64: two `f32`.
+pub type C64 = Complex<f32>;
+/// NumPy's complex128: two `f64`.
+pub type C128 = Complex<f64>;
 
 /// What memory has to know of a kind of element. Implemented for the kinds of the table and for no other type.
-pub trait Held: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 'static {
+pub trait Held: Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'static {
     /// Which kind it is.
     const DTYPE: DType;
     /// Elements whose kind is known at run time only.
@@ -55,15 +38,16 @@ pub trait Held: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send + Sy
     fn lent(bytes: &[u8]) -> Option<&[Self]>;
     /// The same by copying; `None` when they are no elements.
     fn copied(bytes: &[u8]) -> Option<Vec<Self>>;
-    /// One element in eight bytes, whatever its kind.
-    fn bits(self) -> u64;
-    /// And back.
-    fn of_bits(bits: u64) -> Self;
-    /// The nearest `f64`; true is 1.
+    /// One element in sixteen bytes, whatever its kind.
+    fn bits(self) -> u128;
+    /// And back: what is more than the element has room for is left out.
+    fn of_bits(bits: u128) -> Self;
+    /// The nearest `f64`; true is 1. Of a complex number the real part, so that whoever asks for it has to mean that.
     fn to_f64(self) -> f64;
     /// The nearest element: integers are cut towards zero and at their bounds, NaN becomes 0; what is not 0 is true.
     fn of_f64(value: f64) -> Self;
-    /// As an `i64`; one that is too large for it wraps, so that sums of any integers can be made of `i64`.
+    /// As an `i64`; one that is too large for it wraps, so that sums of any integers can be made of `i64`. Of a complex number the real
+    /// part.
     fn to_i64(self) -> i64;
     /// And back: the lowest bits, or the nearest float.
     fn of_i64(value: i64) -> Self;
@@ -85,11 +69,11 @@ macro_rules! raw {
             bytes.iter().map(element).collect()
         }
 
-        fn bits(self) -> u64 {
-            u64::from(self)
+        fn bits(self) -> u128 {
+            u128::from(self)
         }
 
-        fn of_bits(bits: u64) -> Self {
+        fn of_bits(bits: u128) -> Self {
             bits != 0
         }
 
@@ -116,45 +100,72 @@ macro_rules! raw {
     (integer $T:ident) => {
         raw!(number $T);
 
-        fn bits(self) -> u64 {
-            self as u64
+        fn bits(self) -> u128 {
+            self as u128
         }
 
-        fn of_bits(bits: u64) -> Self {
+        fn of_bits(bits: u128) -> Self {
             bits as $T
-        }
-    };
-    (word $T:ident) => {
-        raw!(number $T);
-
-        fn bits(self) -> u64 {
-            self
-        }
-
-        fn of_bits(bits: u64) -> Self {
-            bits
         }
     };
     (single $T:ident) => {
         raw!(number $T);
 
-        fn bits(self) -> u64 {
-            u64::from(self.to_bits())
+        fn bits(self) -> u128 {
+            u128::from(self.to_bits())
         }
 
-        fn of_bits(bits: u64) -> Self {
+        fn of_bits(bits: u128) -> Self {
             $T::from_bits(bits as u32)
         }
     };
     (double $T:ident) => {
         raw!(number $T);
 
-        fn bits(self) -> u64 {
-            self.to_bits()
+        fn bits(self) -> u128 {
+            u128::from(self.to_bits())
         }
 
-        fn of_bits(bits: u64) -> Self {
-            $T::from_bits(bits)
+        fn of_bits(bits: u128) -> Self {
+            $T::from_bits(bits as u64)
+        }
+    };
+    (complex $Part:ident $T:ident) => {
+        fn lent(bytes: &[u8]) -> Option<&[Self]> {
+            bytemuck::try_cast_slice(bytes).ok()
+        }
+
+        fn copied(bytes: &[u8]) -> Option<Vec<Self>> {
+            let (elements, rest) = bytes.as_chunks::<{ size_of::<$T>() }>();
+            rest.is_empty().then(|| elements.iter().map(|element| bytemuck::pod_read_unaligned(element)).collect())
+        }
+
+        fn bits(self) -> u128 {
+            self.re.bits() | (self.im.bits() << (8 * size_of::<$Part>()))
+        }
+
+        fn of_bits(bits: u128) -> Self {
+            Complex::new($Part::of_bits(bits), $Part::of_bits(bits >> (8 * size_of::<$Part>())))
+        }
+
+        #[inline(always)]
+        fn to_f64(self) -> f64 {
+            self.re as f64
+        }
+
+        #[inline(always)]
+        fn of_f64(value: f64) -> Self {
+            Complex::new(value as $Part, 0.0)
+        }
+
+        #[inline(always)]
+        fn to_i64(self) -> i64 {
+            self.re as i64
+        }
+
+        #[inline(always)]
+        fn of_i64(value: i64) -> Self {
+            Complex::new(value as $Part, 0.0)
         }
     };
     (number $T:ident) => {
@@ -190,12 +201,12 @@ macro_rules! raw {
 }
 
 macro_rules! elements {
-    ($($Variant:ident $T:ident $class:ident;)*) => {
+    ($($Variant:ident $T:ident $name:literal $class:ident $($part:ident)?;)*) => {
         /// The kind of an array's elements, where it is known only at run time.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum DType {
-            $(#[doc = concat!("`", stringify!($T), "`")] $Variant,)*
+            $(#[doc = concat!("`", $name, "`")] $Variant,)*
         }
 
         impl DType {
@@ -204,7 +215,7 @@ macro_rules! elements {
 
             /// As Rust writes it: `f64`.
             pub fn name(self) -> &'static str {
-                match self { $(DType::$Variant => stringify!($T),)* }
+                match self { $(DType::$Variant => $name,)* }
             }
 
             /// The size of one element, in bytes.
@@ -216,7 +227,7 @@ macro_rules! elements {
         /// Elements of one kind in memory.
         #[derive(Clone)]
         pub enum Data {
-            $(#[doc = concat!("`", stringify!($T), "`")] $Variant(Storage<$T>),)*
+            $(#[doc = concat!("`", $name, "`")] $Variant(Storage<$T>),)*
         }
 
         impl Data {
@@ -238,7 +249,7 @@ macro_rules! elements {
 
         /// Values of one kind that one task works on.
         pub enum Column {
-            $(#[doc = concat!("`", stringify!($T), "`")] $Variant(Vec<$T>),)*
+            $(#[doc = concat!("`", $name, "`")] $Variant(Vec<$T>),)*
         }
 
         impl Column {
@@ -285,78 +296,70 @@ macro_rules! elements {
                     bytemuck::cast_slice(values)
                 }
 
-                raw!($class $T);
+                raw!($class $($part)? $T);
             }
         )*
     };
 }
 
 elements! {
-    Bool bool boolean;
-    I8 i8 integer;
-    I16 i16 integer;
-    I32 i32 integer;
-    I64 i64 integer;
-    U8 u8 integer;
-    U16 u16 integer;
-    U32 u32 integer;
-    U64 u64 word;
-    F32 f32 single;
-    F64 f64 double;
+    Bool bool "bool" boolean;
+    I8 i8 "i8" integer;
+    I16 i16 "i16" integer;
+    I32 i32 "i32" integer;
+    I64 i64 "i64" integer;
+    U8 u8 "u8" integer;
+    U16 u16 "u16" integer;
+    U32 u32 "u32" integer;
+    U64 u64 "u64" integer;
+    F32 f32 "f32" single;
+    F64 f64 "f64" double;
+    Complex64 C64 "Complex<f32>" complex f32;
+    Complex128 C128 "Complex<f64>" complex f64;
 }
+
+/// One arm for each kind of a list, and others behind them.
+macro_rules! with_kinds {
+    ($dtype:expr, $T:ident => $body:expr, [$($Variant:ident $kind:ty,)*] $($rest:tt)*) => {
+        match $dtype {
+            $(
+                $crate::array::element::DType::$Variant => {
+                    type $T = $kind;
+                    $body
+                }
+            )*
+            $($rest)*
+        }
+    };
+}
+pub(crate) use with_kinds;
 
 /// Evaluates an expression with the type that a [`DType`] names: `with_dtype!(dtype, T => T::default().bits())`.
 macro_rules! with_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            $crate::array::element::DType::Bool => {
-                type $T = bool;
-                $body
-            }
-            $crate::array::element::DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::array::element::DType::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::array::element::DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::array::element::DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::array::element::DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::array::element::DType::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::array::element::DType::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::array::element::DType::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::array::element::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::array::element::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-        }
+        $crate::array::element::with_kinds!($dtype, $T => $body, [
+            Bool bool, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64, F32 f32, F64 f64,
+            Complex64 $crate::array::element::C64, Complex128 $crate::array::element::C128,
+        ])
     };
 }
 pub(crate) use with_dtype;
+
+/// The same where elements are compared by size. Of kinds without an order the function around it fails.
+macro_rules! with_ordered {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        $crate::array::element::with_kinds!($dtype, $T => $body, [
+            Bool bool, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64, F32 f32, F64 f64,
+        ] other => return Err($crate::array::element::without_order(other)))
+    };
+}
+pub(crate) use with_ordered;
+
+/// Why elements of a kind are not compared by size.
+pub fn without_order(dtype: DType) -> Failure {
+    let what = format!("elements of {dtype} have no order: none of them is less than another");
+    Failure::new(Code::TypeMismatch, what).help("compare sizes or parts: .abs(), .re(), .im()")
+}
 
 impl Default for Column {
     /// No values. It takes no memory.
@@ -376,138 +379,29 @@ impl DType {
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
     }
-}
 
-/// One element whose kind is known at run time only.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Scalar {
-    /// Its kind.
-    pub dtype: DType,
-    bits: u64,
-}
-
-impl Scalar {
-    /// Of this value.
-    pub fn of<T: Held>(value: T) -> Self {
-        Self { dtype: T::DTYPE, bits: value.bits() }
+    /// Whether it is `Complex<f32>` or `Complex<f64>`.
+    pub fn is_complex(self) -> bool {
+        matches!(self, DType::Complex64 | DType::Complex128)
     }
 
-    /// The value, if it is of this kind.
-    pub fn get<T: Held>(self) -> Option<T> {
-        (T::DTYPE == self.dtype).then(|| T::of_bits(self.bits))
+    /// The kind of real and imaginary parts; of a real kind itself.
+    pub(crate) fn part(self) -> DType {
+        match self {
+            DType::Complex64 => DType::F32,
+            DType::Complex128 => DType::F64,
+            real => real,
+        }
     }
-}
 
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        with_dtype!(self.dtype, T => write!(f, "{:?}", T::of_bits(self.bits)))
+    /// The kind that has this one for its parts: two `f32` for `f32`, else two `f64`; of a complex kind itself.
+    pub(crate) fn complex(self) -> DType {
+        match self {
+            DType::F32 | DType::Complex64 => DType::Complex64,
+            _ => DType::Complex128,
+        }
     }
-}
-
-/// What an array may be made of: `f64 f32 i64 i32 i16 i8 u64 u32 u16 u8 bool`. It cannot be implemented for other types.
-pub trait Element: Arith + fmt::Display {
-    /// The type of a sum: eight bytes for integers, as with NumPy, so that sums of small integers do not wrap; `i64` for `bool`;
-    /// the type itself for floats.
-    type Sum: Number;
-    /// The type of a mean: `f32` for `f32`, else `f64`.
-    type Mean: Float;
-}
-
-/// Elements that can be calculated with: all but `bool`.
-pub trait Number: Element {}
-
-/// Whole numbers.
-pub trait Integer: Number {}
-
-/// Elements with bits: whole numbers, and `bool`, which has one.
-pub trait Bits: Element {}
-
-/// Floating-point numbers: `f64` and `f32`.
-pub trait Float: Number {}
-
-macro_rules! classes {
-    ($($T:ident: sum $Sum:ident, mean $Mean:ident, $($Class:ident)*;)*) => {
-        $(
-            impl Element for $T {
-                type Sum = $Sum;
-                type Mean = $Mean;
-            }
-            $(impl $Class for $T {})*
-        )*
-    };
-}
-
-classes! {
-    bool: sum i64, mean f64, Bits;
-    i8: sum i64, mean f64, Number Integer Bits;
-    i16: sum i64, mean f64, Number Integer Bits;
-    i32: sum i64, mean f64, Number Integer Bits;
-    i64: sum i64, mean f64, Number Integer Bits;
-    u8: sum u64, mean f64, Number Integer Bits;
-    u16: sum u64, mean f64, Number Integer Bits;
-    u32: sum u64, mean f64, Number Integer Bits;
-    u64: sum u64, mean f64, Number Integer Bits;
-    f32: sum f32, mean f32, Number Float;
-    f64: sum f64, mean f64, Number Float;
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check<T: Held>(values: &[T]) {
-        let bytes = T::bytes(values);
-        assert_eq!(T::copied(bytes).as_deref(), Some(values));
-        if let Some(lent) = T::lent(bytes) {
-            assert_eq!(lent, values);
-        }
-        for value in values {
-            assert_eq!(T::of_bits(value.bits()), *value);
-            assert_eq!(Scalar::of(*value).get::<T>(), Some(*value));
-        }
-        assert_eq!(T::DTYPE.size(), size_of::<T>());
-    }
-
-    #[test]
-    fn every_kind_survives_the_way_through_bytes() {
-        check(&[false, true]);
-        check(&[i8::MIN, -1, 0, i8::MAX]);
-        check(&[i16::MIN, -1, 0, i16::MAX]);
-        check(&[i32::MIN, -1, 0, i32::MAX]);
-        check(&[i64::MIN, -1, 0, i64::MAX]);
-        check(&[0, u8::MAX]);
-        check(&[0, u16::MAX]);
-        check(&[0, u32::MAX]);
-        check(&[0, u64::MAX]);
-        check(&[-0.0f32, f32::MIN, f32::MAX, f32::INFINITY]);
-        check(&[-0.0f64, f64::MIN, f64::MAX, f64::NEG_INFINITY]);
-        assert_eq!((-0.0f64).bits(), 1 << 63);
-        assert!(f64::of_bits(f64::NAN.bits()).is_nan());
-    }
-
-    #[test]
-    fn bytes_that_are_no_elements_are_refused() {
-        assert_eq!(bool::copied(&[0, 1, 2]), None);
-        assert_eq!(bool::copied(&[0, 1]), Some(vec![false, true]));
-        assert_eq!(i64::copied(&[0; 9]), None);
-        let bytes = [0u8; 24];
-        let aligned = (0..8).filter(|start| f64::lent(&bytes[*start..*start + 16]).is_some()).count();
-        assert_eq!(aligned, 1, "one of eight neighbours");
-    }
-
-    #[test]
-    fn numbers_change_their_kind_as_rust_casts_them() {
-        assert_eq!((i8::of_f64(300.0), u8::of_f64(-1.0), i32::of_f64(f64::NAN), i64::of_f64(-2.9)), (127, 0, 0, -2));
-        assert_eq!((u64::MAX.to_i64(), u64::of_i64(-1), u8::of_i64(257), f32::of_i64(3)), (-1, u64::MAX, 1, 3.0));
-        assert_eq!((true.to_f64(), bool::of_f64(f64::NAN), bool::of_i64(0), true.to_i64()), (1.0, true, false, 1));
-    }
-
-    #[test]
-    fn a_scalar_shows_its_value_and_keeps_its_kind() {
-        assert_eq!(Scalar::of(1.5f32).to_string(), "1.5");
-        assert_eq!(Scalar::of(2.0f64).to_string(), "2.0");
-        assert_eq!(Scalar::of(-3i8).to_string(), "-3");
-        assert_eq!(Scalar::of(true).to_string(), "true");
-        assert_eq!(Scalar::of(1i64).get::<i32>(), None);
-    }
-}
+mod tests;

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, Held, with_dtype};
+use crate::array::element::{C64, C128, DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, advance};
 use crate::array::named::{cuts_by_name, named_cuts};
 use crate::array::rechunk::{Lists, rechunk};
 use crate::array::reductions::tree::tree;
+use crate::array::tile::{Arith, Binary};
 use crate::array::{Node, Step};
 
 /// Bytes of blocks that a task multiplies, where that makes no fewer and no more pairs than these.
@@ -166,6 +167,8 @@ impl Operator for Multiply {
         let product = match self.dtype {
             DType::F64 => self.sum::<f64>(ctx, firsts, seconds, sides, multiply_floats)?,
             DType::F32 => self.sum::<f32>(ctx, firsts, seconds, sides, multiply_floats)?,
+            DType::Complex128 => self.sum::<C128>(ctx, firsts, seconds, sides, multiply_floats)?,
+            DType::Complex64 => self.sum::<C64>(ctx, firsts, seconds, sides, multiply_floats)?,
             other => with_dtype!(other, T => self.sum::<T>(ctx, firsts, seconds, sides, multiply_wrapping)?),
         };
         let shape = [both, rows, columns].concat();
@@ -270,7 +273,8 @@ impl Operator for AddProducts {
                     return Err(Failure::internal("product: blocks of different shapes to add"));
                 }
                 sum.zip_mut_with(&block.view::<T>()?, |sum, other| {
-                    *sum = if T::DTYPE.is_float() { T::of_f64(sum.to_f64() + other.to_f64()) } else { T::of_i64(sum.to_i64().wrapping_add(other.to_i64())) };
+                    let own = *sum;
+                    T::binary(Binary::Add, &[own], &[*other], std::slice::from_mut(sum));
                 });
             }
             Ok(Chunk::new(Block::from_array(sum)))

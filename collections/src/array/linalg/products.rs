@@ -119,14 +119,15 @@ impl<T: Number> DArray<T> {
         self.ravel().expand_dims(1) * other.ravel().expand_dims(0)
     }
 
-    /// The sum of products of the elements of two arrays of the same number of elements, as one element.
+    /// The sum of products of the elements of two arrays of the same number of elements, as one element. Complex numbers of this array are
+    /// conjugated first, as with NumPy.
     ///
     /// # Errors
     /// At `compute`: other numbers of elements, sizes of chunks that are not known.
     #[doc(alias = "inner")]
     #[track_caller]
     pub fn vdot(&self, other: &DArray<T>) -> DArray<T> {
-        self.ravel().matmul(&other.ravel())
+        self.conj().ravel().matmul(&other.ravel())
     }
 
     /// The Kronecker product of two matrices: each element of the first is multiplied with all of the second.

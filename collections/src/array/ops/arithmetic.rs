@@ -2,10 +2,10 @@
 
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 
-use crate::array::element::{Held, Scalar};
+use crate::array::element::{C64, C128, Held, Scalar};
 use crate::array::ops::elementwise::{Given, Operand};
 use crate::array::tile::{Binary, Op, Unary};
-use crate::array::{Bits, DArray, Element, Float, Integer, Number};
+use crate::array::{Bits, DArray, Element, Inexact, Integer, Number, Real};
 
 impl<T: Element> DArray<T> {
     #[track_caller]
@@ -47,7 +47,7 @@ operators! {
     Sub sub Number "-";
     Mul mul Number "*";
     Div div Number "/";
-    Rem rem Number "%";
+    Rem rem Real "%";
     Shl shl Integer "<<";
     Shr shr Integer ">>";
 }
@@ -84,13 +84,17 @@ bit_operators! {
 
 /// A scalar on the left.
 macro_rules! scalar_first {
+    (rest $($T:ident)*) => {
+        $(
+            scalar_first!($T Rem rem "%");
+        )*
+    };
     ($($T:ident)*) => {
         $(
             scalar_first!($T Add add "+");
             scalar_first!($T Sub sub "-");
             scalar_first!($T Mul mul "*");
             scalar_first!($T Div div "/");
-            scalar_first!($T Rem rem "%");
         )*
     };
     ($T:ident $Trait:ident $method:ident $symbol:literal) => {
@@ -115,7 +119,8 @@ macro_rules! scalar_first {
     };
 }
 
-scalar_first!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+scalar_first!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 C64 C128);
+scalar_first!(rest i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
 
 macro_rules! negation {
     ($($T:ident)*) => {
@@ -141,7 +146,7 @@ macro_rules! negation {
     };
 }
 
-negation!(i8 i16 i32 i64 f32 f64);
+negation!(i8 i16 i32 i64 f32 f64 C64 C128);
 
 impl<T: Bits> Not for &DArray<T> {
     type Output = DArray<T>;
@@ -161,7 +166,7 @@ impl<T: Bits> Not for DArray<T> {
     }
 }
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// The quotient rounded down. Integers divided by zero give zero, as with NumPy.
     ///
     /// The operators `/` and `%` are those of Rust: quotients of integers are cut towards zero, and what is left has the sign of the
@@ -199,8 +204,11 @@ impl<T: Number> DArray<T> {
     pub fn divmod(&self, other: &DArray<T>) -> (DArray<T>, DArray<T>) {
         (self.floor_divide(other), self.remainder(other))
     }
+}
 
-    /// To the power of `exponent`. Integers wrap; to a negative power they are cut towards zero.
+impl<T: Number> DArray<T> {
+    /// To the power of `exponent`. Integers wrap; to a negative power they are cut towards zero. Of the powers of a complex number the
+    /// principal one is meant.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -224,7 +232,7 @@ impl<T: Number> DArray<T> {
     }
 }
 
-impl<T: Float> DArray<T> {
+impl<T: Inexact> DArray<T> {
     /// To the power of a whole number.
     ///
     /// ```

@@ -1,8 +1,9 @@
 //! Comparisons, and the logic of their results.
 
+use crate::array::element::Held;
 use crate::array::ops::elementwise::{Given, Operand};
 use crate::array::tile::{Compare, Op, Test};
-use crate::array::{DArray, Element, Float};
+use crate::array::{DArray, Element, Float, Inexact, Ordered};
 
 impl<T: Element> DArray<T> {
     #[track_caller]
@@ -17,8 +18,8 @@ impl<T: Element> DArray<T> {
 }
 
 macro_rules! comparisons {
-    ($($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
-        impl<T: Element> DArray<T> {
+    ($Class:ident: $($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
+        impl<T: $Class> DArray<T> {
             $(
                 $(#[$doc])*
                 #[track_caller]
@@ -30,7 +31,7 @@ macro_rules! comparisons {
     };
 }
 
-comparisons! {
+comparisons! { Ordered:
     /// Whether elements are greater than those of another array, or than one number.
     ///
     /// ```
@@ -52,6 +53,9 @@ comparisons! {
     /// Whether elements are less or equal.
     #[doc(alias = "less_equal")]
     lt_eq Le;
+}
+
+comparisons! { Element:
     /// Whether elements are equal. NaN equals nothing.
     #[doc(alias = "equal")]
     eq Eq;
@@ -97,7 +101,9 @@ impl<T: Element> DArray<T> {
     pub fn logical_not(&self) -> DArray<bool> {
         !self.is_nonzero()
     }
+}
 
+impl<T: Ordered> DArray<T> {
     /// Whether elements are negative; of floats, whether they have the sign, which also -0.0 has.
     #[track_caller]
     pub fn signbit(&self) -> DArray<bool> {
@@ -106,8 +112,8 @@ impl<T: Element> DArray<T> {
 }
 
 macro_rules! tests {
-    ($($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
-        impl<T: Float> DArray<T> {
+    ($Class:ident: $($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
+        impl<T: $Class> DArray<T> {
             $(
                 $(#[$doc])*
                 #[track_caller]
@@ -119,8 +125,8 @@ macro_rules! tests {
     };
 }
 
-tests! {
-    /// Whether elements are NaN.
+tests! { Inexact:
+    /// Whether elements are NaN; a complex number is where one of its parts is.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -137,6 +143,9 @@ tests! {
     /// Whether elements are infinite, of either sign.
     #[doc(alias = "isinf")]
     is_infinite IsInfinite;
+}
+
+tests! { Float:
     /// Whether elements are positive infinity.
     #[doc(alias = "isposinf")]
     is_pos_inf IsPosInf;
@@ -145,7 +154,7 @@ tests! {
     is_neg_inf IsNegInf;
 }
 
-impl<T: Float> DArray<T> {
+impl<T: Inexact> DArray<T> {
     /// Whether elements are anything but NaN.
     #[doc(alias = "notnull")]
     #[track_caller]
@@ -165,9 +174,12 @@ impl<T: Float> DArray<T> {
     /// ```
     #[doc(alias = "isclose")]
     #[track_caller]
-    pub fn is_close(&self, other: &DArray<T>, relative: f64, absolute: f64) -> DArray<bool> {
-        let (relative, absolute) = (T::of_f64(relative), T::of_f64(absolute));
-        let near = (self - other).abs().lt_eq(other.abs() * relative + absolute);
+    pub fn is_close(&self, other: &DArray<T>, relative: f64, absolute: f64) -> DArray<bool>
+    where
+        T::Part: Float,
+    {
+        let (relative, absolute) = (<T::Part as Held>::of_f64(relative), <T::Part as Held>::of_f64(absolute));
+        let near = (self - other).magnitude(".is_close(…)").lt_eq(other.magnitude(".is_close(…)") * relative + absolute);
         (near & other.is_finite()) | self.eq(other)
     }
 }

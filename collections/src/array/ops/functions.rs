@@ -2,7 +2,7 @@
 
 use crate::array::ops::elementwise::{Given, Operand};
 use crate::array::tile::{Binary, Op, Unary};
-use crate::array::{DArray, Element, Float, Number};
+use crate::array::{DArray, Float, Inexact, Number, Ordered};
 
 macro_rules! unary {
     ($Class:ident: $($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
@@ -33,28 +33,15 @@ macro_rules! binary {
 }
 
 unary! { Number:
-    /// The size without the sign.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![-2, 0, 3], 2);
-    /// assert_eq!(x.abs().compute()?, array![2, 0, 3].into_dyn());
-    /// assert_eq!((x.sign().compute()?, x.square().compute()?), (array![-1, 0, 1].into_dyn(), array![4, 0, 9].into_dyn()));
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    #[doc(alias = "absolute")]
-    #[doc(alias = "fabs")]
-    abs Abs;
-    /// -1, 0 or 1; NaN for NaN.
+    /// -1, 0 or 1; NaN for NaN. Of a complex number what it is by its size.
     #[doc(alias = "signum")]
     sign Sign;
     /// Times itself.
     square Square;
 }
 
-unary! { Float:
-    /// The square root; NaN for negative numbers.
+unary! { Inexact:
+    /// The square root; NaN for negative numbers. Complex numbers have one, of which the real part is not negative.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -64,8 +51,6 @@ unary! { Float:
     /// # Ok::<(), partita::Error>(())
     /// ```
     sqrt Sqrt;
-    /// The cube root.
-    cbrt Cbrt;
     /// One divided by it.
     #[doc(alias = "recip")]
     reciprocal Reciprocal;
@@ -116,6 +101,11 @@ unary! { Float:
     /// The inverse of the hyperbolic tangent.
     #[doc(alias = "arctanh")]
     atanh Atanh;
+}
+
+unary! { Float:
+    /// The cube root.
+    cbrt Cbrt;
     /// An angle in degrees from one in radians.
     #[doc(alias = "degrees")]
     #[doc(alias = "rad2deg")]
@@ -141,7 +131,7 @@ unary! { Float:
     spacing Spacing;
 }
 
-binary! { Element:
+binary! { Ordered:
     /// The greater of both elements; NaN where one of them is.
     maximum Maximum;
     /// The less of both elements; NaN where one of them is.
@@ -262,7 +252,7 @@ impl<T: Float> DArray<T> {
     }
 }
 
-impl<T: Element> DArray<T> {
+impl<T: Ordered> DArray<T> {
     /// Nothing less than `low` and nothing greater than `high`. NaN stays NaN.
     ///
     /// ```

@@ -7,7 +7,7 @@ use crate::array::block::Block;
 use crate::array::element::{DType, Held, Scalar, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, Place};
-use crate::array::{Chunks, DArray, Element, Float, Node, Number, Shape, Step};
+use crate::array::{Chunks, DArray, Element, Float, Node, Number, Real, Shape, Step};
 
 impl<T: Element> DArray<T> {
     /// An array whose elements are all `value`. Its blocks take no memory to speak of.
@@ -85,7 +85,7 @@ impl<T: Element> DArray<T> {
     }
 }
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// `start`, `start + step`, … up to and without `stop`.
     ///
     /// ```
@@ -102,7 +102,9 @@ impl<T: Number> DArray<T> {
         let meta = steps(start, stop, step).and_then(|len| chunks.into().of_new(&len.into(), T::DTYPE));
         Self::made("arange(…)", meta, Pattern::Steps { start: Scalar::of(start), step: Scalar::of(step) })
     }
+}
 
+impl<T: Number> DArray<T> {
     /// A square with ones on its main diagonal and zeros elsewhere.
     ///
     /// ```
@@ -166,7 +168,7 @@ impl<T: Float> DArray<T> {
 }
 
 /// How many numbers there are from `start` on before `stop`.
-fn steps<T: Number>(start: T, stop: T, step: T) -> Result<usize, Failure> {
+fn steps<T: Real>(start: T, stop: T, step: T) -> Result<usize, Failure> {
     let count = if T::DTYPE.is_float() {
         ((stop.to_f64() - start.to_f64()) / step.to_f64()).ceil()
     } else {

@@ -7,6 +7,7 @@ pub(crate) mod blockwise;
 pub(crate) mod broadcast_to;
 pub(crate) mod cast;
 pub(crate) mod compare;
+pub(crate) mod complex;
 pub(crate) mod compress;
 pub(crate) mod compute;
 pub(crate) mod concatenate;

@@ -6,7 +6,7 @@ use crate::array::meta::{Meta, tuple};
 use crate::array::ops::concatenate::concatenate;
 use crate::array::ops::slice::known_bounds;
 use crate::array::pick::{Made, Picking, as_it_is, places};
-use crate::array::{Axes, DArray, Number};
+use crate::array::{Axes, DArray, Real};
 
 /// What stands around an array.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -31,7 +31,7 @@ pub enum Pad<T> {
     Mean,
 }
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// The array with elements around it: for each axis how many before and how many behind. One pair holds for every axis.
     ///
     /// ```
@@ -114,7 +114,7 @@ impl<T: Number> DArray<T> {
             Pad::Maximum => self.max_axis(kept),
             Pad::Minimum => self.min_axis(kept),
             Pad::Mean if T::DTYPE.is_float() => self.mean_axis(kept).cast::<T>(),
-            Pad::Mean => self.mean_axis(kept).rint().cast::<T>(),
+            Pad::Mean => self.mean_axis(kept).cast::<f64>().rint().cast::<T>(),
             Pad::LinearRamp(end) => return self.ramp(axis, width, end, before),
             Pad::Edge | Pad::Reflect | Pad::Symmetric | Pad::Wrap => self.clone(),
         };

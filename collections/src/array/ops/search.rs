@@ -5,12 +5,12 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_dtype};
+use crate::array::element::{DType, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::sort::ascending;
-use crate::array::tile::Arith;
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::tile::{Arith, Rank};
+use crate::array::{DArray, Node, Ordered, Step};
 
 /// Of places that an element may be put at without disturbing the order, which one is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub enum Side {
     Right,
 }
 
-impl<T: Element> DArray<T> {
+impl<T: Ordered> DArray<T> {
     /// For each of `values` the place at which it belongs in this array of one axis, whose elements go up. NaN belongs behind all numbers.
     ///
     /// ```
@@ -139,7 +139,7 @@ impl Operator for SearchBlock {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let (values, sorted) = inputs.split_first().ok_or_else(|| Failure::internal("search: no block"))?;
         let values = block_of(values)?;
-        with_dtype!(values.dtype(), T => {
+        with_ordered!(values.dtype(), T => {
             let elements = values.to_vec::<T>()?;
             let mut places = vec![0i64; elements.len()];
             for block in sorted {
@@ -159,7 +159,7 @@ impl NamedOperator for SearchBlock {
     const NAME: &'static str = "array_search";
 }
 
-fn before<T: Arith>(sorted: &[T], element: &T, side: Side) -> usize {
+fn before<T: Rank>(sorted: &[T], element: &T, side: Side) -> usize {
     match side {
         Side::Left => sorted.partition_point(|other| ascending(other, element).is_lt()),
         Side::Right => sorted.partition_point(|other| ascending(other, element).is_le()),
@@ -174,7 +174,7 @@ impl Operator for IsInBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [values, others] = inputs else { return Err(Failure::internal("is_in: a block, and all others in one")) };
         let (values, others) = (block_of(values)?, block_of(others)?);
-        with_dtype!(values.dtype(), T => {
+        with_ordered!(values.dtype(), T => {
             let others = others.to_vec::<T>()?;
             let is_in = |element: &T| !element.is_missing() && others.binary_search_by(|other| ascending(other, element)).is_ok();
             let truths: Vec<bool> = values.to_vec::<T>()?.iter().map(is_in).collect();

@@ -54,7 +54,7 @@ pub(super) enum Distribution {
     },
     /// One of these, given as bits; with the sums of all weights up to each.
     Choice {
-        values: Vec<u64>,
+        values: Vec<u128>,
         shares: Option<Vec<f64>>,
     },
 }
@@ -139,7 +139,7 @@ impl RandomBlock {
                 let number = |word: u64| if low == high { *low } else { (low + width * unit(word)).min(high.next_down()) };
                 batches(len, |at, found| words(stream, first + at, found), |word| T::of_f64(number(word)), out);
             }
-            Distribution::Bits => batches(len, |at, found| words(stream, first + at, found), T::of_bits, out),
+            Distribution::Bits => batches(len, |at, found| words(stream, first + at, found), |word: u64| T::of_bits(word.into()), out),
             other => out.extend(each(stream, first, len, |draws| other.number::<T>(draws))),
         }
     }
@@ -161,7 +161,7 @@ impl Distribution {
         match self {
             Distribution::Uniform { low, high } => T::of_f64(low + (high - low) * draws.uniform()),
             Distribution::Normal { mean, deviation } => T::of_f64(mean + deviation * super::normal::normal(draws)),
-            Distribution::Bits => T::of_bits(draws.word()),
+            Distribution::Bits => T::of_bits(draws.word().into()),
             Distribution::Integers { low, high } => T::of_i64(low.wrapping_add(draws.below(high.wrapping_sub(*low) as u64) as i64)),
             Distribution::Exponential { scale } => T::of_f64(scale * draws.exponential()),
             Distribution::Gamma { form, scale } => T::of_f64(scale * draws.gamma(*form)),

@@ -5,7 +5,7 @@
 use super::axes::Axes;
 use super::fold::Fold;
 use super::state::Finish;
-use crate::array::{DArray, Element, Float, Number};
+use crate::array::{DArray, Element, Float, Inexact, Ordered, Real};
 
 macro_rules! reductions {
     ($Class:ident: $($(#[$doc:meta])* $name:ident $axis:ident -> $Out:ty = $fold:expr, $finish:expr;)*) => {
@@ -33,7 +33,7 @@ macro_rules! reductions {
 reductions! { Element:
     /// The sum of all elements, as one element.
     ///
-    /// Sums of floats are made in `f64` and keep what rounding takes away; sums of integers are of eight bytes and wrap. For one way
+    /// Sums of floats, and of the parts of complex numbers, are made in `f64` and keep what rounding takes away; sums of integers are of eight bytes and wrap. For one way
     /// of cutting the array the result is the same bits on any number of threads and workers.
     ///
     /// ```
@@ -56,6 +56,21 @@ reductions! { Element:
     /// ```
     #[doc(alias = "product")]
     prod prod_axis -> T::Sum = Fold::Product, Finish::Value;
+    /// Whether any element is other than zero.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::arange(0, 4, 1, 2);
+    /// assert!(x.gt(2).any().compute_scalar()?);
+    /// assert!(!x.gt(2).all().compute_scalar()?);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    any any_axis -> bool = Fold::Any, Finish::Value;
+    /// Whether all elements are other than zero.
+    all all_axis -> bool = Fold::All, Finish::Value;
+}
+
+reductions! { Ordered:
     /// The least of all elements, as one element; NaN where one of them is.
     ///
     /// ```
@@ -76,18 +91,6 @@ reductions! { Element:
     /// At `compute`: no elements.
     #[doc(alias = "amax")]
     max max_axis -> T = Fold::Extreme { greatest: true, skip_nan: false }, Finish::Value;
-    /// Whether any element is other than zero.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// let x = DArray::arange(0, 4, 1, 2);
-    /// assert!(x.gt(2).any().compute_scalar()?);
-    /// assert!(!x.gt(2).all().compute_scalar()?);
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    any any_axis -> bool = Fold::Any, Finish::Value;
-    /// Whether all elements are other than zero.
-    all all_axis -> bool = Fold::All, Finish::Value;
     /// The place of the least element, counted in row-major order of the axes that are reduced; of the first, where there are several;
     /// of the first NaN, where there is one.
     ///
@@ -169,7 +172,7 @@ macro_rules! spread {
 
 spread! { Element:
     /// The variance of all elements: the sum of squared distances from the mean by the number of elements less `ddof` (0 as with
-    /// NumPy, 1 for a sample). It is found in one pass, and numbers far from zero lose no digits.
+    /// NumPy, 1 for a sample). Complex numbers have a real one, of their distances in the plane. It is found in one pass, and numbers far from zero lose no digits.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -178,9 +181,9 @@ spread! { Element:
     /// assert_eq!((x + 1e9).var(0.0).compute_scalar()?, 1.25);
     /// # Ok::<(), partita::Error>(())
     /// ```
-    var var_axis -> T::Mean = false, false;
+    var var_axis -> T::Spread = false, false;
     /// The standard deviation of all elements: the root of [`DArray::var`].
-    std std_axis -> T::Mean = false, true;
+    std std_axis -> T::Spread = false, true;
 }
 
 spread! { Float:
@@ -190,8 +193,8 @@ spread! { Float:
     nanstd nanstd_axis -> T = true, true;
 }
 
-impl<T: Float> DArray<T> {
-    /// The sum of all elements that are not NaN.
+impl<T: Inexact> DArray<T> {
+    /// The sum of all elements that are not NaN; a complex number is NaN where one of its parts is.
     #[track_caller]
     pub fn nansum(&self) -> DArray<T::Sum> {
         self.nansum_axis(Axes::all())
@@ -231,7 +234,10 @@ impl<T: Float> DArray<T> {
     /// ```
     #[doc(alias = "allclose")]
     #[track_caller]
-    pub fn all_close(&self, other: &DArray<T>, relative: f64, absolute: f64) -> DArray<bool> {
+    pub fn all_close(&self, other: &DArray<T>, relative: f64, absolute: f64) -> DArray<bool>
+    where
+        T::Part: Float,
+    {
         self.is_close(other, relative, absolute).all()
     }
 }
@@ -257,7 +263,7 @@ impl<T: Element> DArray<T> {
     /// At `compute`: an axis that does not exist or is named twice.
     #[track_caller]
     pub fn mean_axis(&self, axes: impl Into<Axes>) -> DArray<T::Mean> {
-        if T::DTYPE.is_float() {
+        if T::DTYPE.is_float() || T::DTYPE.is_complex() {
             return self.reduced("mean", axes.into(), Fold::Sum, Finish::MeanOfSum);
         }
         // Sums of integers could wrap, and means of large ones are floats anyway.
@@ -286,7 +292,7 @@ impl<T: Element> DArray<T> {
     }
 }
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// The distance from the least to the greatest element.
     ///
     /// # Errors

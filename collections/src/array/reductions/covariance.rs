@@ -12,9 +12,9 @@ use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, unknown_sizes};
 use crate::array::rechunk::rechunk;
-use crate::array::{DArray, Node, Number, Step};
+use crate::array::{DArray, Node, Real, Step};
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// The covariances of the rows of an array of two axes, each of which holds the observations of one variable; `ddof` is taken from
     /// the number of observations by which is divided (1 as with NumPy).
     ///

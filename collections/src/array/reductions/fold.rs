@@ -6,10 +6,10 @@
 use partita_graph::Failure;
 use serde::{Deserialize, Serialize};
 
-use super::{numbers, order};
+use super::{complex, numbers, order};
 use crate::array::block::Block;
-use crate::array::element::Held;
-use crate::array::tile::{Arith, Rows, Sink, Tile};
+use crate::array::element::{C64, C128, Held, without_order};
+use crate::array::tile::{Arith, Rank, Rows, Sink, Tile};
 
 /// What elements are folded to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -62,9 +62,42 @@ pub trait Folder<T> {
     fn end(self: Box<Self>, shape: &[usize]) -> Vec<Block>;
 }
 
-/// States of so many lanes, into which nothing was folded yet.
-pub fn folder<T: Arith>(fold: Fold, lanes: usize) -> Box<dyn Folder<T>> {
+/// Kinds whose elements are folded.
+pub trait Folded: Held {
+    /// States of so many lanes, into which nothing was folded yet. Fails where the kind does not have what is asked for.
+    fn folder(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<Self>>, Failure>;
+}
+
+macro_rules! folded {
+    ($folder:ident: $($T:ident)*) => {
+        $(
+            impl Folded for $T {
+                fn folder(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<Self>>, Failure> {
+                    $folder(fold, lanes)
+                }
+            }
+        )*
+    };
+}
+
+folded!(ordered: bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+folded!(unordered: C64 C128);
+
+fn unordered<T: Arith>(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<T>>, Failure> {
     match fold {
+        Fold::Sum => Ok(Box::new(complex::InParts::new(numbers::FloatSum::new(lanes), numbers::FloatSum::new(lanes)))),
+        Fold::Moments { skip_nan: false } => {
+            Ok(Box::new(complex::InParts::new(numbers::Moments::new(lanes, false), numbers::Moments::new(lanes, false))))
+        }
+        Fold::Product => Ok(Box::new(complex::ComplexProduct::new(lanes))),
+        Fold::Any => Ok(Box::new(order::Truth::new(lanes, false))),
+        Fold::All => Ok(Box::new(order::Truth::new(lanes, true))),
+        Fold::Moments { skip_nan: true } | Fold::Extreme { .. } | Fold::Place { .. } => Err(without_order(T::DTYPE)),
+    }
+}
+
+fn ordered<T: Rank>(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<T>>, Failure> {
+    Ok(match fold {
         Fold::Sum if T::DTYPE.is_float() => Box::new(numbers::FloatSum::new(lanes)),
         Fold::Sum => Box::new(numbers::WholeSum::new(lanes)),
         Fold::Product if T::DTYPE.is_float() => Box::new(numbers::FloatProduct::new(lanes)),
@@ -74,7 +107,7 @@ pub fn folder<T: Arith>(fold: Fold, lanes: usize) -> Box<dyn Folder<T>> {
         Fold::Place { greatest, skip_nan } => Box::new(order::Place::<T>::new(lanes, greatest, skip_nan)),
         Fold::Any => Box::new(order::Truth::new(lanes, false)),
         Fold::All => Box::new(order::Truth::new(lanes, true)),
-    }
+    })
 }
 
 /// Takes tiles of a program's results and folds them.

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::tree::tree;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
-use crate::array::element::{DType, Held, with_dtype};
+use crate::array::element::{DType, Held, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
-use crate::array::{DArray, Integer, Node, Number, Step};
+use crate::array::{DArray, Integer, Node, Real, Step};
 
 /// The bins of a histogram: so many of equal width between two bounds, `(10, 0.0, 1.0)`, or between edges, `vec![0.0, 0.5, 2.0]`. Each has
 /// its lower edge, the last also its upper one.
@@ -83,7 +83,7 @@ impl From<Vec<f64>> for Bins {
     }
 }
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// How many elements fall into each bin; see [`Bins`]. NaN and what lies outside fall into none.
     ///
     /// ```
@@ -237,7 +237,7 @@ impl Operator for CountBlock {
         }
         let weights = weights.map(Block::to_vec::<f64>).transpose()?;
         let len = self.bins.len();
-        with_dtype!(block.dtype(), T => {
+        with_ordered!(block.dtype(), T => {
             let elements = block.to_vec::<T>()?;
             Ok(Chunk::new(match weights {
                 Some(weights) => {

@@ -11,9 +11,9 @@ use crate::array::broadcast::broadcast;
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
-use crate::array::{AnyArray, DArray, Node, Number, Step};
+use crate::array::{AnyArray, DArray, Node, Real, Step};
 
-impl<T: Number> DArray<T> {
+impl<T: Real> DArray<T> {
     /// How many points fall into each bin of two axes, where this array has the first place of each point and `other` the second; see
     /// [`Bins`]. The result has a row for each bin of the first axis.
     ///
@@ -72,7 +72,7 @@ impl<T: Number> DArray<T> {
 /// # Errors
 /// At `compute`: other than one choice of bins for each array, arrays of different shapes, no bins, edges that do not go up.
 #[track_caller]
-pub fn histogramdd<T: Number>(places: &[&DArray<T>], bins: &[Bins]) -> DArray<i64> {
+pub fn histogramdd<T: Real>(places: &[&DArray<T>], bins: &[Bins]) -> DArray<i64> {
     DArray::then(Counting { bins: bins.to_vec(), weighted: false }, inputs(places), "histogramdd(…)")
 }
 
@@ -81,7 +81,7 @@ pub fn histogramdd<T: Number>(places: &[&DArray<T>], bins: &[Bins]) -> DArray<i6
 /// # Errors
 /// As [`histogramdd`]; weights of another shape.
 #[track_caller]
-pub fn histogramdd_weighted<T: Number>(places: &[&DArray<T>], bins: &[Bins], weights: &DArray<f64>) -> DArray<f64> {
+pub fn histogramdd_weighted<T: Real>(places: &[&DArray<T>], bins: &[Bins], weights: &DArray<f64>) -> DArray<f64> {
     let mut inputs = inputs(places);
     inputs.push(weights.to_any());
     DArray::then(Counting { bins: bins.to_vec(), weighted: true }, inputs, "histogramdd_weighted(…)")
@@ -92,7 +92,7 @@ pub fn histogramdd_weighted<T: Number>(places: &[&DArray<T>], bins: &[Bins], wei
 /// # Errors
 /// As [`histogramdd`].
 #[track_caller]
-pub fn histogramdd_density<T: Number>(places: &[&DArray<T>], bins: &[Bins]) -> DArray<f64> {
+pub fn histogramdd_density<T: Real>(places: &[&DArray<T>], bins: &[Bins]) -> DArray<f64> {
     let counts = histogramdd(places, bins).cast::<f64>();
     let shape: Vec<usize> = bins.iter().map(Bins::count).collect();
     let width = |(bins, at): (&Bins, usize)| bins.edges()[at + 1] - bins.edges()[at];
@@ -102,7 +102,7 @@ pub fn histogramdd_density<T: Number>(places: &[&DArray<T>], bins: &[Bins]) -> D
 
 /// Places as `f64`, in which edges are.
 #[track_caller]
-fn inputs<T: Number>(places: &[&DArray<T>]) -> Vec<AnyArray> {
+fn inputs<T: Real>(places: &[&DArray<T>]) -> Vec<AnyArray> {
     places.iter().map(|places| places.cast::<f64>().to_any()).collect()
 }
 

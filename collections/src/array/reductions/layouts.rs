@@ -13,7 +13,7 @@ use super::fold::Fold;
 use super::state::State;
 use super::step::{Reduce, name_steps};
 use crate::array::block::Block;
-use crate::array::element::{DType, Held, with_dtype};
+use crate::array::element::{C128, DType, Held, with_dtype};
 use crate::array::tile::{Binary, Instruction, Op, Program, Source};
 
 /// How a block lies in memory: the order of its axes there, which of them are turned round, how far elements lie apart, and what lies
@@ -69,8 +69,19 @@ fn values<T: Held>(shape: &[usize], salt: usize, spoiled: bool) -> ArrayD<T> {
     ArrayD::from_shape_vec(IxDyn(shape), (0..count).map(|at| T::of_f64(value(at + salt))).collect()).expect("as many")
 }
 
-fn folds() -> Vec<Fold> {
+/// Complex numbers of such parts.
+fn turned(shape: &[usize], salt: usize, spoiled: bool) -> ArrayD<C128> {
+    ndarray::Zip::from(&values::<f64>(shape, salt, spoiled))
+        .and(&values::<f64>(shape, salt + 11, false))
+        .map_collect(|re, im| C128::new(*re, *im))
+}
+
+fn folds(dtype: DType) -> Vec<Fold> {
     let mut folds = vec![Fold::Sum, Fold::Product, Fold::Any, Fold::All];
+    if dtype.is_complex() {
+        folds.push(Fold::Moments { skip_nan: false });
+        return folds;
+    }
     for skip_nan in [false, true] {
         folds.push(Fold::Moments { skip_nan });
         for greatest in [false, true] {
@@ -89,18 +100,18 @@ fn programs(dtype: DType) -> [Program; 2] {
 }
 
 /// Every number of a state, as it lies in memory.
-fn bits(state: &State) -> Vec<u64> {
-    let number = |block: &Block| -> Vec<u64> {
+fn bits(state: &State) -> Vec<u128> {
+    let number = |block: &Block| -> Vec<u128> {
         with_dtype!(block.dtype(), T => block.to_vec::<T>().expect("of this kind").into_iter().map(|number| number.bits()).collect())
     };
-    std::iter::once(state.count).chain(state.numbers.iter().flat_map(number)).collect()
+    std::iter::once(u128::from(state.count)).chain(state.numbers.iter().flat_map(number)).collect()
 }
 
 /// The states of a reduction in every way that there is, of `a` and of `a * b + a`.
-fn all_states(a: &Block, b: &Block, reduced: &[bool]) -> Vec<(Fold, Vec<u64>)> {
+fn all_states(a: &Block, b: &Block, reduced: &[bool]) -> Vec<(Fold, Vec<u128>)> {
     let mut found = Vec::new();
     for program in programs(a.dtype()) {
-        for fold in folds() {
+        for fold in folds(a.dtype()) {
             let (reduce, first) = match fold {
                 Fold::Place { .. } => {
                     let steps = name_steps(a.shape(), reduced);
@@ -146,6 +157,7 @@ proptest! {
         check::<f64>(&values(&shape, 0, spoiled), &values(&other, 50, spoiled), &[[&a, &b]], &reduced);
         check::<f32>(&values(&shape, 0, spoiled), &values(&other, 50, spoiled), &[[&a, &b]], &reduced);
         check::<i32>(&values(&shape, 0, spoiled), &values(&other, 50, spoiled), &[[&a, &b]], &reduced);
+        check(&turned(&shape, 0, spoiled), &turned(&other, 50, spoiled), &[[&a, &b]], &reduced);
     }
 }
 
@@ -183,7 +195,7 @@ fn one_element_that_is_repeated_is_as_good_as_many() {
 fn covariances_do_not_see_where_observations_lie() {
     for shape in [[5, 700], [700, 5], [1, 3], [3, 1]] {
         let array = values::<f64>(&shape, 0, false);
-        let found: Vec<Vec<u64>> = usual_lies(2).iter().map(|lie| bits(&together(&laid(&array, lie)).expect("two axes"))).collect();
+        let found: Vec<Vec<u128>> = usual_lies(2).iter().map(|lie| bits(&together(&laid(&array, lie)).expect("two axes"))).collect();
         assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "{shape:?}");
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod axes;
 mod basic;
+mod complex;
 pub(crate) mod covariance;
 pub(crate) mod custom;
 mod fold;

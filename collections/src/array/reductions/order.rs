@@ -6,7 +6,7 @@
 use super::fold::{Folder, Names};
 use crate::array::block::Block;
 use crate::array::tile::wide::wide;
-use crate::array::tile::{Arith, Rows};
+use crate::array::tile::{Arith, Rank, Rows};
 
 const LANES: usize = 16;
 
@@ -19,13 +19,13 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// Where nothing was folded yet.
-    pub fn none<T: Arith>(self) -> T {
+    pub fn none<T: Rank>(self) -> T {
         if self.skip_nan { T::nothing(self.greatest) } else { T::worst(self.greatest) }
     }
 
     /// Whether an element takes the place of another.
     #[inline(always)]
-    pub fn better<T: Arith>(self, new: T, old: T) -> bool {
+    pub fn better<T: Rank>(self, new: T, old: T) -> bool {
         let before = if self.greatest { new > old } else { new < old };
         let nan = if self.skip_nan { old.is_missing() && !new.is_missing() } else { new.is_missing() && !old.is_missing() };
         before || nan
@@ -34,14 +34,14 @@ impl Wanted {
 
 /// The better of two, for a choice that the compiler knows.
 #[inline(always)]
-fn pick<T: Arith, const GREATEST: bool, const SKIP: bool>(old: T, new: T) -> T {
+fn pick<T: Rank, const GREATEST: bool, const SKIP: bool>(old: T, new: T) -> T {
     let before = if GREATEST { new > old } else { new < old };
     let nan = if SKIP { old.is_missing() } else { new.is_missing() };
     if before || nan { new } else { old }
 }
 
 #[inline(always)]
-fn best_of<T: Arith, const GREATEST: bool, const SKIP: bool>(run: &[T], none: T) -> T {
+fn best_of<T: Rank, const GREATEST: bool, const SKIP: bool>(run: &[T], none: T) -> T {
     let (chunks, rest) = run.as_chunks::<LANES>();
     let mut best = [none; LANES];
     for chunk in chunks {
@@ -57,7 +57,7 @@ fn best_of<T: Arith, const GREATEST: bool, const SKIP: bool>(run: &[T], none: T)
 
 wide! {
     /// The best of a run.
-    fn best<T: Arith>(run: &[T], wanted: Wanted) -> T {
+    fn best<T: Rank>(run: &[T], wanted: Wanted) -> T {
         let none = wanted.none();
         match (wanted.greatest, wanted.skip_nan) {
             (false, false) => best_of::<T, false, false>(run, none),
@@ -69,7 +69,7 @@ wide! {
 }
 
 #[inline(always)]
-fn better_row<T: Arith, const GREATEST: bool, const SKIP: bool>(best: &mut [T], row: &[T]) {
+fn better_row<T: Rank, const GREATEST: bool, const SKIP: bool>(best: &mut [T], row: &[T]) {
     for (best, element) in best.iter_mut().zip(row) {
         *best = pick::<T, GREATEST, SKIP>(*best, *element);
     }
@@ -77,7 +77,7 @@ fn better_row<T: Arith, const GREATEST: bool, const SKIP: bool>(best: &mut [T], 
 
 wide! {
     /// The better of each lane and each element of a row.
-    pub(super) fn better_of_rows<T: Arith>(best: &mut [T], row: &[T], wanted: Wanted) {
+    pub(super) fn better_of_rows<T: Rank>(best: &mut [T], row: &[T], wanted: Wanted) {
         match (wanted.greatest, wanted.skip_nan) {
             (false, false) => better_row::<T, false, false>(best, row),
             (false, true) => better_row::<T, false, true>(best, row),
@@ -93,14 +93,14 @@ pub(super) struct Extreme<T> {
     wanted: Wanted,
 }
 
-impl<T: Arith> Extreme<T> {
+impl<T: Rank> Extreme<T> {
     pub fn new(lanes: usize, greatest: bool, skip_nan: bool) -> Self {
         let wanted = Wanted { greatest, skip_nan };
         Self { best: vec![wanted.none(); lanes], wanted }
     }
 }
 
-impl<T: Arith> Folder<T> for Extreme<T> {
+impl<T: Rank> Folder<T> for Extreme<T> {
     fn run(&mut self, lane: usize, run: &[T], _: Names) {
         better_of_rows(&mut self.best[lane..=lane], &[best(run, self.wanted)], self.wanted);
     }
@@ -120,7 +120,7 @@ pub(super) const NOWHERE: i64 = -1;
 
 /// Takes an element and its name into a lane.
 #[inline(always)]
-pub(super) fn take<T: Arith>(best: &mut T, name: &mut i64, (new, new_name): (T, i64), wanted: Wanted) {
+pub(super) fn take<T: Rank>(best: &mut T, name: &mut i64, (new, new_name): (T, i64), wanted: Wanted) {
     if wanted.skip_nan && new.is_missing() {
         return;
     }
@@ -137,14 +137,14 @@ pub(super) struct Place<T> {
     wanted: Wanted,
 }
 
-impl<T: Arith> Place<T> {
+impl<T: Rank> Place<T> {
     pub fn new(lanes: usize, greatest: bool, skip_nan: bool) -> Self {
         let wanted = Wanted { greatest, skip_nan };
         Self { best: vec![wanted.none(); lanes], names: vec![NOWHERE; lanes], wanted }
     }
 }
 
-impl<T: Arith> Folder<T> for Place<T> {
+impl<T: Rank> Folder<T> for Place<T> {
     /// The best is found first, which is fast; its place is looked for only if it is better than what is known.
     fn run(&mut self, lane: usize, run: &[T], names: Names) {
         let found = best(run, self.wanted);

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::axes::Axes;
 use super::step::reduced_cuts;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, Held, with_dtype};
+use crate::array::element::{DType, Held, with_dtype, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::rechunk::rechunk;
-use crate::array::tile::Arith;
-use crate::array::{Chunks, DArray, Element, Float, Node, Step};
+use crate::array::tile::Rank;
+use crate::array::{Chunks, DArray, Float, Node, Ordered, Step};
 
 /// What a quantile is that lies between two elements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Between {
     Midpoint,
 }
 
-impl<T: Element> DArray<T> {
+impl<T: Ordered> DArray<T> {
     /// The element below which the share `q` (0 to 1) of all elements lies, between elements in proportion. NaN where one of them is, and
     /// where there are none.
     ///
@@ -228,7 +228,7 @@ impl Operator for QuantilesOfBlock {
         let turned = block.permuted(&order);
         let product = |wanted: bool| axes(wanted).map(|axis| block.shape()[axis]).product::<usize>();
         let (lanes, len) = (product(false), product(true));
-        let results = with_dtype!(block.dtype(), T => {
+        let results = with_ordered!(block.dtype(), T => {
             let mut values = turned.to_vec::<T>()?;
             let mut results = Vec::with_capacity(lanes * self.q.len());
             for lane in 0..lanes {
@@ -251,7 +251,7 @@ impl Operator for QuantilesOfBlock {
 
 impl QuantilesOfBlock {
     /// Pushes the quantiles of some elements, whose order it changes.
-    fn lane<T: Arith>(&self, values: &mut [T], results: &mut Vec<f64>) {
+    fn lane<T: Rank>(&self, values: &mut [T], results: &mut Vec<f64>) {
         // NaN goes to the end.
         let mut there = 0;
         for at in 0..values.len() {
@@ -269,12 +269,12 @@ impl QuantilesOfBlock {
 }
 
 /// Of elements none of which is NaN.
-fn order<T: Arith>(a: &T, b: &T) -> Ordering {
+fn order<T: Rank>(a: &T, b: &T) -> Ordering {
     a.partial_cmp(b).unwrap_or(Ordering::Equal)
 }
 
 /// The quantile of elements, of which there are some and none is NaN. It changes their order.
-fn quantile<T: Arith>(values: &mut [T], q: f64, between: Between) -> f64 {
+fn quantile<T: Rank>(values: &mut [T], q: f64, between: Between) -> f64 {
     let place = q * (values.len() - 1) as f64;
     let (_, low, above) = values.select_nth_unstable_by(place as usize, order);
     let low = low.to_f64();

@@ -11,10 +11,10 @@ use super::numbers::{add, total};
 use super::state::{State, joined, state_of};
 use super::step::Reduce;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, Held, with_dtype};
+use crate::array::element::{C128, DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, advance, axis_of};
-use crate::array::tile::Program;
+use crate::array::tile::{Convert, Program};
 use crate::array::wiring::follow;
 use crate::array::{DArray, Element, Float, Node, Step};
 
@@ -140,6 +140,14 @@ impl Operator for Before {
             })?;
             return Ok(Chunk::new(Block::from_vec(shape, rows)));
         }
+        if self.dtype.is_complex() {
+            let mut rows: Vec<C128> = vec![C128::of_i64(i64::from(self.fold == Fold::Product)); lanes];
+            self.each_total(&states, |all| {
+                rows.extend(complex_totals(all, self.fold)?);
+                Ok(())
+            })?;
+            return Ok(Chunk::new(Block::from_vec(shape, rows)));
+        }
         let mut rows: Vec<i64> = vec![i64::from(self.fold == Fold::Product); lanes];
         self.each_total(&states, |all| {
             rows.extend(all.numbers[0].to_vec::<i64>()?);
@@ -147,6 +155,19 @@ impl Operator for Before {
         })?;
         Ok(Chunk::new(Block::from_vec(shape, rows)))
     }
+}
+
+/// What a state of complex numbers has come to, lane by lane.
+fn complex_totals(state: &State, fold: Fold) -> Result<Vec<C128>, Failure> {
+    let number = |at: usize| state.numbers.get(at).ok_or_else(|| Failure::internal("scan: a state without one of its numbers"));
+    if fold == Fold::Product {
+        return number(0)?.to_vec();
+    }
+    let part = |at: usize| -> Result<Vec<f64>, Failure> {
+        let sums = number(at)?.to_vec::<f64>()?.into_iter().zip(number(at + 1)?.to_vec::<f64>()?);
+        Ok(sums.map(|(high, low)| total(high, low)).collect())
+    };
+    Ok(part(0)?.into_iter().zip(part(2)?).map(|(re, im)| C128::new(re, im)).collect())
 }
 
 impl Before {
@@ -196,6 +217,12 @@ impl Operator for ScanBlock {
                 let start = start::<f64>(before, &form, if self.product { 1.0 } else { 0.0 })?;
                 let scanned = if self.product { products(&values, &form, start) } else { sums(&values, &form, start) };
                 return with_dtype!(self.out, U => Ok(chunk(shape, scanned.into_iter().map(U::of_f64).collect::<Vec<U>>())));
+            }
+            if T::DTYPE.is_complex() {
+                let start = start::<C128>(before, &form, C128::of_i64(i64::from(self.product)))?;
+                let values: Vec<C128> = values.into_iter().map(Convert::<C128>::convert).collect();
+                let scanned = if self.product { turned(&values, &form, start) } else { sums_of_parts(&values, &form, &start) };
+                return with_dtype!(self.out, U => Ok(chunk(shape, scanned.into_iter().map(Convert::<U>::convert).collect::<Vec<U>>())));
             }
             let start = start::<i64>(before, &form, i64::from(self.product))?;
             let scanned = whole(&values, &form, start, if self.product { i64::wrapping_mul } else { i64::wrapping_add });
@@ -275,6 +302,28 @@ fn products<T: Held>(values: &[T], form: &Form, start: Vec<f64>) -> Vec<f64> {
         for row in values.chunks_exact(form.inner) {
             for (running, value) in running.iter_mut().zip(row) {
                 *running *= value.to_f64();
+                out.push(*running);
+            }
+        }
+    }
+    out
+}
+
+/// Sums of complex numbers: those of both parts.
+fn sums_of_parts(values: &[C128], form: &Form, start: &[C128]) -> Vec<C128> {
+    let part = |part: fn(&C128) -> f64| sums(&values.iter().map(part).collect::<Vec<f64>>(), form, start.iter().map(part).collect());
+    part(|value| value.re).into_iter().zip(part(|value| value.im)).map(|(re, im)| C128::new(re, im)).collect()
+}
+
+/// Products of complex numbers.
+fn turned(values: &[C128], form: &Form, start: Vec<C128>) -> Vec<C128> {
+    let mut out = Vec::with_capacity(values.len());
+    let group = form.len * form.inner;
+    for (values, start) in values.chunks_exact(group.max(1)).zip(start.chunks_exact(form.inner.max(1))) {
+        let mut running = start.to_vec();
+        for row in values.chunks_exact(form.inner) {
+            for (running, value) in running.iter_mut().zip(row) {
+                *running *= value;
                 out.push(*running);
             }
         }

@@ -11,8 +11,8 @@ use super::fold::Fold;
 use super::numbers::{add, combine, total};
 use super::order::{NOWHERE, Wanted, better_of_rows, take};
 use crate::array::block::{Block, decoded};
-use crate::array::element::{DType, Held, with_dtype};
-use crate::array::tile::Arith;
+use crate::array::element::{C128, DType, Held, with_dtype, with_ordered};
+use crate::array::tile::{Convert, Rank};
 
 /// The kind of value that states are.
 const KIND: &str = "array_state";
@@ -94,13 +94,16 @@ pub fn joined(fold: Fold, dtype: DType, states: &[&State]) -> Result<State, Fail
         return Ok(State { count, numbers: one.numbers.clone() });
     }
     let numbers = match fold {
-        Fold::Sum if dtype.is_float() => sums(states)?,
+        Fold::Sum if dtype.is_float() => sums(states, 0)?,
+        Fold::Sum if dtype.is_complex() => [sums(states, 0)?, sums(states, 2)?].concat(),
         Fold::Sum => lanes::<i64>(states, 0, |sum, other| *sum = sum.wrapping_add(other))?,
         Fold::Product if dtype.is_float() => lanes::<f64>(states, 0, |product, other| *product *= other)?,
+        Fold::Product if dtype.is_complex() => lanes::<C128>(states, 0, |product, other| *product *= other)?,
         Fold::Product => lanes::<i64>(states, 0, |product, other| *product = product.wrapping_mul(other))?,
-        Fold::Moments { .. } => moments(states)?,
-        Fold::Extreme { greatest, skip_nan } => with_dtype!(dtype, T => extremes::<T>(states, Wanted { greatest, skip_nan })?),
-        Fold::Place { greatest, skip_nan } => with_dtype!(dtype, T => places::<T>(states, Wanted { greatest, skip_nan })?),
+        Fold::Moments { .. } if dtype.is_complex() => [moments(states, 0)?, moments(states, 3)?].concat(),
+        Fold::Moments { .. } => moments(states, 0)?,
+        Fold::Extreme { greatest, skip_nan } => with_ordered!(dtype, T => extremes::<T>(states, Wanted { greatest, skip_nan })?),
+        Fold::Place { greatest, skip_nan } => with_ordered!(dtype, T => places::<T>(states, Wanted { greatest, skip_nan })?),
         Fold::Any => lanes::<bool>(states, 0, |truth, other| *truth |= other)?,
         Fold::All => lanes::<bool>(states, 0, |truth, other| *truth &= other)?,
     };
@@ -121,10 +124,11 @@ fn lanes<T: Held>(states: &[&State], at: usize, together: impl Fn(&mut T, T)) ->
     Ok(vec![block(states, found)])
 }
 
-fn sums(states: &[&State]) -> Result<Vec<Block>, Failure> {
-    let (mut high, mut low) = (states[0].column::<f64>(0)?, states[0].column::<f64>(1)?);
+/// The sum of which two numbers from this one on are the parts.
+fn sums(states: &[&State], at: usize) -> Result<Vec<Block>, Failure> {
+    let (mut high, mut low) = (states[0].column::<f64>(at)?, states[0].column::<f64>(at + 1)?);
     for state in &states[1..] {
-        let other = state.column::<f64>(0)?.into_iter().zip(state.column::<f64>(1)?);
+        let other = state.column::<f64>(at)?.into_iter().zip(state.column::<f64>(at + 1)?);
         for ((high, low), (other_high, other_low)) in high.iter_mut().zip(&mut low).zip(other) {
             add(high, low, other_high);
             *low += other_low;
@@ -133,10 +137,11 @@ fn sums(states: &[&State]) -> Result<Vec<Block>, Failure> {
     Ok(vec![block(states, high), block(states, low)])
 }
 
-fn moments(states: &[&State]) -> Result<Vec<Block>, Failure> {
-    let [mut counts, mut means, mut squares] = [states[0].column::<f64>(0)?, states[0].column(1)?, states[0].column(2)?];
+/// The moments whose three numbers begin with this one.
+fn moments(states: &[&State], at: usize) -> Result<Vec<Block>, Failure> {
+    let [mut counts, mut means, mut squares] = [states[0].column::<f64>(at)?, states[0].column(at + 1)?, states[0].column(at + 2)?];
     for state in &states[1..] {
-        let other = state.column::<f64>(0)?.into_iter().zip(state.column::<f64>(1)?).zip(state.column::<f64>(2)?);
+        let other = state.column::<f64>(at)?.into_iter().zip(state.column::<f64>(at + 1)?).zip(state.column::<f64>(at + 2)?);
         let lanes = counts.iter_mut().zip(&mut means).zip(&mut squares);
         for (((count, mean), square), ((other_count, other_mean), other_square)) in lanes.zip(other) {
             combine((count, mean, square), (other_count, other_mean, other_square));
@@ -145,7 +150,7 @@ fn moments(states: &[&State]) -> Result<Vec<Block>, Failure> {
     Ok(vec![block(states, counts), block(states, means), block(states, squares)])
 }
 
-fn extremes<T: Arith>(states: &[&State], wanted: Wanted) -> Result<Vec<Block>, Failure> {
+fn extremes<T: Rank>(states: &[&State], wanted: Wanted) -> Result<Vec<Block>, Failure> {
     let mut best = states[0].column::<T>(0)?;
     for state in &states[1..] {
         better_of_rows(&mut best, &state.column::<T>(0)?, wanted);
@@ -153,7 +158,7 @@ fn extremes<T: Arith>(states: &[&State], wanted: Wanted) -> Result<Vec<Block>, F
     Ok(vec![block(states, best)])
 }
 
-fn places<T: Arith>(states: &[&State], wanted: Wanted) -> Result<Vec<Block>, Failure> {
+fn places<T: Rank>(states: &[&State], wanted: Wanted) -> Result<Vec<Block>, Failure> {
     let (mut best, mut names) = (states[0].column::<T>(0)?, states[0].column::<i64>(1)?);
     for state in &states[1..] {
         let other = state.column::<T>(0)?.into_iter().zip(state.column::<i64>(1)?);
@@ -193,14 +198,20 @@ pub fn finished(state: &State, fold: Fold, finish: Finish, dtype: DType, out: DT
         return Err(nothing());
     }
     let floats: Vec<f64> = match (fold, finish) {
-        (Fold::Sum, _) if dtype.is_float() => {
-            let parts = state.column::<f64>(0)?.into_iter().zip(state.column::<f64>(1)?);
-            let count = if finish == Finish::MeanOfSum { state.count as f64 } else { 1.0 };
-            parts.map(|(high, low)| total(high, low) / count).collect()
+        (Fold::Sum, _) if dtype.is_float() => totals(state, 0, finish)?,
+        (Fold::Sum, _) if dtype.is_complex() => {
+            let parts = totals(state, 0, finish)?.into_iter().zip(totals(state, 2, finish)?);
+            return complex(shape, parts.map(|(re, im)| C128::new(re, im)).collect(), out);
         }
+        (Fold::Product, _) if dtype.is_complex() => return complex(shape, state.column(0)?, out),
         (Fold::Product, _) if dtype.is_float() => state.column(0)?,
         (Fold::Moments { .. }, Finish::Variance { ddof, root }) => {
-            let parts = state.column::<f64>(2)?.into_iter().zip(state.column::<f64>(0)?);
+            let mut squares = state.column::<f64>(2)?;
+            if dtype.is_complex() {
+                // Distances in the plane: those along both of its axes.
+                squares.iter_mut().zip(state.column::<f64>(5)?).for_each(|(squares, others)| *squares += others);
+            }
+            let parts = squares.into_iter().zip(state.column::<f64>(0)?);
             // Where NaN is left out, too few elements have no variance; elsewhere NumPy divides by zero.
             let none = if matches!(fold, Fold::Moments { skip_nan: true }) { f64::NAN } else { 0.0 };
             let variance = |(squares, count): (f64, f64)| squares / if count > ddof { count - ddof } else { none };
@@ -227,6 +238,18 @@ pub fn finished(state: &State, fold: Fold, finish: Finish, dtype: DType, out: DT
         }
     };
     with_dtype!(out, T => Ok(Block::from_vec(shape, floats.into_iter().map(T::of_f64).collect())))
+}
+
+/// The totals of sums, or of these by the number of elements.
+fn totals(state: &State, at: usize, finish: Finish) -> Result<Vec<f64>, Failure> {
+    let parts = state.column::<f64>(at)?.into_iter().zip(state.column::<f64>(at + 1)?);
+    let count = if finish == Finish::MeanOfSum { state.count as f64 } else { 1.0 };
+    Ok(parts.map(|(high, low)| total(high, low) / count).collect())
+}
+
+/// Complex results.
+fn complex(shape: Vec<usize>, values: Vec<C128>, out: DType) -> Result<Block, Failure> {
+    with_dtype!(out, T => Ok(Block::from_vec(shape, values.into_iter().map(Convert::<T>::convert).collect::<Vec<T>>())))
 }
 
 fn nothing() -> Failure {

@@ -7,7 +7,7 @@ use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Oper
 use serde::{Deserialize, Serialize};
 
 use super::axes::Axes;
-use super::fold::{Fold, Folding, folder};
+use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
 use super::tree::tree;
 use crate::array::block::{Block, block_of, row_major};
@@ -142,7 +142,7 @@ impl Reduce {
             beside.push(names.iter().map(|step| *step as isize).collect());
         }
         let numbers = with_dtype!(self.program.dtype()?, T => {
-            let mut folding = Folding::<T>::new(folder(self.fold, lanes), blocks.len(), first);
+            let mut folding = Folding::<T>::new(T::folder(self.fold, lanes)?, blocks.len(), first);
             evaluator.fold::<T>(beside, 0, &mut folding)?;
             folding.end(&kept)
         });

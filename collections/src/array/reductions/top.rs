@@ -10,13 +10,13 @@ use super::state::{State, state_of};
 use super::tree::tree;
 use crate::array::assemble::joined;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_dtype};
+use crate::array::element::{DType, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, axis_of, bounds, unknown_sizes};
-use crate::array::tile::Arith;
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::tile::Rank;
+use crate::array::{DArray, Node, Ordered, Step};
 
-impl<T: Element> DArray<T> {
+impl<T: Ordered> DArray<T> {
     /// The `k` greatest elements along an axis, the greatest first; with a negative `k` the least, the least first. Fewer where the axis
     /// is shorter. NaN is greater than every number.
     ///
@@ -85,7 +85,7 @@ impl Step for Top {
 }
 
 /// Which of two elements with their places comes first.
-fn order<T: Arith>(a: &(T, i64), b: &(T, i64), greatest: bool) -> Ordering {
+fn order<T: Rank>(a: &(T, i64), b: &(T, i64), greatest: bool) -> Ordering {
     let by_value = match (a.0.is_missing(), b.0.is_missing()) {
         (false, false) => a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal),
         (a, b) => a.cmp(&b),
@@ -95,7 +95,7 @@ fn order<T: Arith>(a: &(T, i64), b: &(T, i64), greatest: bool) -> Ordering {
 }
 
 /// The best few of each lane, with their places, in order. Values and places are those of one block, in row-major order.
-fn best<T: Arith>(values: &[T], places: &[i64], shape: &[usize], axis: usize, k: i64) -> State {
+fn best<T: Rank>(values: &[T], places: &[i64], shape: &[usize], axis: usize, k: i64) -> State {
     let form = Form::of(shape, axis);
     let count = form.len.min(k.unsigned_abs() as usize);
     let mut found: Vec<Vec<(T, i64)>> = Vec::with_capacity(form.lanes());
@@ -136,7 +136,7 @@ impl Operator for TopOfBlock {
         // The place of each element along the axis, in row-major order of the block.
         let line = (first..first + form.len as i64).flat_map(|place| std::iter::repeat_n(place, form.inner));
         let places: Vec<i64> = std::iter::repeat_n(line, form.outer).flatten().collect();
-        with_dtype!(self.dtype, T => Ok(Chunk::new(best(&block.to_vec::<T>()?, &places, block.shape(), self.axis, self.k))))
+        with_ordered!(self.dtype, T => Ok(Chunk::new(best(&block.to_vec::<T>()?, &places, block.shape(), self.axis, self.k))))
     }
 }
 
@@ -163,7 +163,7 @@ impl Operator for TopOfStates {
         };
         let ndim = states.first().map_or(0, |state| state.shape().len());
         let grid: Vec<usize> = (0..ndim).map(|at| if at == self.axis { states.len() } else { 1 }).collect();
-        let state = with_dtype!(self.dtype, T => {
+        let state = with_ordered!(self.dtype, T => {
             let values = joined::<T>(&grid, &number(0)?)?;
             let places = joined::<i64>(&grid, &number(1)?)?;
             let shape = values.shape().to_vec();

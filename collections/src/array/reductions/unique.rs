@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::state::{State, state_of};
 use super::tree::tree;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_dtype};
+use crate::array::element::{DType, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::ops::search::Side;
 use crate::array::sort::ascending;
-use crate::array::tile::Arith;
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::tile::Rank;
+use crate::array::{DArray, Node, Ordered, Step};
 
-impl<T: Element> DArray<T> {
+impl<T: Ordered> DArray<T> {
     /// Every element once, in ascending order, along one axis; all NaNs are one and come last. How many there are is known only after
     /// they were found; see [`DArray::compute_chunk_sizes`].
     ///
@@ -75,7 +75,7 @@ impl Step for Unique {
 }
 
 /// Elements that go up, each with how often it is there: equal ones become one.
-fn unique<T: Arith>(sorted: impl Iterator<Item = (T, i64)>) -> State {
+fn unique<T: Rank>(sorted: impl Iterator<Item = (T, i64)>) -> State {
     let (mut values, mut counts): (Vec<T>, Vec<i64>) = (Vec::new(), Vec::new());
     for (value, count) in sorted {
         match (values.last(), counts.last_mut()) {
@@ -97,7 +97,7 @@ pub(crate) struct UniqueOfBlock;
 impl Operator for UniqueOfBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("unique: no block"))??;
-        with_dtype!(block.dtype(), T => {
+        with_ordered!(block.dtype(), T => {
             let mut values = block.to_vec::<T>()?;
             // Stable, so that of 0.0 and -0.0, which are equal, the first stays.
             values.sort_by(ascending);
@@ -120,7 +120,7 @@ pub(crate) struct UniqueOfStates {
 
 impl Operator for UniqueOfStates {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let state = with_dtype!(self.dtype, T => {
+        let state = with_ordered!(self.dtype, T => {
             let mut all: Vec<(T, i64)> = Vec::new();
             for input in inputs {
                 let [values, counts] = &state_of(input)?.numbers[..] else { return Err(Failure::internal("unique: a state without its numbers")) };

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::ascending;
 use crate::array::block::{Block, block_of};
-use crate::array::element::with_dtype;
+use crate::array::element::with_ordered;
 use crate::array::reductions::scan::Form;
-use crate::array::tile::Arith;
+use crate::array::tile::Rank;
 
 /// Elements in ascending order, with their places where these are wanted; of equal ones those with the least places first.
-pub(super) fn sorted<T: Arith>(mut values: Vec<T>, places: Option<Vec<i64>>) -> (Vec<T>, Option<Vec<i64>>) {
+pub(super) fn sorted<T: Rank>(mut values: Vec<T>, places: Option<Vec<i64>>) -> (Vec<T>, Option<Vec<i64>>) {
     match places {
         // Stable sorts go fast through what is sorted in parts, as what comes of several blocks is.
         None => {
@@ -41,7 +41,7 @@ impl Operator for SortLanes {
             return Err(Failure::internal("sort: a block of fewer axes"));
         }
         let form = Form::of(&shape, self.axis);
-        with_dtype!(block.dtype(), T => {
+        with_ordered!(block.dtype(), T => {
             let mut values = block.to_vec::<T>()?;
             let mut places = vec![0i64; if self.places { values.len() } else { 0 }];
             for lane in 0..form.lanes() {

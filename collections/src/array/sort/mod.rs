@@ -14,19 +14,19 @@ use super::element::DType;
 use super::lower::{Lowered, Lowering};
 use super::meta::{Meta, axis_of};
 use super::rechunk::rechunk;
-use super::tile::Arith;
-use super::{Chunks, DArray, Element, Node, Step};
+use super::tile::Rank;
+use super::{Chunks, DArray, Node, Ordered, Step};
 use lanes::SortLanes;
 
 /// The order of elements: NaN comes last, and all NaNs are equal; so are 0.0 and -0.0.
-pub(super) fn ascending<T: Arith>(a: &T, b: &T) -> Ordering {
+pub(super) fn ascending<T: Rank>(a: &T, b: &T) -> Ordering {
     match (a.is_missing(), b.is_missing()) {
         (false, false) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
         (a, b) => a.cmp(&b),
     }
 }
 
-impl<T: Element> DArray<T> {
+impl<T: Ordered> DArray<T> {
     /// The elements along an axis in ascending order, NaN last.
     ///
     /// An array of one axis keeps its chunks, however long it is; of an array of several axes, the axis is brought into one chunk first.

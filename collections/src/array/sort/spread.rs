@@ -10,11 +10,11 @@ use super::ascending;
 use super::lanes::sorted;
 use crate::array::Node;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_dtype};
+use crate::array::element::{DType, with_dtype, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, bounds};
 use crate::array::reductions::state::{State, state_of};
-use crate::array::tile::Arith;
+use crate::array::tile::Rank;
 
 /// Samples of each block, which decide how even the parts are.
 const SAMPLES: usize = 64;
@@ -48,7 +48,7 @@ pub(super) fn lower(places: bool, meta: &Meta, input: Lowered, node: &Node, lowe
 }
 
 /// Elements with their places, or without.
-fn state<T: Arith>(values: Vec<T>, places: Option<Vec<i64>>) -> State {
+fn state<T: Rank>(values: Vec<T>, places: Option<Vec<i64>>) -> State {
     let shape = vec![values.len()];
     let mut numbers = vec![Block::from_vec(shape.clone(), values)];
     numbers.extend(places.map(|places| Block::from_vec(shape, places)));
@@ -65,7 +65,7 @@ fn states(inputs: &[Chunk]) -> Result<Vec<&State>, Failure> {
 }
 
 /// Elements of states, one after the other.
-fn gathered<T: Arith>(states: &[&State], at: usize) -> Result<Vec<T>, Failure> {
+fn gathered<T: Rank>(states: &[&State], at: usize) -> Result<Vec<T>, Failure> {
     let mut all = Vec::with_capacity(states.iter().map(|state| state.shape().iter().product::<usize>()).sum());
     for state in states {
         all.extend(number(state, at)?.to_vec::<T>()?);
@@ -88,7 +88,7 @@ pub(crate) struct SampleOfBlock {
 impl Operator for SampleOfBlock {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("sort: no block"))??;
-        with_dtype!(self.dtype, T => {
+        with_ordered!(self.dtype, T => {
             let values = block.to_vec::<T>()?;
             let places = numbered(ctx, values.len())?;
             // Elements at even distances, which costs no sort; more of them than are kept, so that they stand for the others.
@@ -116,7 +116,7 @@ pub(crate) struct Borders {
 impl Operator for Borders {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let states = states(inputs)?;
-        with_dtype!(self.dtype, T => {
+        with_ordered!(self.dtype, T => {
             let (values, places) = sorted(gathered::<T>(&states, 0)?, Some(gathered::<i64>(&states, 1)?));
             let places = places.unwrap_or_default();
             if values.is_empty() {
@@ -146,7 +146,7 @@ impl Operator for SplitAtBorders {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [block, borders] = inputs else { return Err(Failure::internal("sort: a block and borders")) };
         let (block, borders) = (block_of(block)?, state_of(borders)?);
-        with_dtype!(self.dtype, T => {
+        with_ordered!(self.dtype, T => {
             let values = block.to_vec::<T>()?;
             let places = if self.places { Some(numbered(ctx, values.len())?) } else { None };
             let (values, places) = sorted(values, places);
@@ -172,7 +172,7 @@ impl NamedOperator for SplitAtBorders {
 }
 
 /// Where borders cut sorted elements; of equal elements the places decide.
-fn cut_by_place<T: Arith>(values: &[T], places: &[i64], limits: &[T], limit_places: &[i64]) -> Vec<usize> {
+fn cut_by_place<T: Rank>(values: &[T], places: &[i64], limits: &[T], limit_places: &[i64]) -> Vec<usize> {
     let mut ends = Vec::with_capacity(limits.len());
     for (limit, limit_place) in limits.iter().zip(limit_places) {
         let low = values.partition_point(|value| ascending(value, limit).is_lt());
@@ -183,7 +183,7 @@ fn cut_by_place<T: Arith>(values: &[T], places: &[i64], limits: &[T], limit_plac
 }
 
 /// Where borders cut sorted elements; borders that are equal share what is equal to them.
-fn cut_evenly<T: Arith>(values: &[T], limits: &[T]) -> Vec<usize> {
+fn cut_evenly<T: Rank>(values: &[T], limits: &[T]) -> Vec<usize> {
     let mut ends = Vec::with_capacity(limits.len());
     for same in limits.chunk_by(|a, b| ascending(a, b).is_eq()) {
         let low = values.partition_point(|value| ascending(value, &same[0]).is_lt());
@@ -203,7 +203,7 @@ pub(crate) struct SortParts {
 impl Operator for SortParts {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let states = states(inputs)?;
-        with_dtype!(self.dtype, T => {
+        with_ordered!(self.dtype, T => {
             let places = if self.places { Some(gathered::<i64>(&states, 1)?) } else { None };
             let (values, places) = sorted(gathered::<T>(&states, 0)?, places);
             Ok(Chunk::new(state::<T>(values, places)))

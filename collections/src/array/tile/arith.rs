@@ -3,16 +3,11 @@
 //! It refuses to know programs and blocks. The invariants: an operation gives for each element what it gives for that element alone,
 //! so that tiles may be cut anywhere; integers wrap, and their division by zero gives zero, as with NumPy.
 
-use super::program::{Binary, Compare, Test, Unary};
+use super::convert::Convert;
+use super::program::{Binary, Compare, Component, Test, Unary};
 use super::special::Special;
 use super::wide::wide;
-use crate::array::element::Held;
-
-/// Another kind of element with the nearest value, as `as` casts; what is not zero is true.
-pub trait Convert<U>: Copy {
-    /// The element.
-    fn convert(self) -> U;
-}
+use crate::array::element::{C64, C128, Held};
 
 /// What programs can do with elements of a kind. An operation that is not defined for the kind returns `false`.
 pub trait Arith:
@@ -28,17 +23,33 @@ pub trait Arith:
     + Convert<u64>
     + Convert<f32>
     + Convert<f64>
+    + Convert<C64>
+    + Convert<C128>
 {
+    /// What the parts of a complex number are; for other kinds itself.
+    type Re: Held;
+    /// What has two of them for its parts; for kinds that are no parts itself.
+    type Pair: Held;
     /// One element to one.
     fn unary(op: Unary, a: &[Self], out: &mut [Self]) -> bool;
     /// Two to one.
     fn binary(op: Binary, a: &[Self], b: &[Self], out: &mut [Self]) -> bool;
     /// One to a truth.
     fn test(op: Test, a: &[Self], out: &mut [bool]) -> bool;
+    /// Two elements to a truth.
+    fn compare(op: Compare, a: &[Self], b: &[Self], out: &mut [bool]) -> bool;
+    /// A complex number to a real one.
+    fn component(op: Component, a: &[Self], out: &mut [Self::Re]) -> bool;
+    /// Two parts to a complex number.
+    fn join(re: &[Self], im: &[Self], out: &mut [Self::Pair]) -> bool;
     /// The exponent to base 2.
     fn exponent(self) -> i32;
-    /// Whether it is NaN.
+    /// Whether it is NaN, or has a part that is.
     fn is_missing(self) -> bool;
+}
+
+/// What can be compared by size: all kinds but complex numbers.
+pub trait Rank: Arith + PartialOrd {
     /// The element that is not better than any other, where the greatest, or else the least, is looked for.
     fn worst(greatest: bool) -> Self;
     /// NaN, where the kind has it; else as `worst`.
@@ -46,7 +57,7 @@ pub trait Arith:
 }
 
 #[inline(always)]
-fn map<T: Copy, U>(a: &[T], out: &mut [U], f: impl Fn(T) -> U) -> bool {
+pub(super) fn map<T: Copy, U>(a: &[T], out: &mut [U], f: impl Fn(T) -> U) -> bool {
     for (out, a) in out.iter_mut().zip(a) {
         *out = f(*a);
     }
@@ -54,7 +65,7 @@ fn map<T: Copy, U>(a: &[T], out: &mut [U], f: impl Fn(T) -> U) -> bool {
 }
 
 #[inline(always)]
-fn zip<T: Copy, U>(a: &[T], b: &[T], out: &mut [U], f: impl Fn(T, T) -> U) -> bool {
+pub(super) fn zip<T: Copy, U>(a: &[T], b: &[T], out: &mut [U], f: impl Fn(T, T) -> U) -> bool {
     for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
         *out = f(*a, *b);
     }
@@ -85,14 +96,21 @@ wide! {
 wide! {
     /// Pairs of elements to a truth.
     pub fn compare<T: Arith>(op: Compare, a: &[T], b: &[T], out: &mut [bool]) -> bool {
-        match op {
-            Compare::Eq => zip(a, b, out, |a, b| a == b),
-            Compare::Ne => zip(a, b, out, |a, b| a != b),
-            Compare::Lt => zip(a, b, out, |a, b| a < b),
-            Compare::Le => zip(a, b, out, |a, b| a <= b),
-            Compare::Gt => zip(a, b, out, |a, b| a > b),
-            Compare::Ge => zip(a, b, out, |a, b| a >= b),
-        }
+        T::compare(op, a, b, out)
+    }
+}
+
+wide! {
+    /// Complex numbers to real ones.
+    pub fn component<T: Arith>(op: Component, a: &[T], out: &mut [T::Re]) -> bool {
+        T::component(op, a, out)
+    }
+}
+
+wide! {
+    /// Pairs of parts to complex numbers.
+    pub fn join<T: Arith>(re: &[T], im: &[T], out: &mut [T::Pair]) -> bool {
+        T::join(re, im, out)
     }
 }
 
@@ -113,50 +131,60 @@ wide! {
     }
 }
 
-macro_rules! convert {
-    ($($T:ident)*) => {
-        $(
-            impl Convert<bool> for $T {
-                #[inline(always)]
-                fn convert(self) -> bool {
-                    self != $T::default()
-                }
-            }
-
-            impl Convert<$T> for bool {
-                #[inline(always)]
-                fn convert(self) -> $T {
-                    $T::of_i64(i64::from(self))
-                }
-            }
-
-            convert!($T: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
-        )*
-    };
-    ($T:ident: $($U:ident)*) => {
-        $(
-            impl Convert<$U> for $T {
-                #[inline(always)]
-                fn convert(self) -> $U {
-                    self as $U
-                }
-            }
-        )*
-    };
-}
-
-convert!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
-
-impl Convert<bool> for bool {
-    #[inline(always)]
-    fn convert(self) -> bool {
-        self
+#[inline(always)]
+fn ordered<T: Copy + PartialOrd>(op: Compare, a: &[T], b: &[T], out: &mut [bool]) -> bool {
+    match op {
+        Compare::Eq => zip(a, b, out, |a, b| a == b),
+        Compare::Ne => zip(a, b, out, |a, b| a != b),
+        Compare::Lt => zip(a, b, out, |a, b| a < b),
+        Compare::Le => zip(a, b, out, |a, b| a <= b),
+        Compare::Gt => zip(a, b, out, |a, b| a > b),
+        Compare::Ge => zip(a, b, out, |a, b| a >= b),
     }
 }
 
+/// What is the same for all kinds on a line.
+macro_rules! on_a_line {
+    () => {
+        type Re = Self;
+
+        #[inline(always)]
+        fn compare(op: Compare, a: &[Self], b: &[Self], out: &mut [bool]) -> bool {
+            ordered(op, a, b, out)
+        }
+
+        #[inline(always)]
+        fn component(_: Component, _: &[Self], _: &mut [Self]) -> bool {
+            false
+        }
+    };
+    (no part) => {
+        on_a_line!();
+
+        type Pair = Self;
+
+        #[inline(always)]
+        fn join(_: &[Self], _: &[Self], _: &mut [Self]) -> bool {
+            false
+        }
+    };
+}
+
 macro_rules! float {
-    ($T:ident) => {
+    ($T:ident in $Pair:ident) => {
         impl Arith for $T {
+            on_a_line!();
+
+            type Pair = $Pair;
+
+            #[inline(always)]
+            fn join(re: &[$T], im: &[$T], out: &mut [$Pair]) -> bool {
+                for ((out, re), im) in out.iter_mut().zip(re).zip(im) {
+                    *out = $Pair::new(*re, *im);
+                }
+                true
+            }
+
             #[inline(always)]
             fn unary(op: Unary, a: &[$T], out: &mut [$T]) -> bool {
                 match op {
@@ -167,7 +195,7 @@ macro_rules! float {
                     Unary::Reciprocal => map(a, out, |a| 1.0 / a),
                     Unary::Sqrt => map(a, out, $T::sqrt),
                     Unary::Cbrt => map(a, out, $T::cbrt),
-                    Unary::Not => false,
+                    Unary::Not | Unary::Conj => false,
                     Unary::Exp => map(a, out, $T::exp),
                     Unary::Exp2 => map(a, out, $T::exp2),
                     Unary::ExpM1 => map(a, out, $T::exp_m1),
@@ -248,7 +276,9 @@ macro_rules! float {
             fn is_missing(self) -> bool {
                 self.is_nan()
             }
+        }
 
+        impl Rank for $T {
             fn worst(greatest: bool) -> $T {
                 if greatest { $T::NEG_INFINITY } else { $T::INFINITY }
             }
@@ -260,8 +290,8 @@ macro_rules! float {
     };
 }
 
-float!(f64);
-float!(f32);
+float!(f64 in C128);
+float!(f32 in C64);
 
 /// Base to the power of an exponent that is not negative, wrapping.
 #[inline(always)]
@@ -280,6 +310,8 @@ fn power<T: Copy>(mut base: T, mut exponent: u64, one: T, times: impl Fn(T, T) -
 macro_rules! integer {
     ($T:ident $class:ident) => {
         impl Arith for $T {
+            on_a_line!(no part);
+
             #[inline(always)]
             fn unary(op: Unary, a: &[$T], out: &mut [$T]) -> bool {
                 match op {
@@ -333,7 +365,9 @@ macro_rules! integer {
             fn is_missing(self) -> bool {
                 false
             }
+        }
 
+        impl Rank for $T {
             fn worst(greatest: bool) -> $T {
                 if greatest { $T::MIN } else { $T::MAX }
             }
@@ -391,6 +425,8 @@ integer!(u32 unsigned);
 integer!(u64 unsigned);
 
 impl Arith for bool {
+    on_a_line!(no part);
+
     #[inline(always)]
     fn unary(op: Unary, a: &[bool], out: &mut [bool]) -> bool {
         match op {
@@ -426,7 +462,9 @@ impl Arith for bool {
     fn is_missing(self) -> bool {
         false
     }
+}
 
+impl Rank for bool {
     fn worst(greatest: bool) -> bool {
         !greatest
     }
@@ -437,61 +475,4 @@ impl Arith for bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One operation on one pair.
-    fn of<T: Arith>(op: Binary, a: T, b: T) -> T {
-        let mut out = [T::default()];
-        assert!(binary(op, &[a], &[b], &mut out), "{op:?} of {}", T::DTYPE);
-        out[0]
-    }
-
-    #[test]
-    fn integers_wrap_and_divide_as_numpy() {
-        assert_eq!((of(Binary::Add, 127i8, 1), of(Binary::Mul, 200u8, 2), of(Binary::Sub, 0u32, 1)), (-128, 144, u32::MAX));
-        assert_eq!((of(Binary::Div, -7, 2), of(Binary::Rem, -7, 2), of(Binary::Div, 5, 0), of(Binary::Rem, 5, 0)), (-3, -1, 0, 0));
-        assert_eq!((of(Binary::FloorDiv, -7, 2), of(Binary::FloorMod, -7, 2), of(Binary::FloorDiv, 5, 0)), (-4, 1, 0));
-        assert_eq!((of(Binary::FloorDiv, i64::MIN, -1), of(Binary::Div, i8::MIN, -1)), (i64::MIN, -128));
-        assert_eq!((of(Binary::FloorMod, 7, -2), of(Binary::FloorMod, 7u16, 4)), (-1, 3));
-        assert_eq!((of(Binary::Pow, 3, 4), of(Binary::Pow, 2u8, 9), of(Binary::Pow, -1i64, -3), of(Binary::Pow, 2, -1)), (81, 0, -1, 0));
-        assert_eq!((of(Binary::Pow, 0, 0), of(Binary::Pow, 1, i32::MIN), of(Binary::Pow, -2i16, 3)), (1, 1, -8));
-        assert_eq!(
-            (of(Binary::Shl, 1, 31), of(Binary::Shl, 1, 32), of(Binary::Shr, -8, 1), of(Binary::Shr, -8, 99)),
-            (i32::MIN, 0, -4, -1)
-        );
-        assert_eq!((of(Binary::Shl, 1u8, 8), of(Binary::Shr, 128u8, 7), of(Binary::Shl, 1, -1)), (0, 1, 0));
-        assert_eq!((of(Binary::Minimum, 3u8, 2), of(Binary::And, 6, 3), of(Binary::Xor, true, true)), (2, 2, false));
-    }
-
-    #[test]
-    fn nan_wins_or_loses_as_asked() {
-        for (a, b) in [(f64::NAN, 1.0), (1.0, f64::NAN)] {
-            assert!(of(Binary::Minimum, a, b).is_nan() && of(Binary::Maximum, a, b).is_nan());
-            assert_eq!((of(Binary::FMin, a, b), of(Binary::FMax, a, b)), (1.0, 1.0));
-        }
-        assert_eq!((of(Binary::Maximum, 1.0f32, 2.0), of(Binary::Minimum, -0.5f32, 2.0)), (2.0, -0.5));
-    }
-
-    #[test]
-    fn what_is_not_defined_is_said() {
-        let mut out = [0.0];
-        assert!(!unary(Unary::Not, &[1.0], &mut out) && !binary(Binary::And, &[1.0], &[1.0], &mut out));
-        assert!(!unary(Unary::Sin, &[1], &mut [0]) && !binary(Binary::Add, &[true], &[true], &mut [false]));
-    }
-
-    #[test]
-    fn casts_are_rusts() {
-        fn check<T: Convert<U>, U: Held>(a: T, expected: U) {
-            let mut out = [U::default()];
-            assert!(cast(&[a], &mut out));
-            assert_eq!(out[0], expected);
-        }
-        check(300.7f64, 255u8);
-        check(-1i64, u64::MAX);
-        check(f32::NAN, 0i16);
-        check(2i32, true);
-        check(true, 1.0f64);
-        check(257u16, 1u8);
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use partita_graph::{Code, Failure};
 
-use super::arith::{Arith, binary, cast, compare, select, test, unary};
+use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
 use super::in_order::{InOrder, copy_line};
 use super::layout::{Layout, Tile, Wish};
 use super::program::{Instruction, Op, Program, Source};
@@ -32,6 +32,11 @@ pub struct Rows<'a, T> {
 }
 
 impl<'a, T> Rows<'a, T> {
+    /// Elements in rows of this width, one after the other.
+    pub fn of(values: &'a [T], width: usize) -> Self {
+        Self { values, stride: width, count: values.len().checked_div(width).unwrap_or(0), len: width }
+    }
+
     /// The rows, first to last.
     pub fn iter(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let (values, stride, len) = (self.values, self.stride, self.len);
@@ -183,7 +188,11 @@ impl<'a> Evaluator<'a> {
             Op::Test(op) => test(op, arg(0)?, target(out, len)?),
             Op::Compare(op) => compare(op, arg(0)?, arg(1)?, target(out, len)?),
             Op::Select => select(self.values::<bool>(step.args[0], len)?, arg(1)?, arg(2)?, target(out, len)?),
+            // A complex number on the line of the real ones is refused where it is asked for, and here too.
+            Op::Cast(to) if step.dtype.is_complex() && !to.is_complex() && to != DType::Bool => false,
             Op::Cast(to) => with_dtype!(to, U => cast::<T, U>(arg(0)?, target(out, len)?)),
+            Op::Component(op) => component(op, arg(0)?, target::<T::Re>(out, len)?),
+            Op::Join => join(arg(0)?, arg(1)?, target::<T::Pair>(out, len)?),
             Op::Exponent => {
                 let out = target::<i32>(out, len)?;
                 out.iter_mut().zip(arg(0)?).for_each(|(out, a)| *out = a.exponent());

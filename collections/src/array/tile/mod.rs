@@ -3,6 +3,8 @@
 
 mod arith;
 mod collect;
+mod complex;
+mod convert;
 mod evaluate;
 mod in_order;
 mod layout;
@@ -12,9 +14,10 @@ mod reference;
 mod special;
 pub mod wide;
 
-pub use arith::Arith;
+pub use arith::{Arith, Rank};
 pub use collect::{collect, mapped};
+pub use convert::Convert;
 pub use evaluate::{Evaluator, Rows, Sink};
 pub use in_order::InOrder;
 pub use layout::Tile;
-pub use program::{Binary, Compare, Instruction, Op, Program, Source, Test, Unary};
+pub use program::{Binary, Compare, Component, Instruction, Op, Program, Source, Test, Unary};

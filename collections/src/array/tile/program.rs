@@ -38,7 +38,14 @@ operations! {
         Sin "sin" 10, Cos "cos" 10, Tan "tan" 20, Asin "asin" 20, Acos "acos" 20, Atan "atan" 20,
         Sinh "sinh" 20, Cosh "cosh" 20, Tanh "tanh" 20, Asinh "asinh" 20, Acosh "acosh" 20, Atanh "atanh" 20,
         Degrees "to_degrees" 1, Radians "to_radians" 1, Floor "floor" 1, Ceil "ceil" 1, Trunc "trunc" 1, Rint "rint" 1,
-        Sinc "sinc" 20, I0 "i0" 100, Spacing "spacing" 4, Mantissa "mantissa" 4,
+        Sinc "sinc" 20, I0 "i0" 100, Spacing "spacing" 4, Mantissa "mantissa" 4, Conj "conj" 1,
+    }
+}
+
+operations! {
+    /// A complex number to a real one.
+    Component {
+        Re "re" 1, Im "im" 1, Abs "abs" 20, Angle "angle" 20,
     }
 }
 
@@ -83,6 +90,10 @@ pub enum Op {
     Select,
     /// Another kind.
     Cast(DType),
+    /// A part of a complex number, or its size or angle.
+    Component(Component),
+    /// Two floats as the parts of a complex number.
+    Join,
     /// The exponent of a float to base 2, as `i32`.
     Exponent,
 }
@@ -94,6 +105,8 @@ impl Op {
             Op::Unary(_) | Op::Binary(_) | Op::Select => dtype,
             Op::Test(_) | Op::Compare(_) => DType::Bool,
             Op::Cast(to) => to,
+            Op::Component(_) => dtype.part(),
+            Op::Join => dtype.complex(),
             Op::Exponent => DType::I32,
         }
     }
@@ -101,8 +114,8 @@ impl Op {
     /// The kinds of its operands; `None` for the kind that it works on.
     fn operands(self) -> &'static [Option<DType>] {
         match self {
-            Op::Unary(_) | Op::Test(_) | Op::Cast(_) | Op::Exponent => &[None],
-            Op::Binary(_) | Op::Compare(_) => &[None, None],
+            Op::Unary(_) | Op::Test(_) | Op::Cast(_) | Op::Component(_) | Op::Exponent => &[None],
+            Op::Binary(_) | Op::Compare(_) | Op::Join => &[None, None],
             Op::Select => &[Some(DType::Bool), None, None],
         }
     }
@@ -114,7 +127,8 @@ impl Op {
             Op::Binary(op) => op.cost(),
             Op::Test(op) => op.cost(),
             Op::Compare(op) => op.cost(),
-            Op::Select | Op::Cast(_) => 1,
+            Op::Component(op) => op.cost(),
+            Op::Select | Op::Cast(_) | Op::Join => 1,
             Op::Exponent => 4,
         }
     }
@@ -132,6 +146,8 @@ impl Op {
             (Op::Test(op), _) => call(op.shown()),
             (Op::Select, _) => call("where"),
             (Op::Cast(to), _) => call(to.name()),
+            (Op::Component(op), _) => call(op.shown()),
+            (Op::Join, _) => call("complex"),
             (Op::Exponent, _) => call("exponent"),
         }
     }

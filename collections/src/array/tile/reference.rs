@@ -7,9 +7,9 @@ use ndarray::{ArrayD, Axis, IxDyn, Slice};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::arith::{Arith, binary, cast, compare, select, test, unary};
+use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
 use super::evaluate::broadcast;
-use super::program::{Binary, Compare, Instruction, Op, Program, Source, Test, Unary};
+use super::program::{Binary, Compare, Component, Instruction, Op, Program, Source, Test, Unary};
 use super::{collect, mapped};
 use crate::array::block::Block;
 use crate::array::element::{DType, Held, Scalar, with_dtype};
@@ -38,6 +38,16 @@ fn step<T: Arith>(step: &Instruction, args: &[Scalar]) -> Scalar {
                 assert!(cast::<T, U>(&arg(0), &mut out));
                 Scalar::of(out[0])
             });
+        }
+        Op::Component(op) => {
+            let mut out = [T::Re::default()];
+            assert!(component(op, &arg(0), &mut out), "{step:?}");
+            return Scalar::of(out[0]);
+        }
+        Op::Join => {
+            let mut out = [T::Pair::default()];
+            assert!(join(&arg(0), &arg(1), &mut out), "{step:?}");
+            return Scalar::of(out[0]);
         }
         Op::Exponent => return Scalar::of(arg(0)[0].exponent()),
     };
@@ -140,19 +150,27 @@ fn program(inputs: Vec<DType>, choices: &[(u8, usize, usize, usize)]) -> Program
             let scalar = with_dtype!(wanted, T => Source::Scalar(Scalar::of(T::of_i64(at as i64 % 3))));
             if of_kind.is_empty() || at.is_multiple_of(4) { scalar } else { of_kind[at % of_kind.len()] }
         };
-        let number = dtype != DType::Bool;
-        let (op, args) = match op % 11 {
+        let (number, complex) = (dtype != DType::Bool, dtype.is_complex());
+        let (op, args) = match op % 13 {
             0 if number => (Op::Unary(Unary::Neg), vec![first]),
             1 if number => (Op::Unary(Unary::Square), vec![first]),
-            2 if dtype == DType::F64 => (Op::Unary(Unary::Sqrt), vec![first]),
+            2 if dtype == DType::F64 || complex => (Op::Unary(Unary::Sqrt), vec![first]),
             3 if number => (Op::Binary(Binary::Add), vec![first, pick(*b, dtype)]),
             4 if number => (Op::Binary(Binary::Mul), vec![pick(*b, dtype), first]),
+            5 | 6 | 9 if complex => {
+                let component = [Component::Re, Component::Im, Component::Abs, Component::Angle][b % 4];
+                (Op::Component(component), vec![first])
+            }
             5 => (Op::Binary(Binary::Maximum), vec![first, pick(*b, dtype)]),
             6 => (Op::Compare(Compare::Lt), vec![first, pick(*b, dtype)]),
+            7 if complex => (Op::Compare(Compare::Eq), vec![first, pick(*b, dtype)]),
             7 => (Op::Test(Test::NonZero), vec![first]),
             8 => (Op::Select, vec![pick(*c, DType::Bool), first, pick(*b, dtype)]),
-            9 => (Op::Cast([DType::F64, DType::I32, DType::F32, DType::U8][b % 4]), vec![first]),
-            _ if dtype == DType::F64 => (Op::Exponent, vec![first]),
+            9 => (Op::Cast([DType::F64, DType::I32, DType::F32, DType::U8, DType::Complex64, DType::Complex128][b % 6]), vec![first]),
+            10 if dtype == DType::F64 => (Op::Exponent, vec![first]),
+            11 if dtype.is_float() => (Op::Join, vec![first, pick(*b, dtype)]),
+            11 | 12 if complex => (Op::Binary(Binary::Div), vec![first, pick(*b, dtype)]),
+            _ if complex => (Op::Unary(Unary::Conj), vec![first]),
             _ => (Op::Cast(DType::F64), vec![first]),
         };
         there.push((Source::Step(program.steps.len() as u16), op.result(dtype)));

@@ -122,19 +122,31 @@ impl Recipe {
     /// # Panics
     /// With a piece of another format.
     pub fn read(&self, piece: &Piece, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
-        match (&self.0, &piece.0) {
-            (Formats::Parquet(recipe), Formats::Parquet(piece)) => recipe.read(piece, test, stop),
-            (Formats::Ipc(recipe), Formats::Ipc(piece)) => filtered(recipe.read(piece, stop)?, test),
-            (Formats::Json(recipe), Formats::Json(piece)) => filtered(recipe.read(piece, stop)?, test),
-            _ => panic!("a piece of another format than its recipe"),
-        }
+        self.read_first(piece, u64::MAX, test, stop)
     }
-}
 
-fn filtered(frame: DataFrame, test: Option<&Test<'_>>) -> Result<DataFrame> {
-    match test {
-        None => Ok(frame),
-        Some(test) => Ok(frame.filter(&test.kept(&frame)?).expect("a mask has the height of its frame")),
+    /// The same, and no more than the first `rows` rows: what only later rows need is neither fetched nor decoded, as far as the format
+    /// lets that be known.
+    ///
+    /// # Errors
+    /// As [`Recipe::read`], for what is read.
+    ///
+    /// # Panics
+    /// With a piece of another format.
+    pub fn read_first(&self, piece: &Piece, rows: u64, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+        // A test may refuse any row, so that it cannot be known which ones are the first to pass.
+        let asked = if test.is_some() { u64::MAX } else { rows };
+        let found = match (&self.0, &piece.0) {
+            (Formats::Parquet(recipe), Formats::Parquet(piece)) => return recipe.read(piece, rows, test, stop),
+            (Formats::Ipc(recipe), Formats::Ipc(piece)) => recipe.read(piece, asked, stop)?,
+            (Formats::Json(recipe), Formats::Json(piece)) => recipe.read(piece, asked, stop)?,
+            _ => panic!("a piece of another format than its recipe"),
+        };
+        let kept = match test {
+            None => found,
+            Some(test) => found.filter(&test.kept(&found)?).expect("a mask has the height of its frame"),
+        };
+        Ok(kept.head(Some(usize::try_from(rows).unwrap_or(usize::MAX))))
     }
 }
 

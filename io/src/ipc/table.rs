@@ -204,7 +204,16 @@ pub(crate) struct Piece {
 }
 
 impl Recipe {
-    pub(crate) fn read(&self, piece: &Piece, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+    pub(crate) fn read(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+        match usize::try_from(most).ok().filter(|_| most < u64::MAX).map(|rows| self.rows(piece, Some(rows), stop)) {
+            Some(Ok(first)) => Ok(first),
+            // The decoder does not cut every form of column short: what it gives up then is read whole.
+            Some(Err(_)) | None => self.rows(piece, None, stop),
+        }
+    }
+
+    /// The rows of a piece, or the first of them.
+    fn rows(&self, piece: &Piece, limit: Option<usize>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         if stop() {
             return Err(cancelled());
         }
@@ -220,10 +229,12 @@ impl Recipe {
         }
         positions.sort_unstable();
         let failed = Rc::new(RefCell::new(None));
-        let source = Source::open(name, file.size, Compression::None, piece.start..piece.end)?;
+        // For a few rows little of each column is read, and a store is not asked for all of them ahead.
+        let likely = if limit.is_none() { piece.end } else { piece.start };
+        let source = Source::open(name, file.size, Compression::None, piece.start..likely)?;
         let bytes = Bytes { source, at: 0, size: file.size, failed: failed.clone() };
         let read =
-            guarded(name, Some(piece.start), || batch(FileReader::new(bytes, footer, Some(positions.clone()), None), piece, &positions));
+            guarded(name, Some(piece.start), || batch(FileReader::new(bytes, footer, Some(positions.clone()), limit), piece, &positions));
         let failed = failed.borrow_mut().take();
         match failed {
             Some(error) => Err(error),

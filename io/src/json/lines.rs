@@ -35,8 +35,9 @@ pub(super) fn cut(file: u32, size: u64, text: u64, compression: Compression, blo
     (0..count).map(|number| Block { file, start: at(number), end: at(number + 1), first: number == 0 }).collect()
 }
 
-/// Calls `each` with the place and the bytes of every line of a block that is not blank, without its newline.
-pub(super) fn each_line(source: &mut Source, block: &Block, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+/// Calls `each` with the place and the bytes of every line of a block that is not blank, without its newline, until it says that no more
+/// are wanted.
+pub(super) fn each_line(source: &mut Source, block: &Block, mut each: impl FnMut(u64, &[u8]) -> Result<bool>) -> Result<()> {
     let mut window = Window::at(if block.first { block.start } else { block.start - 1 });
     let mut inside = block.first;
     loop {
@@ -52,11 +53,13 @@ pub(super) fn each_line(source: &mut Source, block: &Block, mut each: impl FnMut
             let rest = &bytes[at..];
             match memchr::memchr(b'\n', rest) {
                 Some(newline) => {
-                    line(base + at as u64, &rest[..newline], &mut each)?;
+                    if !line(base + at as u64, &rest[..newline], &mut each)? {
+                        return Ok(());
+                    }
                     at += newline + 1;
                 }
                 None if window.ended() => {
-                    return line(base + at as u64, rest, &mut each);
+                    return line(base + at as u64, rest, &mut each).map(drop);
                 }
                 None => break,
             }
@@ -72,9 +75,9 @@ pub(super) fn each_line(source: &mut Source, block: &Block, mut each: impl FnMut
     }
 }
 
-fn line(at: u64, bytes: &[u8], each: &mut impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+fn line(at: u64, bytes: &[u8], each: &mut impl FnMut(u64, &[u8]) -> Result<bool>) -> Result<bool> {
     match bytes.iter().all(u8::is_ascii_whitespace) {
-        true => Ok(()),
+        true => Ok(true),
         false => each(at, bytes),
     }
 }
@@ -101,7 +104,7 @@ mod tests {
                     let take = |at: u64, line: &[u8]| {
                         assert_eq!(&text.as_bytes()[at as usize..at as usize + line.len()], line);
                         found.push(String::from_utf8_lossy(line).trim().to_owned());
-                        Ok(())
+                        Ok(true)
                     };
                     each_line(&mut source, &block, take).unwrap();
                 }

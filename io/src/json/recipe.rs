@@ -44,18 +44,24 @@ pub(super) struct Wanted {
 pub(crate) struct Piece(pub(super) Block);
 
 impl Recipe {
-    pub(crate) fn read(&self, piece: &Piece, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+    pub(crate) fn read(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         let block = &piece.0;
         let (at, compression) = &self.files[block.file as usize];
         let cells = self.own.iter().map(|wanted| Cells::new(wanted.name.clone(), wanted.dtype.clone())).collect();
         let mut columns = Columns::new(cells, &self.known);
-        let mut source = Source::open(&at.path, at.size, *compression, block.start..block.end)?;
+        // For a few lines a store is not asked for the whole block ahead.
+        let likely = if most == u64::MAX { block.end } else { block.start };
+        let mut source = Source::open(&at.path, at.size, *compression, block.start..likely)?;
         each_line(&mut source, block, |byte, line| {
             if columns.lines().is_multiple_of(LINES) && stop() {
                 return Err(cancelled());
             }
+            if columns.lines() as u64 >= most {
+                return Ok(false);
+            }
             columns.push(line).map_err(|(error, refusal)| refused(&at.path, byte, &error, refusal))?;
-            self.declared_fit(&columns, &at.path, byte)
+            self.declared_fit(&columns, &at.path, byte)?;
+            Ok((columns.lines() as u64) < most)
         })?;
         self.frame(columns, block.file as usize, &at.path)
     }

@@ -23,6 +23,8 @@ use crate::table::{Located, Origin, Test, cancelled};
 /// A mask whose kept rows lie in fewer runs than this share of all rows is applied while decoding, which skips whole pages; else
 /// decoding everything and filtering afterwards is faster.
 const FEW_RUNS: f64 = 0.01;
+/// Writers end a dictionary at about so many bytes; it stands before the first row.
+const DICTIONARY: u64 = 1 << 20;
 
 /// What all tasks of a reader share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,13 +54,34 @@ pub(crate) struct Piece {
     pub(super) leaves: Vec<Vec<Leaf>>,
 }
 
+impl Piece {
+    /// The first rows of it.
+    fn first(&self, most: u64) -> Self {
+        Self { end: self.end.min(self.start.saturating_add(most)), ..self.clone() }
+    }
+
+    /// How many bytes of a leaf most likely hold the rows up to the last one of this piece: twice what they would take if all rows were
+    /// of one size, and room for a dictionary. The whole leaf where that saves little.
+    fn beginning(&self, leaf: &Leaf) -> u64 {
+        let share = u128::from(leaf.length) * u128::from(self.end) / u128::from(self.rows.max(1));
+        let likely = u64::try_from(2 * share).unwrap_or(u64::MAX).saturating_add(DICTIONARY);
+        if likely <= leaf.length / 2 { likely } else { leaf.length }
+    }
+}
+
 impl Recipe {
-    pub(crate) fn read(&self, piece: &Piece, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+    pub(crate) fn read(&self, piece: &Piece, most: u64, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         let all: Vec<usize> = (0..self.columns.len()).collect();
-        let Some(test) = test else { return self.frame(piece, &all, &Rows::all(piece), stop) };
+        if most == 0 {
+            return Ok(self.empty());
+        }
+        let Some(test) = test else {
+            let piece = &piece.first(most);
+            return self.frame(piece, &all, &Rows::all(piece), stop);
+        };
         let (tested, rest): (Vec<usize>, Vec<usize>) = all.iter().partition(|at| test.columns.contains(&self.columns[**at].0.0));
         let first = self.frame(piece, &tested, &Rows::all(piece), stop)?;
-        let mask = test.kept(&first)?;
+        let mask = first_kept(test.kept(&first)?, most);
         let rows = Rows::kept(piece, &mask);
         if rows.count == 0 {
             return Ok(self.empty());
@@ -104,7 +127,11 @@ impl Recipe {
             Origin::Folders(_) => None,
         });
         let own: Vec<usize> = own.collect();
-        let ranges = own.iter().flat_map(|place| &piece.leaves[*place]).map(|leaf| leaf.start..leaf.start + leaf.length);
+        let beginning = |place: &usize| matches!(rows.filter, Filter::Range(_)) && !layout.columns[*place].field.dtype.is_nested();
+        let ranges = own.iter().flat_map(|place| {
+            let whole = !beginning(place);
+            piece.leaves[*place].iter().map(move |leaf| leaf.start..leaf.start + if whole { leaf.length } else { piece.beginning(leaf) })
+        });
         let mut bytes = fetch(&file.at.path, file.at.size, &ranges.collect::<Vec<_>>())?.into_iter();
         let mut columns = Vec::with_capacity(wanted.len());
         for at in wanted {
@@ -116,7 +143,7 @@ impl Recipe {
                 Origin::File(place) => {
                     let leaves = &piece.leaves[*place as usize];
                     let column = Stored { layout: &layout.columns[*place as usize], leaves, dtype };
-                    column.decode(&file.at.path, bytes.by_ref().take(leaves.len()).collect(), rows)?
+                    column.of_beginning(&file.at, bytes.by_ref().take(leaves.len()).collect(), rows)?
                 }
                 Origin::Folders(place) => {
                     let column = self.hive.column(piece.file as usize, *place as usize, rows.count);
@@ -126,6 +153,20 @@ impl Recipe {
         }
         DataFrame::new(rows.count, columns).map_err(|error| damaged(&file.at.path, None, error.to_string()))
     }
+}
+
+/// The mask without those that it keeps after so many.
+fn first_kept(mask: BooleanChunked, most: u64) -> BooleanChunked {
+    if mask.sum().is_none_or(|count| u64::from(count) <= most) {
+        return mask;
+    }
+    let mut left = most;
+    let first = mask.iter().map(|keep| {
+        let keep = keep == Some(true) && left > 0;
+        left -= u64::from(keep);
+        keep
+    });
+    first.collect()
 }
 
 fn filtered(frame: DataFrame, mask: &BooleanChunked, count: usize) -> DataFrame {
@@ -175,6 +216,18 @@ struct Stored<'a> {
 }
 
 impl Stored<'_> {
+    /// Out of the beginnings of its leaves, or out of all of them when rows proved to be larger than on the average.
+    fn of_beginning(&self, at: &Located, bytes: Vec<Buffer<u8>>, rows: &Rows) -> Result<Column> {
+        let whole = self.leaves.iter().zip(&bytes).all(|(leaf, bytes)| bytes.len() as u64 == leaf.length);
+        match self.decode(&at.path, bytes, rows) {
+            Err(_) if !whole => {
+                let ranges: Vec<_> = self.leaves.iter().map(|leaf| leaf.start..leaf.start + leaf.length).collect();
+                self.decode(&at.path, fetch(&at.path, at.size, &ranges)?, rows)
+            }
+            decoded => decoded,
+        }
+    }
+
     fn decode(&self, file: &str, bytes: Vec<Buffer<u8>>, rows: &Rows) -> Result<Column> {
         let byte = self.leaves.first().map(|leaf| leaf.start);
         let column = &self.layout.field.name;

@@ -39,6 +39,10 @@ mod flights;
 mod groupby;
 #[path = "api/join.rs"]
 mod join;
+#[path = "api/join_order.rs"]
+mod join_order;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/planner.rs"]
@@ -53,10 +57,14 @@ mod pruning;
 mod random_frames;
 #[path = "api/reshape.rs"]
 mod reshape;
+#[path = "api/rewrites.rs"]
+mod rewrites;
 #[path = "api/rows.rs"]
 mod rows;
 #[path = "api/shuffle.rs"]
 mod shuffle;
+#[path = "api/skew.rs"]
+mod skew;
 #[path = "api/sort.rs"]
 mod sort;
 #[path = "api/statistics.rs"]

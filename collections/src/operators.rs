@@ -20,12 +20,12 @@ use crate::frame::approx::operator as approx;
 use crate::frame::groupby::{combine, partial};
 use crate::frame::join;
 use crate::frame::ops::{
-    concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition, row_index, sample, scan,
-    select,
+    analyze, concat, cov, describe, explode, filter, from_polars, map_overlap, n_unique, partitions, read_csv, repartition,
+    repartition_bytes, row_index, sample, scan, select,
 };
 use crate::frame::ops::{slice, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
-use crate::frame::shuffle::split;
+use crate::frame::shuffle::{skew, split};
 use crate::frame::sort::{range, rows};
 use crate::frame::value;
 
@@ -34,17 +34,23 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<read_csv::CsvBlock>(),
     OperatorEntry::of::<scan::ReadFiles>(),
     OperatorEntry::of::<from_polars::Given>(),
+    OperatorEntry::of::<analyze::Watched>(),
     OperatorEntry::of::<select::Select>(),
     OperatorEntry::of::<with_columns::WithColumns>(),
     OperatorEntry::of::<filter::Filter>(),
     OperatorEntry::of::<concat::Concat>(),
     OperatorEntry::of::<partitions::Pass>(),
     OperatorEntry::of::<repartition::SlicePiece>(),
+    OperatorEntry::of::<repartition_bytes::MeasureRows>(),
+    OperatorEntry::of::<repartition_bytes::TakeStretches>(),
     OperatorEntry::of::<partial::Partial>(),
     OperatorEntry::of::<combine::Combine>(),
     OperatorEntry::of::<combine::Finish>(),
     OperatorEntry::of::<combine::Exact>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<skew::DealOut>(),
+    OperatorEntry::of::<skew::FrequentKeys>(),
+    OperatorEntry::of::<skew::SendToAll>(),
     OperatorEntry::of::<write::WriteParts>(),
     OperatorEntry::of::<write::Publish>(),
     OperatorEntry::of::<frames::Announced>(),

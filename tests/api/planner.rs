@@ -1,6 +1,6 @@
 //! What the planner leaves out: shuffles of what is spread already, work that is written twice, rows that meet nobody.
 
-use super::check::{check, check_frame, check_in_order, file, table};
+use super::check::{check, check_frame, check_in_order, executors, file, table};
 use partita::polars::prelude::*;
 use partita::prelude::{CsvOptions, DFrame, Join, col, len, lit};
 
@@ -96,6 +96,46 @@ fn filters_on_keys_go_to_both_sides() {
     assert_eq!(found.height(), 0);
 }
 
+/// The key columns of right and full joins hold the key of either side.
+#[test]
+fn filters_on_keys_of_either_side_go_to_both() {
+    let (left, right) = (DFrame::from_polars(table(KX), 3), DFrame::from_polars(table(KY), 2));
+    for how in [Join::right(["k"]), Join::full(["k"])] {
+        for nulls in [false, true] {
+            let joined = |left: &DFrame| left.join(&right, how.clone().nulls_equal(nulls).broadcast(false));
+            let plan = joined(&left).filter(col("k").lt_eq(lit("b"))).explain();
+            let rewritten = plan.split("rewritten").nth(1).unwrap_or_default().split("layers").next().unwrap_or_default();
+            assert_eq!(rewritten.matches("filter [(k) <= ('b')]").count(), 2, "{plan}");
+            for predicate in [col("k").lt_eq(lit("b")), col("k").neq_missing(lit("a")), col("k").gt(lit("a")).and(col("x").gt(lit(1)))] {
+                let whole = joined(&DFrame::from_polars(table(KX), 1)).compute().unwrap();
+                let expected = whole.lazy().filter(predicate.clone()).collect().unwrap();
+                check_frame(&table(KX), |left| joined(left).filter(predicate.clone()), &expected, false);
+            }
+            // Only a filter on keys goes down.
+            let kept = joined(&left).filter(col("k").eq(lit("a")).or(col("g").is_null())).explain();
+            assert!(kept.split("rewritten").nth(1).unwrap_or(&kept).contains("filter [([(k) == ('a')]) |"), "{kept}");
+        }
+    }
+}
+
+/// A join that two read is done once, with a filter on one of the readers and without; files are read twice, each time less.
+#[test]
+fn filters_do_not_make_work_twice() {
+    let (left, right) = (DFrame::from_polars(table(KX), 3), DFrame::from_polars(table(KY), 2));
+    let joined = left.join(&right, Join::inner(["k"]).broadcast(false));
+    let both = DFrame::concat([joined.filter(col("x").gt(lit(3))), joined.filter(col("y").lt(lit(11)))]);
+    assert_eq!(splits(&both), 2, "{}", both.explain());
+    assert_eq!(both.len().unwrap(), 5);
+    let totals = left.group_by(["k"]).agg([col("x").sum()]);
+    let twice =
+        |totals: &DFrame| totals.filter(col("k").eq(lit("a"))).join(&totals.filter(col("x").gt(lit(5))), Join::full(["k"]).suffix("_r"));
+    assert_eq!(twice(&totals).explain().matches("partial sum(x) by k").count(), 1, "{}", twice(&totals).explain());
+    check(KX, |t| twice(&t.group_by(["k"]).agg([col("x").sum()])), "k,x,x_r\na,5,\nb,,9\n,,9");
+    // Partitions that were chosen stay those that they were.
+    let some = totals.filter(col("k").is_not_null()).partitions([0]);
+    assert_eq!(DFrame::concat([some, totals.clone()]).len().unwrap(), 7);
+}
+
 #[test]
 fn what_is_written_twice_is_done_once() {
     let (_guard, path) = file("t.csv", format!("k,x,y\n{}", "a,1,2\nb,3,4\n".repeat(50)));
@@ -141,11 +181,41 @@ fn limits_stop_readers_and_what_works_row_by_row() {
     assert_eq!(renamed.select(["m"]).compute().unwrap(), df!("m" => [2997i64]).unwrap());
 }
 
+/// Partitions as large as was asked for, by measured bytes; joins after it decide by them.
+#[test]
+fn partitions_follow_measured_bytes() {
+    let rows: Vec<i64> = (0..4000).collect();
+    let table = df!("x" => &rows, "y" => rows.iter().map(|x| x % 7).collect::<Vec<_>>()).unwrap();
+    let uneven = DFrame::concat([
+        DFrame::from_polars(table.clone(), 3).filter(col("x").gt_eq(lit(3990))),
+        DFrame::from_polars(table.clone(), 50).filter(col("y").eq(lit(3))),
+        DFrame::from_polars(table.clone(), 1),
+    ]);
+    for (name, executor) in executors() {
+        let even = uneven.repartition_bytes_on(&*executor, "10kB").unwrap_or_else(|e| panic!("{name}: {e}"));
+        let found = even.compute_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}")).frame;
+        assert_eq!(found, uneven.compute().unwrap(), "{name}");
+        let bytes: Vec<usize> = (0..even.npartitions().unwrap()).map(|at| even.partitions([at]).compute().unwrap().height() * 16).collect();
+        assert!(bytes.len() == 8 && bytes.iter().all(|bytes| (5_000..=10_000).contains(bytes)), "{name}: {bytes:?}");
+        assert!(even.explain().contains("repartition to 8 of about"), "{}", even.explain());
+        assert!(even.explain().contains(&format!("(about {} rows", found.height())), "{}", even.explain());
+    }
+    let none = DFrame::from_polars(table, 5).filter(col("y").eq(lit(9))).repartition_bytes("1MB").unwrap();
+    assert_eq!((none.npartitions().unwrap(), none.len().unwrap()), (1, 0));
+    assert!(uneven.repartition_bytes("many").is_err() && uneven.repartition_bytes(0u64).is_err());
+}
+
 #[test]
 fn what_ran_is_told() {
     let frame = DFrame::from_polars(table(KX), 3);
-    let told = frame.filter(col("x").gt(lit(2))).shuffle(["k"], 2).explain_analyze().unwrap();
-    assert!(told.contains("filter [(x) > (dyn int: 2)]: 3 tasks, 5 rows"), "{told}");
-    assert!(told.contains("shuffle by k into 2: 2 tasks, 5 rows"), "{told}");
-    assert!(frame.filter(col("x").gt(lit(2))).explain().contains("(about 7 rows"));
+    let kept = frame.filter(col("x").gt(lit(2)));
+    for (name, executor) in executors() {
+        // A simulated cluster tells remarks too, of tasks that ran several times among them.
+        let told = kept.shuffle(["k"], 2).explain_analyze_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(told.contains("filter [(x) > (dyn int: 2)]: 3 tasks, 5 rows"), "{name}: {told}");
+        assert!(told.contains("shuffle by k into 2: 2 tasks, 5 rows"), "{name}: {told}");
+        // What was measured is nobody's remark.
+        assert_eq!(kept.shuffle(["k"], 2).compute_on(&*executor).unwrap().notes, Vec::<String>::new(), "{name}");
+    }
+    assert!(kept.explain().contains("(about 7 rows"));
 }

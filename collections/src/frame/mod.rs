@@ -24,7 +24,7 @@ pub(crate) mod value;
 use std::sync::{Arc, OnceLock};
 
 use partita_graph::{Failure, Origin};
-use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{DataFrame, Expr, PlSmallStr, Schema, SchemaRef};
 
 use expr::{Names, located};
 use lower::{Lowered, Lowering};
@@ -95,12 +95,48 @@ pub(crate) trait Step: Send + Sync {
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         size::like_first(inputs, node)
     }
-    /// Whether each row of the result is made of one row of the input, in the same order.
+    /// How many rows a reader would give without its predicate.
+    fn whole(&self) -> Option<u64> {
+        None
+    }
+    /// At most how many different values a column of the result has, if something is known of it.
+    fn different(&self, _column: &PlSmallStr) -> Option<u64> {
+        None
+    }
+    /// Some of a reader's rows, if they are at hand.
+    fn sample(&self) -> Option<DataFrame> {
+        None
+    }
+    /// Whether the result depends on the order in which the rows of input `at` come; `wanted` says whether the order of its own rows counts.
+    fn minds_order(&self, _at: usize, _wanted: bool) -> bool {
+        true
+    }
+    /// The new and the old names of the columns of a step that only picks and renames.
+    fn picked(&self) -> Option<Vec<(PlSmallStr, PlSmallStr)>> {
+        None
+    }
+    /// The step as a link of a chain of joins that may be joined in any order.
+    fn link(&self) -> Option<join::Link> {
+        None
+    }
+    /// Whether each row of the result is made of one row of an input, in the same order, partition by partition.
     fn is_row_by_row(&self) -> bool {
         false
     }
     /// How many rows of the input, from the first on, the result depends on, if it is not all of them.
     fn first_rows(&self) -> Option<u64> {
+        None
+    }
+    /// The step that gives the first rows of what this one would sort, without sorting the others.
+    fn first_sorted(&self, _rows: u64) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// A reader without what cannot hold one of the first rows in an order.
+    fn first_by(&self, _by: &sort::order::First, _rows: u64) -> Option<Arc<dyn Step>> {
+        None
+    }
+    /// The reader with less to read, as far as this step needs it.
+    fn of_reader(&self, _reader: &dyn Step) -> Option<Arc<dyn Step>> {
         None
     }
     /// A reader that gives no more than so many rows of each partition.

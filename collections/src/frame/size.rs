@@ -4,11 +4,11 @@
 //! It refuses to be exact: rows come from samples and from what steps usually do to them, bytes from the types of the columns. A wrong
 //! estimate costs time and never changes a row.
 
-use polars::prelude::{DataType, Expr, Schema};
+use polars::prelude::{DataType, Expr, PlSmallStr, Schema};
 
 use super::groupby::estimate;
 use super::lower::FAN_IN;
-use super::{DFrame, Node};
+use super::{Admission, DFrame, Node};
 
 /// Distinct keys that one task takes in; more are spread over several tasks.
 const KEYS_PER_PART: u64 = 200_000;
@@ -53,6 +53,21 @@ pub(crate) fn size_of(frame: &DFrame) -> Option<Size> {
         let inputs: Vec<Option<Size>> = node.inputs.iter().map(size_of).collect();
         node.step.size(&inputs, node)
     })
+}
+
+impl DFrame {
+    /// At most how many different values a column has, if something is known of it below steps that hand it on as it is.
+    pub(crate) fn different(&self, column: &PlSmallStr) -> Option<u64> {
+        let node = self.node();
+        match &node.inputs[..] {
+            [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => match node.step.admit(&Expr::Column(column.clone()))
+            {
+                Admission::Through(Expr::Column(old)) => input.different(&old),
+                _ => None,
+            },
+            _ => node.step.different(column),
+        }
+    }
 }
 
 /// As many rows as the first input has, in the columns of the result.

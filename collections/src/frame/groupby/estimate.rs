@@ -4,6 +4,7 @@ use polars::prelude::*;
 
 use crate::frame::DFrame;
 use crate::frame::expr::{columns_of_all, on_polars_thread};
+use crate::frame::ops::read_csv::ReadCsv;
 
 /// The number of groups that keys over this frame will have, or `None` when nothing is known.
 ///
@@ -12,14 +13,16 @@ use crate::frame::expr::{columns_of_all, on_polars_thread};
 /// once; Charikar, Chaudhuri, Motwani and Narasayya, "Towards estimation error guarantees for distinct values", PODS 2000, prove that no
 /// estimator is sure to come nearer than the mean of the two.)
 pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
-    let mut below = input;
+    match input.node().step.reader() {
+        Some(reader) => of_sample(reader, keys),
+        // Of joined frames the one that has the keys.
+        None => input.node().inputs.iter().find_map(|input| groups(input, keys)),
+    }
+}
+
+/// The same for one reader.
+pub(crate) fn of_sample(reader: &ReadCsv, keys: &[Expr]) -> Option<u64> {
     let needed = columns_of_all(keys);
-    let reader = loop {
-        if let Some(reader) = below.node().step.reader() {
-            break reader;
-        }
-        below = below.node().inputs.first()?;
-    };
     let sample = reader.table.sample_frame();
     if sample.height() == 0 || needed.iter().any(|name| sample.column(name).is_err()) {
         return None;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Layer, Wiring};
 use polars::prelude::*;
+use polars_plan::dsl::{BooleanFunction, FunctionExpr, StringFunction};
 use polars_plan::utils::expr_output_name;
 
 use super::combine::{Combine, Exact, Finish};
@@ -71,6 +72,10 @@ impl Step for GroupByStep {
         }
     }
 
+    fn minds_order(&self, _: usize, _: bool) -> bool {
+        !self.aggs.iter().all(ignores_order)
+    }
+
     fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
         // Groups that lie within partitions stay where they are; where they are spread anew that is noted.
         let keys: Option<Vec<PlSmallStr>> = self.keys.iter().map(|key| as_column(key).cloned()).collect();
@@ -95,6 +100,53 @@ impl Step for GroupByStep {
             Some(decomposed) => self.lower_states(decomposed, parts, inputs[0], node, lowering),
             None => Ok(self.lower_exact(parts, inputs[0], node, lowering)),
         }
+    }
+}
+
+/// Whether an aggregate gives the same in whatever order rows come, but for the last bits of sums of floats.
+fn ignores_order(agg: &Expr) -> bool {
+    let one_by_one = |expr: &Expr| match expr {
+        Expr::Function { function, .. } => is_one_by_one(function),
+        Expr::Agg(agg) => matches!(
+            agg,
+            AggExpr::Min { .. }
+                | AggExpr::Max { .. }
+                | AggExpr::Sum(_)
+                | AggExpr::Mean(_)
+                | AggExpr::Median(_)
+                | AggExpr::NUnique(_)
+                | AggExpr::Count { .. }
+                | AggExpr::Std(..)
+                | AggExpr::Var(..)
+        ),
+        Expr::Column(_)
+        | Expr::Literal(_)
+        | Expr::Alias(..)
+        | Expr::BinaryExpr { .. }
+        | Expr::Cast { .. }
+        | Expr::Ternary { .. }
+        | Expr::Len => true,
+        _ => false,
+    };
+    agg.into_iter().all(one_by_one)
+}
+
+/// Functions that are known to look at one row at a time.
+fn is_one_by_one(function: &FunctionExpr) -> bool {
+    match function {
+        FunctionExpr::Boolean(function) => matches!(
+            function,
+            BooleanFunction::IsNull
+                | BooleanFunction::IsNotNull
+                | BooleanFunction::Not
+                | BooleanFunction::IsIn { .. }
+                | BooleanFunction::IsBetween { .. }
+        ),
+        FunctionExpr::StringExpr(function) => {
+            matches!(function, StringFunction::StartsWith | StringFunction::EndsWith | StringFunction::Contains { .. })
+        }
+        FunctionExpr::TemporalExpr(_) => true,
+        _ => false,
     }
 }
 

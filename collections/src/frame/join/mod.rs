@@ -9,10 +9,10 @@ pub(crate) mod columns;
 pub(crate) mod matches;
 pub(crate) mod operator;
 pub(crate) mod side;
-mod step;
+pub(crate) mod step;
 
 use partita_graph::Failure;
-use polars::prelude::{Expr, JoinValidation};
+use polars::prelude::{Expr, JoinValidation, PlSmallStr};
 use serde::{Deserialize, Serialize};
 
 use super::{DFrame, IntoExprs};
@@ -28,6 +28,14 @@ pub(crate) enum How {
     Semi,
     Anti,
     Cross,
+}
+
+/// An inner join as a link of a chain that may be joined in any order.
+pub(crate) struct Link {
+    /// Pairs of columns, of the left frame and of the right one, whose equal values are the very same.
+    pub on: Vec<(PlSmallStr, PlSmallStr)>,
+    /// Each column of the result, whether it is of the left frame, and its name there.
+    pub columns: Vec<(PlSmallStr, bool, PlSmallStr)>,
 }
 
 /// How two frames are joined: the kind of join, its keys, and what else is asked of it.
@@ -137,7 +145,12 @@ impl DFrame {
     /// Rows are in order of this frame, the matches of one row in order of the other; of a right join the other way round; rows
     /// that only the right side of a full join has come last. When the other frame is small that is the order of all rows, and
     /// the partitions are those of this frame. When both are large the result is in partitions by the hash of the keys, and the
-    /// order holds within each. The same frames in the same partitions always give the same rows in the same order.
+    /// order holds within each; rows of a key that has more of them than a partition should have are dealt out to all partitions. The same frames in the same partitions always give the same rows in the same order.
+    ///
+    /// Under an aggregate that does not depend on the order of rows (sums, counts, means and the like, by groups or of all rows), a chain of
+    /// three and more inner joins may be joined in another order than it was written: in the one that is likely to make the smallest
+    /// intermediate results, as [`DFrame::explain`] shows. Groups then come in the order in which the rows were joined.
+    /// [`Join::broadcast`] and [`Join::validate`] keep a join where it was written.
     ///
     /// ```
     /// use partita::prelude::*;

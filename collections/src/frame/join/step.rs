@@ -7,12 +7,13 @@ use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Sche
 
 use super::columns::{self, Out, Source};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
-use super::{How, Join};
+use super::{How, Join, Link};
 use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
 use crate::frame::shuffle::Together;
 use crate::frame::shuffle::keys::check_keys;
+use crate::frame::shuffle::skew::{self, SkewSide};
 use crate::frame::shuffle::split::Nulls;
 use crate::frame::size::{Size, parts_for_rows, size_of};
 use crate::frame::{Admission, DFrame, Node, Step};
@@ -26,12 +27,14 @@ const MANY_TIMES: u64 = 4;
 const MOST_PAIRS: u64 = 100_000;
 
 #[derive(Clone)]
-pub(super) struct JoinStep {
+pub(crate) struct JoinStep {
     how: How,
     left_on: Vec<Expr>,
     right_on: Vec<Expr>,
     /// Which keys are columns of one type on both sides.
     alike: Vec<bool>,
+    /// Whether all are, of types whose equal values are the very same.
+    exact: bool,
     columns: Vec<Out>,
     nulls_equal: bool,
     left_unique: bool,
@@ -78,7 +81,9 @@ impl JoinStep {
             let types = [of_type(left, left_schema), of_type(right, right_schema)];
             types[0].is_some() && types[0] == types[1]
         });
-        let alike = alike.collect();
+        let alike: Vec<bool> = alike.collect();
+        let exact = |key: &Expr| of_type(key, left_schema).is_some_and(|dtype| is_exact(&dtype));
+        let exact = alike.iter().all(|alike| *alike) && left_on.iter().all(exact);
         let suffix = join.suffix.as_deref();
         let columns = columns::of_result(join.how, (left_schema, &left_on), (right_schema, &right_on), suffix)?;
         Ok(Self {
@@ -86,6 +91,7 @@ impl JoinStep {
             left_on,
             right_on,
             alike,
+            exact,
             columns,
             nulls_equal: join.nulls_equal,
             left_unique: matches!(join.validate, JoinValidation::OneToOne | JoinValidation::OneToMany),
@@ -129,6 +135,19 @@ impl JoinStep {
             [false, false] => parts,
         };
         let [left_nulls, right_nulls] = self.nulls();
+        if is_spread == [false, false]
+            && let Some(of_left) = self.dealt_out(&spec, parts, node)
+        {
+            let sides = [
+                SkewSide { keys: &spec.left_on, nulls: left_nulls, input: left },
+                SkewSide { keys: &spec.right_on, nulls: right_nulls, input: right },
+            ];
+            let [dealt, other] = if of_left { [0, 1] } else { [1, 0] };
+            let split = skew::split(&sides[dealt], &sides[other], parts, node, lowering);
+            let edges = vec![split[dealt].edge(Wiring::Part), split[other].edge(Wiring::Part)];
+            let op = expr_op(JoinParts { spec, left_inputs: left.partitions }, self.line(), ops::token());
+            return lowering.add(Layer::single("join", parts, op, edges), node);
+        }
         let left = Together::of(&spec.left_on, parts, left_nulls, left, node, lowering);
         let right = Together::of(&spec.right_on, parts, right_nulls, right, node, lowering);
         let kept = self.keys_of_result(&spec);
@@ -140,25 +159,56 @@ impl JoinStep {
         joined
     }
 
+    /// The side whose rows of frequent keys are dealt out to all parts, the left one if true; `None` when no side has such keys or none may
+    /// be dealt out. Of a side whose rows are in the result even if they meet nobody the rows must not be sent to several parts, and keys
+    /// that must be unique have to come together.
+    fn dealt_out(&self, spec: &Spec, parts: u32, node: &Node) -> Option<bool> {
+        let left = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti) && !self.left_unique;
+        let right = matches!(self.how, How::Inner | How::Right) && !self.right_unique;
+        let sizes = [size_of(&node.inputs[0]), size_of(&node.inputs[1])];
+        let larger_first = if bytes(sizes[1]) > bytes(sizes[0]) { [1, 0] } else { [0, 1] };
+        let may = larger_first.into_iter().filter(|side| [left, right][*side]);
+        let on = [&spec.left_on, &spec.right_on];
+        let skewed = may.map(|side| (side, skew::is_skewed(&node.inputs[side], on[side], parts)));
+        let skewed: Vec<(usize, Option<bool>)> = if parts > 1 { skewed.collect() } else { Vec::new() };
+        let known = skewed.iter().find(|(_, skewed)| *skewed == Some(true));
+        // What no sample tells of is looked at while it is split.
+        let unknown = || skewed.iter().find(|(_, skewed)| skewed.is_none());
+        known.or_else(unknown).map(|(side, _)| *side == 0)
+    }
+
     /// A predicate on keys of the left side as one on those of the right: rows that fail it meet no row that passes. Only comparisons, whose
     /// outcome is the same for all values that are equal.
     fn of_right_keys(&self, predicate: &Expr) -> Option<Expr> {
-        let plain = predicate.into_iter().all(|expr| match expr {
-            Expr::Column(_) | Expr::Literal(_) => true,
-            Expr::BinaryExpr { op, .. } => op.is_comparison() || matches!(op, Operator::And | Operator::Or),
-            _ => false,
-        });
         let partner = |name: &PlSmallStr| {
             let at = self.left_on.iter().position(|key| as_column(key) == Some(name)).filter(|at| self.alike[*at])?;
             as_column(&self.right_on[at]).cloned()
         };
-        if !plain || self.nulls_equal || !columns_of(predicate).iter().all(|name| partner(name).is_some()) {
+        if !compares(predicate) || self.nulls_equal || !columns_of(predicate).iter().all(|name| partner(name).is_some()) {
             return None;
         }
         Some(predicate.clone().map_expr(|expr| {
             let partner = if let Expr::Column(name) = &expr { partner(name) } else { None };
             partner.map_or(expr, Expr::Column)
         }))
+    }
+
+    /// A predicate on keys of the result that hold the key of either side, as one on each side: rows that fail it meet no row that passes.
+    fn of_either_keys(&self, predicate: &Expr) -> Option<[Expr; 2]> {
+        let key = |name: &PlSmallStr| match self.columns.iter().find(|column| column.name == name.as_str())?.source {
+            Source::Key(at) => Some(at as usize).filter(|at| self.alike[*at]),
+            Source::Left(_) | Source::Right(_) => None,
+        };
+        if !compares(predicate) || !columns_of(predicate).iter().all(|name| key(name).is_some()) {
+            return None;
+        }
+        let of = |on: &[Expr]| {
+            predicate.clone().map_expr(|expr| match &expr {
+                Expr::Column(name) => key(name).map_or_else(|| expr.clone(), |at| on[at].clone()),
+                _ => expr,
+            })
+        };
+        Some([of(&self.left_on), of(&self.right_on)])
     }
 
     /// What becomes of rows with null keys on both sides, when both are split: they meet nobody, unless nulls are equal, so they need
@@ -222,6 +272,21 @@ impl JoinStep {
 
 fn bytes(size: Option<Size>) -> u64 {
     size.map_or(u64::MAX, |size| size.bytes)
+}
+
+/// Whether a predicate only compares, so that its outcome is the same for all values that are equal.
+fn compares(predicate: &Expr) -> bool {
+    predicate.into_iter().all(|expr| match expr {
+        Expr::Column(_) | Expr::Literal(_) => true,
+        Expr::BinaryExpr { op, .. } => op.is_comparison() || matches!(op, Operator::And | Operator::Or),
+        _ => false,
+    })
+}
+
+/// Types without values that are equal and differ, as both zeros are.
+fn is_exact(dtype: &DataType) -> bool {
+    dtype.is_integer()
+        || matches!(dtype, DataType::Boolean | DataType::String | DataType::Date | DataType::Datetime(..) | DataType::Duration(_))
 }
 
 /// Whether a side may be in the memory of all tasks. What is one partition and of unknown size is in one place already.
@@ -305,7 +370,29 @@ impl Step for JoinStep {
             });
             return Admission::Below(vec![None, Some(own)]);
         }
-        Admission::Stop
+        match self.of_either_keys(predicate) {
+            Some(of_sides) => Admission::Below(of_sides.map(Some).to_vec()),
+            None => Admission::Stop,
+        }
+    }
+
+    fn minds_order(&self, at: usize, wanted: bool) -> bool {
+        wanted && !(at == 1 && matches!(self.how, How::Semi | How::Anti))
+    }
+
+    fn link(&self) -> Option<Link> {
+        let free = self.how == How::Inner && self.exact && !self.nulls_equal && !self.left_unique && !self.right_unique;
+        if !free || self.broadcast.is_some() {
+            return None;
+        }
+        let pair = |(left, right): (&Expr, &Expr)| Some((as_column(left)?.clone(), as_column(right)?.clone()));
+        let column = |out: &Out| match &out.source {
+            Source::Left(name) => Some((out.name.as_str().into(), true, name.as_str().into())),
+            Source::Right(name) => Some((out.name.as_str().into(), false, name.as_str().into())),
+            Source::Key(_) => None,
+        };
+        let on = self.left_on.iter().zip(&self.right_on).map(pair).collect::<Option<_>>()?;
+        Some(Link { on, columns: self.columns.iter().map(column).collect::<Option<_>>()? })
     }
 
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {

@@ -1,14 +1,17 @@
 //! `explain_analyze`: what ran, with the rows, bytes and time that it took.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use partita_graph::{Chunk, Executor, Failure, Graph, Kernel, Layer, Operator, TaskContext};
+use partita_graph::{
+    Chunk, Edge, Executor, Failure, Graph, Kernel, Key, Layer, LayerId, NamedOperator, OpRef, Operator, Payload, Registry, TaskContext,
+};
+use serde::{Deserialize, Serialize};
 
-use crate::client::Client;
+use crate::client::{Client, operator_registry};
 use crate::frame::DFrame;
 use crate::frame::lower::plan;
 use crate::frame::replan::Advice;
@@ -16,10 +19,10 @@ use crate::frame::value::Partition;
 
 impl DFrame {
     /// Runs the frame and tells, for each layer and each of its steps, in how many tasks it ran, how many rows and bytes came out, and how
-    /// long it took, added up over all threads. The rows themselves stay where they are and are let go.
+    /// long it took, added up over all threads, on a cluster over all workers. The rows themselves stay where they are and are let go.
     ///
-    /// A reader whose rows go straight into the next step has no rows of its own; its time is that step's. Steps that ran in other
-    /// processes are listed without measurements: on clusters the dashboard shows them.
+    /// Everything runs anew, except what was persisted. A reader whose rows go straight into the next step has no rows of its own; its
+    /// time is that step's. A task that ran twice, because a worker was lost, counts once.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -44,10 +47,14 @@ impl DFrame {
         let mut frame = self.clone();
         loop {
             let graph = plan(&frame)?.graph;
-            let (measured, measures) = measured(&graph);
+            let book = Arc::new(Book::default());
             let start = Instant::now();
-            let outcome = executor.submit(measured)?.wait_stored();
-            let Err(failure) = outcome else { return Ok(told(&graph, &measures, start.elapsed())) };
+            let run = executor.submit(watched(&graph, &book))?;
+            let Err(failure) = run.wait_stored() else {
+                let took = start.elapsed();
+                run.notes().iter().for_each(|note| book.read(note));
+                return Ok(told(&graph, &book, took));
+            };
             // A guess of a reader that proved wrong changes the plan; every advice changes it in another place.
             match Advice::of(&failure).and_then(|advice| frame.replan(&advice)) {
                 Some(other) => frame = other,
@@ -57,32 +64,107 @@ impl DFrame {
     }
 }
 
-/// What one step did in all tasks.
-#[derive(Default)]
+/// A step of a layer: the numbers of both.
+type Place = (u32, u32);
+
+/// What one task measured of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Measure {
-    tasks: AtomicU64,
-    rows: AtomicU64,
-    bytes: AtomicU64,
-    nanoseconds: AtomicU64,
+    rows: u64,
+    bytes: u64,
+    nanoseconds: u64,
 }
 
-/// An operator that is watched.
-struct Watched {
+/// All that was measured. A task has one entry a step, however often it ran.
+#[derive(Default)]
+struct Book(Mutex<BTreeMap<(Place, u32), Measure>>);
+
+/// How a remark begins that is a measurement. No remark for people does.
+const MARK: &str = "\u{1}measured";
+
+impl Book {
+    fn enter(&self, place: Place, task: u32, measure: Measure) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((place, task), measure);
+    }
+
+    /// Enters what came as a remark out of another process; other remarks are none of its business.
+    fn read(&self, note: &str) {
+        let Some(numbers) = note.strip_prefix(MARK) else { return };
+        let numbers: Vec<u64> = numbers.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        if let [layer, step, task, rows, bytes, nanoseconds] = numbers[..] {
+            self.enter((layer as u32, step as u32), task as u32, Measure { rows, bytes, nanoseconds });
+        }
+    }
+
+    /// In how many tasks a step was measured, and the sum of it.
+    fn of(&self, place: Place) -> (u64, Measure) {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.range((place, 0)..=(place, u32::MAX)).fold((0, Measure::default()), |(tasks, all), (_, one)| {
+            let sum = |of: fn(&Measure) -> u64| of(&all).saturating_add(of(one));
+            (tasks + 1, Measure { rows: sum(|m| m.rows), bytes: sum(|m| m.bytes), nanoseconds: sum(|m| m.nanoseconds) })
+        })
+    }
+}
+
+fn note(place: Place, task: u32, Measure { rows, bytes, nanoseconds }: Measure) -> String {
+    format!("{MARK} {} {} {task} {rows} {bytes} {nanoseconds}", place.0, place.1)
+}
+
+/// Runs an operator and looks at the clock and at what came out.
+fn measured(operator: &dyn Operator, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<(Chunk, Measure), Failure> {
+    let start = Instant::now();
+    let chunk = operator.run(ctx, inputs)?;
+    let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    let measure = Measure { rows: rows_of(&chunk), bytes: chunk.nbytes(), nanoseconds };
+    Ok((chunk, measure))
+}
+
+/// An operator that is watched in this process.
+struct Here {
     operator: Arc<dyn Operator>,
-    measure: Arc<Measure>,
+    place: Place,
+    book: Arc<Book>,
+}
+
+impl Operator for Here {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let (chunk, measure) = measured(&*self.operator, ctx, inputs)?;
+        self.book.enter(self.place, ctx.key.index, measure);
+        Ok(chunk)
+    }
+}
+
+/// An operator that is watched wherever it runs. What was measured travels home as a remark of the task.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Watched {
+    operator: Payload,
+    place: Place,
+    #[serde(skip)]
+    decoded: OnceLock<Arc<dyn Operator>>,
+}
+
+impl Watched {
+    fn operator(&self) -> Result<&Arc<dyn Operator>, Failure> {
+        static REGISTRY: OnceLock<Registry> = OnceLock::new();
+        if let Some(decoded) = self.decoded.get() {
+            return Ok(decoded);
+        }
+        let decoded = REGISTRY.get_or_init(operator_registry).decode_operator(&self.operator)?;
+        Ok(self.decoded.get_or_init(|| decoded))
+    }
 }
 
 impl Operator for Watched {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let start = Instant::now();
-        let chunk = self.operator.run(ctx, inputs)?;
-        let add = |sum: &AtomicU64, number: u64| sum.fetch_add(number, Ordering::Relaxed);
-        add(&self.measure.nanoseconds, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        add(&self.measure.tasks, 1);
-        add(&self.measure.rows, rows_of(&chunk));
-        add(&self.measure.bytes, chunk.nbytes());
+        let (chunk, measure) = measured(&**self.operator()?, ctx, inputs)?;
+        let note = note(self.place, ctx.key.index, measure);
+        ctx.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
         Ok(chunk)
     }
+}
+
+impl NamedOperator for Watched {
+    const NAME: &'static str = "watched";
 }
 
 fn rows_of(chunk: &Chunk) -> u64 {
@@ -93,45 +175,72 @@ fn rows_of(chunk: &Chunk) -> u64 {
     }
 }
 
-/// The same graph, watched: its layers keep their ids, because they do the same. Layers of earlier runs are left alone.
-fn measured(graph: &Graph) -> (Graph, Vec<Vec<Arc<Measure>>>) {
-    let mut measures = Vec::with_capacity(graph.layers.len());
-    let layers = graph.layers.iter().map(|layer| {
-        let mut kernel = Kernel { steps: layer.kernel.steps.clone() };
-        let mut of_layer = Vec::with_capacity(kernel.steps.len());
-        for step in &mut kernel.steps {
-            let measure = Arc::new(Measure::default());
-            if let Some(operator) = step.op.operator.take() {
-                step.op.operator = Some(Arc::new(Watched { operator, measure: measure.clone() }));
-            }
-            of_layer.push(measure);
-        }
-        measures.push(of_layer);
-        if layer.fixed { layer.clone() } else { Arc::new(Layer { kernel: Arc::new(kernel), ..(**layer).clone() }) }
+/// The same work, watched. Its layers have ids of their own: nothing that others have made already stands for it, and nobody else is
+/// told what was measured. Layers of earlier runs are left alone.
+fn watched(graph: &Graph, book: &Arc<Book>) -> Graph {
+    let mut ids: BTreeMap<LayerId, LayerId> = BTreeMap::new();
+    let layers = (0u32..).zip(&graph.layers).map(|(at, layer)| {
+        let other = if layer.fixed { layer.clone() } else { Arc::new(watched_layer(at, layer, &ids, book)) };
+        ids.insert(layer.id, other.id);
+        other
     });
     let layers = layers.collect();
-    (Graph::new(layers, graph.wanted.clone()), measures)
+    let wanted = graph.wanted.iter().map(|key| Key::new(ids[&key.layer], key.index)).collect();
+    Graph::new(layers, wanted)
 }
 
-fn told(graph: &Graph, measures: &[Vec<Arc<Measure>>], all: Duration) -> String {
+fn watched_layer(at: u32, layer: &Layer, ids: &BTreeMap<LayerId, LayerId>, book: &Arc<Book>) -> Layer {
+    let mut kernel = Kernel { steps: layer.kernel.steps.clone() };
+    for (number, step) in (0u32..).zip(&mut kernel.steps) {
+        let place = (at, number);
+        if step.op.portable {
+            let there = Watched { operator: step.op.payload.clone(), place, decoded: OnceLock::new() };
+            step.op.payload = OpRef::new(there, "").payload;
+        }
+        if let Some(operator) = step.op.operator.take() {
+            step.op.operator = Some(Arc::new(Here { operator, place, book: book.clone() }));
+        }
+    }
+    let edge = |edge: &Edge| Edge { layer: ids[&edge.layer], wiring: edge.wiring.clone() };
+    let edges = layer.edges.iter().map(edge).collect();
+    let new = Layer::new(layer.name.clone(), layer.len, kernel, layer.args.clone(), edges);
+    Layer { origin: layer.origin.clone(), annotations: layer.annotations.clone(), ..new }
+}
+
+fn told(graph: &Graph, book: &Book, all: Duration) -> String {
     let mut text = String::new();
     let line = |text: std::fmt::Arguments<'_>, into: &mut String| writeln!(into, "{text}").expect("text takes everything");
-    for (layer, measures) in graph.layers.iter().zip(measures) {
+    for (at, layer) in (0u32..).zip(&graph.layers) {
         line(format_args!("{}", layer.name), &mut text);
-        for (step, measure) in layer.kernel.steps.iter().zip(measures) {
-            let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        for (number, step) in (0u32..).zip(&layer.kernel.steps) {
             let label = step.op.label.lines().next().unwrap_or_default();
-            match of(&measure.tasks) {
-                0 => line(format_args!("   {label}: not measured here"), &mut text),
-                tasks => {
-                    let unit = if tasks == 1 { "task" } else { "tasks" };
-                    let seconds = Duration::from_nanos(of(&measure.nanoseconds)).as_secs_f64();
-                    let bytes = ByteSize(of(&measure.bytes));
-                    line(format_args!("   {label}: {tasks} {unit}, {} rows, {bytes}, {seconds:.3} s", of(&measure.rows)), &mut text);
-                }
+            let (tasks, Measure { rows, bytes, nanoseconds }) = book.of((at, number));
+            if tasks == 0 {
+                line(format_args!("   {label}: of an earlier run"), &mut text);
+                continue;
             }
+            let unit = if tasks == 1 { "task" } else { "tasks" };
+            let (bytes, seconds) = (ByteSize(bytes), Duration::from_nanos(nanoseconds).as_secs_f64());
+            line(format_args!("   {label}: {tasks} {unit}, {rows} rows, {bytes}, {seconds:.3} s"), &mut text);
         }
     }
     line(format_args!("in all {:.3} s", all.as_secs_f64()), &mut text);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_travels_as_a_remark_and_counts_once() {
+        let book = Book::default();
+        let measure = Measure { rows: 3, bytes: 24, nanoseconds: 1_000 };
+        for task in [0, 7, 7] {
+            book.read(&note((2, 1), task, measure));
+        }
+        book.read("widened column x");
+        assert_eq!(book.of((2, 1)), (2, Measure { rows: 6, bytes: 48, nanoseconds: 2_000 }));
+        assert_eq!(book.of((2, 0)).0 + book.of((1, 1)).0, 0);
+    }
 }

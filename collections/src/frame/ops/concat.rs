@@ -112,6 +112,14 @@ impl Step for ConcatFrames {
         Admission::Below(vec![Some(predicate.clone()); self.frames])
     }
 
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
+    fn is_row_by_row(&self) -> bool {
+        true
+    }
+
     fn size(&self, inputs: &[Option<Size>], _: &Node) -> Option<Size> {
         inputs.iter().try_fold(Size { rows: 0, bytes: 0 }, |all, size| {
             let size = (*size)?;

@@ -85,6 +85,10 @@ impl Step for Filter {
         Admission::Through(predicate.clone())
     }
 
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
     fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
         Some(columns.to_vec())
     }

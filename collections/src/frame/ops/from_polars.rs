@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::Size;
-use crate::frame::value::chunk_of;
+use crate::frame::sort::range::positions;
+use crate::frame::value::{chunk_of, joined};
 use crate::frame::{DFrame, Node, Step, ops};
 
 impl DFrame {
@@ -32,6 +33,9 @@ impl DFrame {
     }
 }
 
+/// Rows that are looked at to plan by.
+const SAMPLE: usize = 4096;
+
 /// Partitions that the user handed over, each with a token that stands for its content.
 #[derive(Clone)]
 struct FromPolars {
@@ -55,6 +59,24 @@ impl Step for FromPolars {
     fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
         let rows = self.parts.iter().map(|(_, part)| part.height() as u64).sum();
         Some(Size { rows, bytes: self.parts.iter().map(|(_, part)| part.estimated_size() as u64).sum() })
+    }
+
+    fn sample(&self) -> Option<DataFrame> {
+        let each = SAMPLE.div_ceil(self.parts.len().max(1));
+        let some = |part: &DataFrame| part.take(&IdxCa::from_slice(PlSmallStr::EMPTY, &positions(part.height(), each))).ok();
+        let some = self.parts.iter().map(|(_, part)| some(part)).collect::<Option<Vec<_>>>()?;
+        joined(some).ok()
+    }
+
+    fn different(&self, column: &PlSmallStr) -> Option<u64> {
+        if !self.schema.get(column)?.is_integer() {
+            return None;
+        }
+        let columns = self.parts.iter().map(|(_, part)| part.column(column).ok()?.cast(&DataType::Int64).ok());
+        let columns = columns.collect::<Option<Vec<Column>>>()?;
+        let values = || columns.iter().map(Column::as_materialized_series);
+        let (low, high) = (values().filter_map(|v| v.min::<i64>().ok()?).min()?, values().filter_map(|v| v.max::<i64>().ok()?).max()?);
+        u64::try_from(i128::from(high) - i128::from(low) + 1).ok()
     }
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

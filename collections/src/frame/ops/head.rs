@@ -4,9 +4,11 @@ use partita_graph::Failure;
 use polars::prelude::DataFrame;
 
 use crate::frame::DFrame;
+use crate::frame::ops::slice::FirstOfEach;
 
 impl DFrame {
-    /// The first `n` rows. Computes the first partition, and more only when it has too few rows.
+    /// The first `n` rows. Computes the first partition, and more only when it has too few rows. Readers stop when they have so many rows
+    /// of a partition, and of a sorted frame only the first rows are looked for.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -17,13 +19,15 @@ impl DFrame {
     ///
     /// # Errors
     /// As [`DFrame::compute`].
+    #[track_caller]
     pub fn head(&self, n: usize) -> Result<DataFrame, Failure> {
-        let all = self.npartitions()?;
+        let begin = DFrame::then(FirstOfEach { rows: n as u64 }, vec![self.clone()], ".head(…)");
+        let all = begin.npartitions()?;
         let mut first: Option<DataFrame> = None;
         let (mut from, mut take) = (0, 1);
         while from < all {
             let until = (from + take).min(all);
-            let rows = self.partitions(from..until).compute()?;
+            let rows = begin.partitions(from..until).compute()?;
             first = Some(match first {
                 None => rows,
                 Some(above) => above.vstack(&rows).map_err(|e| crate::frame::expr::polars_failure(e, None))?,

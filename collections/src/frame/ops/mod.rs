@@ -39,6 +39,7 @@ pub(crate) mod read_parquet;
 pub(crate) mod reduce;
 pub(crate) mod rename;
 pub(crate) mod repartition;
+pub(crate) mod repartition_bytes;
 pub(crate) mod resample;
 pub(crate) mod rolling;
 pub(crate) mod row_index;

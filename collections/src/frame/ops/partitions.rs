@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::rewrite::rewrite;
 use crate::frame::size::Size;
 use crate::frame::{DFrame, Node, Step};
 
@@ -27,13 +28,23 @@ impl DFrame {
     #[track_caller]
     pub fn partitions(&self, indices: impl IntoIterator<Item = usize>) -> DFrame {
         let indices: Vec<u32> = indices.into_iter().map(|index| index as u32).collect();
-        match self.npartitions() {
-            Ok(n) if indices.iter().any(|index| *index as usize >= n) => {
+        match self.planned() {
+            Ok((_, n)) if indices.iter().any(|index| *index >= n) => {
                 let what = format!("the frame has {n} partitions, numbered from 0; asked for {indices:?}");
                 DFrame::failed(Failure::new(partita_graph::Code::InvalidOption, what), ".partitions(…)")
             }
-            _ => DFrame::then(Partitions { indices }, vec![self.clone()], ".partitions(…)"),
+            Ok((planned, _)) => DFrame::then(Partitions { indices }, vec![planned], ".partitions(…)"),
+            Err(_) => DFrame::then(Partitions { indices }, vec![self.clone()], ".partitions(…)"),
         }
+    }
+
+    /// The frame as it is planned by itself, and its partitions. The numbers are those of this plan: beside other readers of the same work the
+    /// frame could be planned otherwise, and its partitions be others.
+    pub(crate) fn planned(&self) -> Result<(DFrame, u32), Failure> {
+        self.resolved()?;
+        let planned = rewrite(self)?;
+        let partitions = Lowering::default().frame(&planned)?.partitions;
+        Ok((planned, partitions))
     }
 }
 

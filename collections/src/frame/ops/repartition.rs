@@ -52,6 +52,10 @@ impl Step for Repartition {
         wanted.clone()
     }
 
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
     fn admit(&self, predicate: &polars::prelude::Expr) -> Admission {
         Admission::Through(predicate.clone())
     }

@@ -105,6 +105,15 @@ impl Step for Select {
         inputs[0]
     }
 
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
+    fn picked(&self) -> Option<Vec<(PlSmallStr, PlSmallStr)>> {
+        let old = |expr: &Expr| as_column(if let Expr::Alias(inner, _) = expr { inner } else { expr }).cloned();
+        self.exprs.iter().zip(self.names()).map(|(expr, new)| Some((new, old(expr)?))).collect()
+    }
+
     fn is_row_by_row(&self) -> bool {
         true
     }

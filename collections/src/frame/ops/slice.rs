@@ -93,6 +93,16 @@ impl Step for FirstOfEach {
         format!("at most {} rows of each partition", self.rows)
     }
 
+    fn first_rows(&self) -> Option<u64> {
+        Some(self.rows)
+    }
+
+    fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+        // How many partitions there are is known to the lowering only; of one there are no more.
+        let most = Size::of_rows(self.rows, node.schema.as_ref().ok()?);
+        Some(inputs[0].filter(|size| size.rows < most.rows).unwrap_or(most))
+    }
+
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
         Ok(inputs[0].clone())
     }

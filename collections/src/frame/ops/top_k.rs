@@ -69,10 +69,11 @@ impl DFrame {
     }
 }
 
-struct FirstRows {
-    by: By,
-    k: u64,
-    method: String,
+/// The rows that a sort would put first.
+pub(crate) struct FirstRows {
+    pub by: By,
+    pub k: u64,
+    pub method: String,
 }
 
 impl Step for FirstRows {
@@ -96,6 +97,10 @@ impl Step for FirstRows {
         };
         let keys = self.by.keys.iter().map(key).collect::<Option<Vec<Expr>>>()?;
         Some(Arc::new(Self { by: self.by.with_keys(keys), k: self.k, method: self.method.clone() }))
+    }
+
+    fn of_reader(&self, reader: &dyn Step) -> Option<Arc<dyn Step>> {
+        reader.first_by(&self.by.first()?, self.k)
     }
 
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {

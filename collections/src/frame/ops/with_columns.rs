@@ -112,6 +112,10 @@ impl Step for WithColumns {
         }
     }
 
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
     fn is_row_by_row(&self) -> bool {
         true
     }

@@ -22,8 +22,8 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
         let moved = done.iter().zip(&node.inputs).any(|(new, old)| new.address() != old.address());
         let same = if moved { frame.rebuilt(node.step.clone(), done) } else { frame.clone() };
         let alone = node.inputs.first().is_some_and(|input| !shared.holds(input));
-        let less = match node.step.first_rows().filter(|_| alone) {
-            Some(rows) => limited(&same, rows, &shared),
+        let less = match node.step.first_rows() {
+            Some(rows) => limited(&same, rows, alone, &shared),
             None if alone => below(&same),
             None => None,
         };
@@ -33,10 +33,28 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
 }
 
 /// A step that needs the first rows, over an input that makes no more of each partition.
-fn limited(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
+fn limited(frame: &DFrame, rows: u64, alone: bool, shared: &Shared) -> Option<DFrame> {
     let input = frame.node().inputs.first()?;
-    let less = within(input, rows, shared)?;
+    // Whoever else reads what is sorted: the first rows are found in one pass over what is below the sort, which is made once for both. So
+    // how many partitions there are does not depend on other readers.
+    let less = match first_sorted(input, rows, shared) {
+        Some(first) => first,
+        None if alone => within(input, rows, shared)?,
+        None => return None,
+    };
     Some(frame.rebuilt(frame.node().step.clone(), vec![less]))
+}
+
+/// The first rows of a sort, also of one under steps that work row by row.
+fn first_sorted(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
+    let node = frame.node();
+    let [input] = &node.inputs[..] else { return None };
+    if let Some(first) = node.step.first_sorted(rows) {
+        let first = frame.rebuilt(first, vec![input.clone()]);
+        return Some(if shared.holds(input) { first } else { below(&first).unwrap_or(first) });
+    }
+    let less = if node.step.is_row_by_row() { first_sorted(input, rows, shared)? } else { return None };
+    Some(frame.rebuilt(node.step.clone(), vec![less]))
 }
 
 /// At most so many rows of each partition of a frame, if that saves anything.
@@ -45,18 +63,24 @@ fn within(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
     if let Some(step) = node.step.limited(rows) {
         return Some(frame.rebuilt(step, node.inputs.clone()));
     }
-    if !node.step.is_row_by_row() {
+    if !node.step.is_row_by_row() || node.inputs.is_empty() {
         return None;
     }
-    let input = node.inputs.first()?;
-    let first = || frame.rebuilt(Arc::new(FirstOfEach { rows }), vec![input.clone()]);
-    let less = if shared.holds(input) { first() } else { within(input, rows, shared).unwrap_or_else(first) };
-    Some(frame.rebuilt(node.step.clone(), vec![less]))
+    let less = node.inputs.iter().map(|input| {
+        let first = || frame.rebuilt(Arc::new(FirstOfEach { rows }), vec![input.clone()]);
+        if shared.holds(input) { first() } else { within(input, rows, shared).unwrap_or_else(first) }
+    });
+    let less = less.collect();
+    Some(frame.rebuilt(node.step.clone(), less))
 }
 
 /// A step that does the same below the step under it.
 fn below(frame: &DFrame) -> Option<DFrame> {
     let under = frame.node().inputs.first()?.node();
+    if let Some(reader) = frame.node().step.of_reader(&*under.step) {
+        let less = frame.node().inputs[0].rebuilt(reader, under.inputs.clone());
+        return Some(frame.rebuilt(frame.node().step.clone(), vec![less]));
+    }
     let [input] = &under.inputs[..] else { return None };
     if !under.step.is_row_by_row() {
         return None;

@@ -1,8 +1,10 @@
 //! Rewrites of the expression: each gives a frame with the same result that reads or moves less.
 //!
-//! The order matters: what is the same is made one before anything else, so that it stays one; predicates go down before columns are left
-//! out, because a predicate inside a reader needs no column above it.
+//! The order matters: what is the same is made one before anything else, so that it stays one; predicates go down before joins are put in order,
+//! because by them it is known how many rows are left, and before columns are left out, because a predicate inside a reader needs no column
+//! above it.
 
+mod joins;
 mod limit;
 mod predicate;
 mod projection;
@@ -22,6 +24,7 @@ pub(crate) struct Rewrite {
 pub(crate) const REWRITES: &[Rewrite] = &[
     Rewrite { name: "common work once", run: shared::unite },
     Rewrite { name: "predicate pushdown", run: predicate::push },
+    Rewrite { name: "join order", run: joins::reorder },
     Rewrite { name: "limits", run: limit::push },
     Rewrite { name: "projection pushdown", run: projection::push },
 ];

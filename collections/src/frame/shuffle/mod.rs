@@ -3,6 +3,7 @@
 
 pub(crate) mod hash;
 pub(crate) mod keys;
+pub(crate) mod skew;
 pub(crate) mod split;
 
 use partita_graph::{Code, Edge, Failure, Layer, OpRef, Wiring};
@@ -73,6 +74,10 @@ impl Step for Shuffle {
         }
     }
 
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         if lowering.is_spread_by(inputs[0], &self.keys) && inputs[0].partitions == self.npartitions {
             return Ok(inputs[0]);
@@ -93,12 +98,7 @@ pub(crate) fn spread(keys: &[Expr], parts: u32, input: Lowered, node: &Node, low
 /// The same, where rows with null keys may be treated otherwise.
 pub(crate) fn spread_with(keys: &[Expr], parts: u32, nulls: Nulls, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
     let split = Split { keys: keys.to_vec(), parts, nulls };
-    let how = match nulls {
-        Nulls::Together => "",
-        Nulls::Apart => ", nulls to all",
-        Nulls::Out => ", without nulls",
-    };
-    let op = expr_op(split, format!("split by {} into {parts}{how}", show(keys)), ops::token());
+    let op = expr_op(split, format!("split by {} into {parts}{}", show(keys), nulls.label()), ops::token());
     lowering.add(Layer::single("split", input.partitions, op, vec![input.edge(Wiring::Each)]), node)
 }
 

@@ -21,6 +21,17 @@ pub(crate) enum Nulls {
     Out,
 }
 
+impl Nulls {
+    /// As plans show it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Together => "",
+            Self::Apart => ", nulls to all",
+            Self::Out => ", without nulls",
+        }
+    }
+}
+
 /// Rows with equal keys go to the part of the same number, whatever the partition, process or machine.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Split {
@@ -29,9 +40,16 @@ pub(crate) struct Split {
     pub nulls: Nulls,
 }
 
-impl Operator for Split {
-    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let mut frame = frame_of(&inputs[0])?;
+/// The rows of a partition that travel, with the hashes of their keys; and which of them have a null key and need not come together.
+pub(super) struct Hashed {
+    pub frame: DataFrame,
+    pub hashes: Vec<u64>,
+    pub apart: Option<BooleanChunked>,
+}
+
+impl Split {
+    pub(super) fn hashed(&self, chunk: &Chunk) -> Result<Hashed, Failure> {
+        let mut frame = frame_of(chunk)?;
         let mut keys = key_columns(&frame, &self.keys)?;
         let null = match self.nulls {
             Nulls::Together => None,
@@ -42,8 +60,15 @@ impl Operator for Split {
             keys = key_columns(&frame, &self.keys)?;
         }
         let hashes = row_hashes(&keys).map_err(|e| polars_failure(e, None))?;
+        Ok(Hashed { frame, hashes, apart: null.filter(|_| self.nulls == Nulls::Apart) })
+    }
+}
+
+impl Operator for Split {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let Hashed { frame, hashes, apart } = self.hashed(&inputs[0])?;
         let by_hash = |hash: &u64| part_of(*hash, self.parts);
-        match null.filter(|_| self.nulls == Nulls::Apart) {
+        match apart {
             None => scatter(&frame, self.parts, hashes.iter().map(by_hash)),
             Some(null) => {
                 let dealt = (ctx.key.index as usize..).map(|at| at % self.parts as usize);
@@ -69,10 +94,15 @@ pub(crate) fn scatter(frame: &DataFrame, parts: u32, part_of_row: impl Iterator<
     for (row, part) in part_of_row.enumerate() {
         rows[part].push(row as IdxSize);
     }
+    Ok(Chunk::new(Parts(taken(frame, rows)?)))
+}
+
+/// A part for each list of rows.
+pub(super) fn taken(frame: &DataFrame, rows: Vec<Vec<IdxSize>>) -> Result<Vec<Chunk>, Failure> {
     let take = |rows: Vec<IdxSize>| {
         let part = frame.take(&IdxCa::from_vec("rows".into(), rows)).map_err(|e| polars_failure(e, None))?;
         // Each part has text of its own: parts go to different readers at different times.
         compact(part).map(chunk_of)
     };
-    Ok(Chunk::new(Parts(rows.into_iter().map(take).collect::<Result<_, Failure>>()?)))
+    rows.into_iter().map(take).collect()
 }

@@ -7,11 +7,14 @@ pub(crate) mod order;
 pub(crate) mod range;
 pub(crate) mod rows;
 
+use std::sync::Arc;
+
 use partita_graph::{Failure, Layer, Wiring};
 use polars::prelude::{Expr, Schema, SchemaRef, SortMultipleOptions};
 
 use super::expr::{Names, can_fail, columns_of_all, expr_op};
 use super::lower::{Lowered, Lowering};
+use super::ops::top_k::FirstRows;
 use super::size::{parts_for_rows, size_of};
 use super::{Admission, DFrame, IntoExprs, Node, Step, ops};
 use order::By;
@@ -64,6 +67,9 @@ impl DFrame {
     }
 }
 
+/// More rows than these are sorted in ranges even if they are the first ones: one task would take them all in.
+const MOST_FIRST: u64 = 100_000;
+
 struct Sort {
     by: By,
     method: String,
@@ -88,6 +94,14 @@ impl Step for Sort {
             true => Admission::Stop,
             false => Admission::Through(predicate.clone()),
         }
+    }
+
+    fn minds_order(&self, _: usize, wanted: bool) -> bool {
+        wanted
+    }
+
+    fn first_sorted(&self, rows: u64) -> Option<Arc<dyn Step>> {
+        (rows <= MOST_FIRST).then(|| Arc::new(FirstRows { by: self.by.clone(), k: rows, method: self.method.clone() }) as Arc<dyn Step>)
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

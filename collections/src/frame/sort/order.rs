@@ -8,7 +8,7 @@ use polars::prelude::row_encode::_get_rows_encoded;
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{polars_failure, show_one};
+use crate::frame::expr::{as_column, polars_failure, show_one};
 use crate::frame::shuffle::keys::{check_keys, key_columns};
 
 /// Keys, and for each whether it descends and where nulls come.
@@ -19,7 +19,20 @@ pub(crate) struct By {
     nulls_last: Vec<bool>,
 }
 
+/// The first of several keys, which is a column.
+pub(crate) struct First {
+    pub column: PlSmallStr,
+    pub descending: bool,
+    pub nulls_last: bool,
+}
+
 impl By {
+    /// The first key, if it is a column.
+    pub fn first(&self) -> Option<First> {
+        let column = as_column(self.keys.first()?)?.clone();
+        Some(First { column, descending: *self.descending.first()?, nulls_last: *self.nulls_last.first()? })
+    }
+
     /// One flag stands for all keys.
     pub fn new(keys: Vec<Expr>, options: &SortMultipleOptions) -> Result<Self, Failure> {
         let spread = |name: &str, flags: &[bool]| match flags {

@@ -11,6 +11,7 @@ use polars::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::frame::expr::{Names, can_fail, columns_of, expr_op, on_polars_thread, show_one};
+use crate::frame::groupby::estimate;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
 use crate::frame::size::Size;
@@ -256,6 +257,22 @@ impl Step for ReadCsv {
         // A predicate that keeps no row of the sample may still keep some of the others.
         let rows = (self.table.estimated_rows as f64 * kept.max(1) as f64 / sample.height() as f64) as u64;
         Some(Size { rows: sample.height() as u64, bytes }.with_rows(rows))
+    }
+
+    fn whole(&self) -> Option<u64> {
+        Some(self.table.estimated_rows)
+    }
+
+    fn different(&self, column: &PlSmallStr) -> Option<u64> {
+        estimate::of_sample(self, &[Expr::Column(column.clone())])
+    }
+
+    fn sample(&self) -> Option<DataFrame> {
+        let sample = self.table.sample_frame();
+        match &self.predicate {
+            None => Some(sample.clone()),
+            Some(predicate) => on_polars_thread(|| sample.clone().lazy().filter(predicate.clone()).collect()).ok(),
+        }
     }
 
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {

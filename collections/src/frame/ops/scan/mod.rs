@@ -13,6 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod first;
 mod operator;
 mod prune;
 
@@ -28,6 +29,7 @@ use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
 use crate::frame::size::Size;
+use crate::frame::sort::order::First;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
 
 pub(crate) use operator::ReadFiles;
@@ -58,6 +60,8 @@ pub(crate) struct Scan {
     /// The columns of the result, in the order of the table.
     columns: Vec<PlSmallStr>,
     predicate: Option<Expr>,
+    /// No more rows of each partition than these.
+    limit: Option<u64>,
     /// Nobody looks at the values: only rows are counted, and nothing is read.
     counted: bool,
     /// For each partition the pieces in which rows can pass the predicate.
@@ -68,7 +72,7 @@ impl Scan {
     fn new(source: u64, table: Arc<dyn FileTable>) -> Self {
         let columns = table.schema().iter_names().cloned().collect();
         let partitions = table.partitions().iter().map(|pieces| pieces.clone().collect()).collect();
-        Self { source, table, columns, predicate: None, counted: false, partitions }
+        Self { source, table, columns, predicate: None, limit: None, counted: false, partitions }
     }
 
     /// The columns that are read: those of the result and those of the predicate.
@@ -86,10 +90,11 @@ impl Scan {
             method: format!("read_{format}"),
             recipe: self.table.recipe(&read),
             predicate: self.predicate.clone(),
+            limit: self.limit,
             output: self.fields(),
         });
         let work = |pieces: &Vec<u32>| match self.counted {
-            true => Work::Count(pieces.iter().filter_map(|piece| self.table.rows(*piece)).sum()),
+            true => Work::Count(self.within_limit(pieces.iter().filter_map(|piece| self.table.rows(*piece)).sum())),
             false => Work::Read(pieces.iter().map(|piece| self.table.piece(*piece, &read)).collect()),
         };
         let args = self.partitions.iter().map(|pieces| Arg::encode(&work(pieces))).collect();
@@ -100,6 +105,28 @@ impl Scan {
     fn fields(&self) -> Vec<(PlSmallStr, DataType)> {
         let schema = self.table.schema();
         self.columns.iter().filter_map(|name| Some((name.clone(), schema.get(name)?.clone()))).collect()
+    }
+
+    /// What is left of so many rows of a partition.
+    fn within_limit(&self, rows: u64) -> u64 {
+        self.limit.map_or(rows, |limit| limit.min(rows))
+    }
+
+    /// The pieces of a partition that hold its first rows, by what is known of them; at least one, so that the partition stays.
+    fn first_pieces(&self, pieces: &[u32], rows: u64) -> Vec<u32> {
+        let mut before = 0u64;
+        let needed = pieces.iter().copied().take_while(|piece| {
+            let needed = before < rows.max(1);
+            before = before.saturating_add(self.table.rows(*piece).unwrap_or(0));
+            needed
+        });
+        needed.collect()
+    }
+
+    /// The rows of the partitions, where they are known.
+    fn known_rows(&self) -> Option<u64> {
+        let of = |pieces: &Vec<u32>| pieces.iter().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>();
+        self.partitions.iter().map(|pieces| Some(self.within_limit(of(pieces)?))).sum()
     }
 
     fn pieces(&self) -> usize {
@@ -119,7 +146,8 @@ impl Step for Scan {
         let all = self.table.partitions().iter().map(|pieces| pieces.len()).sum::<usize>();
         let pieces = if self.pieces() == all { String::new() } else { format!(", {} of {all} pieces", self.pieces()) };
         let filter = self.predicate.as_ref().map_or(String::new(), |p| format!(", where {}", show_one(p)));
-        format!("read_{} {named}, {columns}{pieces}{filter}", self.table.format())
+        let limit = self.limit.map_or(String::new(), |rows| format!(", at most {rows} rows of each partition"));
+        format!("read_{} {named}, {columns}{pieces}{filter}{limit}", self.table.format())
     }
 
     fn schema(&self, _: &[SchemaRef]) -> Result<SchemaRef, Failure> {
@@ -145,7 +173,8 @@ impl Step for Scan {
     }
 
     fn admit(&self, predicate: &Expr) -> Admission {
-        if columns_of(predicate).is_empty() || (self.predicate.is_some() && can_fail(predicate)) {
+        // What is limited already has rows of its own, and a filter would be another one before the limit.
+        if self.limit.is_some() || columns_of(predicate).is_empty() || (self.predicate.is_some() && can_fail(predicate)) {
             return Admission::Stop;
         }
         let both = match &self.predicate {
@@ -159,19 +188,48 @@ impl Step for Scan {
     fn rows(&self, _: &[Option<u64>]) -> Option<u64> {
         match self.predicate {
             Some(_) => None,
-            None => self.partitions.iter().flatten().map(|piece| self.table.rows(*piece)).sum(),
+            None => self.known_rows(),
         }
+    }
+
+    fn first_by(&self, by: &First, rows: u64) -> Option<Arc<dyn Step>> {
+        if self.predicate.is_some() || self.limit.is_some() {
+            // Which rows there will be is not known.
+            return None;
+        }
+        let partitions = first::prune(&self.partitions, by, rows, &*self.table)?;
+        Some(Arc::new(Self { partitions, ..self.clone() }))
+    }
+
+    fn limited(&self, rows: u64) -> Option<Arc<dyn Step>> {
+        let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
+        let partitions = match self.predicate {
+            Some(_) => self.partitions.clone(),
+            None => self.partitions.iter().map(|pieces| self.first_pieces(pieces, rows)).collect(),
+        };
+        Some(Arc::new(Self { limit, partitions, ..self.clone() }))
     }
 
     fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {
         let pieces = || self.partitions.iter().flatten();
-        let rows = match pieces().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>() {
-            Some(rows) => rows,
-            None => Size::of_bytes(pieces().map(|piece| self.table.bytes(*piece)).sum(), self.table.schema()).rows,
+        let rows = match (self.known_rows(), self.limit) {
+            (Some(rows), _) => rows,
+            (None, Some(limit)) => limit.saturating_mul(self.partitions.len() as u64),
+            (None, None) => Size::of_bytes(pieces().map(|piece| self.table.bytes(*piece)).sum(), self.table.schema()).rows,
         };
         // What is known of the values left pieces out already; of the rows that are read half are guessed to pass, as by a filter.
         let kept = if self.predicate.is_some() { rows / 2 } else { rows };
         Some(Size::of_rows(kept, node.schema.as_ref().ok()?))
+    }
+
+    fn whole(&self) -> Option<u64> {
+        let pieces = || self.table.partitions().iter().cloned().flatten();
+        let counted = pieces().map(|piece| self.table.rows(piece)).sum::<Option<u64>>();
+        counted.or_else(|| Some(Size::of_bytes(pieces().map(|piece| self.table.bytes(piece)).sum(), self.table.schema()).rows))
+    }
+
+    fn different(&self, column: &PlSmallStr) -> Option<u64> {
+        prune::values(column, &*self.table)
     }
 
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {

@@ -26,6 +26,8 @@ pub(crate) struct Reader {
     pub method: String,
     pub recipe: Recipe,
     pub predicate: Option<Expr>,
+    /// No more rows of each partition than these.
+    pub limit: Option<u64>,
     /// The columns of the result, of those that the recipe reads.
     pub output: Vec<(PlSmallStr, DataType)>,
 }
@@ -49,8 +51,13 @@ impl Reader {
     fn rows(&self, pieces: &[Piece], stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let names: Vec<PlSmallStr> = self.output.iter().map(|(name, _)| name.clone()).collect();
         let mut kept = Vec::with_capacity(pieces.len());
+        let mut left = self.limit.unwrap_or(u64::MAX);
         for piece in pieces {
-            let rows = self.piece(piece, stop)?;
+            if left == 0 {
+                break;
+            }
+            let rows = self.piece(piece, left, stop)?;
+            left -= rows.height() as u64;
             if rows.height() > 0 {
                 kept.push(rows.select(names.iter().cloned()).map_err(|e| polars_failure(e, None))?);
             }
@@ -61,10 +68,11 @@ impl Reader {
         joined(kept)
     }
 
-    fn piece(&self, piece: &Piece, stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
+    /// The first `most` rows of a piece.
+    fn piece(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let failed = RefCell::new(None);
         let read = match &self.predicate {
-            None => self.recipe.read(piece, None, stop),
+            None => self.recipe.read_first(piece, most, None, stop),
             Some(predicate) => {
                 let columns: Vec<PlSmallStr> = columns_of(predicate).into_iter().collect();
                 let keep = |frame: &DataFrame| match mask(frame, predicate) {
@@ -74,7 +82,7 @@ impl Reader {
                         None
                     }
                 };
-                self.recipe.read(piece, Some(&Test { columns: &columns, keep: &keep }), stop)
+                self.recipe.read_first(piece, most, Some(&Test { columns: &columns, keep: &keep }), stop)
             }
         };
         match failed.into_inner() {

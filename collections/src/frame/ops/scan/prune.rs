@@ -29,6 +29,22 @@ pub(super) fn prune(partitions: &Arc<[Vec<u32>]>, predicate: &Expr, table: &dyn 
     left.filter(|pieces| !pieces.is_empty()).collect()
 }
 
+/// At most how many different values a column of whole numbers has: those between its bounds.
+pub(super) fn values(column: &PlSmallStr, table: &dyn FileTable) -> Option<u64> {
+    let dtype = table.schema().get(column)?;
+    if !(dtype.is_integer() || matches!(dtype, DataType::Date | DataType::Boolean)) {
+        return None;
+    }
+    let known = table.statistics(std::slice::from_ref(column));
+    let bound = |name: String| known.column(&name).ok()?.as_materialized_series().cast(&DataType::Int64).ok();
+    let (low, high) = (bound(least(column))?, bound(greatest(column))?);
+    if low.null_count() + high.null_count() > 0 {
+        return None;
+    }
+    let (low, high) = (low.min::<i64>().ok()??, high.max::<i64>().ok()??);
+    u64::try_from(i128::from(high) - i128::from(low) + 1).ok()
+}
+
 /// Turns a predicate over rows into one over bounds.
 struct Judge<'a> {
     schema: &'a Schema,

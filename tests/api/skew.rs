@@ -1,0 +1,96 @@
+//! Joins in which one key has most of the rows: no partition gets them all, and every pair meets once.
+
+use super::check::{check_frame, executors};
+use partita::polars::prelude::*;
+use partita::prelude::{DFrame, Join, JoinValidation, ParquetOptions, ParquetWriteOptions, col, lit};
+
+/// Nine of ten rows have the key 7; some keys are null, some are on this side only.
+fn skewed(rows: i64) -> DataFrame {
+    let key = |i: i64| match i % 20 {
+        0 => Some(i),
+        1 if i % 40 == 1 => None,
+        1 => Some(-i),
+        _ => Some(7),
+    };
+    df!("k" => (0..rows).map(key).collect::<Vec<_>>(), "x" => (0..rows).collect::<Vec<_>>()).unwrap()
+}
+
+/// Each key of the other side once, 7 three times, a null, and keys that only this side has.
+fn keys(rows: i64) -> DataFrame {
+    let mut keys: Vec<Option<i64>> = (0..rows / 20).map(|i| Some(i * 20)).collect();
+    keys.extend([Some(7), None, Some(7), Some(1_000_001), Some(7)]);
+    let y: Vec<i64> = (0..keys.len() as i64).collect();
+    df!("k" => keys, "y" => y).unwrap()
+}
+
+fn kinds() -> Vec<Join> {
+    let plain = [Join::inner(["k"]), Join::left(["k"]), Join::right(["k"]), Join::full(["k"]), Join::semi(["k"]), Join::anti(["k"])];
+    plain.into_iter().flat_map(|join| [join.clone(), join.nulls_equal(true)]).collect()
+}
+
+#[test]
+fn every_pair_meets_once() {
+    let (left, right) = (skewed(400), keys(400));
+    for join in kinds() {
+        let whole = |a: &DataFrame, b: &DataFrame| DFrame::from_polars(a.clone(), 1).join(&DFrame::from_polars(b.clone(), 1), join.clone());
+        let shuffled = join.clone().broadcast(false);
+        // By the sample that is at hand, and by what the tasks find.
+        let (near, far) = (DFrame::from_polars(right.clone(), 3), DFrame::from_polars(right.clone(), 2).repartition(3));
+        let expected = whole(&left, &right).compute().unwrap();
+        check_frame(&left, |left| left.join(&near, shuffled.clone()), &expected, false);
+        check_frame(&left, |left| left.repartition(4).join(&far, shuffled.clone()), &expected, false);
+        // The other way round.
+        let expected = whole(&right, &left).compute().unwrap();
+        let (near, far) = (DFrame::from_polars(left.clone(), 3), DFrame::from_polars(left.clone(), 2).repartition(3));
+        check_frame(&right, |right| right.join(&near, shuffled.clone()), &expected, false);
+        check_frame(&right, |right| right.repartition(4).join(&far, shuffled.clone()), &expected, false);
+    }
+}
+
+/// Rows of each partition.
+fn heights(frame: &DFrame) -> Vec<u64> {
+    (0..frame.npartitions().unwrap()).map(|at| frame.partitions([at]).len().unwrap()).collect()
+}
+
+#[test]
+fn no_partition_gets_all_rows_of_a_key() {
+    const ROWS: i64 = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t");
+    DFrame::from_polars(skewed(ROWS), 8).to_parquet(&path, ParquetWriteOptions::new()).unwrap();
+    // Of the one there is a sample, of the other only the tasks know.
+    let given = DFrame::from_polars(skewed(ROWS), 8);
+    let read = DFrame::read_parquet_with(&path, ParquetOptions::new().blocksize(1000u64)).unwrap();
+    let other = DFrame::from_polars(keys(ROWS), 8);
+    for t in [given, read] {
+        for join in [Join::inner(["k"]), Join::left(["k"]), Join::semi(["k"])] {
+            let joined = t.join(&other, join.clone().broadcast(false));
+            assert!(joined.explain().contains("frequent keys dealt out"), "{}", joined.explain());
+            let heights = heights(&joined);
+            let (all, most) = (heights.iter().sum::<u64>(), heights.iter().max().copied().unwrap());
+            assert_eq!(all, t.join(&other, join.broadcast(true)).len().unwrap());
+            assert!(heights.len() >= 8 && most * (heights.len() as u64) < all * 3 / 2, "{heights:?}");
+        }
+    }
+    // The larger side is the right one.
+    let joined = other.join(&DFrame::from_polars(skewed(ROWS), 8), Join::inner(["k"]).broadcast(false));
+    assert!(heights(&joined).iter().max().unwrap() * 8 < joined.len().unwrap() * 3 / 2, "{:?}", heights(&joined));
+}
+
+#[test]
+fn what_may_not_be_dealt_out_is_not() {
+    let (t, other) = (DFrame::from_polars(skewed(2000), 4), DFrame::from_polars(keys(2000), 4));
+    let dealt = |left: &DFrame, right: &DFrame, join: Join| left.join(right, join.broadcast(false)).explain().contains("dealt out");
+    assert!(dealt(&t, &other, Join::inner(["k"])) && dealt(&other, &t, Join::right(["k"])));
+    // Rows of the left side that meet nobody would come out of several partitions.
+    assert!(!dealt(&other, &t, Join::left(["k"])) && !dealt(&t, &other, Join::full(["k"])) && !dealt(&other, &t, Join::anti(["k"])));
+    // Keys that must be unique come together, so that it is seen when they are not.
+    assert!(!dealt(&t, &other, Join::inner(["k"]).validate(JoinValidation::OneToMany)));
+    // Keys of which each has few rows stay in one partition each.
+    let even = DFrame::from_polars(df!("k" => (0..2000i64).collect::<Vec<_>>(), "x" => (0..2000i64).collect::<Vec<_>>()).unwrap(), 4);
+    assert!(!dealt(&even, &other, Join::inner(["k"])) && !dealt(&even.filter(col("x").gt(lit(3))), &other, Join::left(["k"])));
+    let once = t.join(&other, Join::inner(["k"]).validate(JoinValidation::OneToMany).broadcast(false));
+    for (name, executor) in executors() {
+        assert!(once.compute_on(&*executor).is_err(), "{name}");
+    }
+}

@@ -7,7 +7,7 @@ use super::arrays::{bits, chunkings, shapes};
 use partita::graph::Serial;
 use partita::ndarray::{ArrayD, Axis, IxDyn};
 use partita::prelude::*;
-use partita::{Element, concatenate, operator_registry};
+use partita::{Element, Ordered, concatenate, operator_registry};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
@@ -46,7 +46,7 @@ fn sum<T: Copy + Into<i128>>(values: &[T], signed: bool) -> String {
 }
 
 #[track_caller]
-fn moves<T: Element + Ord>(whole: &ArrayD<T>, x: &DArray<T>, serial: &Serial) {
+fn moves<T: Ordered + Ord>(whole: &ArrayD<T>, x: &DArray<T>, serial: &Serial) {
     assert_eq!(shown(x, serial), texts(whole.iter().copied()));
     assert_eq!(shown(&x.t(), serial), texts(whole.t().iter().copied()));
     assert_eq!(shown(&x.ravel(), serial), texts(whole.iter().copied()));
@@ -63,7 +63,7 @@ fn moves<T: Element + Ord>(whole: &ArrayD<T>, x: &DArray<T>, serial: &Serial) {
 }
 
 #[track_caller]
-fn orders<T: Element + Ord>(whole: &ArrayD<T>, x: &DArray<T>, serial: &Serial) {
+fn orders<T: Ordered + Ord>(whole: &ArrayD<T>, x: &DArray<T>, serial: &Serial) {
     let mut all: Vec<T> = whole.iter().copied().collect();
     let places = {
         let mut places: Vec<usize> = (0..all.len()).collect();

@@ -61,6 +61,15 @@ fn every_reader_stops_at_a_limit() {
     }
 }
 
+/// Overwrites all of an Arrow file but its footer.
+fn damage_arrow(name: &str) {
+    let mut bytes = std::fs::read(name).unwrap();
+    let end = bytes.len() - 10;
+    let footer = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap()) as usize;
+    bytes[8..end - footer].fill(0);
+    std::fs::write(name, bytes).unwrap();
+}
+
 /// Only the first row groups, batches or files are read: the others are damaged.
 #[test]
 fn what_only_later_rows_need_is_not_read() {
@@ -77,7 +86,11 @@ fn what_only_later_rows_need_is_not_read() {
     ];
     for (t, ending) in readers.iter().zip(["p/part-00001.parquet", "i/part-00001.arrow"]) {
         assert_eq!(t.npartitions().unwrap(), 1);
-        damage(&path(ending));
+        if ending.ends_with(".arrow") {
+            damage_arrow(&path(ending))
+        } else {
+            damage(&path(ending))
+        }
         assert_eq!(t.head(5).unwrap(), numbers().head(Some(5)), "{ending}");
         assert_eq!(t.limit(250).sum().compute().unwrap().column("i").unwrap().get(0).unwrap(), AnyValue::Int64((0..250).sum()));
         assert!(t.head(251).is_err() && t.compute().is_err(), "{ending}");

@@ -14,7 +14,8 @@ use partita_graph::{Chunk, Code, Failure};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::block::{Block, block_of};
-use super::element::{DType, Element, Held, with_dtype};
+use super::class::Element;
+use super::element::{DType, Held, with_dtype};
 use super::meta::tuple;
 
 /// An array without gaps whose memory a block uses.

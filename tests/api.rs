@@ -13,6 +13,8 @@ mod asof;
 
 #[path = "api/array_elementwise.rs"]
 mod array_elementwise;
+#[path = "api/array_files.rs"]
+mod array_files;
 #[path = "api/array_linalg.rs"]
 mod array_linalg;
 #[path = "api/array_make.rs"]

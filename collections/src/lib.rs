@@ -25,8 +25,8 @@ mod operators;
 
 pub use array::{
     AnyArray, Axes, Between, Bins, Bits, BlockInfo, Boundary, Chunks, DArray, DType, Element, Float, Integer, Norm, Number, Operand, Pad,
-    Random, Shape, Side, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, hstack, meshgrid, select, stack, vstack,
-    where_,
+    Random, Shape, Side, WrittenArray, blockwise, broadcast_arrays, concatenate, dstack, einsum, from_blocks, hstack, meshgrid, select,
+    stack, vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]
@@ -50,6 +50,7 @@ pub use partita_graph::{Code, Failure as Error, TaskContext};
 pub use partita_io::csv::{CsvOptions, Encoding};
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
+pub use partita_io::zarr::{ZarrCodec, ZarrWriteOptions};
 pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
 pub use partita_macros::{task, worker_state};
 pub use polars;
@@ -57,7 +58,9 @@ pub use polars;
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
     pub use crate::{AsOf, Axes, Chunks, Client, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join};
-    pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions};
+    pub use crate::{
+        CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions, ZarrWriteOptions,
+    };
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
     pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};

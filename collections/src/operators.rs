@@ -4,6 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
+use crate::array::files as array_files;
 use crate::array::linalg::{contract, factor, solve, tall};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diff, elementwise, make, map_overlap as overlap_blocks, nonzero, points,
@@ -14,6 +15,7 @@ use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, quantile, scan as scans, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
+use crate::array::write as array_write;
 use crate::delayed::{self, actor, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::approx::operator as approx;
@@ -153,6 +155,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<spread::Starts>(),
     OperatorEntry::of::<spread::CutAtChunks>(),
     OperatorEntry::of::<spread::JoinPieces>(),
+    OperatorEntry::of::<array_files::ReadBlock>(),
+    OperatorEntry::of::<array_write::WriteBlock>(),
+    OperatorEntry::of::<array_write::PublishArray>(),
 ];
 
 /// A registry of all built-in operators and values.

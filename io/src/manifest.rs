@@ -31,6 +31,9 @@ pub(crate) struct Manifest {
     /// Names the write.
     pub(crate) write: String,
     pub(crate) files: Vec<Part>,
+    /// How many of them, at the end, are moved when all others stand in their places: they say what the others are.
+    #[serde(default)]
+    pub(crate) last: usize,
     /// Files that are no part of the folder any more, below it.
     pub(crate) replaces: Vec<String>,
 }

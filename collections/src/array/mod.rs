@@ -8,6 +8,7 @@ mod block;
 mod broadcast;
 mod chunks;
 mod element;
+pub(crate) mod files;
 mod group;
 pub(crate) mod linalg;
 mod lower;
@@ -21,6 +22,7 @@ pub(crate) mod reductions;
 pub(crate) mod sort;
 mod tile;
 mod wiring;
+pub(crate) mod write;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub use reductions::axes::Axes;
 pub use reductions::histogram::Bins;
 pub use reductions::quantile::Between;
 pub use reductions::statistics::Norm;
+pub use write::WrittenArray;
 
 /// Lets a registry decode what the tasks of arrays hand to each other.
 pub(crate) fn register(registry: &mut Registry) {

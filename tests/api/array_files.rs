@@ -265,6 +265,50 @@ fn blocks_of_any_layout_are_written_in_order() {
     }
 }
 
+/// Leaves in the folder of the build what NumPy and zarr-python should read: python tests/numpy/array_files.py check FOLDER
+#[test]
+fn files_for_numpy_and_zarr() {
+    let root = format!("{}/array_files", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::remove_dir_all(&root);
+    let expected = counted(&[7, 10]);
+    let x = DArray::from_array(expected.clone(), [3, 4]);
+    x.to_npy(format!("{root}/x.npy"), false).unwrap();
+    x.to_npy_stack(format!("{root}/stack"), 1, false).unwrap();
+    let (v3, v2) = (ZarrWriteOptions::new(), ZarrWriteOptions::new().version(2));
+    for (name, options) in [
+        ("v3", v3.clone().dimension_names(["y", "x"])),
+        ("v3_gzip", v3.clone().compression(ZarrCodec::Gzip(5))),
+        ("v3_blosc", v3.clone().compression(ZarrCodec::Blosc(5)).fill_value(f64::NAN)),
+        ("v3_plain", v3.clone().compression(ZarrCodec::None).chunks([2, 10])),
+        ("v3_sharded", v3.clone().chunks([2, 2]).shards([4, 6])),
+        ("v2", v2.clone()),
+        ("v2_gzip", v2.clone().compression(ZarrCodec::Gzip(5)).chunks([7, 1])),
+        ("v2_blosc", v2.clone().compression(ZarrCodec::Blosc(5))),
+        ("v2_plain", v2.compression(ZarrCodec::None).fill_value(f64::INFINITY)),
+    ] {
+        let path = format!("{root}/{name}.zarr");
+        x.to_zarr(&path, options).unwrap();
+        assert_eq!(DArray::<f64>::read_zarr(&path).unwrap().compute().unwrap(), expected, "{name}");
+    }
+    fn both<T: Element>(root: &str, name: &str, of: impl Fn(f64) -> T) {
+        let x = DArray::from_array(numbers(&[7, 10], of), [3, 4]);
+        x.to_npy(format!("{root}/{name}.npy"), false).unwrap();
+        x.to_zarr(format!("{root}/{name}.zarr"), ZarrWriteOptions::new()).unwrap();
+        assert_eq!(AnyArray::read_npy(format!("{root}/{name}.npy")).unwrap().dtype().unwrap(), x.to_any().dtype().unwrap());
+    }
+    both(&root, "bool", |number| number % 3.0 == 0.0);
+    both(&root, "int8", |number| number as i8);
+    both(&root, "int16", |number| number as i16);
+    both(&root, "int32", |number| number as i32);
+    both(&root, "int64", |number| number as i64);
+    both(&root, "uint8", |number| number as u8);
+    both(&root, "uint16", |number| number as u16);
+    both(&root, "uint32", |number| number as u32);
+    both(&root, "uint64", |number| number as u64);
+    both(&root, "float32", |number| number as f32);
+    both(&root, "float64", |number| number);
+}
+
 /// Each seed has its own workers, deaths, delays, doubled messages: tasks run again and at the same time.
 #[test]
 fn faults_leave_each_chunk_once() {

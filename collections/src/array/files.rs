@@ -226,6 +226,11 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
             Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not a file of NumPy"))
                 .help(format!("a stack of files: DArray::read_npy_stack({file:?}); a Zarr array: DArray::read_zarr({file:?})"))
         }
+        ErrorKind::OutputExists { example } if method.starts_with("to_npy") => {
+            Failure::new(Code::OutputExists, format!("there is something in `{file}` already"))
+                .detail("for example", example)
+                .help(format!(".{method}(…, true) replaces it; the old one can be read until the new one is complete"))
+        }
         ErrorKind::OtherKind { found } => {
             Failure::new(Code::TypeMismatch, format!("the array in `{file}` is of {found}, and other elements are to be written into it"))
                 .help(format!(".cast::<{found}>()"))

@@ -140,6 +140,11 @@ impl Destination {
         }
     }
 
+    /// Whether files may be replaced that it does not write itself.
+    pub(super) fn replaces_others(&self) -> bool {
+        self.replaces != Replaces::Nothing
+    }
+
     /// Whether a name in the folder is one of a file that this write would replace.
     pub(super) fn replaces(&self, below: &str) -> bool {
         match (&self.file, &self.replaces) {

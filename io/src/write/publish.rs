@@ -156,7 +156,8 @@ impl Destination {
 
     fn manifest(&self, folder: &Folder, parts: &[Part]) -> Result<Manifest> {
         let new: BTreeSet<&str> = parts.iter().map(|part| part.path.as_str()).collect();
-        let listed = folder.list()?.into_iter().map(|(below, _)| below);
+        let listed = if self.replaces_others() { folder.list()? } else { Vec::new() };
+        let listed = listed.into_iter().map(|(below, _)| below);
         let replaces = listed.filter(|below| self.replaces(below) && !new.contains(below.as_str())).collect();
         Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), last: self.last.len(), replaces })
     }

@@ -97,7 +97,8 @@ impl ReadableStorageTraits for Keys {
     ) -> std::result::Result<MaybeBytesIterator<'a>, StorageError> {
         let ranges: Vec<ByteRange> = byte_ranges.collect();
         let found = self.find(key.as_str(), |below| self.ranges(below, &ranges))?;
-        Ok(found.map(|pieces| -> zarrs::storage::BytesIterator<'a> { Box::new(pieces.into_iter().map(Ok)) }))
+        let Some(pieces) = found else { return Ok(None) };
+        Ok(Some(Box::new(pieces.into_iter().map(Ok))))
     }
 
     fn size_key(&self, key: &StoreKey) -> std::result::Result<Option<u64>, StorageError> {

@@ -2,6 +2,7 @@
 //! that nobody sees half of them.
 
 mod array_files;
+mod array_server;
 mod arrow_files;
 mod cutting;
 mod json_lines;

@@ -38,9 +38,11 @@ fn visible(folder: &str) -> Vec<String> {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
             let entry = entry.unwrap();
             let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() && name.starts_with(".partita") {
+                continue;
+            }
             if entry.path().is_dir() {
-                let seen = if name.starts_with(".partita") { 0 } else { 1 };
-                (0..seen).for_each(|_| walk(&entry.path(), &format!("{below}{name}/"), found));
+                walk(&entry.path(), &format!("{below}{name}/"), found);
             } else {
                 found.push(format!("{below}{name}"));
             }
@@ -159,7 +161,7 @@ fn refusals_name_the_fix_and_the_users_line() {
     let (_guard, path) = folder();
     let x = DArray::from_array(counted(&[4, 4]), 2);
     x.to_zarr(&path, ZarrWriteOptions::new()).unwrap();
-    refused(x.to_zarr(&path, ZarrWriteOptions::new()), Code::OutputExists, &["zarr.json", "overwrite(true)"]);
+    refused(x.to_zarr(&path, ZarrWriteOptions::new()), Code::OutputExists, &["c/0/0", "overwrite(true)"]);
     refused(x.to_zarr(&path, ZarrWriteOptions::new().version(1)), Code::InvalidOption, &["version", "to_zarr"]);
     let part = x.slice(s![..2, ..]);
     refused(part.to_zarr_region(&path, s![1..3, ..]), Code::InvalidOption, &["region", "whole chunks", "0..4"]);

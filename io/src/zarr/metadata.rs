@@ -30,18 +30,18 @@ pub(super) struct Found {
 
 /// Looks for the metadata of an array in a folder.
 pub(super) fn find(folder: &Folder, moved: &BTreeMap<String, Option<String>>) -> Result<Found> {
-    let read = |name: &'static str| match moved.get(name) {
-        Some(None) => Ok(None),
-        Some(Some(staged)) => Ok(folder.read(staged)?.or(folder.read(name)?)),
-        None => folder.read(name),
+    let read = |name: &'static str| -> Result<Option<Vec<u8>>> {
+        match moved.get(name) {
+            Some(None) => Ok(None),
+            Some(Some(staged)) => Ok(folder.read(staged)?.or(folder.read(name)?)),
+            None => folder.read(name),
+        }
     };
     for name in [V3, V2] {
         let Some(content) = read(name)? else { continue };
         let json: Value = serde_json::from_slice(&content).map_err(|error| malformed(&folder.name_of(name), error))?;
-        return match json["node_type"].as_str() {
-            Some("group") if name == V3 => Err(group(folder)),
-            _ => Ok(Found { name, json }),
-        };
+        let is_group = name == V3 && json["node_type"] == "group";
+        return if is_group { Err(group(folder)) } else { Ok(Found { name, json }) };
     }
     if read(V2_GROUP)?.is_some() {
         return Err(group(folder));
@@ -72,8 +72,8 @@ fn group(folder: &Folder) -> Error {
 
 /// What an array consists of, and its elements along each axis.
 pub(super) fn kind_and_shape(name: &str, json: &Value) -> Result<(Kind, Vec<usize>)> {
-    let shape = json["shape"].as_array().map(|lens| lens.iter().map(|len| usize::try_from(len.as_u64()?).ok()).collect());
-    let shape: Option<Vec<usize>> = shape.flatten();
+    let len = |len: &Value| usize::try_from(len.as_u64()?).ok();
+    let shape = json["shape"].as_array().and_then(|lens| lens.iter().map(len).collect::<Option<Vec<usize>>>());
     let shape = shape.ok_or_else(|| malformed(name, format!("the shape is {}", json["shape"])))?;
     let version = json["zarr_format"].as_u64();
     let dtype = match version {

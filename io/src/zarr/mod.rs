@@ -57,7 +57,7 @@ pub fn open(path: &str) -> Result<Zarr> {
         }
     };
     let found = metadata::find(&folder, &moved)?;
-    let version = version_of(&folder, moved.get(found.name).cloned().flatten().as_deref().unwrap_or(found.name))?;
+    let version = version_of(&folder, moved.get(found.name).cloned().flatten().as_deref().unwrap_or(found.name));
     let (kind, shape) = metadata::kind_and_shape(&folder.name_of(found.name), &found.json)?;
     let zarr = Zarr { folder: folder.name, metadata: found.json.to_string(), version, moved, kind, shape };
     // What the codecs do not know is said now.
@@ -66,11 +66,11 @@ pub fn open(path: &str) -> Result<Zarr> {
 }
 
 /// The version of a file, or nothing where it was moved meanwhile.
-fn version_of(folder: &Folder, below: &str) -> Result<String> {
-    Ok(match &folder.address {
+fn version_of(folder: &Folder, below: &str) -> String {
+    match &folder.address {
         Address::Local(path) => std::fs::metadata(path.join(below)).map_or_else(|_| String::new(), |meta| local_facts(&meta).version),
         Address::Remote(remote) => Folder::object(remote, below).facts().map_or_else(|_| String::new(), |facts| facts.version),
-    })
+    }
 }
 
 impl Zarr {
@@ -94,11 +94,13 @@ impl Zarr {
     /// # Errors
     /// `Damaged` for metadata that contradict themselves.
     pub fn chunks(&self) -> Result<Vec<Vec<usize>>> {
+        if self.shape.contains(&0) {
+            return Ok(self.shape.iter().map(|len| vec![*len]).collect());
+        }
         let array = self.array()?;
-        let grid = array.chunk_grid_shape().to_vec();
-        let mut chunks = Vec::with_capacity(grid.len());
+        let mut chunks = Vec::with_capacity(self.shape.len());
         for (axis, len) in self.shape.iter().enumerate() {
-            let mut position = vec![0; grid.len()];
+            let mut position = vec![0; self.shape.len()];
             let (mut lengths, mut left) = (Vec::new(), *len);
             while left > 0 {
                 let shape = guarded(&self.folder, None, || array.chunk_shape(&position))?;
@@ -106,9 +108,6 @@ impl Zarr {
                 lengths.push(length);
                 left -= length;
                 position[axis] += 1;
-            }
-            if lengths.is_empty() {
-                lengths.push(0);
             }
             chunks.push(lengths);
         }

@@ -236,6 +236,10 @@ fn all_there<'a>(folder: &Folder, missing: impl Iterator<Item = &'a str>) -> Res
 
 /// What follows from a manifest, whoever does it and how often. The attempts in the folder `spare` are left alone.
 fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
+    let in_the_way = manifest.in_the_way();
+    if !in_the_way.is_empty() && stands(folder, manifest)? {
+        remove_replaced(folder, in_the_way.into_iter())?;
+    }
     let (parts, last) = manifest.files.split_at(manifest.files.len().saturating_sub(manifest.last));
     for parts in [parts, last] {
         // What somebody else moved meanwhile stands in its place.
@@ -247,15 +251,25 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
     let staged = folder.staged(|staging| staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare)?;
     // Somebody faster may have done the rest, and something newer may stand here by now. What was staged before the manifest went is
     // nobody's any more: the next write begins when the manifest is gone.
-    if Manifest::read(folder)?.is_none_or(|standing| standing.write != manifest.write) {
+    if !stands(folder, manifest)? {
         return Ok(());
     }
-    for old in &manifest.replaces {
-        folder.remove(old)?;
-        folder.remove_empty(old);
-    }
+    remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
     remove_staged(folder, &started(&format!("{STAGING}{}", manifest.write)), &staged)?;
     folder.remove(manifest::NAME)
+}
+
+/// Whether it is this manifest that the folder has.
+fn stands(folder: &Folder, manifest: &Manifest) -> Result<bool> {
+    Ok(Manifest::read(folder)?.is_some_and(|standing| standing.write == manifest.write))
+}
+
+fn remove_replaced<'a>(folder: &Folder, mut replaced: impl Iterator<Item = &'a str>) -> Result<()> {
+    replaced.try_for_each(|old| {
+        folder.remove(old)?;
+        folder.remove_empty(old);
+        Ok(())
+    })
 }
 
 /// Removes hidden folders of writes, those that were cut off too; first of all the mark of the write that is complete.

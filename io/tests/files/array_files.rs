@@ -365,6 +365,24 @@ fn nothing_is_seen_before_all_is_written_and_twice_is_once() {
     });
 }
 
+/// Keys of one are names of folders of the other.
+#[test]
+fn an_array_takes_the_place_of_one_of_other_axes() {
+    each_place("zarr-axes", |root| {
+        let path = format!("{root}/x.zarr");
+        for (round, shape) in [&[4, 4][..], &[4], &[], &[2, 2, 2], &[4]].into_iter().enumerate() {
+            let options = ZarrWriteOptions::new().overwrite(true);
+            let unit: Vec<usize> = shape.iter().map(|_| 2).collect();
+            let target = ZarrTarget::create(&path, &format!("t{round}"), Kind::F64, shape, &unit, &options).unwrap();
+            let parts = target.write(&vec![0; shape.len()], shape, &block(shape, &whole(shape)), 0).unwrap();
+            target.publish(&parts).unwrap();
+            let found = zarr::open(&path).unwrap();
+            assert_eq!(found.shape(), shape, "{path}");
+            check_zarr(&found, &whole(shape));
+        }
+    });
+}
+
 #[test]
 fn a_region_replaces_its_chunks_only() {
     let shape = [6, 4];

@@ -23,7 +23,7 @@ impl<T: Element> DArray<T> {
     /// DArray::arange(0.0, 6.0, 1.0, 2).reshape([2, 3]).to_npy(&path, false)?;
     ///
     /// let x = DArray::<f64>::read_npy(&path)?;
-    /// assert_eq!((x.shape()?, x.sum(Axes::all()).compute_scalar()?), (vec![2, 3], 15.0));
+    /// assert_eq!((x.shape()?, x.sum().compute_scalar()?), (vec![2, 3], 15.0));
     ///
     /// // The kind must be the file's own.
     /// let error = DArray::<f32>::read_npy(&path).unwrap_err();
@@ -71,7 +71,7 @@ impl<T: Element> DArray<T> {
     /// DArray::arange(0, 10, 1, 4).to_npy_stack(&path, 0, false)?;
     /// let x = DArray::<i32>::read_npy_stack(&path)?;
     /// assert_eq!(x.chunks()?, [vec![4, 4, 2]]);
-    /// assert_eq!(x.sum(0).compute_scalar()?, 45);
+    /// assert_eq!(x.sum().compute_scalar()?, 45);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -96,7 +96,7 @@ impl AnyArray {
     /// # DArray::arange(0i16, 5, 1, 2).to_npy(&path, false)?;
     /// let any = AnyArray::read_npy(&path)?;
     /// assert_eq!(any.dtype()?, DType::I16);
-    /// assert_eq!(any.to::<f64>()?.mean(0).compute_scalar()?, 2.0);
+    /// assert_eq!(any.to::<f64>()?.mean().compute_scalar()?, 2.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -28,7 +28,7 @@ impl<T: Element> DArray<T> {
     /// DArray::<f32>::ones([4, 6], [2, 3]).to_zarr(&path, ZarrWriteOptions::new())?;
     ///
     /// let x = DArray::<f32>::read_zarr(&path)?;
-    /// assert_eq!((x.shape()?, x.sum(Axes::all()).compute_scalar()?), (vec![4, 6], 24.0));
+    /// assert_eq!((x.shape()?, x.sum().compute_scalar()?), (vec![4, 6], 24.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -75,8 +75,8 @@ impl AnyArray {
     /// # DArray::<u8>::ones([4], 2).to_zarr(&path, ZarrWriteOptions::new())?;
     /// let any = AnyArray::read_zarr(&path)?;
     /// let sum = match any.dtype()? {
-    ///     DType::F64 => any.typed::<f64>()?.sum(0).compute_scalar()?,
-    ///     _ => any.to::<i64>()?.sum(0).compute_scalar()? as f64,
+    ///     DType::F64 => any.typed::<f64>()?.sum().compute_scalar()?,
+    ///     _ => any.to::<i64>()?.sum().compute_scalar()? as f64,
     /// };
     /// assert_eq!(sum, 4.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -77,7 +77,7 @@ impl<T: Element> DArray<T> {
     /// DArray::<i32>::zeros([4, 4], 2).to_zarr(&path, ZarrWriteOptions::new())?;
     /// DArray::<i32>::ones([2, 4], 2).to_zarr_region(&path, s![2.., ..])?;
     /// let x = DArray::<i32>::read_zarr(&path)?;
-    /// assert_eq!(x.sum(1).compute()?.into_iter().collect::<Vec<_>>(), [0, 0, 4, 4]);
+    /// assert_eq!(x.sum_axis(1).compute()?.into_iter().collect::<Vec<_>>(), [0, 0, 4, 4]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

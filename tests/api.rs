@@ -19,6 +19,8 @@ mod array_elementwise;
 mod array_factors;
 #[path = "api/array_fft.rs"]
 mod array_fft;
+#[path = "api/array_files.rs"]
+mod array_files;
 #[path = "api/array_kinds.rs"]
 mod array_kinds;
 #[path = "api/array_linalg.rs"]

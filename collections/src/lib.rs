@@ -25,7 +25,7 @@ mod operators;
 
 pub use array::{
     AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
-    Inexact, Integer, LeastSquares, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, apply_gufunc, blockwise,
+    Inexact, Integer, LeastSquares, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, WrittenArray, apply_gufunc, blockwise,
     blockwise_with, broadcast_arrays, concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted,
     hstack, meshgrid, select, stack, vstack, where_,
 };
@@ -52,6 +52,7 @@ pub use partita_graph::{Code, Failure as Error, TaskContext};
 pub use partita_io::csv::{CsvOptions, Encoding};
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
+pub use partita_io::zarr::{ZarrCodec, ZarrWriteOptions};
 pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
 pub use partita_macros::{task, worker_state};
 pub use polars;
@@ -62,7 +63,9 @@ pub mod prelude {
     pub use crate::{
         AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,
     };
-    pub use crate::{CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions};
+    pub use crate::{
+        CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions, ZarrWriteOptions,
+    };
     pub use polars::df;
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
     pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};

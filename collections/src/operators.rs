@@ -5,6 +5,7 @@ use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
 use crate::array::fft::lanes as fft_lanes;
+use crate::array::files as array_files;
 use crate::array::linalg::{cholesky, contract, factor, fold, lstsq, panels, solve, tiles};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
@@ -16,6 +17,7 @@ use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{covariance, histogram, histogramdd, quantile, scan as scans, step, top, unique as unique_elements};
 use crate::array::sort::{lanes, spread};
+use crate::array::write as array_write;
 use crate::delayed::{self, actor, arrays, frames};
 use crate::frame::across::{borders, by_time, nearby, running, window};
 use crate::frame::approx::operator as approx;
@@ -187,6 +189,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<spread::Starts>(),
     OperatorEntry::of::<spread::CutAtChunks>(),
     OperatorEntry::of::<spread::JoinPieces>(),
+    OperatorEntry::of::<array_files::ReadBlock>(),
+    OperatorEntry::of::<array_write::WriteBlock>(),
+    OperatorEntry::of::<array_write::PublishArray>(),
 ];
 
 /// A registry of all built-in operators and values.

@@ -21,6 +21,16 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// A folder of several arrays where one array was expected.
+    Group {
+        /// Names in it.
+        members: Vec<String>,
+    },
+    /// An array of another kind of elements than what is to be written into it.
+    OtherKind {
+        /// Its kind.
+        found: String,
+    },
     /// Nothing is there.
     NoSuchFile {
         /// The most similar name in the same folder, if one is near.

@@ -1,4 +1,4 @@
-//! Bytes and formats: object stores, ranged reads, CSV, Parquet, Arrow files, JSON lines, and writing them. Knows no tasks.
+//! Bytes and formats: object stores, ranged reads, CSV, Parquet, Arrow files, JSON lines, arrays of NumPy and Zarr, and writing them. Knows no tasks.
 
 pub mod blocking;
 mod bounds;
@@ -10,7 +10,9 @@ mod folder;
 mod hive;
 pub mod ipc;
 pub mod json;
+mod kind;
 mod manifest;
+pub mod npy;
 mod options;
 pub mod parquet;
 mod ranges;
@@ -20,8 +22,10 @@ mod source;
 mod store;
 mod table;
 pub mod write;
+pub mod zarr;
 pub use compress::Compression;
 pub use error::{Error, ErrorKind, Place, Wider};
+pub use kind::Kind;
 pub use options::{Room, TableOptions};
 pub use store::{memory_store, put};
 pub use table::{FileTable, Piece, ROWS, Recipe, Test, greatest, least, nulls};

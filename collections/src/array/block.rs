@@ -53,6 +53,18 @@ impl Block {
         Self { data: T::data(Storage::Own(Arc::new(values))), shape, strides, offset: 0 }
     }
 
+    /// Elements in row-major order as bytes of this machine's, used where they lie. Fails when there are not as many as the shape says, or
+    /// when they are no elements.
+    pub fn from_bytes(dtype: DType, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self, Failure> {
+        let buffer: Buffer = Arc::new(bytes);
+        let data = with_dtype!(dtype, T => data::<T>(&buffer))?;
+        if data.len() != shape.iter().product::<usize>() {
+            return Err(Failure::internal(format!("{} elements for a block of shape {shape:?}", data.len())));
+        }
+        let strides = row_major(&shape);
+        Ok(Self { data, shape, strides, offset: 0 })
+    }
+
     /// One element, repeated. It takes the memory of one.
     pub fn full<T: Held>(shape: Vec<usize>, value: T) -> Self {
         let strides = vec![0; shape.len()];

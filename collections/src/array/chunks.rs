@@ -246,12 +246,17 @@ const LARGEST: u64 = 128 << 20;
 /// and between the two there are so many.
 const BLOCKS: u64 = 1024;
 
+/// Bytes of a block of a new array that has so many.
+pub(crate) fn block_bytes(total: u64) -> u64 {
+    (total / BLOCKS).clamp(SMALLEST, LARGEST)
+}
+
 /// Cuts the axes whose chunks may be chosen, so that blocks come near the wished number of bytes and are about as long along each.
 fn fill_open_axes(cuts: &mut [Cuts], mut open: Vec<usize>, dtype: DType, wish: Option<u64>) {
     let length = |cuts: &Cuts| cuts.len().unwrap_or(1).max(1) as u64;
     let longest = |cuts: &Cuts| cuts.sizes().and_then(|sizes| sizes.iter().max().copied()).unwrap_or(1).max(1) as u64;
     let total = cuts.iter().fold(dtype.size() as u64, |product, cuts| product.saturating_mul(length(cuts)));
-    let bytes = wish.unwrap_or_else(|| (total / BLOCKS).clamp(SMALLEST, LARGEST));
+    let bytes = wish.unwrap_or_else(|| block_bytes(total));
     let fixed = (0..cuts.len()).filter(|axis| !open.contains(axis)).map(|axis| longest(&cuts[axis]));
     let mut left = (bytes / dtype.size() as u64 / fixed.fold(1u64, u64::saturating_mul).max(1)).max(1) as f64;
     // Axes that are short anyway stay whole, which leaves more for the others.

@@ -11,6 +11,7 @@ mod chunks;
 mod class;
 pub(crate) mod element;
 pub(crate) mod fft;
+pub(crate) mod files;
 mod group;
 pub(crate) mod lend;
 pub(crate) mod linalg;
@@ -27,6 +28,7 @@ pub(crate) mod sort;
 mod storage;
 mod tile;
 mod wiring;
+pub(crate) mod write;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -61,6 +63,7 @@ pub use reductions::histogram::Bins;
 pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_weighted};
 pub use reductions::quantile::Between;
 pub use reductions::statistics::Norm;
+pub use write::WrittenArray;
 
 /// Lets a registry decode what the tasks of arrays hand to each other.
 pub(crate) fn register(registry: &mut Registry) {

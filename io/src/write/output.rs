@@ -171,7 +171,7 @@ impl Folder {
     }
 
     /// The size of a file, if it is there.
-    pub(super) fn size_of(&self, below: &str) -> Result<Option<u64>> {
+    pub(crate) fn size_of(&self, below: &str) -> Result<Option<u64>> {
         let name = self.name_of(below);
         match &self.address {
             Address::Local(path) => match fs::metadata(path.join(below)) {

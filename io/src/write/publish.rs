@@ -11,12 +11,13 @@
 //!
 //! A single file needs no manifest: its parts are joined under a hidden name, and a rename is one step already.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::destination::{Destination, FILE, STAGING, started};
 use super::output::{Output, unwritable};
-use super::target::{FILE, STAGING, Target, replaced, started};
 use crate::compress::Compression;
 use crate::csv::in_parallel;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,34 +52,35 @@ impl Published {
 }
 
 /// Refuses a place where there is something that is not to be replaced. A write that was being published there is brought to its end.
-pub(super) fn look(folder: &Folder, target: &Target) -> Result<()> {
+pub(super) fn look(folder: &Folder, to: &Destination) -> Result<()> {
     if let Some(manifest) = Manifest::read(folder)? {
         complete(folder, &manifest, "")?;
     }
-    refuse_existing(folder, target)
+    refuse_existing(folder, to)
 }
 
 /// Fails when files would be replaced that must not be.
-fn refuse_existing(folder: &Folder, target: &Target) -> Result<()> {
-    if target.format.options().overwrite {
+fn refuse_existing(folder: &Folder, to: &Destination) -> Result<()> {
+    if to.overwrite {
         return Ok(());
     }
-    let existing = match &target.file {
+    let existing = match &to.file {
         Some(file) => folder.size_of(file)?.map(|_| file.clone()),
-        None => folder.list()?.into_iter().map(|(below, _)| below).filter(|below| replaced(target, below)).min(),
+        None => folder.list()?.into_iter().map(|(below, _)| below).filter(|below| to.replaces(below)).min(),
     };
     match existing {
-        Some(example) => Err(Error::new(ErrorKind::OutputExists { example: folder.name_of(&example) }, target.place())),
+        Some(example) => Err(Error::new(ErrorKind::OutputExists { example: folder.name_of(&example) }, to.place())),
         None => Ok(()),
     }
 }
 
-impl Target {
+impl Destination {
     /// Makes the parts visible, each once, and nothing else. All of them must be stored; calling it again is harmless.
     ///
     /// # Errors
     /// `PartsMissing`, `OutputExists` when another write came first, `Unwritable`, what the storage gives.
     pub fn publish(&self, parts: &[Part]) -> Result<Published> {
+        let parts = &[parts, &self.last].concat()[..];
         let folder = Folder::of(&self.folder)?;
         if let Some(file) = &self.file {
             return self.publish_file(&folder, file, parts);
@@ -153,10 +155,11 @@ impl Target {
     }
 
     fn manifest(&self, folder: &Folder, parts: &[Part]) -> Result<Manifest> {
-        let new = |below: &str| parts.iter().any(|part| part.path == below);
-        let listed = folder.list()?.into_iter().map(|(below, _)| below);
-        let replaces = listed.filter(|below| replaced(self, below) && !new(below)).collect();
-        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), replaces })
+        let new: BTreeSet<&str> = parts.iter().map(|part| part.path.as_str()).collect();
+        let listed = if self.replaces_others() { folder.list()? } else { Vec::new() };
+        let listed = listed.into_iter().map(|(below, _)| below);
+        let replaces = listed.filter(|below| self.replaces(below) && !new.contains(below.as_str())).collect();
+        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), last: self.last.len(), replaces })
     }
 
     /// Joins the parts under a hidden name and moves them into their place.
@@ -180,7 +183,7 @@ impl Target {
         present(folder, parts)?;
         let bytes = Published::of(parts).bytes;
         // A file of this very size where there was none is what the same step put there.
-        if !self.format.options().overwrite && folder.size_of(file)?.is_some_and(|size| size != bytes) {
+        if !self.overwrite && folder.size_of(file)?.is_some_and(|size| size != bytes) {
             return Err(Error::new(ErrorKind::OutputExists { example: self.place() }, self.place()));
         }
         let joined = format!("{}/joined", self.staging());
@@ -233,24 +236,40 @@ fn all_there<'a>(folder: &Folder, missing: impl Iterator<Item = &'a str>) -> Res
 
 /// What follows from a manifest, whoever does it and how often. The attempts in the folder `spare` are left alone.
 fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
-    // What somebody else moved meanwhile stands in its place.
-    let there = each(folder, &manifest.files, |part| {
-        Ok(folder.rename(&part.staged, &part.path)? || folder.size_of(&part.path)? == Some(part.bytes))
-    })?;
-    all_there(folder, manifest.files.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.path.as_str()))?;
+    let in_the_way = manifest.in_the_way();
+    if !in_the_way.is_empty() && stands(folder, manifest)? {
+        remove_replaced(folder, in_the_way.into_iter())?;
+    }
+    let (parts, last) = manifest.files.split_at(manifest.files.len().saturating_sub(manifest.last));
+    for parts in [parts, last] {
+        // What somebody else moved meanwhile stands in its place.
+        let there =
+            each(folder, parts, |part| Ok(folder.rename(&part.staged, &part.path)? || folder.size_of(&part.path)? == Some(part.bytes)))?;
+        all_there(folder, parts.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.path.as_str()))?;
+    }
     folder.sync(manifest.files.iter().map(|part| part.path.as_str()))?;
     let staged = folder.staged(|staging| staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare)?;
     // Somebody faster may have done the rest, and something newer may stand here by now. What was staged before the manifest went is
     // nobody's any more: the next write begins when the manifest is gone.
-    if Manifest::read(folder)?.is_none_or(|standing| standing.write != manifest.write) {
+    if !stands(folder, manifest)? {
         return Ok(());
     }
-    for old in &manifest.replaces {
-        folder.remove(old)?;
-        folder.remove_empty(old);
-    }
+    remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
     remove_staged(folder, &started(&format!("{STAGING}{}", manifest.write)), &staged)?;
     folder.remove(manifest::NAME)
+}
+
+/// Whether it is this manifest that the folder has.
+fn stands(folder: &Folder, manifest: &Manifest) -> Result<bool> {
+    Ok(Manifest::read(folder)?.is_some_and(|standing| standing.write == manifest.write))
+}
+
+fn remove_replaced<'a>(folder: &Folder, mut replaced: impl Iterator<Item = &'a str>) -> Result<()> {
+    replaced.try_for_each(|old| {
+        folder.remove(old)?;
+        folder.remove_empty(old);
+        Ok(())
+    })
 }
 
 /// Removes hidden folders of writes, those that were cut off too; first of all the mark of the write that is complete.

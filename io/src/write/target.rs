@@ -1,37 +1,26 @@
-//! Where a write goes, and one part of it: what all tasks of a write share, and what one of them does.
+//! A write of a table, and one part of it: what all tasks of a write share, and what one of them does.
 //!
 //! It refuses to publish. Invariant: a part is written under a name that says which write, which plan and which attempt it belongs to, in
 //! a folder that readers do not look into; so attempts never meet, and what nobody publishes is never seen.
 
-use std::io::Write;
-
 use polars::prelude::{DataFrame, DataType, PlSmallStr, PolarsError, PolarsResult, Schema};
 use serde::{Deserialize, Serialize};
 
+use super::destination::{Destination, Replaces};
 use super::format::Format;
 use super::output::{Output, unwritable};
-use super::publish;
+use super::publish::Published;
 use crate::damage::guarded;
 use crate::error::{Error, ErrorKind, Place, Result};
-use crate::folder::{Folder, visible};
+use crate::folder::Folder;
 use crate::hive::folders_of;
 use crate::manifest::Part;
-use crate::table::absolute;
 
-/// Folders of attempts begin with this; for a single file also with [`FILE`].
-pub(super) const STAGING: &str = ".partita-";
-pub(super) const FILE: &str = ".partita-file-";
-
-/// A write.
+/// A write of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The folder that it writes into: a whole path, or a URL.
-    pub(super) folder: String,
-    /// The name of its only file, if it is to have one.
-    pub(super) file: Option<String>,
-    /// Names the write.
-    pub(super) token: String,
-    pub(super) format: Format,
+    to: Destination,
+    format: Format,
 }
 
 impl Target {
@@ -43,56 +32,39 @@ impl Target {
     /// `OutputExists`, `Unwritable`, what the storage gives.
     pub fn prepare(path: &str, token: &str, format: Format, schema: &Schema) -> Result<Self> {
         format.check(&written(&format, schema)?)?;
-        let path = absolute(path);
-        let (folder, file) = match format.options().single_file {
-            false => (path.as_str(), None),
-            true => {
-                let parts = path.rsplit_once('/').filter(|(folder, file)| !folder.ends_with('/') && !file.is_empty());
-                let Some((folder, file)) = parts else {
-                    let accepted = format!("the name of a file, not {path:?}");
-                    return Err(Error::new(ErrorKind::InvalidOption { accepted }, "single_file"));
-                };
-                (if folder.is_empty() { "/" } else { folder }, Some(file.to_owned()))
+        let overwrite = format.options().overwrite;
+        let to = match format.options().single_file {
+            true => Destination::file(path, token, overwrite)?,
+            false => {
+                Destination::folder(path, token, overwrite, Replaces::Endings(format.endings().iter().map(|e| (*e).into()).collect()))?
             }
         };
-        let folder = Folder::of(folder)?;
-        let target = Self { folder: folder.name.clone(), file, token: token.to_owned(), format };
-        publish::look(&folder, &target)?;
-        let mut started = Output::create(&folder, &target.started())?;
-        started.write_all(token.as_bytes()).map_err(|error| unwritable(&folder.name, error))?;
-        started.finish()?;
-        Ok(target)
+        to.begin()?;
+        Ok(Self { to, format })
     }
 
     /// A file that is there from before the first part until the write is published: who does not find it sees another storage, or
     /// comes too late.
     pub fn mark(&self) -> Result<String> {
-        Ok(Folder::of(&self.folder)?.name_of(&self.started()))
+        self.to.mark()
     }
 
-    pub(super) fn started(&self) -> String {
-        started(&self.staging())
+    /// Where it goes, as a user would write it.
+    pub fn place(&self) -> String {
+        self.to.place()
+    }
+
+    /// Makes the parts visible, each once, and nothing else. All of them must be stored; calling it again is harmless.
+    ///
+    /// # Errors
+    /// `PartsMissing`, `OutputExists` when another write came first, `Unwritable`, what the storage gives.
+    pub fn publish(&self, parts: &[Part]) -> Result<Published> {
+        self.to.publish(parts)
     }
 
     /// The format's name.
     pub fn format(&self) -> &'static str {
         self.format.name()
-    }
-
-    /// Where it goes, as a user would write it.
-    pub fn place(&self) -> String {
-        match &self.file {
-            Some(file) => format!("{}/{file}", self.folder.trim_end_matches('/')),
-            None => self.folder.clone(),
-        }
-    }
-
-    /// The folder of the attempts.
-    pub(super) fn staging(&self) -> String {
-        match &self.file {
-            Some(file) => format!("{FILE}{file}-{}", self.token),
-            None => format!("{STAGING}{}", self.token),
-        }
     }
 
     /// Writes the rows of part `part`. `plan` and `attempt` tell tries of the same part apart. Returns what was written: a file for each
@@ -101,12 +73,12 @@ impl Target {
     /// # Errors
     /// `Unwritable` with the storage's answer, `Damaged` when the format refuses the rows.
     pub fn write_part(&self, frame: DataFrame, part: u32, plan: u64, attempt: u32) -> Result<Vec<Part>> {
-        let folder = Folder::of(&self.folder)?;
+        let folder = Folder::of(&self.to.folder)?;
         let by = &self.format.options().partition_by;
         if by.is_empty() {
             return Ok(vec![self.write_file(&folder, frame, "", part, plan, attempt)?]);
         }
-        let refused = |error: PolarsError| unwritable(&self.folder, error);
+        let refused = |error: PolarsError| unwritable(&self.to.folder, error);
         let groups = if frame.height() == 0 { Vec::new() } else { frame.partition_by_stable(by.clone(), true).map_err(refused)? };
         let mut parts = Vec::with_capacity(groups.len());
         for rows in groups {
@@ -126,10 +98,10 @@ impl Target {
     fn write_file(&self, folder: &Folder, frame: DataFrame, below: &str, part: u32, plan: u64, attempt: u32) -> Result<Part> {
         let ending = self.format.ending();
         let path = format!("{below}part-{part:05}{ending}");
-        let staged = format!("{}/{below}part-{part:05}-{plan:016x}-{attempt}{ending}", self.staging());
+        let staged = format!("{}/{below}part-{part:05}-{plan:016x}-{attempt}{ending}", self.to.staging());
         let rows = frame.height() as u64;
         let mut output = Output::create(folder, &staged)?;
-        let first = self.file.is_none() || part == 0;
+        let first = self.to.file.is_none() || part == 0;
         let name = folder.name_of(&path);
         let mut storage = None;
         let written = guarded(&name, None, || {
@@ -147,11 +119,6 @@ impl Target {
         let bytes = output.finish()?;
         Ok(Part { path, staged, rows, bytes })
     }
-}
-
-/// The mark of a write in the folder of its attempts: it is there from before the first part until all parts stand in their places.
-pub(super) fn started(staging: &str) -> String {
-    format!("{staging}/started")
 }
 
 /// The columns that stand in files.
@@ -190,12 +157,4 @@ fn folder_of(rows: &DataFrame, by: &[String]) -> PolarsResult<String> {
     }
     let pairs: Vec<(&str, Option<&str>)> = by.iter().map(String::as_str).zip(values.iter().map(Option::as_deref)).collect();
     Ok(folders_of(&pairs))
-}
-
-/// Whether a name in the folder is one of a file that this write would replace.
-pub(super) fn replaced(target: &Target, below: &str) -> bool {
-    match &target.file {
-        Some(file) => below == file,
-        None => visible(below) && target.format.endings().iter().any(|ending| below.ends_with(ending)),
-    }
 }

@@ -1,6 +1,8 @@
 //! Files as users have them: found, opened, cut anywhere, read from disks, stores and packed, always with the same rows; and written so
 //! that nobody sees half of them.
 
+mod array_files;
+mod array_server;
 mod arrow_files;
 mod cutting;
 mod json_lines;

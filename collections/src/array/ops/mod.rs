@@ -1,5 +1,6 @@
 //! Operations on arrays, one a file: user doc, the method, the shape rule, the lowering, the operator.
 
+pub(crate) mod any;
 pub(crate) mod arithmetic;
 pub(crate) mod assign;
 pub(crate) mod axes;
@@ -33,6 +34,8 @@ pub(crate) mod pad;
 pub(crate) mod persist;
 pub(crate) mod points;
 pub(crate) mod push;
+pub(crate) mod read_npy;
+pub(crate) mod read_zarr;
 pub(crate) mod rechunk;
 pub(crate) mod reshape;
 pub(crate) mod search;
@@ -42,6 +45,8 @@ pub(crate) mod store;
 pub(crate) mod svg;
 pub(crate) mod take;
 pub(crate) mod tile;
+pub(crate) mod to_npy;
+pub(crate) mod to_zarr;
 pub(crate) mod transpose;
 pub(crate) mod triangle;
 pub(crate) mod where_;

@@ -175,8 +175,8 @@ impl Folder {
         let name = self.name_of(below);
         match &self.address {
             Address::Local(path) => match fs::metadata(path.join(below)) {
-                Ok(meta) => Ok(Some(meta.len())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Ok(meta) => Ok(meta.is_file().then_some(meta.len())),
+                Err(error) if is_absent(&error) => Ok(None),
                 Err(error) => Err(unwritable(&name, error)),
             },
             Address::Remote(remote) => match Self::object(remote, below).facts() {
@@ -221,7 +221,8 @@ impl Folder {
         let name = self.name_of(below);
         match &self.address {
             Address::Local(path) => match fs::remove_file(path.join(below)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(&name, error)),
+                // A folder of that name is of newer files.
+                Err(error) if !is_absent(&error) && error.kind() != io::ErrorKind::IsADirectory => Err(unwritable(&name, error)),
                 _ => Ok(()),
             },
             Address::Remote(remote) => {
@@ -257,7 +258,7 @@ impl Folder {
         let Address::Local(path) = &self.address else { return self.remove(staged) };
         match fs::remove_dir_all(path.join(staged)) {
             // The same step done at the same time may write into it; what is left is hidden, and the next write removes it.
-            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+            Err(error) if !is_absent(&error) && error.kind() != io::ErrorKind::DirectoryNotEmpty => {
                 Err(unwritable(&self.name_of(staged), error))
             }
             _ => Ok(()),
@@ -288,6 +289,11 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Whether nothing has this name; where a folder of the name is a file by now, nothing has either.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn gone_is_removed(result: object_store::Result<()>) -> object_store::Result<()> {

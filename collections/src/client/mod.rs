@@ -2,6 +2,7 @@
 //! local engine on all cores.
 
 mod allocator;
+mod bytes;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod interrupt;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+pub use bytes::IntoBytes;
 use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Milli, Registry, Run, RunEach};
 use partita_local::{Desk, Listener, Listeners, Local, Options};
@@ -471,30 +473,6 @@ impl ClientBuilder {
 fn no_size(text: &str) -> Failure {
     let what = format!("memory_limit: {text:?} is no size");
     Failure::new(Code::InvalidOption, what).help("write .memory_limit(\"4GiB\"), \"500MB\" or a number of bytes")
-}
-
-/// A number of bytes: a number, or text such as `"64MB"` or `"1GiB"`.
-pub trait IntoBytes {
-    /// The number, or the text that is none.
-    fn into_bytes(self) -> Result<u64, String>;
-}
-
-impl IntoBytes for u64 {
-    fn into_bytes(self) -> Result<u64, String> {
-        Ok(self)
-    }
-}
-
-impl IntoBytes for &str {
-    fn into_bytes(self) -> Result<u64, String> {
-        self.parse::<bytesize::ByteSize>().map(|size| size.as_u64()).map_err(|_| self.to_string())
-    }
-}
-
-impl IntoBytes for String {
-    fn into_bytes(self) -> Result<u64, String> {
-        self.as_str().into_bytes()
-    }
 }
 
 /// A registry for executors that are no clients, for example [`partita_graph::Serial`] in a test.

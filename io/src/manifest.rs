@@ -38,6 +38,9 @@ pub(crate) struct Manifest {
     pub(crate) last: usize,
     /// Files that are no part of the folder any more, below it.
     pub(crate) replaces: Vec<String>,
+    /// Whether it is a part that other writes may stand beside: what these have staged is theirs.
+    #[serde(default)]
+    pub(crate) beside: bool,
 }
 
 impl Manifest {
@@ -76,7 +79,7 @@ mod tests {
         let in_the_way = |new: &[&str], old: &[&str]| {
             let part = |path: &&str| Part { path: (*path).to_owned(), staged: String::new(), rows: 0, bytes: 0 };
             let replaces = old.iter().map(|path| (*path).to_owned()).collect();
-            let manifest = Manifest { write: String::new(), files: new.iter().map(part).collect(), last: 0, replaces };
+            let manifest = Manifest { write: String::new(), files: new.iter().map(part).collect(), last: 0, replaces, beside: false };
             manifest.in_the_way().into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(in_the_way(&["c/0", "zarr.json"], &["c/0/0", "c/0/1", "c/1/0"]), ["c/0/0", "c/0/1"]);

@@ -66,6 +66,11 @@ fn rolling_windows() {
     let mean = |t: &DFrame| t.rolling(3).min_periods(2).select(["x"]).mean().fill_null(lit(-1.0));
     check_in_order(KX, mean, "x\n-1.0\n1.5\n1.5\n3.0\n4.5\n5.0\n5.5");
     check_in_order(KX, |t| t.rolling(3).min_periods(1).center(true).select(["f"]).max(), "f\n0.5\n1.5\n1.5\n1.5\n4.0\n8.0\n8.0");
+    // Of partitions without rows too the ranks are floats.
+    let fn_params = Some(RollingFnParams::Rank { method: RollingRankMethod::Average, seed: None });
+    let ranks = RollingOptionsFixedWindow { window_size: 2, min_periods: 1, weights: None, center: false, fn_params };
+    let ranked = |t: &DFrame| t.filter(col("x").gt(lit(2))).select([col("x").rolling_rank(ranks.clone()).alias("rank")]);
+    check_in_order("x\n1\n2\n3\n5\n4", ranked, "rank\n1.0\n2.0\n1.0");
     let timed = df!("t" => [1i64, 1, 2, 4, 4, 9, 10], "x" => [1i64, 2, 4, 8, 16, 32, 64]).unwrap();
     let expected = df!("t" => [1i64, 1, 2, 4, 4, 9, 10], "x" => [3i64, 3, 7, 28, 28, 32, 96]).unwrap();
     // Rows at one time are in each other's windows, also where a border lies between them.

@@ -153,6 +153,8 @@ fn what_least_squares_leave_stands_at_right_angles() {
     }
     let text = failure(&DArray::<f64>::zeros([9, 2], 4).lstsq(&DArray::ones([9], 4)), Code::SingularMatrix);
     assert!(text.contains("depend on each other") && text.contains("array_factors.rs"), "{text}");
+    let double = DArray::from_fn([9, 2], 4, |at| ((at[0] + 1) * (at[1] + 1)) as f64);
+    failure(&double.lstsq(&DArray::ones([9], 4)), Code::SingularMatrix);
     failure(&DArray::<f64>::zeros([9, 2], 4).lstsq(&DArray::ones([8], 4)), Code::ShapeMismatch);
     failure(&DArray::<f64>::zeros([9], 4).lstsq(&DArray::ones([9], 4)), Code::ShapeMismatch);
 }

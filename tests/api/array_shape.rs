@@ -287,6 +287,10 @@ fn surroundings() {
     }
     let x = DArray::from_array(whole, 2);
     failure(&x.overlap(&[1, 2, 3], Boundary::Nearest), Code::ShapeMismatch);
+    for boundary in [Boundary::None, Boundary::Periodic, Boundary::Reflect, Boundary::Nearest, Boundary::Constant(1.0)] {
+        let empty = DArray::<f64>::zeros([0], -1).map_overlap(&[1], boundary, |block, _| block.to_owned());
+        check(&empty, Array::<f64, _>::zeros(0));
+    }
     failure(&x.map_overlap(&[1], Boundary::None, |block, _| block.slice(s![1.., ..]).to_owned().into_dyn()), Code::UserFunction);
 }
 
@@ -320,6 +324,7 @@ fn functions_of_several_arrays() {
     check(&turned, a.t().to_owned());
     failure(&blockwise::<f64, f64, _>("iz", &[(&x, "ij")], |blocks| blocks[0].to_owned()), Code::InvalidOption);
     failure(&blockwise::<f64, f64, _>("i", &[(&x, "ii")], |blocks| blocks[0].to_owned()), Code::ShapeMismatch);
+    failure(&blockwise::<f64, f64, _>("ii", &[(&x, "ij")], |blocks| blocks[0].to_owned()), Code::InvalidOption);
     failure(&blockwise::<f64, f64, _>("ij", &[(&x, "ij"), (&y, "ij")], |blocks| blocks[0].to_owned()), Code::ShapeMismatch);
     failure(&blockwise::<f64, f64, _>("ij", &[(&x, "ij")], |blocks| blocks[0].sum_axis(Axis(0))), Code::UserFunction);
 }

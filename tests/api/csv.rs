@@ -73,6 +73,11 @@ fn line_ends_inside_quotes_that_no_sample_showed() {
         assert_eq!(computed.frame, df!("rows" => [20_000u32], "a" => [199_990_000i64]).unwrap(), "{name}");
         assert!(computed.notes.iter().any(|note| note.contains("cut again")), "{name}: {:?}", computed.notes);
     }
+    // Also where rows come in several runs, of which one finds out.
+    let numbers = frame.select(["a"]);
+    let all = df!("a" => (0..20_000i64).collect::<Vec<_>>()).unwrap();
+    assert_eq!(numbers.head(20_000).unwrap(), all);
+    assert_eq!(numbers.tail(20_000).unwrap(), all);
 }
 
 #[test]
@@ -124,6 +129,10 @@ fn a_wrong_guess_widens_and_says_so() {
             assert_eq!(computed.frame.height(), 100_001, "{name}");
             assert!(computed.notes.iter().any(|note| note.contains(word) && note.contains("widened")), "{name}: {:?}", computed.notes);
         }
+        // Rows of the first partitions were there before the odd one was found.
+        let (first, last) = (frame.select(["a"]).head(100_001).unwrap(), frame.select(["a"]).tail(100_001).unwrap());
+        assert_eq!((first.height(), first.column("a").unwrap().dtype()), (100_001, &dtype));
+        assert_eq!(first, last);
     }
 }
 

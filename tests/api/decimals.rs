@@ -83,6 +83,18 @@ fn keys_order_and_arithmetic() {
     check_frame(&whole, |frame| frame.join(&other, Join::semi(["price"])), &expected, false);
 }
 
+/// What goes through polars' own groups of rows.
+#[test]
+fn one_decimal_is_a_key_of_first_rows_and_of_pairs() {
+    let frame = df!("k" => ["1.5", "2.5", "1.5", "1.5"], "x" => [1i64, 2, 3, 2]).unwrap().lazy();
+    let frame = frame.with_columns([col("k").cast(DataType::Decimal(9, 2))]).collect().unwrap();
+    let first = frame.take(&IdxCa::from_vec("rows".into(), vec![2, 1])).unwrap();
+    check_frame(&frame, |frame| frame.group_by(["k"]).top_k(1, ["x"]), &first, false);
+    let mut pairs = first.select(["k"]).unwrap();
+    pairs.with_column(Column::new("cov".into(), [Some(1.0), None])).unwrap();
+    check_frame(&frame, |frame| frame.group_by(["k"]).cov("x", "x"), &pairs, false);
+}
+
 /// Filters on decimals and times read no row group that cannot have such a row, and lose no row.
 #[test]
 fn from_parquet() {

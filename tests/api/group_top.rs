@@ -42,15 +42,17 @@ fn like_sorting_all() {
     let keys: Vec<i64> = (0..rows).map(|row| row * 7919 % 61).collect();
     let values: Vec<f64> = (0..rows).map(|row| ((row * row * 31) % 997) as f64 / 4.0 - 100.0).collect();
     let frame = df!("k" => &keys, "x" => &values, "row" => (0..rows).collect::<Vec<_>>()).unwrap();
-    let mut expected: Vec<i64> = Vec::new();
-    for key in 0..61 {
-        let mut of_group: Vec<i64> = (0..rows).filter(|row| keys[*row as usize] == key).collect();
-        of_group.sort_by(|a, b| values[*b as usize].total_cmp(&values[*a as usize]).then(a.cmp(b)));
-        expected.extend(&of_group[..3]);
+    for wanted in [3, 40, usize::MAX] {
+        let mut expected: Vec<i64> = Vec::new();
+        for key in 0..61 {
+            let mut of_group: Vec<i64> = (0..rows).filter(|row| keys[*row as usize] == key).collect();
+            of_group.sort_by(|a, b| values[*b as usize].total_cmp(&values[*a as usize]).then(a.cmp(b)));
+            expected.extend(of_group.iter().take(wanted));
+        }
+        let taken: Vec<IdxSize> = expected.iter().map(|row| *row as IdxSize).collect();
+        let expected = frame.take(&IdxCa::from_vec("rows".into(), taken)).unwrap();
+        check_frame(&frame, |t| t.group_by("k").top_k(wanted, ["x"]), &expected, false);
     }
-    let taken: Vec<IdxSize> = expected.iter().map(|row| *row as IdxSize).collect();
-    let expected = frame.take(&IdxCa::from_vec("rows".into(), taken)).unwrap();
-    check_frame(&frame, |t| t.group_by("k").top_k(3, ["x"]), &expected, false);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Group-bys: shortcuts, expressions, keys of all kinds, many groups.
 
-use super::check::{check, check_frame, check_in_order, table};
+use super::check::{check, check_frame, check_in_order, file, table};
 use partita::polars::prelude::*;
-use partita::prelude::{DFrame, col, len, lit, when};
+use partita::prelude::{CsvOptions, DFrame, col, len, lit, when};
 
 const KX: &str = "k,x,y,b
     a,1,0.5,true
@@ -90,6 +90,19 @@ fn first_and_last_of_partitions_without_rows() {
     assert_eq!(early.last().compute().unwrap(), df!("x" => [0i64]).unwrap());
 }
 
+/// In the first half of the file two keys have too many values for a table of all pairs of codes, in the second they have three.
+#[test]
+fn first_and_last_of_batches_with_and_without_codes() {
+    let key = |row: usize| if row < 150_000 { row % 300 } else { row % 3 };
+    let rows: String = (0..300_000).map(|row| format!("a{},b{},{row}\n", key(row), key(row) * 7919 % 300)).collect();
+    let (_folder, path) = file("t.csv", format!("a,b,x\n{rows}"));
+    let frame = DFrame::read_csv_with(&path, CsvOptions::new().blocksize("64MB")).unwrap();
+    let found = frame.group_by(["a", "b"]).agg([col("x").first().alias("first"), col("x").last().alias("last")]).compute().unwrap();
+    let (first, last) = ([0i64, 1, 2], [299_997i64, 299_998, 299_999]);
+    let expected = df!("a" => ["a0", "a1", "a2"], "b" => ["b0", "b119", "b238"], "first" => first, "last" => last).unwrap();
+    assert_eq!((found.height(), found.head(Some(3))), (300, expected));
+}
+
 /// Many groups, split over several partitions, against polars on the whole.
 #[test]
 fn many_groups_are_split() {
@@ -105,6 +118,18 @@ fn many_groups_are_split() {
     }
 }
 
+/// A result of few groups does not hold on to the text of all rows.
+#[test]
+fn groups_let_go_of_the_text_of_rows() {
+    let texts: Vec<String> = (0..10_000).map(|row| format!("a text that is longer than a view holds: {}", row % 3)).collect();
+    let input = df!("k" => texts, "x" => vec![1i64; 10_000]).unwrap();
+    for partitions in [1, 4] {
+        let found = DFrame::from_polars(input.clone(), partitions).group_by("k").sum().compute().unwrap();
+        let held: usize = found.column("k").unwrap().str().unwrap().downcast_iter().map(|array| array.total_buffer_len()).sum();
+        assert!(found.height() == 3 && held < 20_000, "{held} bytes for {found}");
+    }
+}
+
 /// The tree of combinations has more than one level.
 #[test]
 fn many_partitions_are_combined_in_a_tree() {
@@ -113,6 +138,13 @@ fn many_partitions_are_combined_in_a_tree() {
     let found = frame.compute().unwrap();
     assert_eq!(found, df!("k" => [0i32, 1, 2], "x" => [59700i64, 59900, 60100]).unwrap());
     assert!(frame.explain().contains("combine"), "{}", frame.explain());
+}
+
+/// The square of such a number is infinite.
+#[test]
+fn variance_of_very_large_numbers() {
+    let input = df!("k" => [1i64, 1, 2, 2], "x" => [1e200, 1e200, 3.0, 5.0]).unwrap();
+    check_frame(&input, |t| t.group_by("k").var(), &df!("k" => [1i64, 2], "x" => [0.0, 2.0]).unwrap(), false);
 }
 
 /// Large offsets with small spread: sums of squares would give nonsense.

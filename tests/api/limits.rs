@@ -163,6 +163,8 @@ fn bounds_tell_where_the_first_rows_are() {
     DFrame::from_polars(table.clone(), 5).to_parquet(&path, ParquetWriteOptions::new()).unwrap();
     let t = DFrame::read_parquet_with(&path, ParquetOptions::new().blocksize(1u64 << 30)).unwrap();
     assert_eq!(DFrame::concat([t.top_k(3, ["i"]), t.clone()]).len().unwrap(), 3 + ROWS as u64);
+    let beside = DFrame::concat([t.with_columns([(col("k") * lit(2)).alias("k")]).top_k(3, ["i"]), t.clone()]);
+    assert!(!beside.explain().contains(" of 5 pieces"), "{}", beside.explain());
     let found = t.filter(col("k").eq(lit(1))).top_k(2, ["i"]).select(["i"]).compute().unwrap();
     assert_eq!(found, df!("i" => [995i64, 988]).unwrap());
     let sorted = t.sort_with(["i"], descending).select(["i"]).head(2).unwrap();

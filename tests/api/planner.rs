@@ -219,3 +219,21 @@ fn what_ran_is_told() {
     }
     assert!(kept.explain().contains("(about 7 rows"));
 }
+
+#[test]
+fn partitions_that_were_counted_keep_their_rows_whatever_is_wanted_of_them() {
+    let numbers = |rows: i64| (0..rows).collect::<Vec<i64>>();
+    let left = DFrame::from_polars(df!("k" => numbers(200_000), "a" => numbers(200_000)).unwrap(), 4);
+    // With all columns too large to be handed to all partitions, with the key alone not.
+    let keys = DFrame::from_polars(df!("k" => numbers(100_000)).unwrap(), 4);
+    let right = keys.with_columns([(col("k") + lit(1i64)).alias("y"), (col("k") + lit(2i64)).alias("z")]);
+    let joined = left.join(&right, Join::left(["k"]));
+    for counted in [joined.repartition_bytes("1MB").unwrap(), joined.partitions([0])] {
+        assert_eq!(counted.select(["a"]).compute().unwrap(), counted.compute().unwrap().select(["a"]).unwrap());
+    }
+    // Beside another reader of the same rows only the key of them goes into the join.
+    let right = DFrame::from_polars(df!("k" => numbers(100_000), "y" => numbers(100_000), "z" => numbers(100_000)).unwrap(), 4);
+    let joined = left.join(&right, Join::left(["k"])).select(["a"]);
+    let both = DFrame::concat([joined.repartition_bytes("1MB").unwrap(), right.select([col("y").alias("a")])]);
+    assert_eq!(both.agg([len(), col("a").sum()]).compute().unwrap(), df!("len" => [300_000u32], "a" => [24_999_850_000i64]).unwrap());
+}

@@ -94,3 +94,17 @@ fn what_may_not_be_dealt_out_is_not() {
         assert!(once.compute_on(&*executor).is_err(), "{name}");
     }
 }
+
+#[test]
+fn keys_that_fill_one_partition_alone_are_not_sent_to_all() {
+    // Sorted by the key, so that each partition has two keys and nobody else has them.
+    let keys = |each: i64| (0..16 * each).map(|i| i / each).collect::<Vec<i64>>();
+    let sorted = DFrame::from_polars(df!("k" => keys(500)).unwrap(), 2).repartition(8);
+    let other = DFrame::from_polars(df!("k" => keys(100), "y" => keys(100)).unwrap(), 4);
+    let joined = sorted.join(&other, Join::inner(["k"]).broadcast(false));
+    let told = joined.explain_analyze().unwrap();
+    let words: Vec<&str> = told.lines().find(|line| line.contains("frequent keys to all")).unwrap().split(' ').collect();
+    let sent: u64 = words[words.iter().position(|word| word.starts_with("rows")).unwrap() - 1].parse().unwrap();
+    assert!(sent <= 3 * 1600, "{told}");
+    assert_eq!(joined.len().unwrap(), 16 * 500 * 100);
+}

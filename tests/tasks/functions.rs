@@ -228,6 +228,19 @@ impl Drop for Keeper {
     }
 }
 
+/// Built by tasks.
+#[worker_state]
+fn looked_up() -> Result<i64, Error> {
+    let client = partita::Client::current()?;
+    let half = client.submit(double, (5,))?;
+    client.submit(double, (&half,))?.result()
+}
+
+#[task]
+pub fn add_looked_up(x: i64) -> Result<i64, Error> {
+    Ok(x + *looked_up::get()?)
+}
+
 #[worker_state(teardown = close_keeper)]
 fn keeper() -> Keeper {
     Keeper::default()

@@ -19,6 +19,7 @@ pub const CASES: &[Case] = &[
     ("each_ends_by_itself", each_ends_by_itself),
     ("waiting_for_the_first_and_for_all", waiting_for_the_first_and_for_all),
     ("callbacks_are_called_once", callbacks_are_called_once),
+    ("a_callback_that_panics_holds_up_nobody", a_callback_that_panics_holds_up_nobody),
     ("awaiting", awaiting),
     ("cancelled_ones_stop", cancelled_ones_stop),
     ("dropped_ones_are_let_go", dropped_ones_are_let_go),
@@ -27,6 +28,7 @@ pub const CASES: &[Case] = &[
     ("values_are_brought_to_every_worker", values_are_brought_to_every_worker),
     ("a_call_on_every_worker", a_call_on_every_worker),
     ("state_is_built_once_a_process", state_is_built_once_a_process),
+    ("state_may_be_built_by_tasks", state_may_be_built_by_tasks),
     ("tasks_that_submit_tasks", tasks_that_submit_tasks),
     ("tasks_that_await_tasks", tasks_that_await_tasks),
     ("a_long_chain_costs_its_length", a_long_chain_costs_its_length),
@@ -107,6 +109,15 @@ fn callbacks_are_called_once() {
     }
 }
 
+fn a_callback_that_panics_holds_up_nobody() {
+    for (name, client) in clients() {
+        let futures = client.map(double, 900..908i64).expect("sound");
+        futures.iter().for_each(|future| future.add_done_callback(|_| panic!("on purpose")));
+        assert_eq!(gather(&futures).expect("sound").len(), 8, "{name}");
+        assert_eq!(client.submit(add, (900, 1)).expect("sound").result().expect("sound"), 901, "{name}");
+    }
+}
+
 fn awaiting() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     for (name, client) in clients() {
@@ -177,6 +188,13 @@ fn a_call_on_every_worker() {
     let pids = cluster().run_on_workers(fresh, ()).expect("sound");
     let processes: BTreeSet<u64> = pids.values().map(|pid| pid.as_ref().expect("it ran") >> 32).collect();
     assert_eq!((pids.len(), processes.len()), (2, 2), "two workers, two processes");
+}
+
+fn state_may_be_built_by_tasks() {
+    for (name, client) in clients() {
+        let futures = client.map(add_looked_up, 0..100i64).expect("sound");
+        assert_eq!(gather(&futures).expect("sound").iter().sum::<i64>(), 4_950 + 100 * 20, "{name}");
+    }
 }
 
 fn state_is_built_once_a_process() {

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -85,16 +86,16 @@ impl<T> Mailbox<T> {
         self.inner.change(|state| state.things.push_back(thing));
     }
 
-    /// The same where at most so many things wait: the oldest make room. How many were dropped for it.
-    pub fn put_within(&self, thing: T, most: usize) -> u64 {
+    /// The same where at most so many things wait: the oldest make room, and are counted before a later one can be read.
+    pub fn put_within(&self, thing: T, most: usize, missed: &AtomicU64) {
         let mut dropped = Vec::new();
         self.inner.change(|state| {
             while state.things.len() >= most.max(1) {
                 dropped.extend(state.things.pop_front());
             }
+            missed.fetch_add(dropped.len() as u64, Ordering::Relaxed);
             state.things.push_back(thing);
         });
-        dropped.len() as u64
     }
 
     /// Nothing will come any more; what is there can be read.
@@ -193,8 +194,11 @@ mod tests {
     #[test]
     fn the_oldest_make_room() {
         let mailbox = Mailbox::new();
-        assert_eq!((0..5).map(|thing| mailbox.put_within(thing, 3)).collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
-        assert_eq!(mailbox.put_within(5, 2), 2);
+        let missed = AtomicU64::new(0);
+        (0..5).for_each(|thing| mailbox.put_within(thing, 3, &missed));
+        assert_eq!(missed.load(Ordering::Relaxed), 2);
+        mailbox.put_within(5, 2, &missed);
+        assert_eq!(missed.load(Ordering::Relaxed), 4);
         mailbox.close();
         let rest: Vec<_> = (0..3).map(|_| mailbox.wait(None).expect("outside of a task")).collect();
         assert_eq!(rest, [Next::Came(4), Next::Came(5), Next::Closed]);

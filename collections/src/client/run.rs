@@ -36,6 +36,8 @@ struct Ended {
     graph: Graph,
     frame: DFrame,
     notes: Vec<String>,
+    /// By which it was planned again, in order.
+    advice: Vec<Advice>,
 }
 
 /// One attempt: submitted, not yet waited for.
@@ -49,11 +51,12 @@ struct Attempts {
     frame: DFrame,
     notes: Vec<String>,
     plans: usize,
+    advice: Vec<Advice>,
 }
 
 impl Attempts {
     fn new(frame: &DFrame) -> Self {
-        Self { frame: frame.clone(), notes: Vec::new(), plans: 0 }
+        Self { frame: frame.clone(), notes: Vec::new(), plans: 0, advice: Vec::new() }
     }
 
     fn submit(&mut self, executor: &dyn Executor) -> Result<Attempt, Failure> {
@@ -75,7 +78,8 @@ impl Attempts {
         let failure = match outcome {
             Ok(()) => {
                 let Attempt { run, graph } = attempt;
-                return Some(Ok(Ended { run, graph, frame: self.frame.clone(), notes: std::mem::take(&mut self.notes) }));
+                let (notes, advice) = (std::mem::take(&mut self.notes), std::mem::take(&mut self.advice));
+                return Some(Ok(Ended { run, graph, frame: self.frame.clone(), notes, advice }));
             }
             Err(failure) => failure,
         };
@@ -87,10 +91,11 @@ impl Attempts {
             None => Some(Err(failure)),
             Some((frame, advice)) => {
                 self.frame = frame;
-                self.note(match advice.change {
+                self.note(match &advice.change {
                     Change::Widen(_) => format!("widened {} (declare the type with .dtype(…) to save the second pass)", failure.what),
                     Change::ExactCuts => format!("{}; the files were cut again, exactly", failure.what),
                 });
+                self.advice.push(advice);
                 None
             }
         }
@@ -121,6 +126,14 @@ fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failur
 pub(crate) fn compute(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
     let start = Instant::now();
     rows(until_stored(executor, frame)?, start)
+}
+
+/// All rows, blocking, and by which advice the frame was planned again: who runs more of the same frame has to follow it too, or partitions
+/// and types would be others from run to run.
+pub(crate) fn compute_advised(executor: &dyn Executor, frame: &DFrame) -> Result<(DataFrame, Vec<Advice>), Failure> {
+    let mut ended = until_stored(executor, frame)?;
+    let advice = std::mem::take(&mut ended.advice);
+    Ok((rows(ended, Instant::now())?.frame, advice))
 }
 
 /// All rows, not blocking while tasks run.

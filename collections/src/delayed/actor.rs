@@ -13,6 +13,7 @@ use super::argument::{Argument, Given};
 use super::call::{Call, TaskOf};
 use super::future::DFuture;
 use super::node::{MakeOperator, Node, new_token};
+use super::state::lock_inside;
 use super::value::{TaskValue, chunk_from};
 use super::{Delayed, Status};
 use crate::client::Client;
@@ -211,7 +212,7 @@ impl<S: Send + 'static> Actor<S> {
         let inner = &self.inner;
         let with_state = F::with_state(inner.state.clone(), arguments);
         let mut given: Vec<Given> = with_state.into_iter().map(|argument| argument.0).collect();
-        let mut calls = inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = lock_inside(&inner.calls)?;
         // Read after all others and looked at by nobody: the call before must have ended.
         given.extend(calls.before().map(Given::Node));
         let (token, process) = (new_token(), inner.process);

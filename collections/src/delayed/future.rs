@@ -3,10 +3,11 @@
 //! It refuses to know where tasks run. Invariants: a future ends once, whatever becomes of others that were submitted with it; when
 //! the last clone of a future is dropped, the cluster need not keep its result any more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -92,6 +93,27 @@ impl Drop for One {
     }
 }
 
+/// A wait for the end of a future: it lives as long as this does, however often one waits in vain.
+pub(super) struct Wait {
+    one: Arc<One>,
+    number: Option<u64>,
+}
+
+impl Wait {
+    /// Calls once when the future has ended, at once if it has, unless this is dropped before.
+    pub fn new(one: &Arc<One>, waiter: impl FnOnce(Result<(), Failure>) + Send + 'static) -> Self {
+        Self { one: one.clone(), number: one.batch.on_end(one.index, Box::new(waiter)) }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.one.batch.end_wait(self.one.index, number);
+        }
+    }
+}
+
 type Waiter = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 
 /// What was submitted together.
@@ -110,7 +132,9 @@ pub(crate) struct Batch {
 
 /// Who is to be told of ends.
 struct Waiters {
-    waiting: HashMap<usize, Vec<Waiter>>,
+    /// By key, and by number in the order in which they came.
+    waiting: HashMap<usize, BTreeMap<u64, Waiter>>,
+    next: u64,
     /// Keys whose end was told. One that is made again, because its chunk was lost, has been told and is told no more.
     told: Vec<bool>,
 }
@@ -126,7 +150,7 @@ impl Batch {
         let wanted = graph.wanted.clone();
         let run = client.submit_each(graph)?;
         let alive = AtomicUsize::new(wanted.len());
-        let waiters = Mutex::new(Waiters { waiting: HashMap::new(), told: vec![false; wanted.len()] });
+        let waiters = Mutex::new(Waiters { waiting: HashMap::new(), next: 0, told: vec![false; wanted.len()] });
         let dropped = Mutex::default();
         let batch = Arc::new(Batch { run, client: client.clone(), wanted, lineage, origin, waiters, alive, dropped });
         let told: Weak<Batch> = Arc::downgrade(&batch);
@@ -153,17 +177,19 @@ impl Batch {
         waiters.told[index] = true;
         let waiting = waiters.waiting.remove(&index).unwrap_or_default();
         drop(waiters);
-        for waiter in waiting {
+        for waiter in waiting.into_values() {
             waiter(outcome.clone());
         }
     }
 
-    /// Calls once when the key has ended, at once if it has.
-    pub fn on_end(&self, index: usize, waiter: Waiter) {
+    /// Calls once when the key has ended, at once if it has. The waiter's number for as long as it waits.
+    pub fn on_end(&self, index: usize, waiter: Waiter) -> Option<u64> {
         let mut waiters = locked(&self.waiters);
         if !waiters.told[index] {
-            waiters.waiting.entry(index).or_default().push(waiter);
-            return;
+            let number = waiters.next;
+            waiters.next += 1;
+            waiters.waiting.entry(index).or_default().insert(number, waiter);
+            return Some(number);
         }
         drop(waiters);
         waiter(match self.run.status(index) {
@@ -172,6 +198,23 @@ impl Batch {
             KeyStatus::Failed(failure) => Err(failure),
             KeyStatus::Cancelled => Err(Failure::new(partita_graph::Code::Cancelled, "the call was cancelled")),
         });
+        None
+    }
+
+    /// A waiter has no use for the end any more.
+    fn end_wait(&self, index: usize, number: u64) {
+        let mut waiters = locked(&self.waiters);
+        let waiting = waiters.waiting.get_mut(&index);
+        let gone = waiting.and_then(|waiting| waiting.remove(&number));
+        // What it holds is dropped when the lock is free.
+        drop(waiters);
+        drop(gone);
+    }
+
+    /// How many are to be told of the end of a key.
+    #[cfg(test)]
+    pub fn waiters(&self, index: usize) -> usize {
+        locked(&self.waiters).waiting.get(&index).map_or(0, BTreeMap::len)
     }
 
     /// A future was dropped. When many are, this is told in batches: at most a ninth of what is alive is kept a little longer.
@@ -266,13 +309,20 @@ impl<T> DFuture<T> {
         self.one.batch.run.wait_stored(self.one.index).err()
     }
 
-    /// Calls a function once when the future has ended, at once if it has. The function must not block.
+    /// Calls a function once when the future has ended, at once if it has. The function must not block. When it panics that is printed,
+    /// and touches nobody else.
     pub fn add_done_callback(&self, callback: impl FnOnce(&DFuture<T>) + Send + 'static)
     where
         T: 'static,
     {
         let future = self.clone();
-        self.one.batch.on_end(self.one.index, Box::new(move |_| callback(&future)));
+        let call = move || {
+            // It runs in a thread that has other futures to tell of their ends.
+            if catch_unwind(AssertUnwindSafe(|| callback(&future))).is_err() {
+                eprintln!("warning: a callback of future {} panicked", future.key());
+            }
+        };
+        self.one.batch.on_end(self.one.index, Box::new(move |_| call()));
     }
 
     /// The future as what a call reads.
@@ -338,10 +388,9 @@ impl<T: TaskValue> IntoFuture for DFuture<T> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (sender, receiver) = futures_channel::oneshot::channel();
-            let one = &self.one;
-            // Nobody listens any more when the future was dropped.
-            one.batch.on_end(one.index, Box::new(move |outcome| drop(sender.send(outcome))));
+            let waits = Wait::new(&self.one, move |outcome| drop(sender.send(outcome)));
             heard(receiver).await.map_err(|_| super::lost_result())??;
+            drop(waits);
             self.result()
         })
     }

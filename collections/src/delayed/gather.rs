@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use partita_graph::{Chunk, Failure};
 
-use super::future::{Batch, DFuture};
+use super::future::{Batch, DFuture, Wait};
 use super::value::{TaskValue, value_in};
 use crate::client::mailbox::{Mailbox, Next};
 
@@ -98,23 +98,33 @@ pub fn wait<T: TaskValue>(futures: &[DFuture<T>], until: Until) -> Waited {
 }
 
 /// The futures in the order in which they end, each with its place among those given. An iterator that blocks, and a stream that
-/// does not ([`AsCompleted::stream`]). Inside a task that is cancelled while it waits here, the task ends.
+/// does not ([`AsCompleted::stream`]). What was handed out is not held any more. Inside a task that is cancelled while it waits here,
+/// the task ends.
 pub fn as_completed<T: TaskValue>(futures: &[DFuture<T>]) -> AsCompleted<T> {
-    let ended = Mailbox::new();
-    for (place, future) in futures.iter().enumerate() {
-        let (one, ended) = (future.one(), ended.clone());
-        one.batch.on_end(one.index, Box::new(move |_| ended.put(place)));
+    let mut completed = AsCompleted { left: HashMap::with_capacity(futures.len()), added: 0, ended: Mailbox::new() };
+    for future in futures {
+        completed.put(future);
     }
-    AsCompleted { futures: futures.to_vec(), ended, left: futures.len() }
+    completed
 }
 
 /// See [`as_completed`].
 pub struct AsCompleted<T> {
-    futures: Vec<DFuture<T>>,
+    /// Those that were not handed out, by place.
+    left: HashMap<usize, (DFuture<T>, Wait)>,
+    /// How many there ever were.
+    added: usize,
     /// Places of those that have ended and were not handed out.
     ended: Mailbox<usize>,
-    /// How many were not handed out.
-    left: usize,
+}
+
+impl<T> AsCompleted<T> {
+    fn put(&mut self, future: &DFuture<T>) -> usize {
+        let (place, ended) = (self.added, self.ended.clone());
+        self.added += 1;
+        self.left.insert(place, (future.clone(), Wait::new(future.one(), move |_| ended.put(place))));
+        place
+    }
 }
 
 impl<T: TaskValue> AsCompleted<T> {
@@ -142,11 +152,7 @@ impl<T: TaskValue> AsCompleted<T> {
     /// # Ok::<(), partita::Error>(())
     /// ```
     pub fn add(&mut self, future: &DFuture<T>) -> usize {
-        let (place, one, ended) = (self.futures.len(), future.one(), self.ended.clone());
-        self.futures.push(future.clone());
-        self.left += 1;
-        one.batch.on_end(one.index, Box::new(move |_| ended.put(place)));
-        place
+        self.put(future)
     }
 
     /// The same as a stream, for `async` code; it goes on where the iterator is.
@@ -155,8 +161,8 @@ impl<T: TaskValue> AsCompleted<T> {
     }
 
     fn hand_out(&mut self, place: usize) -> (usize, DFuture<T>) {
-        self.left -= 1;
-        (place, self.futures[place].clone())
+        let (future, _) = self.left.remove(&place).expect("each place comes once");
+        (place, future)
     }
 }
 
@@ -164,7 +170,7 @@ impl<T: TaskValue> Iterator for AsCompleted<T> {
     type Item = (usize, DFuture<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
+        if self.left.is_empty() {
             return None;
         }
         match self.ended.wait_or_end(None) {
@@ -181,12 +187,41 @@ impl<T: TaskValue> Stream for Completions<T> {
     type Item = (usize, DFuture<T>);
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.0.left == 0 {
+        if self.0.left.is_empty() {
             return Poll::Ready(None);
         }
         self.0.ended.poll(context).map(|next| match next {
             Next::Came(place) => Some(self.0.hand_out(place)),
             Next::Late | Next::Closed => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Client;
+    use crate::delayed::delayed_fn;
+    use std::sync::{Mutex, mpsc};
+
+    #[test]
+    fn neither_what_was_handed_out_nor_who_waited_in_vain_is_kept() {
+        let client = Client::builder().threads(1).set_as_default(false).build().expect("a local engine starts");
+        let (go, gate) = mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let first = client.start(&delayed_fn(|| Ok(1i64))).expect("sound");
+        let held = Arc::downgrade(first.one());
+        let slow = client.start(&delayed_fn(move || Ok(i64::from(gate.lock().expect("no panic").recv().is_ok())))).expect("sound");
+        let mut ended = as_completed(&[first, slow.clone()]);
+        assert_eq!(ended.next().map(|(place, _)| place), Some(0));
+        assert!(held.upgrade().is_none(), "it was handed out");
+        let one = slow.one();
+        assert_eq!(one.batch.waiters(one.index), 1);
+        for _ in 0..10 {
+            drop(as_completed(std::slice::from_ref(&slow)));
+        }
+        assert_eq!(one.batch.waiters(one.index), 1, "nobody listens to the others");
+        go.send(()).expect("it waits for that");
+        assert_eq!(ended.map(|(place, future)| (place, future.result().expect("sound"))).collect::<Vec<_>>(), [(1, 1)]);
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frames::check_announced;
 use crate::frame::expr::polars_failure;
+use crate::frame::groupby::partial::beside_itself;
 use crate::frame::ops::concat::stack;
 use crate::frame::value::{chunk_of, frame_of, joined};
 
@@ -25,7 +26,8 @@ impl Groups {
         let rows = stack(chunks)?;
         let mut made = vec![DataFrame::empty_with_schema(&self.schema)];
         if rows.height() > 0 {
-            let groups = rows.partition_by_stable(self.keys.iter().map(String::as_str), true);
+            let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
+            let groups = rows.partition_by_stable(beside_itself(&rows, &keys), true);
             for group in groups.map_err(|e| polars_failure(e, None))? {
                 ctx.check_cancelled()?;
                 let frame = frame_of(&call(&chunk_of(group))?)?;

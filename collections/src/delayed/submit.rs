@@ -71,7 +71,7 @@ impl Client {
     /// batches, and when a million are under way further ones wait.
     ///
     /// # Errors
-    /// As [`Client::submit`].
+    /// As [`Client::submit`]. Inside a task: nobody wants the task any more (E0203), or it may not wait.
     #[track_caller]
     pub fn map<F, I>(&self, function: F, items: I) -> Result<Vec<DFuture<F::Output>>, Failure>
     where
@@ -107,9 +107,17 @@ impl Client {
         let (mut size, mut oldest) = (FIRST.min(under_way), 0);
         loop {
             while futures.len() - oldest + size > under_way {
-                // A failure is its future's own.
-                let _ = futures[oldest].exception();
+                // A failure is its future's own, unless the task in which this is called may not wait.
+                if let Some(failure) = futures[oldest].exception()
+                    && !futures[oldest].done()
+                {
+                    return Err(failure);
+                }
                 oldest += 1;
+            }
+            // What a task submits is cancelled with it, so it would never wait again.
+            if partita_local::current_cancelled().is_some_and(|task| task.is_set()) {
+                return Err(Failure::new(Code::Cancelled, "the task was cancelled while it submitted calls"));
             }
             let calls: Vec<Vec<Argument>> = items.by_ref().take(size).collect();
             if calls.is_empty() {
@@ -304,7 +312,7 @@ fn one_layer<F: Task>(lowerer: &mut Lowerer, calls: &[Vec<Given>], origin: &'sta
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     static DONE: AtomicUsize = AtomicUsize::new(0);
 
@@ -313,6 +321,40 @@ mod tests {
         std::thread::sleep(Duration::from_micros(20));
         DONE.fetch_add(1, Ordering::SeqCst);
         x
+    }
+
+    static MAPPED: AtomicUsize = AtomicUsize::new(0);
+    static STOPPED: AtomicBool = AtomicBool::new(false);
+
+    #[partita::task(pure = false)]
+    fn same(x: u64) -> u64 {
+        x
+    }
+
+    #[partita::task(pure = false)]
+    fn maps_for_ever() -> Result<usize, Failure> {
+        let items = (0u64..).inspect(|_| {
+            MAPPED.fetch_add(1, Ordering::SeqCst);
+        });
+        let calls = items.map(|x| <same as TaskOf<(u64,)>>::arguments((x,)));
+        let mapped = Client::current()?.map_all::<same>(same, calls, 100, Location::caller());
+        STOPPED.store(true, Ordering::SeqCst);
+        mapped.map(|futures| futures.len())
+    }
+
+    #[test]
+    fn a_task_that_nobody_wants_stops_mapping() {
+        let client = Client::builder().threads(2).set_as_default(false).build().expect("a local engine starts");
+        let future = client.submit(maps_for_ever, ()).expect("sound");
+        while MAPPED.load(Ordering::SeqCst) < 1_000 {
+            std::thread::yield_now();
+        }
+        future.cancel();
+        let until = Instant::now() + Duration::from_secs(30);
+        while !STOPPED.load(Ordering::SeqCst) {
+            assert!(Instant::now() < until, "it goes on, with {} items", MAPPED.load(Ordering::SeqCst));
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub(crate) fn dtype_of(wider: Wider) -> DataType {
 }
 
 impl DFrame {
+    /// The frame planned by all of the advice.
+    pub(crate) fn advised(&self, advice: &[Advice]) -> DFrame {
+        advice.iter().fold(self.clone(), |frame, advice| frame.replan(advice).unwrap_or(frame))
+    }
+
     /// The frame planned by the advice, or `None` when it changes nothing here.
     pub(crate) fn replan(&self, advice: &Advice) -> Option<DFrame> {
         let node = self.node();

@@ -73,7 +73,12 @@ impl RunningEach for LocalEach {
     }
 
     fn told(&self, index: usize) -> Result<Option<(u64, u64)>, Failure> {
-        Ok(self.engine.slots.told(self.shared.ends.key(index)?))
+        let key = self.shared.ends.key(index)?;
+        // An operator that was told to stop may go on, and say so, when its key has ended.
+        match self.shared.ends.status(index) {
+            KeyStatus::Pending => Ok(self.engine.slots.told(key)),
+            KeyStatus::Done | KeyStatus::Failed(_) | KeyStatus::Cancelled => Ok(None),
+        }
     }
 
     fn wait_key(&self, index: usize) -> Result<Chunk, Failure> {

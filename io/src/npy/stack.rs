@@ -22,13 +22,19 @@ pub struct Stack {
 /// Reads the headers of all files of a stack.
 ///
 /// # Errors
-/// `NoMatch` for a folder without such files, `SchemaMismatch` for files that do not fit together, as [`super::open`] for each.
+/// `NoMatch` for a folder without such files or with a gap between them, `SchemaMismatch` for files that do not fit together, as
+/// [`super::open`] for each.
 pub fn open_stack(folder: &str) -> Result<Stack> {
     let folder = Folder::of(&absolute(folder))?;
     let numbered = |member: &Member| member.below.strip_suffix(".npy").is_some_and(|stem| stem.bytes().all(|byte| byte.is_ascii_digit()));
     let found: Vec<Member> = members(std::slice::from_ref(&folder.name), &[".npy"])?.into_iter().filter(numbered).collect();
     if found.is_empty() {
         return Err(Error::new(ErrorKind::NoMatch, folder.name_of("0.npy")));
+    }
+    // One that is missing would shift all that come after it.
+    let stem = |member: &Member| member.below.trim_end_matches(".npy").parse::<usize>().ok();
+    if let Some(missing) = (0..found.len()).find(|at| stem(&found[*at]) != Some(*at)) {
+        return Err(Error::new(ErrorKind::NoMatch, folder.name_of(&format!("{missing}.npy"))));
     }
     let threads = if matches!(folder.address, Address::Local(_)) { 1 } else { REMOTE_THREADS };
     let files = in_parallel(found.len(), threads, |at| open_found(found[at].found.clone()))?;

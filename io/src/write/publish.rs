@@ -159,7 +159,8 @@ impl Destination {
         let listed = if self.replaces_others() { folder.list()? } else { Vec::new() };
         let listed = listed.into_iter().map(|(below, _)| below);
         let replaces = listed.filter(|below| self.replaces(below) && !new.contains(below.as_str())).collect();
-        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), last: self.last.len(), replaces })
+        let beside = !self.replaces_others();
+        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), last: self.last.len(), replaces, beside })
     }
 
     /// Joins the parts under a hidden name and moves them into their place.
@@ -248,14 +249,19 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
         all_there(folder, parts.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.path.as_str()))?;
     }
     folder.sync(manifest.files.iter().map(|part| part.path.as_str()))?;
-    let staged = folder.staged(|staging| staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare)?;
+    let own = format!("{STAGING}{}", manifest.write);
+    let staged = folder.staged(|staging| match manifest.beside {
+        // Two regions of one array can be written at the same time: the other one is still to come.
+        true => staging == own,
+        false => staging.starts_with(STAGING) && !staging.starts_with(FILE) && staging != spare,
+    })?;
     // Somebody faster may have done the rest, and something newer may stand here by now. What was staged before the manifest went is
     // nobody's any more: the next write begins when the manifest is gone.
     if !stands(folder, manifest)? {
         return Ok(());
     }
     remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
-    remove_staged(folder, &started(&format!("{STAGING}{}", manifest.write)), &staged)?;
+    remove_staged(folder, &started(&own), &staged)?;
     folder.remove(manifest::NAME)
 }
 

@@ -123,6 +123,23 @@ pub(super) fn new(kind: Kind, shape: &[usize], unit: &[usize], options: &ZarrWri
     (V3, json)
 }
 
+/// Whether an element can be this number; floats round it.
+pub(super) fn holds(kind: Kind, value: f64) -> bool {
+    match kind {
+        Kind::Bool => value == 0.0 || value == 1.0,
+        Kind::F64 => true,
+        Kind::F32 => !value.is_finite() || (value as f32).is_finite(),
+        Kind::U8 => f64::from(value as u8) == value,
+        Kind::U16 => f64::from(value as u16) == value,
+        Kind::U32 => f64::from(value as u32) == value,
+        Kind::U64 => value as u64 as f64 == value,
+        Kind::I8 => f64::from(value as i8) == value,
+        Kind::I16 => f64::from(value as i16) == value,
+        Kind::I32 => f64::from(value as i32) == value,
+        Kind::I64 => value as i64 as f64 == value,
+    }
+}
+
 fn fill_value(kind: Kind, value: f64) -> Value {
     match kind {
         Kind::Bool => json!(value != 0.0),

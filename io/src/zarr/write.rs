@@ -38,6 +38,10 @@ impl ZarrTarget {
     /// `InvalidOption` (its file is the option's name), `OutputExists`, `Unwritable`, what the storage gives.
     pub fn create(path: &str, token: &str, kind: Kind, shape: &[usize], unit: &[usize], options: &ZarrWriteOptions) -> Result<Self> {
         options.check(shape.len())?;
+        if !metadata::holds(kind, options.fill_value) {
+            let accepted = format!("a number that an element of {} can be, not {}", kind.name(), options.fill_value);
+            return Err(Error::new(ErrorKind::InvalidOption { accepted }, "fill_value"));
+        }
         let unit = options.unit().unwrap_or(unit).to_vec();
         let (name, json) = metadata::new(kind, shape, &unit, options);
         let mut to = Destination::folder(path, token, options.overwrite, Replaces::Zarr)?;

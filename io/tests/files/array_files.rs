@@ -239,6 +239,10 @@ fn stacks_are_one_array() {
     std::fs::copy(fixture("npy/big.npy"), folder.path().join("3.npy")).unwrap();
     let misfit = npy::open_stack(&text(folder.path())).unwrap_err();
     assert!(matches!(misfit.kind(), ErrorKind::SchemaMismatch { .. }), "{misfit:?}");
+    std::fs::remove_file(folder.path().join("3.npy")).unwrap();
+    std::fs::remove_file(folder.path().join("1.npy")).unwrap();
+    let gap = npy::open_stack(&text(folder.path())).unwrap_err();
+    assert!(*gap.kind() == ErrorKind::NoMatch && gap.place().file.ends_with("/1.npy"), "{gap:?}");
     let empty = tempfile::tempdir().unwrap();
     assert!(npy::open_stack(&text(empty.path())).is_err());
 }
@@ -412,6 +416,27 @@ fn a_region_replaces_its_chunks_only() {
     });
 }
 
+/// Chunks that are not packed are as long as those that they replace: sizes do not tell who wrote them.
+#[test]
+fn regions_that_are_written_at_the_same_time_are_both_there() {
+    let shape = [4, 4];
+    each_place("zarr-beside", |root| {
+        let path = format!("{root}/x.zarr");
+        let options = ZarrWriteOptions::new().chunks([2, 4]).compression(ZarrCodec::None);
+        let target = ZarrTarget::create(&path, "new", Kind::F64, &shape, &[2, 4], &options).unwrap();
+        let zeros = vec![0u8; 4 * 4 * 8];
+        target.publish(&target.write(&[0, 0], &shape, &zeros, 0).unwrap()).unwrap();
+        let first = ZarrTarget::region(&path, "first", Kind::F64, &[0..2, 0..4]).unwrap();
+        let second = ZarrTarget::region(&path, "second", Kind::F64, &[2..4, 0..4]).unwrap();
+        let half = block(&[2, 4], &whole(&[2, 4]));
+        let [one, other] = [&first, &second].map(|target| target.write(&[0, 0], &[2, 4], &half, 0).unwrap());
+        first.publish(&one).unwrap();
+        second.publish(&other).unwrap();
+        let found = numbers(Kind::F64, &zarr::open(&path).unwrap().read(&whole(&shape)).unwrap());
+        assert_eq!(found, (0..8).chain(0..8).map(f64::from).collect::<Vec<_>>(), "{path}");
+    });
+}
+
 #[test]
 fn options_that_cannot_be_are_refused() {
     let refused = |options: ZarrWriteOptions, name: &str| {
@@ -427,4 +452,10 @@ fn options_that_cannot_be_are_refused() {
     refused(ZarrWriteOptions::new().compression(ZarrCodec::Gzip(10)), "compression");
     refused(ZarrWriteOptions::new().dimension_names(["y"]), "dimension_names");
     ZarrWriteOptions::new().chunks([2, 2]).shards([4, 4]).dimension_names(["y", "x"]).check(2).unwrap();
+    for (kind, value) in [(Kind::U8, -1.0), (Kind::I8, 300.0), (Kind::I32, 0.5), (Kind::I64, f64::NAN), (Kind::F32, 1e300)] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = ZarrWriteOptions::new().fill_value(value);
+        let error = ZarrTarget::create(&text(folder.path()), "fill", kind, &[2], &[2], &options).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidOption { .. }) && error.place().file == "fill_value", "{error:?}");
+    }
 }

@@ -2,7 +2,7 @@
 //! block of rows and up the same tree, so that columns at right angles are never multiplied out.
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Mat, MatRef, Par};
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -155,7 +155,7 @@ impl Operator for SolveLeast {
         }
         let mut x = Mat::<f64>::zeros(n, sides.ncols());
         matmul(x.as_mut(), Accum::Replace, columns.transpose(), sides.as_ref(), 1.0, Par::Seq);
-        if !solve(triangle, Half::Upper, x.as_mut()) {
+        if has_sums(triangle) || !solve(triangle, Half::Upper, x.as_mut()) {
             let what = "columns of the matrix depend on each other: there are many solutions that come nearest";
             return Err(Failure::new(Code::SingularMatrix, what).help("leave columns out that are sums of others; .svd() says how many"));
         }
@@ -165,4 +165,35 @@ impl Operator for SolveLeast {
 
 impl NamedOperator for SolveLeast {
     const NAME: &'static str = "array_lstsq";
+}
+
+/// Roundings for each column that reflections leave, at most, of a column that is a sum of those before it.
+const ROUNDINGS: f64 = 8.0;
+
+/// Whether a column is a sum of those before it: then what stands on the diagonal is what rounding left, and not always zero. A column is
+/// compared with itself alone, so that columns of very different sizes are no sums.
+fn has_sums(triangle: MatRef<'_, f64>) -> bool {
+    let least = ROUNDINGS * f64::EPSILON * triangle.ncols() as f64;
+    (0..triangle.ncols()).any(|at| {
+        let greatest = (0..=at).fold(0.0f64, |greatest, row| greatest.max(triangle[(row, at)].abs()));
+        triangle[(at, at)].abs() <= least * greatest
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dense::qr::qr;
+    use super::*;
+    use faer::mat;
+
+    #[test]
+    fn columns_that_are_sums_are_told_from_those_that_are_nearly() {
+        let sums = |a: &Mat<f64>| has_sums(qr(a.as_ref()).1.as_ref());
+        assert!(sums(&mat![[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]));
+        assert!(sums(&Mat::from_fn(5000, 3, |row, column| [row as f64, 1.0, 0.1 * row as f64 + 0.3][column])));
+        assert!(sums(&Mat::zeros(3, 2)));
+        assert!(!sums(&mat![[1.0, 1.0], [1.0, 1.0 + 1e-12], [1.0, 1.0]]));
+        assert!(!sums(&mat![[1e-200, 1.0], [0.0, 1e-9]]) && !sums(&mat![[1e200, 0.0], [1e200, 1e-200]]));
+        assert!(!sums(&mat![[f64::NAN, 1.0], [0.0, 1.0]]) && !sums(&Mat::zeros(3, 0)));
+    }
 }

@@ -105,6 +105,10 @@ struct Blockwise<T, U> {
 impl<T, U> Blockwise<T, U> {
     /// The cuts of the result.
     fn cuts(&self, inputs: &[&Meta]) -> Result<Vec<Cuts>, Failure> {
+        if let Some(name) = self.out.iter().enumerate().find_map(|(at, name)| self.out[..at].contains(name).then_some(name)) {
+            let what = format!("the result is to have the axis `{name}` twice");
+            return Err(Failure::new(Code::InvalidOption, what).help("another letter for each axis of the result"));
+        }
         let mut named = named_cuts(&self.names, inputs)?;
         for (name, len) in &self.new_axes {
             if named.insert(*name, Cuts::whole(*len)).is_some() {

@@ -237,9 +237,10 @@ fn margins<T: Copy>(depth: &[usize], boundaries: &Boundaries<T>, meta: &Meta) ->
     let mut margins = Vec::with_capacity(meta.ndim());
     let boundaries = boundaries.of_axes(meta.ndim())?;
     for (axis, (depth, boundary)) in depths(depth, meta)?.into_iter().zip(boundaries).enumerate() {
-        let ends_are_bare = matches!(boundary, Boundary::None);
         let bounds = known_bounds(meta, axis)?;
         let len = bounds[bounds.len() - 1];
+        // Without elements there are none that could be taken from elsewhere.
+        let ends_are_bare = matches!(boundary, Boundary::None) || (len == 0 && !matches!(boundary, Boundary::Constant(_)));
         // Near an end that nothing lies beyond, there is less.
         let margin = |block: &[usize]| if ends_are_bare { (depth.min(block[0]), depth.min(len - block[1])) } else { (depth, depth) };
         margins.push(bounds.windows(2).map(margin).collect());

@@ -76,7 +76,8 @@ impl<T: Element> DArray<T> {
     /// ```
     ///
     /// # Errors
-    /// Here, before any task is sent: a folder without such files, files that do not fit together, and as [`DArray::read_npy`].
+    /// Here, before any task is sent: a folder without such files or with a gap between them, files that do not fit together, and as
+    /// [`DArray::read_npy`].
     #[doc(alias = "from_npy_stack")]
     #[track_caller]
     pub fn read_npy_stack(folder: impl AsRef<OsStr>) -> Result<DArray<T>, Failure> {

@@ -67,7 +67,7 @@ impl<T: Element> DArray<T> {
 
     /// Writes the array into a region of a Zarr array that is there, said with ndarray's `s![]` in ranges without steps. The region must
     /// have the array's shape and consist of whole chunks of the file (at its ends, what is left of them); the rest stays as it is. All
-    /// at once, as [`DArray::to_zarr`] does.
+    /// at once, as [`DArray::to_zarr`] does. Several regions that have no chunk in common may be written at the same time.
     ///
     /// ```
     /// use partita::prelude::*;

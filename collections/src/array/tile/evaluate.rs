@@ -113,6 +113,8 @@ impl<'a> Evaluator<'a> {
         let kinds = program.inputs.iter().copied().chain(program.steps.iter().flat_map(|step| [step.dtype, step.op.result(step.dtype)]));
         let widest = kinds.map(DType::size).max().unwrap_or(1);
         let size = if program.steps.is_empty() { DIRECT } else { TILE_BYTES / widest };
+        // Of a small block one tile takes all; longer buffers would cost more to clear than it costs to compute.
+        let size = size.min(shape.iter().product::<usize>().max(1));
         let feeds = blocks.iter().copied().map(|block| Feed::new(block, &shape, size)).collect::<Result<_, _>>()?;
         let (homes, registers) = registers(program, size);
         Ok(Self { program, shape, feeds, constants: constants(program, size), registers, homes, size, cancelled: None })

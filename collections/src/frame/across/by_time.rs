@@ -10,7 +10,7 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::borders::Between;
-use super::{fewer, needs_of, read_by, schema_with};
+use super::{fewer, needs_of, of_types, read_by, schema_with, types_of};
 use crate::frame::compact::compact;
 use crate::frame::expr::{Names, column_not_found, expr_op, polars_failure, show};
 use crate::frame::lower::{Lowered, Lowering};
@@ -93,7 +93,8 @@ impl Step for InTime {
                 edges.push(border.edge(Wiring::Part));
             }
         }
-        let operator = TimeRows { exprs: self.exprs.clone(), on: self.on.clone(), columns, beside: input.partitions > 1 };
+        let types = types_of(&self.exprs, node.schema.as_ref().map_err(Clone::clone)?);
+        let operator = TimeRows { exprs: self.exprs.clone(), types, on: self.on.clone(), columns, beside: input.partitions > 1 };
         let op = expr_op(operator, self.line(), ops::token());
         Ok(lowering.add(Layer::single("in_time", input.partitions, op, edges), node))
     }
@@ -205,6 +206,8 @@ impl NamedOperator for TimeBorders {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TimeRows {
     exprs: Vec<Expr>,
+    /// What they give, where it is numbers.
+    types: Vec<Option<DataType>>,
     on: PlSmallStr,
     columns: Vec<String>,
     beside: bool,
@@ -215,8 +218,8 @@ impl Operator for TimeRows {
         let between = Between::read(inputs, &self.columns, self.beside, self.beside)?;
         times_of(&between.rows, &self.on)?;
         let computed = between.rows.clone().lazy().select(self.exprs.clone()).collect().map_err(|e| polars_failure(e, None))?;
-        let own = between.own(&computed);
-        between.frame.hstack(own.columns()).map(chunk_of).map_err(|e| polars_failure(e, None))
+        let own = of_types(&between.own(&computed), &self.types);
+        own.and_then(|own| between.frame.hstack(&own)).map(chunk_of).map_err(|e| polars_failure(e, None))
     }
 }
 

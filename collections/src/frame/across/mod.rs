@@ -13,7 +13,7 @@ pub(crate) mod running;
 pub(crate) mod window;
 
 use partita_graph::Failure;
-use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{Column, DataFrame, DataType, Expr, PlSmallStr, PolarsResult, Schema, SchemaRef};
 use polars_plan::utils::expr_output_name;
 
 use super::expr::{Names, check_columns, columns_of_all, schema_after};
@@ -54,6 +54,20 @@ fn fewer(exprs: &[Expr], wanted: &Names) -> Option<Vec<Expr>> {
 /// The names of the columns that expressions read.
 fn read_by(exprs: &[Expr]) -> Vec<String> {
     columns_of_all(exprs).iter().map(|name| name.to_string()).collect()
+}
+
+/// The numeric types that the columns of expressions have in a schema.
+fn types_of(exprs: &[Expr], schema: &Schema) -> Vec<Option<DataType>> {
+    exprs.iter().map(|expr| schema.get(&name_of(expr)).filter(|dtype| dtype.is_primitive_numeric()).cloned()).collect()
+}
+
+/// Columns of these types. Polars gives some of no rows another: ranks have that of what is ranked.
+fn of_types(columns: &DataFrame, types: &[Option<DataType>]) -> PolarsResult<Vec<Column>> {
+    let typed = |(column, dtype): (&Column, &Option<DataType>)| match dtype {
+        Some(dtype) if column.is_empty() && column.dtype() != dtype => column.cast(dtype),
+        _ => Ok(column.clone()),
+    };
+    columns.columns().iter().zip(types).map(typed).collect()
 }
 
 /// The schema of what the expressions give over this input.

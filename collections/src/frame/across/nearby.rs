@@ -7,7 +7,7 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::borders::{Between, Reach, with_neighbours};
-use super::{fewer, needs_of, read_by, schema_with};
+use super::{fewer, needs_of, of_types, read_by, schema_with, types_of};
 use crate::frame::expr::{Names, expr_op, polars_failure, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::value::chunk_of;
@@ -45,7 +45,8 @@ impl Step for Nearby {
         let reach = if input.partitions == 1 { Reach::default() } else { self.reach };
         let columns = read_by(&self.exprs);
         let edges = with_neighbours(&columns, reach, input, node, lowering);
-        let operator = NearbyRows { exprs: self.exprs.clone(), columns, before: reach.before > 0, after: reach.after > 0 };
+        let types = types_of(&self.exprs, node.schema.as_ref().map_err(Clone::clone)?);
+        let operator = NearbyRows { exprs: self.exprs.clone(), types, columns, before: reach.before > 0, after: reach.after > 0 };
         let op = expr_op(operator, self.line(), ops::token());
         Ok(lowering.add(Layer::single("nearby", input.partitions, op, edges), node))
     }
@@ -55,6 +56,8 @@ impl Step for Nearby {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct NearbyRows {
     pub exprs: Vec<Expr>,
+    /// What they give, where it is numbers.
+    pub types: Vec<Option<DataType>>,
     /// The columns that they read.
     pub columns: Vec<String>,
     pub before: bool,
@@ -65,8 +68,8 @@ impl Operator for NearbyRows {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let between = Between::read(inputs, &self.columns, self.before, self.after)?;
         let computed = between.rows.clone().lazy().select(self.exprs.clone()).collect().map_err(|e| polars_failure(e, None))?;
-        let own = between.own(&computed);
-        between.frame.hstack(own.columns()).map(chunk_of).map_err(|e| polars_failure(e, None))
+        let own = of_types(&between.own(&computed), &self.types);
+        own.and_then(|own| between.frame.hstack(&own)).map(chunk_of).map_err(|e| polars_failure(e, None))
     }
 }
 

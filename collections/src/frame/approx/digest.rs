@@ -60,10 +60,18 @@ impl Digest {
         let mut before: Option<(f64, f64)> = None;
         let mut weight = 0.0;
         for centroid in &self.centroids {
-            let middle = weight + centroid.weight / 2.0;
+            let (border, middle) = (weight, weight + centroid.weight / 2.0);
             weight += centroid.weight;
             if place <= middle {
                 return Some(match before {
+                    // There is no line between them: the values on either side of the border are what their mean is.
+                    Some((mean, _)) if mean != centroid.mean && !(centroid.mean - mean).is_finite() => {
+                        if place < border {
+                            mean
+                        } else {
+                            centroid.mean
+                        }
+                    }
                     Some((mean, at)) if mean != centroid.mean && place < middle => {
                         mean + (centroid.mean - mean) * (place - at) / (middle - at)
                     }
@@ -89,8 +97,9 @@ fn compressed(mut centroids: Vec<Centroid>) -> Vec<Centroid> {
             continue;
         };
         let weight = last.weight + next.weight;
-        if weight <= scale(before).min(scale(before + weight)) {
-            // Infinite means stay what they are when they meet their like.
+        // Infinite means stay what they are when they meet their like, and have no mean with others.
+        let have_mean = last.mean == next.mean || (next.mean - last.mean).is_finite();
+        if have_mean && weight <= scale(before).min(scale(before + weight)) {
             if last.mean != next.mean {
                 last.mean += (next.mean - last.mean) * next.weight / weight;
             }
@@ -148,5 +157,15 @@ mod tests {
             (Some(f64::NEG_INFINITY), Some(1.0), Some(f64::INFINITY))
         );
         assert!(digest.quantile(1.0).is_some_and(f64::is_nan));
+    }
+
+    #[test]
+    fn infinite_values_do_not_reach_others() {
+        for (low, high) in [(f64::NEG_INFINITY, 1.0), (1.0, f64::INFINITY), (f64::NEG_INFINITY, f64::INFINITY), (-1.2e308, 1.2e308)] {
+            let part = || Digest::of([[low; 500], [high; 500]].concat().into_iter());
+            let digest = Digest::merged(vec![part(), part()]);
+            let found = [0.0, 0.001, 0.4, 0.499, 0.501, 0.6, 0.999, 1.0].map(|quantile| digest.quantile(quantile));
+            assert_eq!(found, [[Some(low); 4], [Some(high); 4]].concat()[..], "{low} and {high}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hashed::{self, Work};
 use super::partial::{by_keys, grouped};
 use super::states::State;
+use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
 use crate::frame::ops::concat::stack;
 use crate::frame::value::chunk_of;
@@ -40,7 +41,7 @@ impl Operator for Combine {
         // No states stay no states: a row made of nothing would count as a first value.
         let rows = if self.keys.is_empty() { states.height().min(1) } else { usize::MAX };
         let combined = self.combined(states)?.collect().map_err(|e| polars_failure(e, None))?;
-        Ok(chunk_of(combined.head(Some(rows))))
+        compact(combined.head(Some(rows))).map(chunk_of)
     }
 }
 
@@ -61,7 +62,7 @@ impl Operator for Finish {
         let keys = self.combine.keys.iter().map(|key| col(key.as_str()));
         let columns: Vec<Expr> = keys.chain(self.results.iter().cloned()).collect();
         let frame = self.combine.combined(stack(inputs)?)?.select(columns).collect();
-        frame.map(chunk_of).map_err(|e| polars_failure(e, None))
+        compact(frame.map_err(|e| polars_failure(e, None))?).map(chunk_of)
     }
 }
 
@@ -81,7 +82,7 @@ impl Operator for Exact {
         let rows = stack(inputs)?;
         match self.keys.is_empty() {
             true => rows.lazy().select(self.aggs.clone()).collect().map(chunk_of).map_err(|e| polars_failure(e, None)),
-            false => grouped(rows, &self.keys, self.aggs.clone()).map(chunk_of),
+            false => compact(grouped(rows, &self.keys, self.aggs.clone())?).map(chunk_of),
         }
     }
 }

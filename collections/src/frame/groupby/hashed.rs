@@ -52,8 +52,9 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
         }
         inputs_of.push((index, work, value));
     }
-    // What is combined later anyway need not be grouped here when there is next to nothing to group.
-    let singly = work.iter().all(|work| matches!(work, Work::Rows(_))) && are_distinct(key_columns);
+    // What is combined later anyway need not be grouped here when there is next to nothing to group. Without a state nothing says whether
+    // it is.
+    let singly = !work.is_empty() && work.iter().all(|work| matches!(work, Work::Rows(_))) && are_distinct(key_columns);
     let numbering = if singly { Some(Numbering::of_single_rows(frame.height())) } else { number(key_columns) };
     let Some(numbering) = numbering else { return Ok(None) };
     let groups = ByGroup::new(&numbering.of_row, numbering.first.len());
@@ -126,4 +127,17 @@ fn evaluated<'a>(frame: &DataFrame, exprs: impl Iterator<Item = &'a Expr>) -> Po
         Ok(values.rechunk().with_name(expr_output_name(expr)?))
     };
     exprs.iter().enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of keys alone nothing says whether they are rows or groups of several partitions, so equal ones are always one.
+    #[test]
+    fn keys_without_states_are_grouped() {
+        let frame = df!("k" => (0..200_000i64).map(|row| row % 199_000).collect::<Vec<_>>()).expect("one column");
+        let groups = aggregate(&frame, &[col("k")], &[]).expect("a column").expect("whole numbers are numbered");
+        assert_eq!(groups.height(), 199_000);
+    }
 }

@@ -11,6 +11,7 @@ use polars_plan::utils::expr_output_name;
 use serde::{Deserialize, Serialize};
 
 use super::GroupBy;
+use crate::frame::compact::compact;
 use crate::frame::expr::{
     Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, polars_failure, schema_after, show,
 };
@@ -174,12 +175,15 @@ fn by_group<T>(frame: &DataFrame, keys: &[String], of: impl Fn(&[IdxSize]) -> T)
         let keys = frame.select(keys.iter().map(String::as_str)).map_err(|e| polars_failure(e, None))?;
         return Ok((keys.into_columns(), Vec::new()));
     }
-    let grouped = frame.group_by_stable(keys.iter().map(String::as_str)).map_err(|e| polars_failure(e, None))?;
+    let names: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let grouped = frame.group_by_stable(super::partial::beside_itself(frame, &names)).map_err(|e| polars_failure(e, None))?;
     let found = match &**grouped.get_groups() {
         GroupsType::Idx(groups) => groups.all().iter().map(|rows| of(rows)).collect(),
         GroupsType::Slice { groups, .. } => groups.iter().map(|[start, len]| of(&(*start..*start + *len).collect::<Vec<_>>())).collect(),
     };
-    Ok((grouped.keys(), found))
+    let mut columns = grouped.keys();
+    columns.truncate(keys.len());
+    Ok((columns, found))
 }
 
 fn as_columns(moments: &[Moments]) -> Vec<Column> {
@@ -204,7 +208,7 @@ impl Operator for MomentsOfGroups {
         let of = |group: &[IdxSize]| Moments::of(group.iter().filter_map(|row| x[*row as usize].zip(y[*row as usize])));
         let (mut columns, moments) = by_group(&rows, &keys, of)?;
         columns.extend(as_columns(&moments));
-        DataFrame::new(moments.len(), columns).map(chunk_of).map_err(|e| polars_failure(e, None))
+        compact(DataFrame::new(moments.len(), columns).map_err(|e| polars_failure(e, None))?).map(chunk_of)
     }
 }
 
@@ -239,7 +243,7 @@ impl Operator for AddOfGroups {
             Some(true) => columns.push(Column::new("corr".into(), found.iter().map(|m| m.correlation()).collect::<Vec<_>>())),
             Some(false) => columns.push(Column::new("cov".into(), found.iter().map(|m| m.covariance()).collect::<Vec<_>>())),
         }
-        DataFrame::new(found.len(), columns).map(chunk_of).map_err(|e| polars_failure(e, None))
+        compact(DataFrame::new(found.len(), columns).map_err(|e| polars_failure(e, None))?).map(chunk_of)
     }
 }
 

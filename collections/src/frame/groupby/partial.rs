@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::codes;
 use super::hashed::{self, Work};
 use super::states::State;
+use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
 use crate::frame::value::{Stream, chunk_of, frame_of, joined};
 
@@ -33,14 +34,19 @@ impl Partial {
         grouped(frame, &self.keys, exprs)
     }
 
-    /// Batches that have codes are aggregated one by one; what combines partitions combines batches too. The others wait for
-    /// each other, because their keys are many and repeat over the whole partition.
+    /// Batches that have codes are aggregated one by one; what combines partitions combines batches too. Those between two of them wait
+    /// for each other, because their keys are many and repeat over the whole partition. States stay in row order: a first value is one.
     fn streamed(&self, stream: &Stream, ctx: &TaskContext<'_>) -> Result<DataFrame, Failure> {
         let mut states = Vec::new();
         let mut rest = Vec::new();
         stream.0.each(BATCH, &|| ctx.cancelled.load(Ordering::Relaxed), &mut |batch| {
             match codes::aggregate(&batch, &self.keys, &self.states) {
-                Some(frame) => states.push(frame.map_err(|e| polars_failure(e, None))?),
+                Some(frame) => {
+                    if !rest.is_empty() {
+                        states.push(self.general(joined(std::mem::take(&mut rest))?)?);
+                    }
+                    states.push(frame.map_err(|e| polars_failure(e, None))?);
+                }
                 None => rest.push(batch.into_frame()?),
             }
             Ok(())
@@ -64,10 +70,12 @@ impl Partial {
 
 impl Operator for Partial {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        match inputs[0].get::<Stream>() {
-            Some(stream) => self.streamed(stream, ctx).map(chunk_of),
-            None => self.general(frame_of(&inputs[0])?).map(chunk_of),
-        }
+        let states = match inputs[0].get::<Stream>() {
+            Some(stream) => self.streamed(stream, ctx),
+            None => self.general(frame_of(&inputs[0])?),
+        };
+        // Text of keys and of first values is shared with the rows, which are gone.
+        compact(states?).map(chunk_of)
     }
 }
 
@@ -91,6 +99,14 @@ pub(super) fn by_keys(frame: DataFrame, keys: &[Expr], exprs: Vec<Expr>) -> Lazy
             frame.lazy().group_by_stable(both).agg(exprs).drop(cols([BESIDE]))
         }
         _ => frame.lazy().group_by_stable(keys).agg(exprs),
+    }
+}
+
+/// Names of keys as polars' own groups take them: one decimal alone stands beside itself, as in [`by_keys`].
+pub(crate) fn beside_itself<'a>(frame: &DataFrame, keys: &[&'a str]) -> Vec<&'a str> {
+    match keys {
+        [key] if frame.column(key).is_ok_and(|column| column.dtype().is_decimal()) => vec![*key, *key],
+        _ => keys.to_vec(),
     }
 }
 

@@ -47,8 +47,14 @@ pub(super) fn state(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsR
     if !suits(kind, input.dtype()) {
         return Ok(None);
     }
-    let logical = input.dtype().clone();
-    let back = |state: Series| if *state.dtype() == logical { Ok(state) } else { state.cast(&logical) };
+    let back = |state: Series| -> PolarsResult<Series> {
+        match input.dtype() {
+            logical if state.dtype() == logical => Ok(state),
+            // A cast would lose the zone: zones are not in this build of polars.
+            DataType::Datetime(unit, zone) => Ok(state.i64()?.clone().into_datetime(*unit, zone.clone()).into_series()),
+            logical => state.cast(logical),
+        }
+    };
     match kind {
         Kind::Len => Ok(Some(lens(groups))),
         Kind::Gathered if matches!(input.dtype(), DataType::List(_)) => gathered::joined(input, groups),
@@ -101,6 +107,11 @@ pub(super) fn merged_moments(n: &Series, mean: &Series, squares: &Series, groups
         let (Some(n), Some(mean), Some(squares)) = (n, mean, squares) else { continue };
         let group = *group as usize;
         let known = all.0[group];
+        if known == 0.0 {
+            // As it is: the square of a large mean has no place in a float, and nothing times that is no number.
+            (all.0[group], all.1[group], all.2[group]) = (n, mean, squares);
+            continue;
+        }
         let both = known + n;
         let apart = mean - all.1[group];
         all.0[group] = both;
@@ -285,4 +296,17 @@ fn places(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> IdxCa {
         rows.filter(|(_, (_, valid))| *valid == Some(true)).for_each(|(row, (group, _))| note(row, *group));
     }
     IdxCa::from_iter_options(PlSmallStr::EMPTY, places.into_iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extremes_of_times_keep_their_zone() {
+        let zone = TimeZone::opt_try_new(Some("UTC")).expect("a zone");
+        let times = Int64Chunked::from_vec("t".into(), vec![3, 1, 2]).into_datetime(TimeUnit::Microseconds, zone).into_series();
+        let least = state(Kind::Min(false), &times, &ByGroup::new(&[0, 0, 1], 2)).expect("times").expect("times have a least one");
+        assert_eq!(least.dtype(), times.dtype());
+    }
 }

@@ -10,6 +10,7 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::number::{Numbering, number};
+use super::partial::beside_itself;
 use super::{GroupBy, plain_names};
 use crate::frame::compact::compact;
 use crate::frame::expr::{Names, columns_of, columns_of_all, expr_op, polars_failure, show};
@@ -186,7 +187,8 @@ impl Operator for TopOfGroups {
         let first = match numbering {
             Some(numbering) => ranks.first_of_numbered(&numbering, most),
             None => {
-                let grouped = rows.group_by_stable(names).map_err(|e| polars_failure(e, None))?;
+                let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                let grouped = rows.group_by_stable(beside_itself(&rows, &names)).map_err(|e| polars_failure(e, None))?;
                 ranks.first_of_lists(grouped.get_groups(), most)
             }
         };
@@ -247,14 +249,18 @@ impl Ranks {
             starts.windows(2).for_each(|ends| self.first(rows[ends[0]..ends[1]].iter().copied(), most, &mut first));
             return first;
         }
-        let mut best: Vec<IdxSize> = vec![0; count * most];
+        // Where the rows of each group begin: as many as are wanted, or as there are.
+        let mut starts = vec![0; count + 1];
+        numbering.of_row.iter().for_each(|group| starts[*group as usize + 1] += 1);
+        (1..starts.len()).for_each(|at| starts[at] = starts[at - 1] + most.min(starts[at]));
+        let mut all: Vec<IdxSize> = vec![0; starts[count]];
         let mut lens = vec![0u8; count];
         for (row, group) in numbering.of_row.iter().enumerate() {
-            let (row, len) = (row as IdxSize, &mut lens[*group as usize]);
-            let best = &mut best[*group as usize * most..][..most];
+            let (row, group) = (row as IdxSize, *group as usize);
+            let (best, len) = (&mut all[starts[group]..starts[group + 1]], &mut lens[group]);
             let mut at = usize::from(*len);
-            if at == most {
-                if self.compare(row, best[most - 1]) == Ordering::Greater {
+            if at == best.len() {
+                if self.compare(row, best[at - 1]) == Ordering::Greater {
                     continue;
                 }
                 at -= 1;
@@ -267,24 +273,18 @@ impl Ranks {
             }
             best[at] = row;
         }
-        let of_group = best.chunks_exact(most).zip(&lens).flat_map(|(best, len)| &best[..usize::from(*len)]);
-        of_group.copied().collect()
+        all
     }
 
     /// Adds the first rows of a group, in order, to `out`.
     fn first(&self, group: impl Iterator<Item = IdxSize>, most: usize, out: &mut Vec<IdxSize>) {
         let start = out.len();
-        for row in group {
-            if out.len() - start == most {
-                // Most rows of a long group end here.
-                if self.compare(row, out[out.len() - 1]) == Ordering::Greater {
-                    continue;
-                }
-                out.pop();
-            }
-            let at = out[start..].partition_point(|other| self.compare(*other, row) == Ordering::Less);
-            out.insert(start + at, row);
+        out.extend(group);
+        if out.len() - start > most {
+            out[start..].select_nth_unstable_by(most, |a, b| self.compare(*a, *b));
+            out.truncate(start + most);
         }
+        out[start..].sort_unstable_by(|a, b| self.compare(*a, *b));
     }
 }
 

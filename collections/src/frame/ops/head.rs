@@ -3,6 +3,7 @@
 use partita_graph::Failure;
 use polars::prelude::DataFrame;
 
+use crate::client::{Client, run};
 use crate::frame::DFrame;
 use crate::frame::ops::slice::FirstOfEach;
 
@@ -21,13 +22,20 @@ impl DFrame {
     /// As [`DFrame::compute`].
     #[track_caller]
     pub fn head(&self, n: usize) -> Result<DataFrame, Failure> {
-        let begin = DFrame::then(FirstOfEach { rows: n as u64 }, vec![self.clone()], ".head(…)");
-        let all = begin.npartitions()?;
+        let client = Client::current()?;
+        let mut begin = DFrame::then(FirstOfEach { rows: n as u64 }, vec![self.clone()], ".head(…)");
+        let mut all = begin.npartitions()?;
         let mut first: Option<DataFrame> = None;
         let (mut from, mut take) = (0, 1);
         while from < all {
             let until = (from + take).min(all);
-            let rows = begin.partitions(from..until).compute()?;
+            let (rows, advice) = run::compute_advised(&client, &begin.partitions(from..until))?;
+            if !advice.is_empty() {
+                // A reader guessed wrong: the partitions before these are others now, or their types are.
+                begin = begin.advised(&advice);
+                (first, from, take, all) = (None, 0, until, begin.npartitions()?);
+                continue;
+            }
             first = Some(match first {
                 None => rows,
                 Some(above) => above.vstack(&rows).map_err(|e| crate::frame::expr::polars_failure(e, None))?,

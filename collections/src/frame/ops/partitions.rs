@@ -8,12 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
-use crate::frame::rewrite::rewrite;
+use crate::frame::replan::{Advice, Change};
+use crate::frame::rewrite::{in_order, rewrite};
 use crate::frame::size::Size;
 use crate::frame::{DFrame, Node, Step};
 
 impl DFrame {
     /// The partitions of these numbers, from 0, in this order. Only they are computed.
+    ///
+    /// CSV files without line ends inside quotes in any sample are cut at line ends on trust, and whether a cut was right is seen by reading
+    /// on from the partition before it. So of a file that has such fields after all, away from the samples, a partition that begins inside one
+    /// may come out with lines of it as rows when the partitions before it are not among the numbers. [`DFrame::compute`] of all of them
+    /// finds out and cuts again; [`DFrame::persist`] first keeps what was found.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -33,8 +39,11 @@ impl DFrame {
                 let what = format!("the frame has {n} partitions, numbered from 0; asked for {indices:?}");
                 DFrame::failed(Failure::new(partita_graph::Code::InvalidOption, what), ".partitions(…)")
             }
-            Ok((planned, _)) => DFrame::then(Partitions { indices }, vec![planned], ".partitions(…)"),
-            Err(_) => DFrame::then(Partitions { indices }, vec![self.clone()], ".partitions(…)"),
+            Ok((planned, _)) => {
+                let (inputs, inside) = Inside::of(planned);
+                DFrame::then(Partitions { indices, inside }, inputs, ".partitions(…)")
+            }
+            Err(_) => DFrame::then(Partitions { indices, inside: Inside::default() }, vec![self.clone()], ".partitions(…)"),
         }
     }
 
@@ -48,8 +57,47 @@ impl DFrame {
     }
 }
 
+/// A planned frame whose partitions were counted, where it must stay as it was planned. Joins, sorts and groups are laid out by bytes, and
+/// those are others where fewer columns are wanted or others read the same frames: the same numbers would then be other rows. So such a
+/// frame is no input that is planned again with what stands above it, but a part of the step.
+#[derive(Clone, Default)]
+pub(crate) struct Inside(Option<DFrame>);
+
+impl Inside {
+    /// The frame as an input, if it is made of readers and of what is made of each row, whose partitions stay whatever is wanted of them;
+    /// else inside.
+    pub fn of(planned: DFrame) -> (Vec<DFrame>, Self) {
+        let stays = in_order(&planned).iter().all(|frame| {
+            let node = frame.node();
+            node.inputs.is_empty() || node.step.is_row_by_row() || node.step.predicate().is_some()
+        });
+        if stays { (vec![planned], Self(None)) } else { (Vec::new(), Self(Some(planned))) }
+    }
+
+    pub fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
+        match &self.0 {
+            Some(planned) => planned.resolved().cloned(),
+            None => Ok(inputs[0].clone()),
+        }
+    }
+
+    pub fn lowered(&self, inputs: &[Lowered], lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        match &self.0 {
+            Some(planned) => lowering.frame_of_ours(planned.clone()),
+            None => Ok(inputs[0]),
+        }
+    }
+
+    /// Planned otherwise, if the advice is for a reader in it.
+    pub fn replan(&self, source: u64, change: &Change) -> Option<Self> {
+        let advice = Advice { source, change: change.clone() };
+        Some(Self(Some(self.0.as_ref()?.replan(&advice)?)))
+    }
+}
+
 struct Partitions {
     indices: Vec<u32>,
+    inside: Inside,
 }
 
 impl Step for Partitions {
@@ -58,11 +106,16 @@ impl Step for Partitions {
     }
 
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
-        Ok(inputs[0].clone())
+        self.inside.schema(inputs)
     }
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.clone()
+    }
+
+    fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
+        let inside = self.inside.replan(source, change)?;
+        Some(Arc::new(Self { indices: self.indices.clone(), inside }))
     }
 
     fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
@@ -76,14 +129,15 @@ impl Step for Partitions {
             let none = (crate::frame::ops::token(), DataFrame::empty_with_schema(&schema));
             return Ok(lowering.add(crate::frame::ops::from_polars::layer(&[none]), node));
         }
-        if let Some(beyond) = self.indices.iter().find(|index| **index >= inputs[0].partitions) {
+        let input = self.inside.lowered(inputs, lowering)?;
+        if let Some(beyond) = self.indices.iter().find(|index| **index >= input.partitions) {
             // Cutting files again may give fewer partitions than there were when the numbers were chosen.
-            let what = format!("the frame has {} partitions now, numbered from 0; partition {beyond} was asked for", inputs[0].partitions);
+            let what = format!("the frame has {} partitions now, numbered from 0; partition {beyond} was asked for", input.partitions);
             return Err(Failure::new(partita_graph::Code::InvalidOption, what));
         }
         let offsets: Arc<[u32]> = (0..=self.indices.len() as u32).collect();
         let wiring = Wiring::Table(Table { offsets, indices: self.indices.clone().into() });
-        let edges = vec![Edge { layer: inputs[0].layer, wiring }];
+        let edges = vec![Edge { layer: input.layer, wiring }];
         Ok(lowering.add(Layer::single("partitions", self.indices.len() as u32, OpRef::new(Pass, self.line()), edges), node))
     }
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Client, IntoBytes};
 use crate::frame::expr::{Names, polars_failure};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::ops::partitions::Inside;
+use crate::frame::replan::Change;
 use crate::frame::size::Size;
 use crate::frame::value::{chunk_of, frame_of, joined};
 use crate::frame::{DFrame, Node, Step};
@@ -65,11 +67,12 @@ impl DFrame {
         let measured: Vec<(u64, u64)> = numbers("rows")?.into_iter().zip(numbers("bytes")?).collect();
         let sum = |of: fn(&(u64, u64)) -> u64| measured.iter().map(of).sum();
         let size = Size { rows: sum(|m| m.0), bytes: sum(|m| m.1) };
-        let step = ByBytes { pieces: cut(&measured, target), size, target, partitions };
+        let (inputs, inside) = Inside::of(planned);
+        let step = ByBytes { pieces: cut(&measured, target), size, target, partitions, inside };
         if measured.len() != partitions as usize {
             return Err(step.changed(measured.len()));
         }
-        Ok(DFrame::then(step, vec![planned], METHOD))
+        Ok(DFrame::then(step, inputs, METHOD))
     }
 }
 
@@ -147,6 +150,7 @@ impl NamedOperator for MeasureRows {
     const NAME: &'static str = "measure_rows";
 }
 
+#[derive(Clone)]
 struct ByBytes {
     pieces: Vec<Vec<Stretch>>,
     /// Of all rows, measured.
@@ -154,6 +158,7 @@ struct ByBytes {
     target: u64,
     /// Of the frame when it was measured.
     partitions: u32,
+    inside: Inside,
 }
 
 impl ByBytes {
@@ -169,7 +174,12 @@ impl Step for ByBytes {
     }
 
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
-        Ok(inputs[0].clone())
+        self.inside.schema(inputs)
+    }
+
+    fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
+        let inside = self.inside.replan(source, change)?;
+        Some(Arc::new(Self { inside, ..self.clone() }))
     }
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
@@ -185,15 +195,16 @@ impl Step for ByBytes {
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        if inputs[0].partitions != self.partitions {
-            return Err(self.changed(inputs[0].partitions as usize));
+        let input = self.inside.lowered(inputs, lowering)?;
+        if input.partitions != self.partitions {
+            return Err(self.changed(input.partitions as usize));
         }
         let mut offsets = vec![0u32];
         for piece in &self.pieces {
             offsets.push(offsets[offsets.len() - 1] + piece.len() as u32);
         }
         let indices = self.pieces.iter().flatten().map(|stretch| stretch.partition).collect();
-        let edges = vec![Edge { layer: inputs[0].layer, wiring: Wiring::Table(Table { offsets: offsets.into(), indices }) }];
+        let edges = vec![Edge { layer: input.layer, wiring: Wiring::Table(Table { offsets: offsets.into(), indices }) }];
         let arg = |piece: &Vec<Stretch>| Arg::encode(&piece.iter().map(|stretch| (stretch.from, stretch.to)).collect::<Vec<_>>());
         let args = self.pieces.iter().map(arg).collect();
         Ok(lowering.add(Layer::with_args("repartition", OpRef::new(TakeStretches, self.line()), args, edges), node))

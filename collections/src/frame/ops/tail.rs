@@ -3,6 +3,7 @@
 use partita_graph::Failure;
 use polars::prelude::DataFrame;
 
+use crate::client::{Client, run};
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
 
@@ -19,11 +20,18 @@ impl DFrame {
     /// # Errors
     /// As [`DFrame::compute`].
     pub fn tail(&self, n: usize) -> Result<DataFrame, Failure> {
-        let mut last: Option<DataFrame> = None;
-        let (mut until, mut take) = (self.npartitions()?, 1);
+        let client = Client::current()?;
+        let (mut frame, mut last): (DFrame, Option<DataFrame>) = (self.clone(), None);
+        let (mut until, mut take) = (frame.npartitions()?, 1);
         while until > 0 {
             let from = until.saturating_sub(take);
-            let mut rows = self.partitions(from..until).compute()?;
+            let (mut rows, advice) = run::compute_advised(&client, &frame.partitions(from..until))?;
+            if !advice.is_empty() {
+                // A reader guessed wrong: the partitions after these are others now, or their types are.
+                frame = frame.advised(&advice);
+                (last, until) = (None, frame.npartitions()?);
+                continue;
+            }
             if let Some(below) = &last {
                 rows.vstack_mut(below).map_err(|e| polars_failure(e, None))?;
             }

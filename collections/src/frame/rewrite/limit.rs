@@ -24,7 +24,7 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
         let alone = node.inputs.first().is_some_and(|input| !shared.holds(input));
         let less = match node.step.first_rows() {
             Some(rows) => limited(&same, rows, alone, &shared),
-            None if alone => below(&same),
+            None if alone => below(&same, &shared),
             None => None,
         };
         made.insert(frame.address(), less.unwrap_or(same));
@@ -51,7 +51,7 @@ fn first_sorted(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
     let [input] = &node.inputs[..] else { return None };
     if let Some(first) = node.step.first_sorted(rows) {
         let first = frame.rebuilt(first, vec![input.clone()]);
-        return Some(if shared.holds(input) { first } else { below(&first).unwrap_or(first) });
+        return Some(below(&first, shared).unwrap_or(first));
     }
     let less = if node.step.is_row_by_row() { first_sorted(input, rows, shared)? } else { return None };
     Some(frame.rebuilt(node.step.clone(), vec![less]))
@@ -74,9 +74,10 @@ fn within(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
     Some(frame.rebuilt(node.step.clone(), less))
 }
 
-/// A step that does the same below the step under it.
-fn below(frame: &DFrame) -> Option<DFrame> {
-    let under = frame.node().inputs.first()?.node();
+/// A step that does the same below the step under it, unless others read that too.
+fn below(frame: &DFrame, shared: &Shared) -> Option<DFrame> {
+    let input = frame.node().inputs.first().filter(|input| !shared.holds(input))?;
+    let under = input.node();
     if let Some(reader) = frame.node().step.of_reader(&*under.step) {
         let less = frame.node().inputs[0].rebuilt(reader, under.inputs.clone());
         return Some(frame.rebuilt(frame.node().step.clone(), vec![less]));
@@ -87,6 +88,6 @@ fn below(frame: &DFrame) -> Option<DFrame> {
     }
     let step = frame.node().step.below(&*under.step)?;
     let lower = frame.rebuilt(step, vec![input.clone()]);
-    let lower = below(&lower).unwrap_or(lower);
+    let lower = below(&lower, shared).unwrap_or(lower);
     Some(frame.node().inputs[0].rebuilt(under.step.clone(), vec![lower]))
 }

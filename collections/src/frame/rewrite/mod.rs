@@ -13,6 +13,7 @@ mod shared;
 use partita_graph::Failure;
 
 use super::DFrame;
+pub(crate) use shared::in_order;
 
 /// A rewrite: its name in plans, and the function.
 pub(crate) struct Rewrite {

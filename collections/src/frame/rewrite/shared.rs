@@ -8,7 +8,7 @@ use crate::frame::DFrame;
 use crate::frame::lower::Lowering;
 
 /// All frames of an expression, each once and after those that it reads.
-pub(super) fn in_order(frame: &DFrame) -> Vec<DFrame> {
+pub(crate) fn in_order(frame: &DFrame) -> Vec<DFrame> {
     let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
     // By hand, because a chain of many steps would end the stack.
     let mut stack = vec![(frame.clone(), 0)];

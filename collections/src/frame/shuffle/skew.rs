@@ -1,8 +1,9 @@
-//! Keys that have more rows than a part should have. The rows of one side of a join with such a key are dealt out to all parts, and those of
-//! the other side with that key are sent to each, so that every pair still meets exactly once.
+//! Keys that have more rows than a part should have. The rows of one side of a join with such a key are dealt out to several parts, and those
+//! of the other side with that key are sent to each of these, so that every pair still meets exactly once.
 //!
-//! Each task that splits the one side finds out by itself which keys are so frequent in its partition, and says so in one part more than
-//! there are parts; the other side waits for that and not for the rows (Rödiger, Idicula, Kemper and Neumann, "Flow-Join: adaptive skew
+//! Each task that splits the one side finds out by itself which keys are so frequent in its partition, and says so, and to which parts their
+//! rows went, in one part more than there are parts. Together the partitions deal out a key to all parts, each to its share of them: a key
+//! that fills one partition and no other, as in files that are sorted by it, goes to few. The other side waits for that and not for the rows (Rödiger, Idicula, Kemper and Neumann, "Flow-Join: adaptive skew
 //! handling for distributed joins over high-speed networks", ICDE 2016). It refuses to know joins: which side may be dealt out is decided
 //! where it is known what becomes of rows that meet nobody.
 
@@ -64,27 +65,51 @@ fn sample(frame: &DFrame, keys: Vec<Expr>) -> Option<(DataFrame, Vec<Expr>)> {
     }
 }
 
-/// Splits the side whose rows of frequent keys are dealt out. The last part tells which keys these are.
+/// Splits the side whose rows of frequent keys are dealt out. The last part tells which keys these are, and in which parts their rows may be.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct DealOut(Split);
+pub(crate) struct DealOut {
+    split: Split,
+    /// How many partitions are split.
+    partitions: u32,
+}
+
+impl DealOut {
+    /// How far from the part of its hash a row of a frequent key goes: row `row` of `rows` in partition `at`.
+    fn steps(&self, at: u32, row: usize, rows: usize) -> usize {
+        let place = u128::from(at) * rows as u128 + row as u128;
+        (place * u128::from(self.split.parts) / (u128::from(self.partitions) * rows as u128)) as usize
+    }
+
+    /// The parts in which rows of a key may be, of those of partition `at`: also that of its hash, to which other partitions send them.
+    fn parts_of(&self, hash: u64, at: u32, rows: usize) -> impl Iterator<Item = (u64, u32)> {
+        let (home, parts) = (part_of(hash, self.split.parts), self.split.parts as usize);
+        let steps = self.steps(at, 0, rows)..=self.steps(at, rows - 1, rows);
+        std::iter::once(0).chain(steps).map(move |steps| (hash, ((home + steps) % parts) as u32))
+    }
+}
 
 impl Operator for DealOut {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let Hashed { frame, hashes, apart } = self.0.hashed(&inputs[0])?;
+        let Hashed { frame, hashes, apart } = self.split.hashed(&inputs[0])?;
+        let (at, parts) = (ctx.key.index, self.split.parts);
         let is_apart = |row: usize| apart.as_ref().is_some_and(|apart| apart.get(row) == Some(true));
         let looked_at = positions(hashes.len(), SAMPLES);
         let looked_at = looked_at.iter().map(|row| *row as usize).filter(|row| !is_apart(*row));
-        let frequent = frequent(looked_at.map(|row| hashes[row]), self.0.parts);
-        let mut rows: Vec<Vec<IdxSize>> = vec![Vec::new(); self.0.parts as usize];
+        let frequent = frequent(looked_at.map(|row| hashes[row]), parts);
+        let mut rows: Vec<Vec<IdxSize>> = vec![Vec::new(); parts as usize];
         for (row, hash) in hashes.iter().enumerate() {
-            let part = match is_apart(row) || frequent.binary_search(hash).is_ok() {
-                true => (ctx.key.index as usize + row) % rows.len(),
-                false => part_of(*hash, self.0.parts),
+            let part = if is_apart(row) {
+                (at as usize + row) % rows.len()
+            } else if frequent.binary_search(hash).is_ok() {
+                (part_of(*hash, parts) + self.steps(at, row, hashes.len())) % rows.len()
+            } else {
+                part_of(*hash, parts)
             };
             rows[part].push(row as IdxSize);
         }
+        let dealt: Vec<(u64, u32)> = frequent.iter().flat_map(|hash| self.parts_of(*hash, at, hashes.len())).collect();
         let mut parts = taken(&frame, rows)?;
-        parts.push(fact_chunk(&frequent));
+        parts.push(fact_chunk(&dealt));
         Ok(Chunk::new(Parts(parts)))
     }
 }
@@ -93,13 +118,13 @@ impl NamedOperator for DealOut {
     const NAME: &'static str = "split_deal_out";
 }
 
-/// All frequent keys.
+/// All frequent keys, each with each part in which it may be.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct FrequentKeys;
 
 impl Operator for FrequentKeys {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let mut all: Vec<u64> = inputs.iter().map(fact_of::<Vec<u64>>).collect::<Result<Vec<_>, _>>()?.concat();
+        let mut all: Vec<(u64, u32)> = inputs.iter().map(fact_of::<Vec<(u64, u32)>>).collect::<Result<Vec<_>, _>>()?.concat();
         all.sort_unstable();
         all.dedup();
         Ok(fact_chunk(&all))
@@ -110,24 +135,27 @@ impl NamedOperator for FrequentKeys {
     const NAME: &'static str = "frequent_keys";
 }
 
-/// Splits the other side: rows of frequent keys go to every part.
+/// Splits the other side: rows of frequent keys go to every part in which the other side has such rows.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SendToAll(Split);
 
 impl Operator for SendToAll {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let Hashed { frame, hashes, apart } = self.0.hashed(&inputs[0])?;
-        let frequent: Vec<u64> = fact_of(inputs.get(1).ok_or_else(|| Failure::internal("a split without the frequent keys"))?)?;
+        let frequent: Vec<(u64, u32)> = fact_of(inputs.get(1).ok_or_else(|| Failure::internal("a split without the frequent keys"))?)?;
         let mut rows: Vec<Vec<IdxSize>> = vec![Vec::new(); self.0.parts as usize];
         for (row, hash) in hashes.iter().enumerate() {
             if apart.as_ref().is_some_and(|apart| apart.get(row) == Some(true)) {
                 let part = (ctx.key.index as usize + row) % rows.len();
                 rows[part].push(row as IdxSize);
-            } else if frequent.binary_search(hash).is_ok() {
-                rows.iter_mut().for_each(|part| part.push(row as IdxSize));
-            } else {
+                continue;
+            }
+            let first = frequent.partition_point(|(other, _)| other < hash);
+            let mut dealt = frequent[first..].iter().take_while(|(other, _)| other == hash).peekable();
+            if dealt.peek().is_none() {
                 rows[part_of(*hash, self.0.parts)].push(row as IdxSize);
             }
+            dealt.for_each(|(_, part)| rows[*part as usize].push(row as IdxSize));
         }
         Ok(Chunk::new(Parts(taken(&frame, rows)?)))
     }
@@ -148,7 +176,8 @@ pub(crate) struct SkewSide<'a> {
 pub(crate) fn split(dealt: &SkewSide<'_>, other: &SkewSide<'_>, parts: u32, node: &Node, lowering: &mut Lowering) -> [Lowered; 2] {
     let of = |side: &SkewSide<'_>| Split { keys: side.keys.to_vec(), parts, nulls: side.nulls };
     let label = |side: &SkewSide<'_>, how: &str| format!("split by {} into {parts}{}, {how}", show(side.keys), side.nulls.label());
-    let op = expr_op(DealOut(of(dealt)), label(dealt, "frequent keys dealt out"), ops::token());
+    let op =
+        expr_op(DealOut { split: of(dealt), partitions: dealt.input.partitions }, label(dealt, "frequent keys dealt out"), ops::token());
     let split = lowering.add(Layer::single("split", dealt.input.partitions, op, vec![dealt.input.edge(Wiring::Each)]), node);
     // Of this layer only the last task runs: the others would read parts that joins read.
     let op = OpRef::new(FrequentKeys, "frequent keys");

@@ -74,14 +74,16 @@ pub(super) fn number(keys: &[Column]) -> Option<Numbering> {
     }
 }
 
-/// Whether nearly each row is a group of its own, by a sample of every sixteenth. Grouping them would cost more than it saves.
+/// Whether nearly each row is a group of its own, by a sample of every sixteenth. Grouping them would cost more than it saves. Half of the
+/// sample are neighbours of the other half, because equal keys often lie together.
 pub(super) fn are_distinct(keys: &[Column]) -> bool {
     let rows = keys.first().map_or(0, Column::len);
     if rows < MANY {
         return false;
     }
-    // One of each sixteen, not always the same one: keys may come in turns.
-    let sample: Vec<IdxSize> = (0..rows as u64 / 16).map(|at| (at * 16 + table::mix(at) % 16) as IdxSize).collect();
+    // Two of each thirty-two, not always the same ones: keys may come in turns.
+    let pair = |at: u64| at * 32 + table::mix(at) % 31;
+    let sample: Vec<IdxSize> = (0..rows as u64 / 32).flat_map(|at| [pair(at) as IdxSize, pair(at) as IdxSize + 1]).collect();
     let sample = IdxCa::from_vec(PlSmallStr::EMPTY, sample);
     let keys = keys.iter().map(|key| key.take(&sample)).collect::<PolarsResult<Vec<Column>>>();
     let numbering = keys.ok().and_then(|keys| number(&keys));
@@ -458,6 +460,14 @@ mod tests {
                     check(&format!("all, {kinds}, {rows} rows"), &all);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn sorted_keys_are_not_distinct() {
+        for (rows_each, distinct) in [(1, true), (2, false), (4, false), (8, false), (16, false)] {
+            let keys = Column::new("k".into(), (0..100_000i64).map(|row| row / rows_each).collect::<Vec<_>>());
+            assert_eq!(are_distinct(&[keys]), distinct, "{rows_each} rows each");
         }
     }
 

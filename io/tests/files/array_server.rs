@@ -1,70 +1,11 @@
 //! Arrays on a web server that counts what it sends: a region costs its own bytes, and a missing chunk is no failure.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use partita_io::{Kind, npy, zarr};
 
-/// Files by name, and the bytes of all bodies that were sent.
-struct Server {
-    files: BTreeMap<String, Vec<u8>>,
-    sent: AtomicUsize,
-}
-
-impl Server {
-    /// Serves files; returns the address before their names.
-    fn start(files: BTreeMap<String, Vec<u8>>) -> (Arc<Self>, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let server = Arc::new(Self { files, sent: AtomicUsize::new(0) });
-        let answering = server.clone();
-        std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                let server = answering.clone();
-                std::thread::spawn(move || server.answer(connection));
-            }
-        });
-        (server, address)
-    }
-
-    fn answer(&self, mut connection: TcpStream) {
-        let mut request = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
-        let Some(first) = request.next() else { return };
-        let headers: Vec<String> = request.take_while(|line| !line.is_empty()).map(|line| line.to_ascii_lowercase()).collect();
-        let name = first.split(' ').nth(1).unwrap_or("").trim_start_matches('/');
-        let Some(content) = self.files.get(name) else {
-            let _ = connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            return;
-        };
-        let range = headers.iter().find_map(|line| line.strip_prefix("range: bytes=")?.split_once('-'));
-        let (status, start, end) = match range {
-            Some((start, end)) => ("206 Partial Content", start.parse().unwrap(), content.len().min(end.parse::<usize>().unwrap() + 1)),
-            None => ("200 OK", 0, content.len()),
-        };
-        let place = if range.is_some() { format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, content.len()) } else { String::new() };
-        let head = format!(
-            "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{place}Accept-Ranges: bytes\r\nLast-Modified: Sat, 21 Nov 2026 07:00:00 GMT\r\n\
-             Connection: close\r\n\r\n",
-            end - start
-        );
-        let _ = connection.write_all(head.as_bytes());
-        if first.starts_with("GET") {
-            self.sent.fetch_add(end - start, Ordering::Relaxed);
-            let _ = connection.write_all(&content[start..end]);
-        }
-    }
-
-    /// Bytes that the work had sent.
-    fn cost<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
-        let before = self.sent.load(Ordering::Relaxed);
-        let result = work();
-        (result, self.sent.load(Ordering::Relaxed) - before)
-    }
-}
+use crate::web::Server;
 
 fn floats(bytes: &[u8]) -> Vec<f64> {
     bytes.as_chunks().0.iter().map(|element| f64::from_ne_bytes(*element)).collect()
@@ -76,7 +17,7 @@ fn rows_of_a_large_file_cost_their_own_bytes() {
     let mut file = npy::header(Kind::F64, &[rows, columns]);
     file.extend((0..rows * columns).flat_map(|number| (number as f64).to_le_bytes()));
     let size = file.len();
-    let (server, address) = Server::start(BTreeMap::from([("x.npy".to_owned(), file)]));
+    let (server, address) = Server::start(BTreeMap::from([("x.npy".to_owned(), file)]), None);
     let (opened, cost) = server.cost(|| npy::open(&format!("{address}/x.npy")).unwrap());
     assert!(cost <= 1024, "{cost} bytes for a header");
     let (found, cost) = server.cost(|| opened.read(&[700..710, 0..columns]).unwrap());
@@ -96,7 +37,7 @@ fn a_part_of_a_shard_costs_less_than_the_shard() {
         files.insert(name.to_owned(), std::fs::read(root.join(name)).unwrap());
     }
     let shard = files["sharded.zarr/c/0/0"].len();
-    let (server, address) = Server::start(files);
+    let (server, address) = Server::start(files, None);
     let opened = zarr::open(&format!("{address}/sharded.zarr")).unwrap();
     let (found, cost) = server.cost(|| opened.read(&[0..2, 3..6]).unwrap());
     assert_eq!(floats(&found), [3.0, 4.0, 5.0, 15.0, 16.0, 17.0]);

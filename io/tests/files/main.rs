@@ -12,4 +12,5 @@ mod reading;
 mod remote;
 mod rows;
 mod tables;
+mod web;
 mod writing;

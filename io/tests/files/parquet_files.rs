@@ -1,10 +1,6 @@
 //! Parquet files: every type comes back, only what is wanted is fetched, bounds are true, and damage is named.
 
 use std::cell::Cell;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use partita_io::write::{ParquetCodec, ParquetWriteOptions};
 use partita_io::{ErrorKind, FileTable, ROWS, TableOptions, Test, greatest, least, nulls};
@@ -12,6 +8,7 @@ use polars::prelude::*;
 use proptest::prelude::{ProptestConfig, prop, proptest};
 
 use crate::tables::{every_type, files_in, open, read, read_all, same, write};
+use crate::web::Server;
 
 fn small_groups() -> ParquetWriteOptions {
     ParquetWriteOptions::new().row_group_rows(10)
@@ -183,43 +180,6 @@ fn damage_is_named() {
     assert!(matches!(read(&*table, &names).unwrap_err().kind(), ErrorKind::Unreadable { .. }));
 }
 
-/// Serves one file with ranges, and counts the bytes that it sends.
-fn serve(content: Vec<u8>) -> (String, Arc<AtomicU64>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/t.parquet", listener.local_addr().unwrap());
-    let sent = Arc::new(AtomicU64::new(0));
-    let (content, counted) = (Arc::new(content), sent.clone());
-    std::thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let (content, counted) = (content.clone(), counted.clone());
-            std::thread::spawn(move || answer(connection, &content, &counted));
-        }
-    });
-    (address, sent)
-}
-
-fn answer(mut connection: TcpStream, content: &[u8], counted: &AtomicU64) {
-    let mut request = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
-    let Some(first) = request.next() else { return };
-    let headers: Vec<String> = request.take_while(|line| !line.is_empty()).map(|line| line.to_ascii_lowercase()).collect();
-    let range = headers.iter().find_map(|line| line.strip_prefix("range: bytes=")?.split_once('-'));
-    let (status, start, end) = match range {
-        Some((start, end)) => ("206 Partial Content", start.parse().unwrap(), content.len().min(end.parse::<usize>().unwrap() + 1)),
-        None => ("200 OK", 0, content.len()),
-    };
-    let place = if range.is_some() { format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, content.len()) } else { String::new() };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{place}Accept-Ranges: bytes\r\nLast-Modified: Sat, 21 Nov 2026 07:00:00 GMT\r\n\
-         Connection: close\r\n\r\n",
-        end - start
-    );
-    let _ = connection.write_all(head.as_bytes());
-    if first.starts_with("GET") {
-        counted.fetch_add((end - start) as u64, Ordering::Relaxed);
-        let _ = connection.write_all(&content[start..end]);
-    }
-}
-
 #[test]
 fn only_what_is_wanted_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
@@ -236,22 +196,23 @@ fn only_what_is_wanted_is_fetched() {
     let options = ParquetWriteOptions::new().compression(ParquetCodec::Uncompressed).row_group_rows(rows as u64 / 4);
     write(&root, "t", options, &frame, 1).unwrap();
     let content = std::fs::read(format!("{root}/part-00000.parquet")).unwrap();
-    let whole = content.len() as u64;
-    let (address, sent) = serve(content);
+    let whole = content.len();
+    let (server, address) = Server::start([("t.parquet".to_owned(), content)].into(), None);
 
-    let table = open("parquet", &address, TableOptions::new()).unwrap();
-    assert!(sent.swap(0, Ordering::Relaxed) <= 70 << 10, "opening reads the footer only");
-    assert_eq!(read(&*table, &["c3"]).unwrap().column("c3").unwrap(), frame.column("c3").unwrap());
-    let one = sent.swap(0, Ordering::Relaxed);
+    let (table, footer) = server.cost(|| open("parquet", &format!("{address}/t.parquet"), TableOptions::new()).unwrap());
+    assert!(footer <= 70 << 10, "opening reads the footer only");
+    let (found, one) = server.cost(|| read(&*table, &["c3"]).unwrap());
+    assert_eq!(found.column("c3").unwrap(), frame.column("c3").unwrap());
     assert!(one < whole / 8, "one column of eleven: {one} of {whole} bytes");
     // A test that nothing passes reads its own column and no other.
     let names: Vec<PlSmallStr> = table.schema().iter_names().cloned().collect();
     let columns = [PlSmallStr::from("sorted")];
     let none = Test { columns: &columns, keep: &|frame| Some(BooleanChunked::full(PlSmallStr::EMPTY, false, frame.height())) };
-    for piece in 0..table.partitions().last().unwrap().end {
-        assert_eq!(table.recipe(&names).read(&table.piece(piece, &names), Some(&none), &|| false).unwrap().height(), 0);
-    }
-    let tested = sent.swap(0, Ordering::Relaxed);
+    let ((), tested) = server.cost(|| {
+        for piece in 0..table.partitions().last().unwrap().end {
+            assert_eq!(table.recipe(&names).read(&table.piece(piece, &names), Some(&none), &|| false).unwrap().height(), 0);
+        }
+    });
     assert!(tested < whole / 8, "the test's column: {tested} of {whole} bytes");
 }
 

@@ -1,7 +1,5 @@
 //! Objects in stores: the process's own, and a web server that breaks off at times.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,6 +7,7 @@ use partita_io::csv::{self, CsvOptions};
 use partita_io::{ErrorKind, put};
 
 use crate::rows::{open, read};
+use crate::web::Server;
 
 #[test]
 fn objects_by_name_and_by_pattern() {
@@ -82,50 +81,11 @@ fn file_urls_are_paths() {
     });
 }
 
-/// Serves one text under `/t.csv`, with ranges. Every third body breaks off halfway.
-fn serve(text: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/t.csv", listener.local_addr().unwrap());
-    let (text, bodies) = (Arc::new(text), Arc::new(AtomicUsize::new(0)));
-    std::thread::spawn(move || {
-        for connection in listener.incoming().flatten() {
-            let (text, bodies) = (text.clone(), bodies.clone());
-            std::thread::spawn(move || answer(connection, text.as_bytes(), &bodies));
-        }
-    });
-    address
-}
-
-fn answer(mut connection: TcpStream, text: &[u8], bodies: &AtomicUsize) {
-    let mut request = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
-    let Some(first) = request.next() else { return };
-    let headers: Vec<String> = request.take_while(|line| !line.is_empty()).map(|line| line.to_ascii_lowercase()).collect();
-    if !first.contains(" /t.csv") {
-        let _ = connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        return;
-    }
-    let range = headers.iter().find_map(|line| line.strip_prefix("range: bytes=")?.split_once('-'));
-    let (status, start, end) = match range {
-        Some((start, end)) => ("206 Partial Content", start.parse().unwrap(), text.len().min(end.parse::<usize>().unwrap() + 1)),
-        None => ("200 OK", 0, text.len()),
-    };
-    let place = if range.is_some() { format!("Content-Range: bytes {start}-{}/{}\r\n", end - 1, text.len()) } else { String::new() };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\n{place}Accept-Ranges: bytes\r\nLast-Modified: Sat, 21 Nov 2026 07:00:00 GMT\r\n\
-         Connection: close\r\n\r\n",
-        end - start
-    );
-    let _ = connection.write_all(head.as_bytes());
-    if first.starts_with("GET") {
-        let breaks = bodies.fetch_add(1, Ordering::Relaxed) % 3 == 2;
-        let _ = connection.write_all(&text[start..if breaks { start + (end - start) / 2 } else { end }]);
-    }
-}
-
 #[test]
 fn a_web_server_that_breaks_off() {
     let (text, expected) = large();
-    let address = serve(text);
+    let (_, server) = Server::start([("t.csv".to_owned(), text.into_bytes())].into(), Some(3));
+    let address = format!("{server}/t.csv");
     assert_eq!(sum(&address, 5 << 20), expected);
     assert_eq!(sum(&format!("{address}?signature=x"), 5 << 20), expected);
     let missing = address.replace("t.csv", "other.csv");

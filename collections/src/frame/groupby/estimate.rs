@@ -1,21 +1,32 @@
-//! How many groups there will be, from the sample that the reader took when it was opened, or from some rows of a frame in memory.
+//! How many groups there will be, from the sample that the reader took when it was opened, from some rows of a frame in memory, or from the
+//! bounds of columns in footers.
 
 use polars::prelude::*;
 
 use super::partial::by_keys;
 use crate::frame::DFrame;
-use crate::frame::expr::{Names, columns_of_all, on_polars_thread};
+use crate::frame::expr::{Names, as_column, columns_of_all, on_polars_thread};
 use crate::frame::ops::read_csv::ReadCsv;
+use crate::frame::size::size_of;
 
 /// The number of groups that keys over this frame will have, or `None` when nothing is known.
 ///
 /// An upper bound, because too many parts cost little and one part for ten million groups costs the memory of all of them: each
 /// value that the sample shows once stands for as many values as rows were left out for each row looked at. (The lower bound counts it
 /// once; Charikar, Chaudhuri, Motwani and Narasayya, "Towards estimation error guarantees for distinct values", PODS 2000, prove that no
-/// estimator is sure to come nearer than the mean of the two.)
+/// estimator is sure to come nearer than the mean of the two.) Where there is no sample, whole numbers have no more values than lie between
+/// their bounds.
 pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
-    let (sample, rows) = sample_of(input, &columns_of_all(keys), true)?;
-    of_rows(&sample, rows, keys)
+    match sample_of(input, &columns_of_all(keys), true) {
+        Some((sample, rows)) => of_rows(&sample, rows, keys),
+        None => of_bounds(input, keys),
+    }
+}
+
+fn of_bounds(input: &DFrame, keys: &[Expr]) -> Option<u64> {
+    let rows = size_of(input)?.rows;
+    let values = keys.iter().map(|key| input.different(as_column(key)?)).collect::<Option<Vec<u64>>>()?;
+    Some(values.into_iter().fold(1, u64::saturating_mul).min(rows))
 }
 
 /// The same for one reader.

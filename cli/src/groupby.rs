@@ -50,18 +50,24 @@ pub struct Groupby {
     explain: bool,
 }
 
+/// The engine of a command, which Ctrl-C stops.
+pub(crate) fn client(threads: Option<usize>, memory_limit: Option<&str>) -> Result<Client, Stop> {
+    let mut builder = Client::builder();
+    if let Some(threads) = threads {
+        builder = builder.threads(threads);
+    }
+    if let Some(limit) = memory_limit {
+        builder = builder.memory_limit(limit);
+    }
+    let client = builder.build()?;
+    client.cancel_on_ctrl_c()?;
+    Ok(client)
+}
+
 impl Groupby {
     /// Plans, runs, prints.
     pub fn run(self) -> Result<(), Stop> {
-        let mut builder = Client::builder();
-        if let Some(threads) = self.threads {
-            builder = builder.threads(threads);
-        }
-        if let Some(limit) = &self.memory_limit {
-            builder = builder.memory_limit(limit.as_str());
-        }
-        let client = builder.build()?;
-        client.cancel_on_ctrl_c()?;
+        let client = client(self.threads, self.memory_limit.as_deref())?;
         let start = std::time::Instant::now();
         let mut options = CsvOptions::new();
         if let Some(blocksize) = &self.blocksize {

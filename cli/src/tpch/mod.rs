@@ -20,7 +20,7 @@ use partita::{Code, Error};
 use serde_json::json;
 
 use crate::exit::{Stop, check_interrupted};
-use crate::groupby::peak_rss;
+use crate::groupby::{client, peak_rss};
 use crate::look::{json_rows, print_frame};
 use queries::{QUERIES, Tables};
 
@@ -121,15 +121,7 @@ impl Tpch {
         if self.runs == 0 {
             return Err(refused("--runs 0 has no result"));
         }
-        let mut builder = Client::builder();
-        if let Some(threads) = self.threads {
-            builder = builder.threads(threads);
-        }
-        if let Some(limit) = &self.memory_limit {
-            builder = builder.memory_limit(limit.as_str());
-        }
-        let client = builder.build()?;
-        client.cancel_on_ctrl_c()?;
+        let client = client(self.threads, self.memory_limit.as_deref())?;
         let folder = self.prepare()?;
         if self.only_make {
             writeln!(std::io::stdout(), "{}", folder.display())?;

@@ -214,6 +214,15 @@ pub(crate) fn can_fail(expr: &Expr) -> bool {
     })
 }
 
+/// Those of the columns that are wanted, when they are fewer. One is left, because a frame without a column would lose its rows.
+pub(crate) fn narrowed(columns: &[String], wanted: &Names) -> Option<Vec<String>> {
+    let mut kept: Vec<String> = columns.iter().filter(|name| wanted.contains(name.as_str())).cloned().collect();
+    if kept.is_empty() {
+        kept.extend(columns.first().cloned());
+    }
+    (kept.len() < columns.len()).then_some(kept)
+}
+
 /// Column = column: an expression that only picks.
 pub(crate) fn as_column(expr: &Expr) -> Option<&PlSmallStr> {
     match expr {

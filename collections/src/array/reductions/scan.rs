@@ -215,13 +215,13 @@ impl Operator for ScanBlock {
             let values = block.to_vec::<T>()?;
             if T::DTYPE.is_float() {
                 let start = start::<f64>(before, &form, if self.product { 1.0 } else { 0.0 })?;
-                let scanned = if self.product { products(&values, &form, start) } else { sums(&values, &form, start) };
+                let scanned = if self.product { products(&values, &form, start, |value| value.to_f64()) } else { sums(&values, &form, start) };
                 return with_dtype!(self.out, U => Ok(chunk(shape, scanned.into_iter().map(U::of_f64).collect::<Vec<U>>())));
             }
             if T::DTYPE.is_complex() {
                 let start = start::<C128>(before, &form, C128::of_i64(i64::from(self.product)))?;
                 let values: Vec<C128> = values.into_iter().map(Convert::<C128>::convert).collect();
-                let scanned = if self.product { turned(&values, &form, start) } else { sums_of_parts(&values, &form, &start) };
+                let scanned = if self.product { products(&values, &form, start, |value| *value) } else { sums_of_parts(&values, &form, &start) };
                 return with_dtype!(self.out, U => Ok(chunk(shape, scanned.into_iter().map(Convert::<U>::convert).collect::<Vec<U>>())));
             }
             let start = start::<i64>(before, &form, i64::from(self.product))?;
@@ -294,14 +294,14 @@ fn sums<T: Held>(values: &[T], form: &Form, start: Vec<f64>) -> Vec<f64> {
     out
 }
 
-fn products<T: Held>(values: &[T], form: &Form, start: Vec<f64>) -> Vec<f64> {
+fn products<T, P: Copy + std::ops::MulAssign>(values: &[T], form: &Form, start: Vec<P>, factor: impl Fn(&T) -> P) -> Vec<P> {
     let mut out = Vec::with_capacity(values.len());
     let group = form.len * form.inner;
     for (values, start) in values.chunks_exact(group.max(1)).zip(start.chunks_exact(form.inner.max(1))) {
         let mut running = start.to_vec();
         for row in values.chunks_exact(form.inner) {
             for (running, value) in running.iter_mut().zip(row) {
-                *running *= value.to_f64();
+                *running *= factor(value);
                 out.push(*running);
             }
         }
@@ -313,22 +313,6 @@ fn products<T: Held>(values: &[T], form: &Form, start: Vec<f64>) -> Vec<f64> {
 fn sums_of_parts(values: &[C128], form: &Form, start: &[C128]) -> Vec<C128> {
     let part = |part: fn(&C128) -> f64| sums(&values.iter().map(part).collect::<Vec<f64>>(), form, start.iter().map(part).collect());
     part(|value| value.re).into_iter().zip(part(|value| value.im)).map(|(re, im)| C128::new(re, im)).collect()
-}
-
-/// Products of complex numbers.
-fn turned(values: &[C128], form: &Form, start: Vec<C128>) -> Vec<C128> {
-    let mut out = Vec::with_capacity(values.len());
-    let group = form.len * form.inner;
-    for (values, start) in values.chunks_exact(group.max(1)).zip(start.chunks_exact(form.inner.max(1))) {
-        let mut running = start.to_vec();
-        for row in values.chunks_exact(form.inner) {
-            for (running, value) in running.iter_mut().zip(row) {
-                *running *= value;
-                out.push(*running);
-            }
-        }
-    }
-    out
 }
 
 fn whole<T: Held>(values: &[T], form: &Form, start: Vec<i64>, together: fn(i64, i64) -> i64) -> Vec<i64> {
@@ -356,7 +340,7 @@ mod tests {
         let values: Vec<i32> = (0..12).collect();
         assert_eq!(whole(&values, &form, vec![0, 0, 100, 100], i64::wrapping_add), [0, 1, 2, 4, 6, 9, 106, 107, 114, 116, 124, 127]);
         assert_eq!(sums(&values, &form, vec![0.0, 0.5, 0.0, 0.0])[..6], [0.0, 1.5, 2.0, 4.5, 6.0, 9.5]);
-        assert_eq!(products(&values[..6], &Form::of(&[3, 2], 0), vec![1.0, 2.0]), [0.0, 2.0, 0.0, 6.0, 0.0, 30.0]);
+        assert_eq!(products(&values[..6], &Form::of(&[3, 2], 0), vec![1.0, 2.0], |value| value.to_f64()), [0.0, 2.0, 0.0, 6.0, 0.0, 30.0]);
         assert_eq!(form.lane(&values, 3).collect::<Vec<_>>(), [7, 9, 11]);
         assert!(sums::<f64>(&[], &Form::of(&[0, 3], 0), vec![0.0; 3]).is_empty());
         assert!(whole::<i8>(&[], &Form::of(&[3, 0], 0), Vec::new(), i64::wrapping_add).is_empty());

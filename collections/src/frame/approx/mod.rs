@@ -10,8 +10,9 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Layer, OpRef, Wiring};
 use polars::prelude::{DataType, Schema, SchemaRef};
 
-use super::expr::{Names, column_not_found};
+use super::expr::{Names, column_not_found, narrowed};
 use super::lower::{Lowered, Lowering};
+use super::quantile::quantile_type;
 use super::shuffle::{keys::check_keys, named};
 use super::size::Size;
 use super::{DFrame, Node, Step};
@@ -117,13 +118,9 @@ impl Step for Approximate {
         let mut schema = Schema::default();
         for name in &self.columns {
             let dtype = inputs[0].get(name).ok_or_else(|| column_not_found(name, &inputs[0]))?;
-            let dtype = match (self.ask, dtype) {
-                (Ask::Different, _) => DataType::IDX_DTYPE,
-                (Ask::Quantile(_), DataType::Float32) => DataType::Float32,
-                (Ask::Quantile(_), dtype) if dtype.is_primitive_numeric() => DataType::Float64,
-                (Ask::Quantile(_), dtype) => {
-                    return Err(Failure::new(Code::TypeMismatch, format!("`{name}` is of type {dtype}, which has no quantiles")));
-                }
+            let dtype = match self.ask {
+                Ask::Different => DataType::IDX_DTYPE,
+                Ask::Quantile(_) => quantile_type(name, dtype)?,
             };
             schema.insert(name.as_str().into(), dtype);
         }
@@ -135,11 +132,7 @@ impl Step for Approximate {
     }
 
     fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
-        let mut columns: Vec<String> = self.columns.iter().filter(|name| wanted.contains(name.as_str())).cloned().collect();
-        if columns.is_empty() {
-            columns.extend(self.columns.first().cloned());
-        }
-        (columns.len() < self.columns.len()).then(|| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
+        narrowed(&self.columns, wanted).map(|columns| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
     }
 
     fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {

@@ -6,7 +6,7 @@ use partita_graph::{Chunk, Code, Edge, Failure, Layer, NamedOperator, OpRef, Ope
 use polars::prelude::{DataFrame, Expr, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{Names, column_not_found};
+use crate::frame::expr::{Names, column_not_found, narrowed};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::select::Select;
 use crate::frame::shuffle::named;
@@ -100,12 +100,7 @@ impl Step for ConcatFrames {
     }
 
     fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
-        let mut columns: Vec<String> = self.columns.iter().filter(|name| wanted.contains(name.as_str())).cloned().collect();
-        if columns.is_empty() {
-            // Without a column a frame would lose its rows.
-            columns.extend(self.columns.first().cloned());
-        }
-        (columns.len() < self.columns.len()).then(|| Arc::new(Self { columns, frames: self.frames }) as Arc<dyn Step>)
+        narrowed(&self.columns, wanted).map(|columns| Arc::new(Self { columns, frames: self.frames }) as Arc<dyn Step>)
     }
 
     fn admit(&self, predicate: &Expr) -> Admission {

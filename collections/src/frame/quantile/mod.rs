@@ -11,7 +11,7 @@ use std::sync::Arc;
 use partita_graph::{Code, Edge, Failure, Layer, OpRef, Wiring};
 use polars::prelude::{DataType, QuantileMethod, Schema, SchemaRef};
 
-use super::expr::{Names, column_not_found};
+use super::expr::{Names, column_not_found, narrowed};
 use super::lower::{Lowered, Lowering};
 use super::size::Size;
 use super::{DFrame, Node, Step};
@@ -83,6 +83,15 @@ impl DFrame {
     }
 }
 
+/// The type of a column's quantiles. A column that was a number when it was planned may be none now that types were widened.
+pub(crate) fn quantile_type(name: &str, dtype: &DataType) -> Result<DataType, Failure> {
+    match dtype {
+        DataType::Float32 => Ok(DataType::Float32),
+        dtype if dtype.is_primitive_numeric() => Ok(DataType::Float64),
+        dtype => Err(Failure::new(Code::TypeMismatch, format!("`{name}` is of type {dtype}, which has no quantiles"))),
+    }
+}
+
 #[derive(Clone)]
 struct Quantiles {
     columns: Vec<String>,
@@ -100,13 +109,8 @@ impl Step for Quantiles {
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
         let mut schema = Schema::default();
         for name in &self.columns {
-            let dtype = match inputs[0].get(name).ok_or_else(|| column_not_found(name, &inputs[0]))? {
-                DataType::Float32 => DataType::Float32,
-                dtype if dtype.is_primitive_numeric() => DataType::Float64,
-                // What was a number when it was planned, and is none now that types were widened.
-                dtype => return Err(Failure::new(Code::TypeMismatch, format!("`{name}` is of type {dtype}, which has no quantiles"))),
-            };
-            schema.insert(name.as_str().into(), dtype);
+            let dtype = inputs[0].get(name).ok_or_else(|| column_not_found(name, &inputs[0]))?;
+            schema.insert(name.as_str().into(), quantile_type(name, dtype)?);
         }
         Ok(Arc::new(schema))
     }
@@ -116,11 +120,7 @@ impl Step for Quantiles {
     }
 
     fn narrow(&self, wanted: &Names) -> Option<Arc<dyn Step>> {
-        let mut columns: Vec<String> = self.columns.iter().filter(|name| wanted.contains(name.as_str())).cloned().collect();
-        if columns.is_empty() {
-            columns.extend(self.columns.first().cloned());
-        }
-        (columns.len() < self.columns.len()).then(|| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
+        narrowed(&self.columns, wanted).map(|columns| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
     }
 
     fn size(&self, _: &[Option<Size>], node: &Node) -> Option<Size> {

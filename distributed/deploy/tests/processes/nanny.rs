@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::Test;
 use crate::pretend::ROLE;
-use crate::watch::{entries, exists, signal, until, zombies};
+use crate::watch::{entries, exists, freeze, signal, until, zombies};
 
 pub const TESTS: &[Test] = &[
     ("nanny_restarts_a_worker_that_was_killed", restarts),
@@ -180,7 +180,7 @@ fn frozen() {
     let first = trial.joined(1);
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(trial.status().pid, first.pid, "a worker that lives is left alone");
-    signal(first.pid.expect("a process"), Signal::SIGSTOP);
+    freeze(first.pid.expect("a process"));
     trial.joined(2);
     let heard = trial.hear();
     assert!(matches!(&heard, NannyToScheduler::Died { incarnation, .. } if *incarnation == first.incarnation), "{heard:?}");
@@ -245,7 +245,7 @@ fn stubborn() {
     let trial = trial(command("steady"), Rules { stop: Duration::from_millis(300), ..Rules::default() });
     let pid = trial.joined(1).pid.expect("a process");
     // A stopped process does not even end by a signal that it would not catch.
-    signal(pid, Signal::SIGSTOP);
+    freeze(pid);
     let start = Instant::now();
     trial.crew.ask(trial.nanny, Ask::Stop);
     assert_eq!(trial.ended(), End::Left);

@@ -25,6 +25,17 @@ pub fn signal(pid: u32, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(pid).expect("a process number")), signal).expect("the process exists");
 }
 
+/// Stops a process, and waits until it has stopped: of two signals that wait for a process it takes the lower number first,
+/// so a SIGTERM sent right after the SIGSTOP would be heard before it.
+pub fn freeze(pid: u32) {
+    signal(pid, Signal::SIGSTOP);
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|fields| fields.chars().next())
+    };
+    until("the process has stopped", 10, || state() == Some('T'));
+}
+
 /// Children of this process that were not reaped.
 pub fn zombies() -> Vec<u32> {
     let own = std::process::id();

@@ -29,6 +29,8 @@ mod array_linalg;
 mod array_make;
 #[path = "api/array_memory.rs"]
 mod array_memory;
+#[path = "api/array_numpy_linalg.rs"]
+mod array_numpy_linalg;
 #[path = "api/array_numpy.rs"]
 mod array_numpy;
 #[path = "api/array_order.rs"]

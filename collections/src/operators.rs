@@ -6,7 +6,7 @@ use partita_graph::{OperatorEntry, Registry};
 use crate::array;
 use crate::array::fft::lanes as fft_lanes;
 use crate::array::files as array_files;
-use crate::array::linalg::{cholesky, contract, factor, fold, lstsq, panels, solve, tiles};
+use crate::array::linalg::{cholesky, columns, contract, eigh, factor, fold, householder, lstsq, lu, panels, solve, tiles};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
     nonzero, points, push,
@@ -165,7 +165,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<fft_lanes::TransformLanes>(),
     OperatorEntry::of::<contract::Multiply>(),
     OperatorEntry::of::<contract::AddProducts>(),
-    OperatorEntry::of::<factor::FactorMatrix>(),
+    OperatorEntry::of::<eigh::FactorMatrix>(),
     OperatorEntry::of::<factor::TakePart>(),
     OperatorEntry::of::<tiles::SubtractProducts>(),
     OperatorEntry::of::<tiles::CollectTile>(),
@@ -174,12 +174,21 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<panels::FactorPanel>(),
     OperatorEntry::of::<panels::ApplyPanel>(),
     OperatorEntry::of::<panels::BackPanel>(),
+    OperatorEntry::of::<columns::TakeUpper>(),
+    OperatorEntry::of::<lu::JoinSwaps>(),
+    OperatorEntry::of::<lu::RowOrder>(),
+    OperatorEntry::of::<lu::TakeLower>(),
+    OperatorEntry::of::<lu::TakePivots>(),
+    OperatorEntry::of::<lu::MultiplyPivots>(),
     OperatorEntry::of::<solve::SolveBlock>(),
     OperatorEntry::of::<lstsq::TurnSides>(),
     OperatorEntry::of::<lstsq::SolveLeast>(),
     OperatorEntry::of::<fold::FactorRows>(),
     OperatorEntry::of::<fold::FactorTriangles>(),
     OperatorEntry::of::<fold::JoinRows>(),
+    OperatorEntry::of::<householder::ReflectPanel>(),
+    OperatorEntry::of::<householder::ReflectColumns>(),
+    OperatorEntry::of::<householder::ReflectBack>(),
     OperatorEntry::of::<lanes::SortLanes>(),
     OperatorEntry::of::<spread::SampleOfBlock>(),
     OperatorEntry::of::<spread::Borders>(),

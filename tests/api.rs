@@ -29,10 +29,10 @@ mod array_linalg;
 mod array_make;
 #[path = "api/array_memory.rs"]
 mod array_memory;
-#[path = "api/array_numpy_linalg.rs"]
-mod array_numpy_linalg;
 #[path = "api/array_numpy.rs"]
 mod array_numpy;
+#[path = "api/array_numpy_linalg.rs"]
+mod array_numpy_linalg;
 #[path = "api/array_order.rs"]
 mod array_order;
 #[path = "api/array_places.rs"]

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use partita::graph::{Executor, Failure, Graph, Run, RunEach, Serial};
 use partita::prelude::*;
-use partita::{Axes, Code, Float, Inexact, LeastSquares, Norm, Random, operator_registry};
+use partita::{Axes, Code, Float, Inexact, LeastSquares, MatrixNorm, Norm, Random, operator_registry};
 
 const SIDES: [usize; 7] = [1, 2, 31, 32, 33, 64, 100];
 
@@ -36,6 +36,7 @@ pub trait Factored: Inexact<Part: Float> {
     fn slogdet(x: &DArray<Self>) -> (DArray<Self>, DArray<Self::Part>);
     fn lstsq_full(a: &DArray<Self>, b: &DArray<Self>) -> LeastSquares<Self, Self::Part>;
     fn norm_axis(x: &DArray<Self>, axes: Axes) -> DArray<Self::Part>;
+    fn matrix_norm(x: &DArray<Self>, norm: MatrixNorm) -> DArray<Self::Part>;
 }
 
 macro_rules! factored {
@@ -68,6 +69,10 @@ macro_rules! factored {
 
                 fn norm_axis(x: &DArray<Self>, axes: Axes) -> DArray<Self::Part> {
                     x.norm_axis(Norm::Euclidean, axes)
+                }
+
+                fn matrix_norm(x: &DArray<Self>, norm: MatrixNorm) -> DArray<Self::Part> {
+                    x.matrix_norm(norm)
                 }
             }
         )*

@@ -10,7 +10,7 @@ use super::arrays::failure;
 use partita::graph::Serial;
 use partita::ndarray::{ArrayD, IxDyn};
 use partita::prelude::*;
-use partita::{Axes, Code, Inexact, einsum, operator_registry};
+use partita::{Axes, Code, Inexact, MatrixNorm, einsum, operator_registry};
 
 /// An element that files have.
 trait Known: Factored {
@@ -269,6 +269,23 @@ fn norms<T: Known<Part: Known>>(case: &Case) {
     let square = case.given::<T>("square");
     case.same("norm", &T::norm_axis(&square, Axes::all()));
     case.same("norm_axis", &T::norm_axis(&square, Axes::of(0)));
+    let wide = case.given::<T>("wide");
+    let names = [
+        ("norm_fro", MatrixNorm::Frobenius),
+        ("norm_nuc", MatrixNorm::Nuclear),
+        ("norm_2", MatrixNorm::Spectral),
+        ("norm_least_2", MatrixNorm::LeastSingular),
+        ("norm_1", MatrixNorm::Columns),
+        ("norm_least_1", MatrixNorm::LeastColumn),
+        ("norm_inf", MatrixNorm::Rows),
+        ("norm_least_inf", MatrixNorm::LeastRow),
+    ];
+    for (name, norm) in names {
+        case.same(name, &T::matrix_norm(&wide, norm));
+    }
+    if case.way == 1 {
+        failure(&T::matrix_norm(&square.index_axis(0, 0), MatrixNorm::Rows), Code::ShapeMismatch);
+    }
 }
 
 both!(norms);

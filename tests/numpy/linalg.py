@@ -109,6 +109,8 @@ for kind in ["", "_c"]:
     case(f"eigvalsh{kind}", np.linalg.eigvalsh(a + a.conj().T))
     case(f"norm{kind}", np.linalg.norm(a))
     case(f"norm_axis{kind}", np.linalg.norm(a, axis=0))
+    for name, order in [("fro", "fro"), ("nuc", "nuc"), ("2", 2), ("least_2", -2), ("1", 1), ("least_1", -1), ("inf", np.inf), ("least_inf", -np.inf)]:
+        case(f"norm_{name}{kind}", np.linalg.norm(G["wide" + kind], order))
     for name in ["square", "tall", "oblong", "wide", "one"]:
         q, r = qr(G[name + kind])
         case(f"qr_q_{name}{kind}", q)

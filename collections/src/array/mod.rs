@@ -42,7 +42,7 @@ pub use element::DType;
 pub(crate) use element::{Held, with_dtype};
 pub use fft::{Fft, FftNorm};
 pub use lend::ArrayBlock;
-pub use linalg::{LeastSquares, einsum};
+pub use linalg::{LeastSquares, MatrixNorm, einsum};
 pub(crate) use lower::{Lowered, Lowering, lower_into};
 pub(crate) use meta::{Cuts, Meta, unknown_sizes};
 pub use ops::blockwise::{blockwise, blockwise_with};

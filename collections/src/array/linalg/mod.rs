@@ -15,6 +15,7 @@ mod least;
 pub(crate) mod lstsq;
 pub(crate) mod lu;
 mod matrix;
+mod norms;
 pub(crate) mod panels;
 mod products;
 pub(crate) mod solve;
@@ -23,3 +24,4 @@ pub(crate) mod tiles;
 
 pub use einsum::einsum;
 pub use least::LeastSquares;
+pub use norms::MatrixNorm;

@@ -195,6 +195,12 @@ fn arithmetic() {
         case.same("divide_by_zero", &(a / u.trunc()));
         case.same("negative", &-a);
         case.same("negative_i8", &-e8);
+        case.same("heaviside", &z.trunc().heaviside(b));
+        case.same("gcd", &i.gcd(j));
+        case.same("gcd_i8", &e8.gcd(e8.flip(0)));
+        case.same("lcm", &i.lcm(j));
+        case.same("lcm_u8", &g8.lcm(g8.flip(0)));
+        case.same("bitwise_count", &e8.bitwise_count());
         case.same("add_i8_wraps", &(e8 + e8));
         case.same("multiply_u8_wraps", &(g8 * 3));
         case.same("floor_divide", &a.floor_divide(b));

@@ -15,7 +15,9 @@ use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
 use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, histogramdd, quantile, scan as scans, step, top, unique as unique_elements};
+use crate::array::reductions::{
+    covariance, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, top, unique as unique_elements,
+};
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
 use crate::delayed::{self, actor, arrays, frames};
@@ -131,6 +133,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<histogram::AddBlocks>(),
     OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
+    OperatorEntry::of::<quantile_sorted::BlockAsLine>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
     OperatorEntry::of::<approx::Sketch>(),

@@ -49,7 +49,7 @@ impl<T: Inexact> DArray<T> {
     #[track_caller]
     fn singular<R: Element>(&self) -> (DArray<T>, DArray<R>, DArray<T>) {
         if is_wide(self) {
-            // Of complex numbers all are conjugated on the way, and again on the way back.
+            // Nothing is conjugated: turned as the matrix was, the vectors of one side are those of the other.
             let (u, values, vt) = self.t().singular();
             return (vt.t(), values, u.t());
         }

@@ -14,6 +14,7 @@ mod layouts;
 mod numbers;
 mod order;
 pub(crate) mod quantile;
+pub(crate) mod quantile_sorted;
 pub(crate) mod scan;
 pub(super) mod state;
 pub(crate) mod statistics;

@@ -4,7 +4,6 @@
 //! It refuses to know which matrices are tall. The invariant: columns at right angles are made from the last panel to the first, so that no panel
 //! touches a column that it leaves as it is.
 
-use faer::Mat;
 use partita_graph::{Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +11,7 @@ use super::columns::{Panels, Ways, uppers};
 use super::dense::reflect::{Reflections, reflected};
 use super::factor::in_kind;
 use super::fold::values;
-use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};
+use super::matrix::{Copied, Exact, Matrix, block_of_matrix, with_exact};
 use super::tiles::{collected, only};
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
@@ -144,8 +143,8 @@ impl Operator for ReflectColumns {
         with_exact!(columns.dtype(), E => {
             let given = Given::<E>::of(state_of(panel)?)?;
             let mut columns = owned::<E>(columns, &given)?;
-            given.reflections(self.start)?.forward(columns.as_mut());
-            block_of_matrix(columns.as_ref()).map(Chunk::new)
+            given.reflections(self.start)?.forward(columns.view_mut());
+            columns.block().map(Chunk::new)
         })
     }
 }
@@ -155,9 +154,9 @@ impl NamedOperator for ReflectColumns {
 }
 
 /// A copy of columns that are as long as a panel.
-fn owned<E: Exact>(columns: &Block, given: &Given<'_, E>) -> Result<Mat<E>, Failure> {
-    let columns = Matrix::<E>::of(columns)?.view().to_owned();
-    if columns.nrows() == given.panel.view().nrows() { Ok(columns) } else { Err(misfit()) }
+fn owned<E: Exact>(columns: &Block, given: &Given<'_, E>) -> Result<Copied<E>, Failure> {
+    let columns = Copied::of(Matrix::<E>::of(columns)?.view());
+    if columns.rows() == given.panel.view().nrows() { Ok(columns) } else { Err(misfit()) }
 }
 
 /// Columns at right angles of a panel, or of a later one after the reflections of this one.
@@ -181,16 +180,15 @@ impl ReflectBack {
     fn columns<E: Exact>(&self, panel: &State, later: &[Chunk]) -> Result<Block, Failure> {
         let given = Given::<E>::of(panel)?;
         let reflections = given.reflections(self.start)?;
-        let columns = match later {
-            [] => reflections.columns(),
+        match later {
+            [] => block_of_matrix(reflections.columns().as_ref()),
             [later] => {
                 let mut columns = owned(block_of(later)?, &given)?;
-                reflections.back(columns.as_mut());
-                columns
+                reflections.back(columns.view_mut());
+                columns.block()
             }
-            _ => return Err(misfit()),
-        };
-        block_of_matrix(columns.as_ref())
+            _ => Err(misfit()),
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use partita_graph::{Arg, Chunk, Failure, Layer, NamedOperator, OpRef, Operator, 
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Eliminated, Panels, uppers};
-use super::dense::Entry;
 use super::dense::lu::exchange;
 use super::factor::{TakePart, in_kind, square};
 use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};

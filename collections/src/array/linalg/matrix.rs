@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, MatRef};
 use ndarray::{Array2, ShapeBuilder};
 use partita_graph::Failure;
 
@@ -77,12 +77,38 @@ impl<'a, T: Held> Matrix<'a, T> {
     }
 }
 
+/// A copy of a matrix, column after column, which can be changed in place and become a block without another copy.
+pub(super) struct Copied<T: Held> {
+    values: Vec<T>,
+    rows: usize,
+    columns: usize,
+}
+
+impl<T: Held> Copied<T> {
+    pub(super) fn of(matrix: MatRef<'_, T>) -> Self {
+        let (rows, columns) = matrix.shape();
+        let mut values = Vec::with_capacity(rows * columns);
+        matrix.col_iter().for_each(|column| values.extend(column.iter().copied()));
+        Self { values, rows, columns }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn view_mut(&mut self) -> MatMut<'_, T> {
+        MatMut::from_column_major_slice_mut(&mut self.values, self.rows, self.columns)
+    }
+
+    pub(super) fn block(self) -> Result<Block, Failure> {
+        let array = Array2::from_shape_vec((self.rows, self.columns).f(), self.values);
+        array.map(|array| Block::from_array(array.into_dyn())).map_err(|e| Failure::internal(format!("linalg: {e}")))
+    }
+}
+
 /// A block with a copy of a matrix, column after column.
 pub(super) fn block_of_matrix<T: Held>(matrix: MatRef<'_, T>) -> Result<Block, Failure> {
-    let mut values = Vec::with_capacity(matrix.nrows() * matrix.ncols());
-    matrix.col_iter().for_each(|column| values.extend(column.iter().copied()));
-    let array = Array2::from_shape_vec((matrix.nrows(), matrix.ncols()).f(), values);
-    array.map(|array| Block::from_array(array.into_dyn())).map_err(|e| Failure::internal(format!("linalg: {e}")))
+    Copied::of(matrix).block()
 }
 
 /// Matrices of the same width on top of each other.

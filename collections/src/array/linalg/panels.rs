@@ -4,14 +4,13 @@
 //!
 //! A panel is factored in one task; what that does to the columns right of it and to right-hand sides is done to each of them in a task of its own.
 
-use faer::Mat;
 use partita_graph::{Chunk, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Panels, Ways, applied};
 use super::dense::lu::{back, forward, panel};
 use super::factor::{in_kind, singular, square};
-use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};
+use super::matrix::{Copied, Exact, Matrix, block_of_matrix, with_exact};
 use super::solve::{sides, solution};
 use super::tiles::{only, reading, tiles};
 use crate::array::block::{Block, block_of};
@@ -149,7 +148,7 @@ impl NamedOperator for FactorPanel {
 struct Given<'a, E: Exact> {
     factors: Matrix<'a, E>,
     swaps: Vec<usize>,
-    columns: Mat<E>,
+    columns: Copied<E>,
 }
 
 fn misfit() -> Failure {
@@ -166,10 +165,10 @@ impl<'a, E: Exact> Given<'a, E> {
     fn of((factors, swaps): (&'a Block, &Block), columns: &Block, start: usize) -> Result<Self, Failure> {
         let swaps: Vec<usize> = swaps.to_vec::<i64>()?.into_iter().map(|row| row as usize).collect();
         let factors = Matrix::<E>::of(factors)?;
-        let columns = Matrix::<E>::of(columns)?.view().to_owned();
+        let columns = Copied::of(Matrix::<E>::of(columns)?.view());
         let (rows, width) = factors.view().shape();
         let is_inside = start + width <= rows && swaps.iter().all(|row| *row < rows - start);
-        if columns.nrows() != rows || swaps.len() != width || !is_inside {
+        if columns.rows() != rows || swaps.len() != width || !is_inside {
             return Err(misfit());
         }
         Ok(Given { factors, swaps, columns })
@@ -187,8 +186,8 @@ impl Operator for ApplyPanel {
         let [panel, columns] = inputs else { return Err(misfit()) };
         with_exact!(block_of(columns)?.dtype(), E => {
             let mut given = Given::<E>::of(parts(panel)?, block_of(columns)?, self.start)?;
-            forward(given.factors.view(), &given.swaps, self.start, given.columns.as_mut());
-            block_of_matrix(given.columns.as_ref()).map(Chunk::new)
+            forward(given.factors.view(), &given.swaps, self.start, given.columns.view_mut());
+            given.columns.block().map(Chunk::new)
         })
     }
 }
@@ -209,10 +208,10 @@ impl Operator for BackPanel {
         let [panel, columns] = inputs else { return Err(misfit()) };
         with_exact!(block_of(columns)?.dtype(), E => {
             let mut given = Given::<E>::of(parts(panel)?, block_of(columns)?, self.start)?;
-            if !back(given.factors.view(), self.start, given.columns.as_mut()) {
+            if !back(given.factors.view(), self.start, given.columns.view_mut()) {
                 return Err(singular("the matrix has no inverse"));
             }
-            in_kind(&block_of_matrix(given.columns.as_ref())?, self.dtype).map(Chunk::new)
+            in_kind(&given.columns.block()?, self.dtype).map(Chunk::new)
         })
     }
 }

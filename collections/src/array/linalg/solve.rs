@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dense::triangle::{Half, solve};
 use super::factor::{singular, square};
-use super::matrix::{Matrix, block_of_matrix, with_exact};
+use super::matrix::{Copied, Matrix, with_exact};
 use super::tiles::{collected, reading, subtracted, tiles};
 use crate::array::block::block_of;
 use crate::array::element::DType;
@@ -108,14 +108,14 @@ impl Operator for SolveBlock {
         let [tile, b] = inputs else { return Err(Failure::internal("solve: a tile and right-hand sides")) };
         with_exact!(block_of(tile)?.dtype(), E => {
             let (tile, b) = (Matrix::<E>::of(block_of(tile)?)?, Matrix::<E>::of(block_of(b)?)?);
-            let mut x = b.view().to_owned();
-            if tile.view().shape() != (x.nrows(), x.nrows()) {
+            let mut x = Copied::of(b.view());
+            if tile.view().shape() != (x.rows(), x.rows()) {
                 return Err(Failure::internal("solve: right-hand sides of another length"));
             }
-            if !solve(tile.view(), if self.lower { Half::Lower } else { Half::Upper }, x.as_mut()) {
+            if !solve(tile.view(), if self.lower { Half::Lower } else { Half::Upper }, x.view_mut()) {
                 return Err(singular("the triangle has a zero on its diagonal"));
             }
-            block_of_matrix(x.as_ref()).map(Chunk::new)
+            x.block().map(Chunk::new)
         })
     }
 }

@@ -5,12 +5,12 @@
 //! It refuses to know what tiles are solved for. The invariant: a task reads a bounded number of tiles, however many there are.
 
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Par};
 use partita_graph::{Arg, Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
 use super::factor::{in_kind, square};
-use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};
+use super::matrix::{Copied, Exact, Matrix, with_exact};
 use crate::array::Node;
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
@@ -84,23 +84,23 @@ impl SubtractProducts {
         if !is_alone && factors.len() != 2 * self.pairs {
             return Err(misfit());
         }
-        let mut sum: Mat<E> = own.view().to_owned();
+        let mut sum = Copied::of(own.view());
         for pair in factors.chunks(if is_alone { 1 } else { 2 }) {
             ctx.check_cancelled()?;
             let (first, second) = (pair[0].view(), pair[pair.len() - 1].view());
             let (high, wide) = if self.turned { (second.ncols(), second.nrows()) } else { second.shape() };
-            if (first.nrows(), wide) != sum.shape() || first.ncols() != high {
+            if (first.nrows(), wide) != own.view().shape() || first.ncols() != high {
                 return Err(misfit());
             }
             let form = if is_alone { BlockStructure::TriangularLower } else { BlockStructure::Rectangular };
-            let (whole, sum, minus) = (BlockStructure::Rectangular, sum.as_mut(), E::of(-1.0));
+            let (whole, sum, minus) = (BlockStructure::Rectangular, sum.view_mut(), E::of(-1.0));
             if self.turned {
                 matmul(sum, form, Accum::Add, first, whole, second.adjoint(), whole, minus, Par::Seq);
             } else {
                 matmul(sum, form, Accum::Add, first, whole, second, whole, minus, Par::Seq);
             }
         }
-        block_of_matrix(sum.as_ref()).map(Chunk::new)
+        sum.block().map(Chunk::new)
     }
 }
 

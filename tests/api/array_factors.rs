@@ -424,11 +424,13 @@ fn what_has_no_factors_is_told() {
     }
     let wide = DArray::<f64>::ones([3, 4], 2);
     for array in
-        [wide.cholesky(), wide.inv(), wide.det(), wide.eigh().0, wide.lu().0, wide.solve(&wide), wide.solve_triangular(&wide, true)]
+        [wide.cholesky(), wide.inv(), wide.det(), wide.eigh().0, wide.slogdet().1, wide.solve(&wide), wide.solve_triangular(&wide, true)]
     {
         let text = failure(&array, Code::ShapeMismatch);
         assert!(text.contains("(3, 4) is no square matrix") && text.contains("array_factors.rs"), "{text}");
     }
+    failure(&DArray::<f64>::ones([4], 2).lu().0, Code::ShapeMismatch);
+    failure(&DArray::<f64>::ones([4], 2).qr().0, Code::ShapeMismatch);
     let large = DArray::<f64>::zeros([50_000, 50_000], 5000);
     let text = failure(&large.eigvalsh(), Code::Unsupported);
     assert!(text.contains("50000 columns are made in one task, which would hold 55 GiB") && text.contains("array_factors.rs"), "{text}");

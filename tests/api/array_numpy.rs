@@ -660,6 +660,9 @@ fn products() {
         case.same("einsum_sum", &einsum("ijk->j", &[c]));
         case.same("einsum_three", &einsum("ij,jk,lk->il", &[m, p, p]));
         case.same("einsum_batch", &einsum("bij,bkj->bik", &[c, c]));
+        case.same("einsum_dots", &einsum("...ij,...jk->...ik", &[c, &a.slice_axis(1, ..4)]));
+        case.same("einsum_dots_without_arrow", &einsum("i...,i...", &[c, &c.slice_axis(1, ..1)]));
+        case.same("einsum_dots_moved", &einsum("...k -> k...", &[c]));
         case.same("einsum_outer", &einsum("i,j->ij", &[row, v]));
         case.same("einsum_without_arrow", &einsum("ij,kj", &[a, b]));
     });

@@ -24,9 +24,8 @@ impl<T: Ordered> DArray<T> {
         let places = numbers.expand_dims(0).maximum(1.0) - 1.0;
         let places = places * DArray::from_array(ndarray::Array1::from_vec(q.to_vec()), -1);
         let places = if between == Between::Nearest { places.rint() } else { places };
-        // One by one, so that none of the tasks that take them reads the whole array.
-        let at = |places: DArray<f64>| sorted.take_array(&places.cast::<i64>().rechunk(1), 0).cast::<f64>().rechunk(-1);
-        let (low, high, last) = (at(places.floor()), at(places.ceil()), at(DArray::full([2], (len - 1) as f64, 1)));
+        let at = |places: DArray<f64>| sorted.take_array(&places.cast::<i64>(), 0).cast::<f64>();
+        let (low, high) = (at(places.floor()), at(places.ceil()));
         let share = &places - places.floor();
         let found = match between {
             Between::Lower | Between::Nearest => low,
@@ -41,7 +40,7 @@ impl<T: Ordered> DArray<T> {
         if skip_nan {
             return found;
         }
-        found.where_(&!last.slice_axis(0, ..1).is_nan(), f64::NAN)
+        found.where_(&!sorted.slice_axis(0, -1..).cast::<f64>().is_nan(), f64::NAN)
     }
 }
 

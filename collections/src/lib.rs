@@ -25,9 +25,9 @@ mod operators;
 
 pub use array::{
     AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
-    Inexact, Integer, LeastSquares, MatrixNorm, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, WrittenArray, apply_gufunc,
-    blockwise, blockwise_with, broadcast_arrays, concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density,
-    histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
+    Inexact, Integer, LeastSquares, MatrixNorm, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, Tested, WrittenArray,
+    apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
+    histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
 };
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
 #[cfg(feature = "cluster")]

@@ -16,7 +16,7 @@ use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{
-    covariance, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, top, unique as unique_elements,
+    covariance, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
 };
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
@@ -134,6 +134,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
     OperatorEntry::of::<quantile_sorted::BlockAsLine>(),
+    OperatorEntry::of::<tails::TailsOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
     OperatorEntry::of::<approx::Sketch>(),

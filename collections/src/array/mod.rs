@@ -62,6 +62,7 @@ pub use reductions::axes::Axes;
 pub use reductions::histogram::Bins;
 pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_weighted};
 pub use reductions::quantile::Between;
+pub use reductions::samples::{Tested, f_oneway};
 pub use reductions::statistics::Norm;
 pub use write::WrittenArray;
 

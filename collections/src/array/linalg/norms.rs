@@ -31,7 +31,7 @@ impl<T: Float> DArray<T> {
     ///
     /// ```
     /// use partita::{MatrixNorm, prelude::*};
-    /// let x = DArray::from_array(partita::ndarray::array![[3.0, 0.0], [0.0, -4.0]], 1);
+    /// let x = DArray::from_array(partita::ndarray::array![[3.0_f64, 0.0], [0.0, -4.0]], 1);
     /// assert_eq!(x.matrix_norm(MatrixNorm::Frobenius).compute_scalar()?, 5.0);
     /// assert_eq!(x.matrix_norm(MatrixNorm::Rows).compute_scalar()?, 4.0);
     /// assert!((x.matrix_norm(MatrixNorm::Nuclear).compute_scalar()? - 7.0).abs() < 1e-12);

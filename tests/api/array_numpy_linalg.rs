@@ -230,9 +230,9 @@ fn refused<T: Known>(case: &Case) {
     if case.way != 1 {
         return;
     }
-    failure(&(&definite - &definite - &definite).cholesky(), Code::SingularMatrix);
-    failure(&(&definite - &definite).solve(&sides), Code::SingularMatrix);
-    failure(&(&definite - &definite).inv(), Code::SingularMatrix);
+    failure(&(definite.zeros_like() - &definite).cholesky(), Code::SingularMatrix);
+    failure(&definite.zeros_like().solve(&sides), Code::SingularMatrix);
+    failure(&definite.zeros_like().inv(), Code::SingularMatrix);
     for array in [wide.inv(), wide.det(), T::eigh(&wide).1, wide.cholesky(), wide.solve(&sides)] {
         failure(&array, Code::ShapeMismatch);
     }

@@ -49,10 +49,10 @@ fn one_by_one<E: Entry>(mut a: MatMut<'_, E>, swaps: &mut [usize]) {
         if *pivot == E::of(0.0) {
             continue;
         }
-        own.iter_mut().for_each(|value| *value = *value / *pivot);
+        own.iter_mut().for_each(|value| *value /= *pivot);
         for column in rest.col_iter_mut().map(together) {
             let Some((above, below)) = column[at..].split_first_mut() else { return };
-            below.iter_mut().zip(&*own).for_each(|(value, factor)| *value = *value - *factor * *above);
+            below.iter_mut().zip(&*own).for_each(|(value, factor)| *value -= *factor * *above);
         }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn straightened<E: Entry>(mut triangle: MatMut<'_, E>) -> Vec<E> {
         if *sign != E::of(1.0) {
             triangle[(row, row)] = E::of(own.distance());
             let back = sign.mirrored();
-            (row + 1..triangle.ncols()).for_each(|column| triangle[(row, column)] = triangle[(row, column)] * back);
+            (row + 1..triangle.ncols()).for_each(|column| triangle[(row, column)] *= back);
         }
     }
     signs
@@ -224,7 +224,7 @@ impl<E: Entry> Columns<'_, E> {
         }
         let mut turned = turned.unwrap_or_else(|| Mat::<E>::zeros(0, other.ncols()));
         for (row, sign) in self.signs.iter().enumerate().filter(|(_, sign)| **sign != E::of(1.0)) {
-            (0..turned.ncols()).for_each(|column| turned[(row, column)] = turned[(row, column)] * sign.mirrored());
+            (0..turned.ncols()).for_each(|column| turned[(row, column)] *= sign.mirrored());
         }
         turned
     }

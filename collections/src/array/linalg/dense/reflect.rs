@@ -65,7 +65,7 @@ impl<'a, E: Entry> Reflections<'a, E> {
         let mut memory = MemBuffer::new(scratch::<E>(own.nrows(), self.signs.len(), own.ncols()));
         reflect(self.vectors(), self.common, Conj::Yes, own.rb_mut(), Par::Seq, MemStack::new(&mut memory));
         for (row, sign) in self.signs.iter().enumerate().filter(|(_, sign)| **sign != E::of(1.0)) {
-            (0..own.ncols()).for_each(|column| own[(row, column)] = own[(row, column)] * sign.mirrored());
+            (0..own.ncols()).for_each(|column| own[(row, column)] *= sign.mirrored());
         }
     }
 

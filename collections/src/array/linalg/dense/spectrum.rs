@@ -90,7 +90,7 @@ fn scaled<E: Entry>(a: MatRef<'_, E>) -> Option<(Mat<E>, f64)> {
         return Some((copy, 1.0));
     }
     let scale = (-greatest.log2().floor()).clamp(-1000.0, 1000.0).exp2();
-    (0..copy.ncols()).for_each(|column| copy.col_as_slice_mut(column).iter_mut().for_each(|value| *value = *value * E::of(scale)));
+    (0..copy.ncols()).for_each(|column| copy.col_as_slice_mut(column).iter_mut().for_each(|value| *value *= E::of(scale)));
     Some((copy, scale))
 }
 

@@ -179,7 +179,7 @@ fn complex(seed: u64, shape: [usize; 2], chunk: usize) -> DArray<Complex<f64>> {
 
 #[test]
 fn complex_squares_of_all_sizes() {
-    for n in [1, 2, 31, 33, 64] {
+    for n in [1, 2, 33] {
         for chunk in cuts(n) {
             let x = complex(n as u64, [n, n], chunk);
             check_square(&format!("{n} in {chunk}"), &x, n, 1e-12);

@@ -521,6 +521,10 @@ fn differences() {
         case.same("diff_u8_wraps", &g8.diff(1, 1));
         case.same("diff_axis_0", &a.diff(1, 0));
         case.same("ediff1d", &a.ravel().diff(1, 0));
+        let places = [0.0, 1.0, 2.5, 4.0, 4.5];
+        case.same("gradient_places", &a.gradient_with(&places, 0, 1));
+        case.same("gradient_places_2", &a.gradient_with(&places, 0, 2));
+        case.same("gradient_even_2", &a.gradient_with(&[0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0], 1, 2));
         case.same("gradient", &v.gradient(1.0, 0));
         case.same("gradient_spaced", &a.gradient(0.5, 1));
         case.same("gradient_axis_0", &c.gradient(2.0, 0));

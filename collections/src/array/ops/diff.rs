@@ -67,6 +67,72 @@ impl<T: Float> DArray<T> {
         let inner = (self.slice_axis(axis, part(2, None)) - self.slice_axis(axis, part(0, Some(-2)))) / T::of_f64(2.0 * spacing.to_f64());
         concatenate(&[first, inner, last], axis)
     }
+
+    /// [`DArray::gradient`] where elements do not lie as far apart everywhere: `places` says where each of them lies, in ascending or descending
+    /// order. The ends are found from their only neighbours, `edge_order` 1, or from the next two, 2.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::ndarray::array;
+    /// let places = [0.0, 1.0, 3.0, 4.0];
+    /// let squares = DArray::from_array(array![0.0f64, 1.0, 9.0, 16.0], 2);
+    /// let slopes = squares.gradient_with(&places, 0, 2).compute()?;
+    /// assert!(slopes.iter().zip(places).all(|(slope, place)| (slope - 2.0 * place).abs() < 1e-12));
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: an axis that does not exist, whose sizes are not known, or that has no more elements than the order of the ends; another number
+    /// of places, another order than 1 or 2.
+    #[track_caller]
+    pub fn gradient_with(&self, places: &[f64], axis: isize, edge_order: usize) -> DArray<T> {
+        let method = ".gradient_with(…)";
+        let at = match self.shape().and_then(|shape| Ok((axis_of(axis, shape.len())?, shape))) {
+            Ok((at, shape)) if shape[at] == places.len() => at,
+            Ok((at, shape)) => {
+                let what = format!("{} places for {} elements along axis {axis}", places.len(), shape[at]);
+                return DArray::failed(Failure::new(Code::ShapeMismatch, what).help("one place for each"), method);
+            }
+            Err(failure) => return DArray::failed(failure, method),
+        };
+        if !matches!(edge_order, 1 | 2) || places.len() <= edge_order {
+            let what = format!("a slope of {} elements with ends of order {edge_order}", places.len());
+            return DArray::failed(Failure::new(Code::InvalidOption, what).help("order 1 or 2, and more elements than that"), method);
+        }
+        let steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let part = |start: isize, end: isize| {
+            let end = if end == 0 { None } else { Some(end) };
+            self.slice_axis(axis, SliceInfoElem::Slice { start, end, step: 1 })
+        };
+        let ndim = self.ndim().unwrap_or(1);
+        // A number for each inner element, along the axis.
+        let along = |number: fn(f64, f64) -> f64| {
+            let numbers: Vec<T> = steps.windows(2).map(|pair| T::of_f64(number(pair[0], pair[1]))).collect();
+            let mut shape = vec![1; ndim];
+            shape[at] = numbers.len() as isize;
+            DArray::from_array(ndarray::Array1::from_vec(numbers), -1).reshape(shape)
+        };
+        let inner = part(0, -2) * along(|a, b| -b / (a * (a + b)))
+            + part(1, -1) * along(|a, b| (b - a) / (a * b))
+            + part(2, 0) * along(|a, b| a / (b * (a + b)));
+        let sum = |parts: [DArray<T>; 3], numbers: [f64; 3]| {
+            let [first, second, third] = parts;
+            first * T::of_f64(numbers[0]) + second * T::of_f64(numbers[1]) + third * T::of_f64(numbers[2])
+        };
+        let end = |a: f64, b: f64| [-(2.0 * a + b) / (a * (a + b)), (a + b) / (a * b), -a / (b * (a + b))];
+        let (first, last) = match (edge_order, &steps[..]) {
+            (2, [a, b, ..]) => {
+                let (before, behind) = (steps[steps.len() - 2], steps[steps.len() - 1]);
+                let backwards = end(-behind, -before);
+                (sum([part(0, 1), part(1, 2), part(2, 3)], end(*a, *b)), sum([part(-1, 0), part(-2, -1), part(-3, -2)], backwards))
+            }
+            _ => {
+                let (near, far) = (T::of_f64(steps[0]), T::of_f64(steps[steps.len() - 1]));
+                ((part(1, 2) - part(0, 1)) / near, (part(-1, 0) - part(-2, -1)) / far)
+            }
+        };
+        concatenate(&[first, inner, last], axis)
+    }
 }
 
 impl DArray<f64> {

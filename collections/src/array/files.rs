@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext};
+use partita_io::images::Images;
 use partita_io::npy::Npy;
 use partita_io::zarr::Zarr;
 use partita_io::{Error, ErrorKind, Kind};
@@ -27,6 +28,8 @@ pub(crate) enum Source {
     Stack(Vec<Npy>),
     /// A Zarr array.
     Zarr(Zarr),
+    /// Pictures, one for each block.
+    Images(Images),
 }
 
 impl Source {
@@ -35,6 +38,7 @@ impl Source {
             Source::Npy(_) => "read_npy",
             Source::Stack(_) => "read_npy_stack",
             Source::Zarr(_) => "read_zarr",
+            Source::Images(_) => "read_images",
         }
     }
 
@@ -44,12 +48,14 @@ impl Source {
             Source::Npy(file) => file.name(),
             Source::Stack(files) => files.first().map_or("", Npy::name),
             Source::Zarr(zarr) => zarr.name(),
+            Source::Images(images) => images.names().next().unwrap_or(""),
         }
     }
 
     fn names(&self) -> Vec<&str> {
         match self {
             Source::Stack(files) => files.iter().map(Npy::name).collect(),
+            Source::Images(images) => images.names().collect(),
             Source::Npy(_) | Source::Zarr(_) => vec![self.name()],
         }
     }
@@ -60,6 +66,7 @@ impl Source {
             Source::Npy(file) => dtype_of(file.kind()),
             Source::Stack(files) => files.first().map_or_else(|| Err(no_file()), |file| dtype_of(file.kind())),
             Source::Zarr(zarr) => dtype_of(zarr.kind()),
+            Source::Images(images) => dtype_of(images.kind()),
         }
     }
 
@@ -73,6 +80,7 @@ impl Source {
                 block_of_npy(file, &piece.place).map_err(failed)?
             }
             Source::Zarr(zarr) => Read { bytes: zarr.read(&ranges).map_err(failed)?, fortran: false },
+            Source::Images(images) => Read { bytes: images.read(piece.file as usize).map_err(failed)?, fortran: false },
         }
         .block(self.dtype()?, &piece.place.shape)
     }
@@ -160,7 +168,7 @@ impl ReadArray {
     }
 
     fn pieces(&self) -> Result<Vec<Piece>, Failure> {
-        let is_stack = matches!(self.source, Source::Stack(_));
+        let is_stack = matches!(self.source, Source::Stack(_) | Source::Images(_));
         let piece = |(at, place): (usize, Place)| match is_stack {
             // Each block is a whole file.
             true => Piece { file: at as u32, place: Place { start: vec![0; place.shape.len()], ..place } },
@@ -225,6 +233,14 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
         ErrorKind::IsDirectory if method == "read_npy" => {
             Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not a file of NumPy"))
                 .help(format!("a stack of files: DArray::read_npy_stack({file:?}); a Zarr array: DArray::read_zarr({file:?})"))
+        }
+        ErrorKind::IsDirectory if method == "read_images" => {
+            Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not an image"))
+                .help(format!("say which of its files: DArray::read_images(\"{file}/*.png\")"))
+        }
+        ErrorKind::SchemaMismatch { first, difference } if method == "read_images" => {
+            let what = format!("the image `{file}` is unlike the first one, `{first}`");
+            Failure::new(Code::SchemaMismatch, what).detail("difference", difference)
         }
         ErrorKind::OutputExists { example } if method.starts_with("to_npy") => {
             Failure::new(Code::OutputExists, format!("there is something in `{file}` already"))

@@ -34,6 +34,7 @@ pub(crate) mod pad;
 pub(crate) mod persist;
 pub(crate) mod points;
 pub(crate) mod push;
+pub(crate) mod read_images;
 pub(crate) mod read_npy;
 pub(crate) mod read_zarr;
 pub(crate) mod rechunk;

@@ -7,6 +7,8 @@ pub mod csv;
 mod damage;
 mod error;
 mod folder;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
 mod hive;
 pub mod images;
 pub mod ipc;

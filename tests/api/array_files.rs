@@ -8,7 +8,7 @@ use super::check::executors;
 use partita::graph::Executor;
 use partita::ndarray::{Array, ArrayD, arr0, array, s};
 use partita::prelude::*;
-use partita::{AnyArray, Code, Complex, Element, ZarrCodec, operator_registry};
+use partita::{AnyArray, Code, Element, ZarrCodec, operator_registry};
 use partita_sim::SimExecutor;
 
 fn fixture(name: &str) -> String {

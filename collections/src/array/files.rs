@@ -17,6 +17,7 @@ use super::element::DType;
 use super::lower::{Lowered, Lowering};
 use super::meta::{Cuts, Meta, Place};
 use super::{AnyArray, Chunks, DArray, Element, Node, Step};
+use crate::frame::expr::nearest;
 use crate::frame::files::file_failure;
 
 /// Where the elements of an array lie.
@@ -202,13 +203,18 @@ pub(crate) fn cuts(shape: &[usize], dtype: DType, wish: Option<Chunks>, own: imp
 
 /// The array, when its file holds elements of this kind; else the failure with the cast that helps.
 pub(crate) fn of_kind<T: Element>(array: AnyArray, method: &str, path: &OsStr, origin: &Origin) -> Result<DArray<T>, Failure> {
+    let path = path.to_string_lossy();
+    of_kind_called(array, &path, &format!("{method}({path:?})"), origin)
+}
+
+/// The same where `call` makes it from what is named `path`.
+pub(crate) fn of_kind_called<T: Element>(array: AnyArray, path: &str, call: &str, origin: &Origin) -> Result<DArray<T>, Failure> {
     let found = array.dtype()?;
     if found == T::DTYPE {
         return Ok(DArray::of(array));
     }
-    let path = path.to_string_lossy();
     let what = format!("`{path}` holds elements of {found}, and {} was asked for", T::DTYPE);
-    let help = format!("DArray::<{found}>::{method}({path:?})?.cast::<{}>()", T::DTYPE);
+    let help = format!("DArray::<{found}>::{call}?.cast::<{}>()", T::DTYPE);
     Err(Failure::new(Code::TypeMismatch, what).help(help).origin(Some(origin)))
 }
 
@@ -224,12 +230,16 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
         ErrorKind::Group { members } => {
             let failure = Failure::new(Code::IsDirectory, format!("`{file}` is a group of arrays, not one array"));
             match members.first() {
+                Some(first) if method == "read_hdf5" => failure
+                    .detail("it holds", members.join(", "))
+                    .help(format!("name one of them after the group, for example \"…/{first}\"")),
                 Some(first) => {
                     failure.detail("it holds", members.join(", ")).help(format!("name one of them: {method}(\"{file}/{first}\")"))
                 }
                 None => failure,
             }
         }
+        ErrorKind::NoSuchArray { name, names } => not_in_file(file, name, names),
         ErrorKind::IsDirectory if method == "read_npy" => {
             Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not a file of NumPy"))
                 .help(format!("a stack of files: DArray::read_npy_stack({file:?}); a Zarr array: DArray::read_zarr({file:?})"))
@@ -241,6 +251,11 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
         ErrorKind::SchemaMismatch { first, difference } if method == "read_images" => {
             let what = format!("the image `{file}` is unlike the first one, `{first}`");
             Failure::new(Code::SchemaMismatch, what).detail("difference", difference)
+        }
+        ErrorKind::OutputExists { example } if method == "to_hdf5" => {
+            Failure::new(Code::OutputExists, format!("there is something in `{file}` already"))
+                .detail("for example", example)
+                .help(".overwrite(true) in the options replaces it; .append(true) keeps the other datasets of a file")
         }
         ErrorKind::OutputExists { example } if method.starts_with("to_npy") => {
             Failure::new(Code::OutputExists, format!("there is something in `{file}` already"))
@@ -256,5 +271,14 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
             Failure::new(Code::SchemaMismatch, what).detail("difference", difference)
         }
         _ => file_failure(error, method, None),
+    }
+}
+
+/// The failure for an array that a file does not have.
+fn not_in_file(file: &str, name: &str, names: &[String]) -> Failure {
+    let failure = Failure::new(Code::NoSuchFile, format!("`{file}` holds no array `{name}`")).detail("it holds", names.join(", "));
+    match nearest(name, &names.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Some(near) => failure.detail("did you mean", format!("`{near}`?")),
+        None => failure,
     }
 }

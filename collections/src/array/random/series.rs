@@ -6,6 +6,9 @@ use super::draws::Draws;
 /// No number is larger.
 const LARGEST: f64 = (1u64 << 62) as f64;
 
+/// From here on nobody sees another number than 1, and powers are beyond what floats hold.
+const STEEPEST: f64 = 1000.0;
+
 /// With chances as `p^k / k`.
 pub fn logseries(draws: &mut Draws, p: f64) -> i64 {
     let log = (-p).ln_1p();
@@ -28,6 +31,9 @@ pub fn logseries(draws: &mut Draws, p: f64) -> i64 {
 
 /// With chances as `k^-a`.
 pub fn zipf(draws: &mut Draws, a: f64) -> i64 {
+    if a > STEEPEST {
+        return 1;
+    }
     let less = a - 1.0;
     // What is left of 2^(a-1) without 1, also where it is tiny.
     let b = (less * std::f64::consts::LN_2).exp_m1();
@@ -69,6 +75,9 @@ mod tests {
         }
         for (a, zeta) in [(1.5, 2.612_375_348_685), (2.0, std::f64::consts::PI.powi(2) / 6.0), (4.0, std::f64::consts::PI.powi(4) / 90.0)] {
             check(|draws| zipf(draws, a), |k| k.powf(-a) / zeta);
+        }
+        for (a, u) in [(1000.0, 1), (1e300, 1)] {
+            assert_eq!(each(&Stream { seed: 5, call: 3 }, 0, 100, |draws| zipf(draws, a)), [u; 100]);
         }
         // Nearly all numbers of such an exponent would be too large.
         for a in [1.0 + 1e-12, 1.01] {

@@ -44,7 +44,7 @@ fn a_kind_that_is_known_at_run_time_only() {
 
 #[track_caller]
 fn refused(pattern: &str, code: Code, words: &[&str]) {
-    let error = DArray::<u8>::read_images(pattern).err().expect("it should be refused");
+    let error = DArray::<u8>::read_images(pattern).expect_err("it should be refused");
     let text = error.to_string();
     assert_eq!(error.code, code, "{text}");
     assert!(words.iter().chain(&["array_images.rs:"]).all(|word| text.contains(word)), "{words:?} are not all in:\n{text}");

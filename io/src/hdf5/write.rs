@@ -185,7 +185,8 @@ fn make<T: H5Type>(file: &File, name: &str, shape: &[usize], unit: Option<&[usiz
 fn put_bytes<T: H5Type + Pod>(dataset: &Dataset, region: &[Range<usize>], bytes: &[u8]) -> ::hdf5::Result<()> {
     match bytemuck::try_cast_slice(bytes) {
         Ok(elements) => put::<T>(dataset, region, elements),
-        Err(_) => put::<T>(dataset, region, &bytemuck::pod_collect_to_vec(bytes)),
+        // Bytes that do not lie as elements do.
+        Err(_) => put::<T>(dataset, region, &bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect::<Vec<T>>()),
     }
 }
 

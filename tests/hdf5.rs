@@ -28,7 +28,7 @@ fn counted<T: Element>(shape: &[usize], of: impl Fn(f64) -> T) -> ArrayD<T> {
 fn check<T: Element>(array: &DArray<T>, expected: &ArrayD<T>) {
     for (name, executor) in executors() {
         let found = array.compute_on(&*executor).unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        assert_eq!(found, expected, "{name}");
+        assert_eq!(&found, expected, "{name}");
     }
 }
 

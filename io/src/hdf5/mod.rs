@@ -96,7 +96,7 @@ fn find(file: &str, opened: &File, dataset: &str) -> Result<Dataset> {
     opened.dataset(below).map_err(missing)
 }
 
-/// The datasets in a group, at any depth; what cannot be opened is left out.
+/// The datasets in a group, at any depth, each once; what cannot be opened is left out.
 fn names(group: &Group, depth: usize) -> Vec<String> {
     let mut found: Vec<String> = group.datasets().into_iter().flatten().map(|dataset| dataset.name()).collect();
     if depth < DEEPEST {
@@ -106,6 +106,8 @@ fn names(group: &Group, depth: usize) -> Vec<String> {
             }
         }
     }
+    found.sort();
+    found.dedup();
     found.truncate(SHOWN);
     found
 }

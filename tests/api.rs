@@ -21,6 +21,8 @@ mod array_factors;
 mod array_fft;
 #[path = "api/array_files.rs"]
 mod array_files;
+#[path = "api/array_images.rs"]
+mod array_images;
 #[path = "api/array_kinds.rs"]
 mod array_kinds;
 #[path = "api/array_linalg.rs"]

@@ -203,6 +203,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<spread::CutAtChunks>(),
     OperatorEntry::of::<spread::JoinPieces>(),
     OperatorEntry::of::<array_files::ReadBlock>(),
+    #[cfg(feature = "hdf5")]
+    OperatorEntry::of::<array::ops::read_hdf5::ReadHdf5Block>(),
     OperatorEntry::of::<array_write::WriteBlock>(),
     OperatorEntry::of::<array_write::PublishArray>(),
 ];

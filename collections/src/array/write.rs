@@ -85,7 +85,7 @@ impl ArrayTarget {
 }
 
 /// The elements of a block that lie in row-major order, as they lie in memory.
-fn bytes_of<T: Held>(block: &Block) -> Result<&[u8], Failure> {
+pub(crate) fn bytes_of<T: Held>(block: &Block) -> Result<&[u8], Failure> {
     let elements: &[T] = match block.len() {
         0 => &[],
         len => &block.memory::<T>()?[block.offset()..block.offset() + len],

@@ -173,6 +173,7 @@ fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
         ["link", "lost", worker] => SchedulerEvent::LinkLost(worker_id(worker)),
         ["link", "back", worker] => SchedulerEvent::LinkBack(worker_id(worker)),
         ["retire", worker] => SchedulerEvent::Retire(worker_id(worker)),
+        ["stay", worker] => SchedulerEvent::Stay(worker_id(worker)),
         ["client", "lost", client] => SchedulerEvent::ClientLost(client_id(client)),
         ["client", "back", client] => SchedulerEvent::ClientBack(client_id(client)),
         ["client", "gone", client] => SchedulerEvent::ClientGone(client_id(client)),

@@ -57,6 +57,7 @@ pub const SETTINGS: &[Setting] = &[
     set("nanny.stop-timeout", Kind::Span, "10s", "how long a worker may take to leave before it is killed"),
     set("client.address", Kind::Text, "", "the scheduler that `partita cluster` talks to, when none is named"),
     set("client.timeout", Kind::Span, "10s", "how long connecting to a scheduler may take"),
+    set("client.retire-timeout", Kind::Span, "10min", "how long workers that are retired may take to go; those that take longer stay"),
     set("tls.ca-file", Kind::Path, "", "PEM file of the authority that all certificates of the cluster come from"),
     set("tls.cert", Kind::Path, "", "PEM file of this process's certificate"),
     set("tls.key", Kind::Path, "", "PEM file of its key"),

@@ -186,12 +186,21 @@ impl Client {
         self.remote()?.explain_wait(key)
     }
 
-    /// Lets workers go, by name: what only they hold is moved to others first. Returns those that went.
+    /// Lets workers go, by name: what only they hold is moved to others first, and what they run may end. Returns those that went. They may
+    /// take ten minutes; [`Client::retire_workers_within`] takes another time.
     ///
     /// # Errors
-    /// No worker has such a name; what they hold fits nowhere else.
+    /// No worker has such a name; what they hold fits nowhere else; they take too long. Workers that do not go serve again.
     pub fn retire_workers(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
         self.remote()?.retire_workers(names)
+    }
+
+    /// The same with a time of one's own. A worker that takes longer stays and serves again.
+    ///
+    /// # Errors
+    /// As [`Client::retire_workers`]; the message says what each worker that stays still runs and holds.
+    pub fn retire_workers_within(&self, names: &[&str], timeout: Duration) -> Result<Vec<String>, Failure> {
+        self.remote()?.retire_workers_within(names, timeout)
     }
 
     /// Ends all runs of all clients, forgets all results, and starts workers that have a nanny again.

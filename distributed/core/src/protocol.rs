@@ -268,6 +268,9 @@ pub enum SchedulerEvent {
     LinkBack(WorkerId),
     /// Move what only this worker has to others, give it nothing more, and say `Retired` when it may go.
     Retire(WorkerId),
+    /// Whoever wanted the worker to retire waits no longer: it serves again, and `CannotRetire` says what it still has, unless it was
+    /// told that it may go, or was not to go at all.
+    Stay(WorkerId),
     /// A worker is gone; nothing from it will be heard any more, and what is still heard is stale.
     WorkerGone {
         /// Which.

@@ -14,7 +14,7 @@ use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
 
 /// Both sides of a link must have the same number.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// This program's version, for refusals and for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -293,7 +293,12 @@ pub enum Question {
     /// How far a running task says that it is: `Told`.
     Told(Key),
     /// Workers of these names shall go: `Names` of those that went, once they did.
-    Retire(Vec<String>),
+    Retire {
+        /// Names, or addresses of data ports.
+        names: Vec<String>,
+        /// How long they may take, in microseconds; those that take longer stay, and that is an error.
+        within: u64,
+    },
     /// All runs end and everything is forgotten: `Done`.
     Restart,
     /// Chunks move from full workers to empty ones: `Done` once it began.

@@ -271,6 +271,39 @@ fn retired_workers_hand_over_and_are_told_to_end() {
 }
 
 #[test]
+fn a_retirement_has_its_time_and_who_stays_serves_again() {
+    let (server, store) = (server(), Store::default());
+    let mut ways = Ways::new("slow");
+    ways.hold = true;
+    let slow = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let run = client.submit(graph(Act::Number, 1)).expect("sound");
+    until("it has the task", || !slow.seen.held.lock().unwrap().is_empty());
+    let key = slow.seen.held.lock().unwrap()[0].key;
+    let _other = worker(&server, "other", &store);
+    client.wait_for_workers(2, PATIENCE).expect("it comes");
+    let failure = refused(client.retire_workers_within(&["slow"], Duration::from_millis(200)), Code::NoWorkers);
+    for piece in ["`slow`", "its time is over", "still runs 1 task", &key.to_string()] {
+        assert!(failure.to_string().contains(piece), "{piece} is not in {failure}");
+    }
+    let retiring = || server.info().workers.iter().any(|worker| worker.retiring);
+    assert!(!retiring(), "it serves again");
+    // Who has more patience keeps the worker going when another's is over.
+    let patient = {
+        let client = client.clone();
+        std::thread::spawn(move || client.retire_workers(&["slow"]))
+    };
+    until("it is asked to go", retiring);
+    let failure = refused(client.retire_workers_within(&["slow"], Duration::from_millis(100)), Code::NoWorkers);
+    assert!(failure.to_string().contains("its time is over"), "{failure}");
+    assert!(retiring(), "somebody waits for it still");
+    slow.let_run();
+    assert_eq!(patient.join().expect("no panic").expect("it goes"), ["slow"]);
+    assert_eq!(numbers(&run), [0]);
+}
+
+#[test]
 fn a_worker_that_asks_to_go_is_let_go() {
     let (server, store) = (server(), Store::default());
     let old = worker(&server, "old", &store);

@@ -222,6 +222,7 @@ impl Scheduler {
             SchedulerEvent::LinkLost(worker) => self.link_lost(worker),
             SchedulerEvent::LinkBack(worker) => self.link_back(worker),
             SchedulerEvent::Retire(worker) => self.retire(worker),
+            SchedulerEvent::Stay(worker) => self.stay(worker),
             SchedulerEvent::WorkerGone { worker, reason } => self.worker_gone(worker, reason),
             SchedulerEvent::Submit { run, client, graph, ending } => self.submit(run, client, graph, ending),
             SchedulerEvent::Forget { run, keys } => self.forget_keys(run, &keys),

@@ -241,7 +241,7 @@ pub fn questions() -> Vec<Question> {
         Question::Info,
         Question::Story(key(1, 2)),
         Question::ExplainWait(key(1, 2)),
-        Question::Retire(vec!["w".into()]),
+        Question::Retire { names: vec!["w".into()], within: 7 },
         Question::Restart,
         Question::Rebalance,
         Question::Replicate { run: 1, copies: 2 },

@@ -222,6 +222,8 @@ pub enum ToScheduler {
         managed: u64,
         /// Bytes of chunks on disk.
         spilled: u64,
+        /// Bytes that were ever written to disk for want of memory: what was written before a result is said before the result.
+        spilled_total: u64,
         /// True while it starts nothing because memory is full.
         paused: bool,
         /// Resident memory of the process in bytes, 0 when it was not measured.

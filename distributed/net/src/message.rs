@@ -338,6 +338,8 @@ pub enum Question {
     },
     /// Where these chunks are: `Located`.
     LocateKeys(Vec<Key>),
+    /// What all workers ever wrote to disk for want of memory: `Bytes`.
+    SpilledTotal,
 }
 
 /// What is answered to a [`Question`].
@@ -379,6 +381,8 @@ pub enum Answer {
         /// How many workers were asked.
         asked: u32,
     },
+    /// A number of bytes.
+    Bytes(u64),
 }
 
 /// Where chunks are.

@@ -261,7 +261,7 @@ impl Scheduler {
             ToScheduler::Kept(key, attempt) => self.kept(worker, key, attempt),
             ToScheduler::Ended(key, attempt) => self.stop_lingering(worker, key, attempt),
             ToScheduler::AcquireFailed { key, asked } => self.acquire_failed(worker, key, &asked),
-            ToScheduler::Memory { managed, spilled, paused, rss } => self.measured(worker, managed, spilled, paused, rss),
+            ToScheduler::Memory { managed, spilled, spilled_total: _, paused, rss } => self.measured(worker, managed, spilled, paused, rss),
         }
     }
 

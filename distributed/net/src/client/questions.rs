@@ -124,6 +124,18 @@ impl Remote {
         }
     }
 
+    /// Bytes that workers ever wrote to disk for want of memory, since the scheduler started; those that are gone are counted too. What was
+    /// written before a result was there is counted when the result is known.
+    ///
+    /// # Errors
+    /// The scheduler is gone.
+    pub fn spilled_bytes_total(&self) -> Result<u64, Failure> {
+        match self.ask(Question::SpilledTotal)? {
+            Answer::Bytes(bytes) => Ok(bytes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Waits until so many workers are connected.
     ///
     /// # Errors

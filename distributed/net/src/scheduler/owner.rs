@@ -68,6 +68,8 @@ pub(super) struct Owner {
     pub unsaid: Vec<ClientId>,
     /// Layers that no run contains any more, to be forgotten by workers after this batch.
     pub forget: Vec<LayerId>,
+    /// Bytes that workers, those that are gone among them, ever wrote to disk for want of memory.
+    pub spilled_total: u64,
     /// Since when there is neither a client nor a run.
     pub idle_since: Option<Instant>,
     /// Set once: the scheduler ends, for this reason.
@@ -103,6 +105,7 @@ impl Owner {
             dirty: Vec::new(),
             unsaid: Vec::new(),
             forget: Vec::new(),
+            spilled_total: 0,
             idle_since: Some(now),
             ending: None,
             said: Vec::new(),

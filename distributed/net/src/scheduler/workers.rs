@@ -37,6 +37,8 @@ pub(super) struct Worker {
     pub wants_to_retire: bool,
     /// Bytes of chunks in memory and on disk, as it said last.
     pub stored: (u64, u64),
+    /// Bytes that it ever wrote to disk for want of memory, as it said last.
+    spilled_total: u64,
     encoder: WorkerEncoder,
     outbox: Vec<ToWorker>,
     /// Workers whose addresses it knows.
@@ -74,6 +76,7 @@ impl Worker {
             lost: None,
             wants_to_retire: false,
             stored: (0, 0),
+            spilled_total: 0,
             encoder: WorkerEncoder::default(),
             outbox: Vec::new(),
             introduced: Introduced::default(),
@@ -130,8 +133,11 @@ impl Owner {
             FromWorker::Joined(_) => {}
             FromWorker::Said(list) => {
                 for message in list {
-                    if let ToScheduler::Memory { managed, spilled, .. } = message {
-                        self.worker_mut(id).stored = (managed, spilled);
+                    if let ToScheduler::Memory { managed, spilled, spilled_total, .. } = message {
+                        let worker = self.worker_mut(id);
+                        worker.stored = (managed, spilled);
+                        let more = spilled_total.saturating_sub(std::mem::replace(&mut worker.spilled_total, spilled_total));
+                        self.spilled_total = self.spilled_total.saturating_add(more);
                     }
                     self.event(SchedulerEvent::Said(id, message));
                 }

@@ -75,3 +75,24 @@ fn refusals() {
     run(&["explain", "E9999"], 2, &["no error code"]);
     run(&["frobnicate"], 2, &["Usage"]);
 }
+
+#[test]
+fn keys_of_stores_are_not_shown() {
+    let folder = data();
+    let settings = "[storage.s3]\nendpoint = \"http://127.0.0.1:9\"\nsecret-access-key = \"hush-hush-hush\"\n";
+    std::fs::write(folder.path().join("partita.toml"), settings).expect("the folder can be written");
+    for arguments in [
+        &["config", "list"][..],
+        &["config", "list", "--json"],
+        &["config", "get", "storage.s3.secret-access-key"],
+        &["config", "why", "storage.s3.secret-access-key"],
+    ] {
+        check(folder.path(), arguments, 0, &["***"]);
+        let output = partita(folder.path(), arguments);
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("hush"), "{arguments:?}");
+    }
+    check(folder.path(), &["config", "get", "storage.s3.endpoint"], 0, &["http://127.0.0.1:9"]);
+    check(folder.path(), &["groupby", "a.csv", "--by", "origin", "--count"], 0, &["EWR"]);
+    std::fs::write(folder.path().join("partita.toml"), "[storage.s3]\nsecret-acces-key = \"hush-hush-hush\"\n").expect("it can be written");
+    check(folder.path(), &["groupby", "a.csv", "--by", "origin", "--count"], 2, &["E0219", "storage.s3.secret-access-key"]);
+}

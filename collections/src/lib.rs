@@ -29,7 +29,7 @@ pub use array::{
     blockwise_with, broadcast_arrays, concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted,
     hstack, meshgrid, select, stack, vstack, where_,
 };
-pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
+pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry, set_storage_options};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
@@ -53,7 +53,7 @@ pub use partita_io::csv::{CsvOptions, Encoding};
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
 pub use partita_io::zarr::{ZarrCodec, ZarrWriteOptions};
-pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
+pub use partita_io::{Compression, StorageOptions, TableOptions as IpcOptions, TableOptions as ParquetOptions};
 pub use partita_macros::{task, worker_state};
 pub use polars;
 

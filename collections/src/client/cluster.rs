@@ -4,7 +4,7 @@
 //! nothing above this file asks which it is.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
@@ -12,7 +12,7 @@ use partita_net::client::{self, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
 use polars::prelude::{DataFrame, Schema};
 
-use super::{Client, Engine, Inner};
+use super::{Client, Engine, Inner, storage};
 use crate::frame::DFrame;
 use crate::operators::registry;
 
@@ -22,9 +22,17 @@ pub type Holding = (String, Vec<(Key, u64)>);
 /// A client's end of a cluster.
 pub(super) struct Connection {
     pub remote: Arc<Remote>,
+    /// What its workers know of stores.
+    stores: Mutex<storage::Told>,
 }
 
 impl Connection {
+    /// The cluster, whose workers know how stores are reached.
+    pub fn informed(&self) -> Result<&Remote, Failure> {
+        storage::tell_workers(&self.remote, &self.stores)?;
+        Ok(&self.remote)
+    }
+
     /// The sum of something over all workers; 0 when the scheduler does not answer.
     pub fn sum(&self, of: impl Fn(&WorkerInfo) -> u64) -> u64 {
         self.remote.info().map_or(0, |info| info.workers.iter().map(of).sum())
@@ -109,7 +117,7 @@ impl Client {
         }
         chosen.tls_files = options.tls_files.map(|(ca, cert, key)| partita_net::security::TlsFiles { ca, cert, key });
         let remote = Remote::connect(address, chosen, registry())?;
-        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }), _states: None })))
+        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote, stores: Mutex::default() }), _states: None })))
     }
 
     /// A client of the cluster that a scheduler file describes: the file that `partita scheduler --scheduler-file` wrote.

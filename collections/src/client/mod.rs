@@ -13,6 +13,7 @@ mod pool;
 pub(crate) mod progress;
 mod room;
 pub(crate) mod run;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use cluster::{ConnectOptions, Holding};
 pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
 pub(crate) use room::planned_memory;
 pub use run::Computed;
+pub use storage::set_storage_options;
 
 /// Runs frames, on the threads of this process or on a cluster. Cloning gives another handle to the same engine.
 ///
@@ -316,7 +318,7 @@ impl Executor for Client {
         match &self.inner.engine {
             Engine::Local { local, .. } => local.submit(graph),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.submit(graph),
+            Engine::Cluster(connection) => connection.informed()?.submit(graph),
         }
     }
 
@@ -325,7 +327,7 @@ impl Executor for Client {
         match &self.inner.engine {
             Engine::Local { local, .. } => local.submit_each(graph),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.submit_each(graph),
+            Engine::Cluster(connection) => connection.informed()?.submit_each(graph),
         }
     }
 

@@ -116,6 +116,17 @@ pub struct PeerAddress {
     pub port: u16,
 }
 
+/// Bytes that are never shown.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    /// Only how many: debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sealed bytes", self.0.len())
+    }
+}
+
 /// From the scheduler to a worker.
 #[derive(Clone, Debug)]
 pub enum SchedulerToWorker {
@@ -131,6 +142,13 @@ pub enum SchedulerToWorker {
         query: u64,
         /// Absolute paths.
         paths: Vec<String>,
+    },
+    /// A client shares this with all workers. What was shared under the name before is replaced.
+    Shared {
+        /// Which.
+        name: String,
+        /// For whoever knows the name.
+        body: Sealed,
     },
     /// End.
     Close {
@@ -340,6 +358,13 @@ pub enum Question {
     LocateKeys(Vec<Key>),
     /// What all workers ever wrote to disk for want of memory: `Bytes`.
     SpilledTotal,
+    /// All workers, those that join later too, are told this before any task that is submitted from now on: `Done`.
+    Share {
+        /// What was shared under the name before is replaced.
+        name: String,
+        /// For whoever knows the name.
+        body: Sealed,
+    },
 }
 
 /// What is answered to a [`Question`].

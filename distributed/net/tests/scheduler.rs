@@ -304,6 +304,30 @@ fn a_retirement_has_its_time_and_who_stays_serves_again() {
 }
 
 #[test]
+fn what_clients_share_is_known_before_their_tasks() {
+    let (server, store) = (server(), Store::default());
+    let early = worker(&server, "early", &store);
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    client.share("first", b"old".to_vec()).expect("small");
+    client.share("first", b"new".to_vec()).expect("small");
+    client.share("second", b"hush".to_vec()).expect("small");
+    // Messages of one scheduler come in order, so with the result of a task everything said before it is there.
+    let run = client.submit(graph(Act::Number, 1)).expect("sound");
+    run.wait_stored().expect("it ends well");
+    let late = worker(&server, "late", &store);
+    client.wait_for_workers(2, PATIENCE).expect("it comes");
+    client.submit(graph(Act::Number, 10)).expect("sound").wait_stored().expect("it ends well");
+    until("the late one is told", || late.seen.shared.lock().unwrap().len() == 2);
+    for worker in [&early, &late] {
+        let shared = worker.seen.shared.lock().unwrap();
+        assert_eq!((shared["first"].as_slice(), shared["second"].as_slice()), (b"new".as_slice(), b"hush".as_slice()));
+    }
+    refused(client.share("large", vec![0; (64 << 10) + 1]), Code::TooLarge);
+    refused(client.share(&"n".repeat(2_000), vec![]), Code::TooLarge);
+}
+
+#[test]
 fn a_worker_that_asks_to_go_is_let_go() {
     let (server, store) = (server(), Store::default());
     let old = worker(&server, "old", &store);

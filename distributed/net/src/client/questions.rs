@@ -10,7 +10,7 @@ use partita_graph::{Code, Failure, Graph, Key, LayerId, Run, RunEach};
 
 use super::Remote;
 use super::remote::Inner;
-use crate::message::{Answer, ClusterInfo, Question};
+use crate::message::{Answer, ClusterInfo, Question, Sealed};
 use crate::wire;
 
 /// Between two looks at who has joined.
@@ -122,6 +122,15 @@ impl Remote {
             Answer::Nbytes(layers) => Ok(layers),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Shares something small with all workers, those that join later too: they know it before they are given a task that is submitted after this.
+    /// What was shared under the name before is replaced, whoever shared it. It is shown nowhere.
+    ///
+    /// # Errors
+    /// Too much is shared (E0217).
+    pub fn share(&self, name: &str, body: Vec<u8>) -> Result<(), Failure> {
+        self.done(Question::Share { name: name.into(), body: Sealed(body) })
     }
 
     /// Bytes that workers ever wrote to disk for want of memory, since the scheduler started; those that are gone are counted too. What was

@@ -27,7 +27,7 @@ use super::nannies::Nanny;
 use super::pending::Pending;
 use super::roster::Roster;
 use super::workers::Worker;
-use crate::message::SchedulerToClient;
+use crate::message::{SchedulerToClient, Sealed};
 use crate::wire;
 
 /// Between two ticks of the machine.
@@ -68,6 +68,8 @@ pub(super) struct Owner {
     pub unsaid: Vec<ClientId>,
     /// Layers that no run contains any more, to be forgotten by workers after this batch.
     pub forget: Vec<LayerId>,
+    /// What clients share with all workers, by name.
+    pub shared: BTreeMap<String, Sealed>,
     /// Bytes that workers, those that are gone among them, ever wrote to disk for want of memory.
     pub spilled_total: u64,
     /// Since when there is neither a client nor a run.
@@ -105,6 +107,7 @@ impl Owner {
             dirty: Vec::new(),
             unsaid: Vec::new(),
             forget: Vec::new(),
+            shared: BTreeMap::new(),
             spilled_total: 0,
             idle_since: Some(now),
             ending: None,

@@ -41,6 +41,7 @@ impl Owner {
             Question::LocateKeys(keys) => Ok(Answer::Located(self.locate(keys.into_iter()))),
             Question::HasWhat(name) => self.has_what(name.as_deref()),
             Question::Nbytes => Ok(self.nbytes()),
+            Question::Share { name, body } => self.share(name, body),
             Question::SpilledTotal => Ok(Answer::Bytes(self.spilled_total)),
             Question::Info => Ok(Answer::Info(self.info())),
             Question::Story(key) => Ok(Answer::Text(self.story(key))),

@@ -164,7 +164,9 @@ impl Owner {
         let (about, nanny) = (new.about.clone(), new.nanny);
         self.diary
             .write(format!("worker {} joined from {}, data port {}, {} threads", about.name, new.data.host, new.data.port, about.threads));
-        self.workers.insert(id, Worker::new(new));
+        let mut worker = Worker::new(new);
+        self.tell_shared(&mut worker);
+        self.workers.insert(id, worker);
         self.event(SchedulerEvent::Joined { worker: id, about });
         self.worker_is_back(nanny);
     }

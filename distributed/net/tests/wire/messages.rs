@@ -254,6 +254,7 @@ pub fn questions() -> Vec<Question> {
         Question::Shutdown,
         Question::LocateKeys(vec![key(1, 2), key(1, 3)]),
         Question::SpilledTotal,
+        Question::Share { name: "n".into(), body: Sealed(vec![3]) },
     ]
 }
 
@@ -348,6 +349,7 @@ pub fn to_worker() -> Vec<SchedulerToWorker> {
         // Known again, under a number that was given back.
         SchedulerToWorker::Machine(vec![ToWorker::Assign(assign(&numbers, 1, vec![])), ToWorker::Assign(assign(&offsets, 0, vec![]))]),
         SchedulerToWorker::CheckPaths { query: 1, paths: vec!["/a".into()] },
+        SchedulerToWorker::Shared { name: "n".into(), body: Sealed(vec![1, 2]) },
         SchedulerToWorker::Close { reason: "bye".into(), restart: true },
     ]
 }

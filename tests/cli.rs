@@ -46,7 +46,8 @@ fn answers() {
     run(&["explain", "E0107"], &["a column does not exist"]);
     run(&["explain"], &["E0101", "E0900"]);
     run(&["completions", "bash"], &["_partita"]);
-    run(&["--version"], &["partita 0."]);
+    // The number that both sides of a link must have.
+    run(&["--version"], &["partita 0.", &format!("(protocol {})", partita_net::message::PROTOCOL)]);
     run(&["demo", "--scale", "0.001"], &["l_returnflag", "steps", "GB/s"]);
     run(&["tpch", "--sf", "0.001", "--query", "1,4..6", "--folder", "tpch"], &["pricing summary report", "l_returnflag", "4 queries"]);
     run(

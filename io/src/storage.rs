@@ -137,7 +137,10 @@ impl fmt::Debug for StorageOptions {
 /// # Errors
 /// `InvalidOption` for a place or an option that does not exist; it names the option and never a value.
 pub fn set_storage_options(place: &str, options: StorageOptions) -> Result<()> {
-    set(place, options).map(|changed| drop(CHANGES.fetch_add(u64::from(changed), SeqCst)))
+    if set(place, options)? {
+        CHANGES.fetch_add(1, SeqCst);
+    }
+    Ok(())
 }
 
 /// The same for what another process said: [`storage_changes`] does not count it, so that nobody tells it to whom it came from.

@@ -245,7 +245,7 @@ fn options_that_the_program_says_reach_workers_and_are_in_no_plan() {
         cluster.scale(2);
         client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
         let first = client.scheduler_info().unwrap().workers[0].about.name.clone();
-        client.retire_workers(&[&first]).unwrap();
+        client.retire_workers(&[first.as_str()]).unwrap();
         let written =
             DFrame::from_polars(frame.clone(), 3).to_parquet_on(&client, "s3://frames/again", ParquetWriteOptions::new()).unwrap();
         assert_eq!(written.rows, 40);

@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fake::*;
+use partita_core::protocol::ToScheduler;
 use partita_graph::{Code, Executor, Failure, Registry, Run};
 use partita_net::client::{self, Remote};
 use partita_net::message::{NannyToScheduler, SchedulerToNanny, WorkerToScheduler};
@@ -301,6 +302,33 @@ fn a_retirement_has_its_time_and_who_stays_serves_again() {
     slow.let_run();
     assert_eq!(patient.join().expect("no panic").expect("it goes"), ["slow"]);
     assert_eq!(numbers(&run), [0]);
+}
+
+#[test]
+fn a_worker_that_may_go_in_the_middle_of_what_it_says_ends_nobody() {
+    let (server, store) = (server(), Store::default());
+    let mut ways = Ways::new("leaver");
+    ways.hold = true;
+    let leaver = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let run = client.submit(graph(Act::Number, 1)).expect("sound");
+    until("it has the task", || !leaver.seen.held.lock().unwrap().is_empty());
+    let (key, attempt) = leaver.seen.held.lock().unwrap().first().map(|held| (held.key, held.attempt)).expect("just seen");
+    let _other = worker(&server, "other", &store);
+    client.wait_for_workers(2, PATIENCE).expect("it comes");
+    let retiring = {
+        let client = client.clone();
+        std::thread::spawn(move || client.retire_workers(&["leaver"]))
+    };
+    until("it is asked to go", || server.info().workers.iter().any(|worker| worker.retiring));
+    // With the first of these it may go, and the second comes from nobody.
+    let failed = ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, "it cannot be done") };
+    let memory = ToScheduler::Memory { managed: 0, spilled: 0, spilled_total: 0, paused: false, rss: 1 };
+    leaver.say(&WorkerToScheduler::Machine(vec![failed, memory]));
+    assert_eq!(retiring.join().expect("no panic").expect("it goes"), ["leaver"]);
+    refused(run.wait(), Code::UserFunction);
+    assert_eq!(numbers(&client.submit(graph(Act::Number, 3)).expect("sound")), [0, 1, 2]);
 }
 
 #[test]

@@ -157,6 +157,7 @@ impl Owner {
         if tick {
             self.event(SchedulerEvent::Tick);
             self.look_after_workers();
+            self.end_patience();
             self.look_after_pending();
             self.look_at_deadlines();
             self.report_progress();

@@ -99,7 +99,6 @@ impl Owner {
     /// Answers what can be answered.
     pub fn look_after_pending(&mut self) {
         let now = self.now();
-        self.end_patience(now);
         let mut ready = Vec::new();
         self.pending.retain_mut(|pending| match pending.answer(now) {
             Some(answer) => {
@@ -114,7 +113,9 @@ impl Owner {
     }
 
     /// Workers that take too long to go serve again, unless somebody else still waits for them to go, or they want to go themselves.
-    fn end_patience(&mut self, now: Instant) {
+    /// Not from within an action: the machine is told.
+    pub fn end_patience(&mut self) {
+        let now = self.now();
         let (mut late, mut awaited) = (BTreeSet::new(), BTreeSet::new());
         for pending in &self.pending {
             if let Pending::Retire { waiting, until, .. } = pending {

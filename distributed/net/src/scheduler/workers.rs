@@ -133,8 +133,9 @@ impl Owner {
             FromWorker::Joined(_) => {}
             FromWorker::Said(list) => {
                 for message in list {
+                    // What it said before may have been the end of it.
+                    let Some(worker) = self.workers.get_mut(&id) else { return };
                     if let ToScheduler::Memory { managed, spilled, spilled_total, .. } = message {
-                        let worker = self.worker_mut(id);
                         worker.stored = (managed, spilled);
                         let more = spilled_total.saturating_sub(std::mem::replace(&mut worker.spilled_total, spilled_total));
                         self.spilled_total = self.spilled_total.saturating_add(more);

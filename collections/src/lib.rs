@@ -31,7 +31,7 @@ pub use array::{
 };
 #[cfg(feature = "hdf5")]
 pub use array::{to_hdf5, to_hdf5_on};
-pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
+pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry, set_storage_options};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
@@ -57,7 +57,7 @@ pub use partita_io::hdf5::Hdf5WriteOptions;
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
 pub use partita_io::zarr::{ZarrCodec, ZarrWriteOptions};
-pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
+pub use partita_io::{Compression, StorageOptions, TableOptions as IpcOptions, TableOptions as ParquetOptions};
 pub use partita_macros::{task, worker_state};
 pub use polars;
 

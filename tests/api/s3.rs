@@ -7,13 +7,15 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use super::files::{every_type, same};
-use partita::graph::Executor;
+use partita::graph::{Executor, Graph, Run, RunEach};
 use partita::ndarray::{Array, array, s};
 use partita::polars::prelude::PolarsError;
 use partita::prelude::*;
-use partita::{Code, operator_registry};
+use partita::{Code, Error, LocalCluster, StorageOptions, operator_registry, set_storage_options};
 use partita_sim::SimExecutor;
 
 /// The address of the server, in the process that has the environment for it.
@@ -65,6 +67,38 @@ fn on_s3(name: &str, case: impl FnOnce()) {
     let output = again.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+}
+
+/// Runs the case where nothing but the server's address is in the environment, under a name that no store reads.
+fn on_s3_that_the_program_names(name: &str, case: impl FnOnce(&str)) {
+    if let Ok(address) = std::env::var(INSIDE) {
+        return case(&address);
+    }
+    let Some((_server, address)) = server() else {
+        eprintln!("left out: no Python with moto (set PARTITA_PYTHON)");
+        return;
+    };
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args([&format!("s3::{name}"), "--exact", "--nocapture"]).env(INSIDE, address);
+    let output = again.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+}
+
+/// Keeps the bytes of the graphs that go through it.
+struct Spy(Client, Mutex<Vec<u8>>);
+
+impl Executor for Spy {
+    fn submit(&self, graph: Graph) -> Result<Run, Error> {
+        self.1.lock().unwrap().extend(partita_net::wire::encode_graph(&graph).unwrap());
+        self.0.submit(graph)
+    }
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Error> {
+        self.0.submit_each(graph)
+    }
+    fn threads(&self) -> usize {
+        self.0.threads()
+    }
 }
 
 /// The names of all objects below a folder that are not hidden, sorted; as the server tells them.
@@ -225,5 +259,43 @@ fn arrays_of_zarr_and_numpy_and_images() {
         for (name, executor) in executors() {
             assert_eq!(images.compute_on(&*executor).unwrap(), array![56u8, 63, 70].into_dyn(), "{name}");
         }
+    });
+}
+
+#[test]
+fn options_that_the_program_says_reach_workers_and_are_in_no_plan() {
+    on_s3_that_the_program_names("options_that_the_program_says_reach_workers_and_are_in_no_plan", |address| {
+        const KEY: &str = "hush-hush-hush";
+        let options = StorageOptions::new().endpoint(address).region("us-east-1").allow_http(true);
+        let options = options.access_key_id("testing").secret_access_key(KEY);
+        set_storage_options("s3://frames", options.clone()).unwrap();
+        assert!(!format!("{options:?}").contains("hush"));
+        let frame = df!("x" => (0..40i64).collect::<Vec<_>>()).unwrap();
+        let local = Client::builder().threads(2).set_as_default(false).build().unwrap();
+        DFrame::from_polars(frame.clone(), 4).to_parquet_on(&local, "s3://frames/said", ParquetWriteOptions::new()).unwrap();
+        let read = DFrame::read_parquet("s3://frames/said").unwrap();
+        assert_eq!(local.compute(&read).unwrap(), frame);
+        // Neither what people read nor what is sent holds the key or the endpoint.
+        let spy = Spy(local.clone(), Mutex::default());
+        assert_eq!(read.compute_on(&spy).unwrap().frame, frame);
+        let sent = spy.1.into_inner().unwrap();
+        assert!(sent.windows(4).any(|bytes| bytes == b"said"), "the name of the folder is there");
+        for secret in [KEY, address.trim_start_matches("http://")] {
+            assert!(!sent.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "{secret} is in the graph");
+            assert!(!read.explain().contains(secret), "{secret} is shown");
+        }
+        // Workers are processes of their own, whose environment says nothing; one of them joins after it was said.
+        let cluster = LocalCluster::builder().workers(1).threads_per_worker(1).program(env!("CARGO_BIN_EXE_partita")).start().unwrap();
+        let client = cluster.connect().unwrap();
+        client.wait_for_workers(1, Duration::from_secs(60)).unwrap();
+        assert_eq!(client.compute(&read).unwrap(), frame);
+        cluster.scale(2);
+        client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
+        let first = client.scheduler_info().unwrap().workers[0].about.name.clone();
+        client.retire_workers(&[first.as_str()]).unwrap();
+        let written =
+            DFrame::from_polars(frame.clone(), 3).to_parquet_on(&client, "s3://frames/again", ParquetWriteOptions::new()).unwrap();
+        assert_eq!(written.rows, 40);
+        assert_eq!(client.compute(&DFrame::read_parquet("s3://frames/again").unwrap()).unwrap(), frame);
     });
 }

@@ -15,6 +15,7 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode};
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Folder;
+use crate::storage::without_secrets;
 use crate::store::{Address, Remote, store_error};
 
 /// Uploads larger than this go in parts.
@@ -25,7 +26,7 @@ const UPLOADS: usize = 4;
 
 /// The storage refused to write.
 pub(crate) fn unwritable(name: &str, answer: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Unwritable { answer: answer.to_string() }, name)
+    Error::new(ErrorKind::Unwritable { answer: without_secrets(answer.to_string()) }, name)
 }
 
 /// A file under construction. Dropping it unfinished leaves nothing.

@@ -64,7 +64,7 @@ impl DFrame {
     /// and cuts the files into blocks, each a partition. Empty cells are null. A type that was guessed wrong is widened
     /// (integer, float, text) while running, and the run says so.
     ///
-    /// Keys, region and endpoint of a store come from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
+    /// Keys, region and endpoint of a store come from [`crate::set_storage_options`], and otherwise from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
     /// `AWS_ENDPOINT` for servers that speak S3 (with `AWS_ALLOW_HTTP=true` when they are not encrypted), `GOOGLE_…`, `AZURE_…`.
     ///
     /// ```no_run

@@ -51,6 +51,8 @@ mod client;
 mod csv;
 #[path = "api/decimals.rs"]
 mod decimals;
+#[path = "api/expressions.rs"]
+mod expressions;
 #[path = "api/files.rs"]
 mod files;
 #[path = "api/flights.rs"]

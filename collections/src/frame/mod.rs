@@ -15,6 +15,7 @@ pub(crate) mod ops;
 pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;
+pub(crate) mod row_by_row;
 pub(crate) mod schema;
 pub(crate) mod shuffle;
 pub(crate) mod size;

@@ -64,20 +64,42 @@ pub fn schema() -> Schema {
     (0..CLASSES).map(probability).chain([("label".into(), DataType::Int32)]).collect()
 }
 
+/// The numbers of a column, as its file has them: a wider copy of every column would cost as much as reading it.
+enum Numbers<'a> {
+    Narrow(&'a [f32]),
+    Wide(&'a [f64]),
+}
+
+impl<'a> Numbers<'a> {
+    fn of(column: &'a Column) -> PolarsResult<Self> {
+        match column.f32() {
+            Ok(narrow) => narrow.cont_slice().map(Self::Narrow),
+            Err(_) => column.f64()?.cont_slice().map(Self::Wide),
+        }
+    }
+}
+
+fn number_column(frame: &DataFrame, at: usize) -> PolarsResult<Column> {
+    let column = frame.column(&format!("f{at}"))?;
+    let column = if column.dtype() == &DataType::Float32 { column.clone() } else { column.cast(&DataType::Float64)? };
+    Ok(column.rechunk())
+}
+
 /// Scores a partition in batches; the last one is filled up with zeros.
 pub fn score(plan: &Plan, frame: &DataFrame, batch: usize) -> Result<DataFrame, Error> {
     let (rows, width) = (frame.height(), COLUMNS as usize);
-    let numbers = |at: usize| frame.column(&format!("f{at}"))?.cast(&DataType::Float64).map(|column| column.rechunk());
-    let columns: Vec<Column> = (0..width).map(numbers).collect::<PolarsResult<_>>().map_err(failed)?;
-    let columns: Vec<&[f64]> = columns.iter().map(|column| column.f64()?.cont_slice()).collect::<PolarsResult<_>>().map_err(failed)?;
+    let columns: Vec<Column> = (0..width).map(|at| number_column(frame, at)).collect::<PolarsResult<_>>().map_err(failed)?;
+    let columns: Vec<Numbers> = columns.iter().map(Numbers::of).collect::<PolarsResult<_>>().map_err(failed)?;
     let mut probabilities: [Vec<f32>; CLASSES] = std::array::from_fn(|_| Vec::with_capacity(rows));
     let mut labels: Vec<i32> = Vec::with_capacity(rows);
     let mut input = vec![0f32; batch * width];
     for from in (0..rows).step_by(batch) {
         let count = batch.min(rows - from);
         for (at, column) in columns.iter().enumerate() {
-            for (row, value) in column[from..from + count].iter().enumerate() {
-                input[row * width + at] = *value as f32;
+            let cells = input[at..].iter_mut().step_by(width);
+            match column {
+                Numbers::Narrow(values) => cells.zip(&values[from..from + count]).for_each(|(cell, value)| *cell = *value),
+                Numbers::Wide(values) => cells.zip(&values[from..from + count]).for_each(|(cell, value)| *cell = *value as f32),
             }
         }
         input[count * width..].fill(0.0);

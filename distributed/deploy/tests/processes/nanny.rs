@@ -250,6 +250,6 @@ fn stubborn() {
     trial.crew.ask(trial.nanny, Ask::Stop);
     assert_eq!(trial.ended(), End::Left);
     assert!(start.elapsed() >= Duration::from_millis(300), "it was asked first");
-    until("the process is gone", 1, || !exists(pid));
+    until("the process is gone", 10, || !exists(pid));
     trial.clean();
 }

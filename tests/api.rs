@@ -67,6 +67,8 @@ mod groupby;
 mod join;
 #[path = "api/join_order.rs"]
 mod join_order;
+#[path = "api/kinds.rs"]
+mod kinds;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/memory.rs"]

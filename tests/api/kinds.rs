@@ -205,6 +205,13 @@ fn times_with_a_zone_are_windows_of_time() {
         |frame: DataFrame| frame.lazy().with_columns([col("t").cast(zoned(TimeUnit::Microseconds, "Europe/Berlin"))]).collect().unwrap();
     let whole = zone(frame.unwrap());
     let days = whole.clone().lazy().group_by([col("t").dt().truncate(lit("1d"))]).agg([col("x").sum()]).collect().unwrap();
+    let window = RollingOptionsDynamicWindow {
+        window_size: Duration::parse("1d"),
+        min_periods: 1,
+        closed_window: ClosedWindow::Right,
+        fn_params: None,
+    };
+    let of_days = whole.clone().lazy().select([col("t"), col("x").rolling_sum_by(col("t"), window)]).collect().unwrap();
     // A day of 25 hours, when clocks are put back.
     assert!(days.column("x").unwrap().i64().unwrap().iter().any(|hours| hours == Some(25)));
     for partitions in [1, 5] {
@@ -217,6 +224,8 @@ fn times_with_a_zone_are_windows_of_time() {
             let rolling = frame.rolling_by("t", "3h").sum().compute_on(&*executor).unwrap().frame;
             assert_eq!(rolling.column("x").unwrap().i64().unwrap().get(40), Some(3), "{name}, {partitions}");
             assert_eq!(rolling.column("t").unwrap().dtype(), whole.column("t").unwrap().dtype(), "{name}, {partitions}");
+            let a_day = frame.rolling_by("t", "1d").sum().compute_on(&*executor).unwrap().frame;
+            assert_eq!(rows(&a_day, true), rows(&of_days, true), "{name}, {partitions}");
         }
     }
 }

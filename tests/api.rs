@@ -57,6 +57,8 @@ mod expressions;
 mod files;
 #[path = "api/flights.rs"]
 mod flights;
+#[path = "api/group_order.rs"]
+mod group_order;
 #[path = "api/group_pairs.rs"]
 mod group_pairs;
 #[path = "api/group_top.rs"]

@@ -501,6 +501,7 @@ fn what_is_not_the_same_twice_is_refused() {
             assert!(found.code == Code::Unsupported && found.to_string().contains(fix), "{expr}: {found}");
         }
     }
+    assert_eq!(frame.cast([("c", DataType::UInt32)]).schema().unwrap_err().code, Code::Unsupported);
     // An Enum has the same codes everywhere.
     let sizes = DataType::from_frozen_categories(FrozenCategories::new(["small", "large"]).unwrap());
     let sized = |frame: DFrame| {

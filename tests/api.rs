@@ -101,6 +101,8 @@ mod shuffle;
 mod skew;
 #[path = "api/sort.rs"]
 mod sort;
+#[path = "api/sorted.rs"]
+mod sorted;
 #[path = "api/statistics.rs"]
 mod statistics;
 #[path = "api/tpch.rs"]

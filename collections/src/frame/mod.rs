@@ -167,6 +167,10 @@ pub(crate) trait Step: Send + Sync {
     fn sample(&self, _columns: &Names) -> Option<(DataFrame, u64)> {
         None
     }
+    /// The column in which the rows are known to ascend through all partitions, and between which of its keys each partition lies.
+    fn ranges(&self) -> Option<(&PlSmallStr, Vec<ops::sorted_by::KeyRange>)> {
+        None
+    }
     /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.
     fn reader(&self) -> Option<&ops::read_csv::ReadCsv> {
         None

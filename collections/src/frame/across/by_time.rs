@@ -100,7 +100,7 @@ impl Step for InTime {
     }
 }
 
-fn not_sorted(on: &str) -> Failure {
+pub(crate) fn not_sorted(on: &str) -> Failure {
     Failure::new(Code::NotSorted, format!("the rows are not in the order of `{on}`, or it has nulls"))
         .help(format!("sort them first: .sort([{on:?}]); rows without a time can be left out: .filter(col({on:?}).is_not_null())"))
 }

@@ -117,6 +117,11 @@ impl Inside {
         if stays { (vec![planned], Self(None)) } else { (Vec::new(), Self(Some(planned))) }
     }
 
+    /// Whether the frame is an input.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
         match &self.0 {
             Some(planned) => planned.resolved().cloned(),

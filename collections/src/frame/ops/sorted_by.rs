@@ -263,6 +263,10 @@ impl Step for SortedBy {
         Some(Arc::new(Self { inside, ..self.clone() }))
     }
 
+    fn keeps_spread(&self, columns: &[PlSmallStr]) -> Option<Vec<PlSmallStr>> {
+        Some(columns.to_vec())
+    }
+
     fn ranges(&self) -> Option<(&PlSmallStr, Vec<KeyRange>)> {
         let of = |at: &u32| self.known.ranges.get(*at as usize).cloned().flatten();
         Some((&self.by, self.kept.iter().map(of).collect()))
@@ -279,10 +283,11 @@ impl Step for SortedBy {
             let none = (ops::token(), DataFrame::empty_with_schema(&node.schema.clone()?));
             return Ok(lowering.add(ops::from_polars::layer(&[none]), node));
         }
-        if self.kept.len() as u32 == self.partitions && self.predicate.is_none() {
-            return Ok(input);
-        }
-        let wiring = Wiring::Table(Table { offsets: (0..=self.kept.len() as u32).collect(), indices: self.kept.clone() });
+        let wiring = match self.kept.len() as u32 == self.partitions {
+            // A layer of its own also where nothing is left out: what has the layer of its input passes for the same frame.
+            true => Wiring::Each,
+            false => Wiring::Table(Table { offsets: (0..=self.kept.len() as u32).collect(), indices: self.kept.clone() }),
+        };
         let op = match &self.predicate {
             Some(predicate) => expr_op(Filter { predicate: predicate.clone() }, self.line(), ops::token()),
             None => OpRef::new(Pass, self.line()),

@@ -85,6 +85,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<nearby::NearbyRows>(),
     OperatorEntry::of::<by_time::TimeEdges>(),
     OperatorEntry::of::<by_time::TimeBorders>(),
+    OperatorEntry::of::<by_time::TimeNear>(),
     OperatorEntry::of::<by_time::TimeRows>(),
     OperatorEntry::of::<running::Totals>(),
     OperatorEntry::of::<running::RunOn>(),

@@ -113,6 +113,37 @@ fn joins_bring_together_partitions_whose_keys_overlap() {
     }
 }
 
+/// Windows of time take the rows beside a partition out of those partitions that have such rows.
+#[test]
+fn windows_of_time() {
+    let times = [0i64, 0, 1, 1, 1, 5, 9, 9, 9, 9, 9, 20, 21, 22, 40, 40];
+    let whole = df!("t" => times, "x" => (0..16i64).map(|row| 1 << row).collect::<Vec<_>>()).unwrap();
+    let expected = |window: &str, frame: &DataFrame| {
+        let options = RollingOptionsDynamicWindow {
+            window_size: Duration::parse(window),
+            min_periods: 1,
+            closed_window: ClosedWindow::Right,
+            fn_params: None,
+        };
+        frame.clone().lazy().select([col("t"), col("x").rolling_sum_by(col("t"), options)]).collect().unwrap()
+    };
+    for partitions in [1, 2, 3, 5, 16] {
+        let sorted = DFrame::from_polars(whole.clone(), partitions).sorted_by("t").unwrap();
+        for window in ["1i", "2i", "10i", "100i"] {
+            let rolled = sorted.rolling_by("t", window).sum();
+            assert_eq!(rolled.explain().contains("near"), partitions > 1, "{}", rolled.explain());
+            // Some partitions lose rows after they were looked at, some all of them.
+            let fewer = sorted.filter(col("x").gt(lit(40))).rolling_by("t", window).sum();
+            let less = whole.clone().lazy().filter(col("x").gt(lit(40))).collect().unwrap();
+            for (name, executor) in executors() {
+                let case = format!("{partitions} partitions, {window}, {name}");
+                assert_eq!(rolled.compute_on(&*executor).unwrap().frame, expected(window, &whole), "{case}");
+                assert_eq!(fewer.compute_on(&*executor).unwrap().frame, expected(window, &less), "{case}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_does_not_ascend() {
     let refused = |frame: DataFrame, partitions: usize| DFrame::from_polars(frame, partitions).sorted_by("t").map(drop).unwrap_err();

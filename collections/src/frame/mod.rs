@@ -168,7 +168,7 @@ pub(crate) trait Step: Send + Sync {
         None
     }
     /// The column in which the rows are known to ascend through all partitions, and between which of its keys each partition lies.
-    fn ranges(&self) -> Option<(&PlSmallStr, Vec<ops::sorted_by::KeyRange>)> {
+    fn ranges(&self) -> Option<ops::sorted_by::Ranges> {
         None
     }
     /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.

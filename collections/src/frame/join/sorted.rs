@@ -18,7 +18,7 @@ pub(super) fn neighbours(sides: [(&DFrame, &[Expr], u32); 2]) -> Option<Table> {
     let ranges = sides.map(|(frame, on, partitions)| {
         let [key] = on else { return None };
         let name: &PlSmallStr = as_column(key)?;
-        ranges_of(frame, name).filter(|ranges| ranges.len() == partitions as usize)
+        ranges_of(frame, name).map(|ranges| ranges.keys).filter(|keys| keys.len() == partitions as usize)
     });
     let [Some(left), Some(right)] = ranges else { return None };
     meeting(&left, &right)

@@ -27,13 +27,21 @@ const METHOD: &str = ".sorted_by(…)";
 /// The least and the greatest key of a partition, as bytes that compare as the keys do; `None` without rows.
 pub(crate) type KeyRange = Option<(Vec<u8>, Vec<u8>)>;
 
+/// Between which keys of a column each partition of a frame lies, in ascending order.
+pub(crate) struct Ranges {
+    pub by: PlSmallStr,
+    pub keys: Vec<KeyRange>,
+    /// The same as whole numbers, of keys that are made of such.
+    pub numbers: Vec<Option<(i64, i64)>>,
+}
+
 impl DFrame {
     /// The same rows, which are known to ascend in a column through all partitions, as those of files of one day after the other do. What
     /// [`DFrame::sort`] gives ascends, too.
     ///
     /// The column is read now: it is checked, and the least and greatest key of each partition are kept. Then filters on the column read only
-    /// the partitions in which rows can pass, and joins of two such frames on it bring together the partitions whose keys overlap, instead
-    /// of splitting all rows by their hash.
+    /// the partitions in which rows can pass, joins of two such frames on it bring together the partitions whose keys overlap, instead
+    /// of splitting all rows by their hash, and rolling windows of it ask only the partitions within reach.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -151,6 +159,7 @@ struct Known {
     /// A row for each partition: bounds, nulls and rows, as readers tell them.
     statistics: DataFrame,
     ranges: Vec<KeyRange>,
+    numbers: Vec<Option<(i64, i64)>>,
     rows: Vec<u64>,
 }
 
@@ -169,13 +178,23 @@ impl Known {
         }
         let rows: Vec<u64> = told.column("rows").and_then(|column| column.u64().cloned()).map_err(polars)?.iter().flatten().collect();
         let bound = |name: &str, called: String| told.column(name).map(|column| column.clone().with_name(called.into())).map_err(polars);
+        let numbers = |name: &str| -> Result<Vec<Option<i64>>, Failure> {
+            let bounds = told.column(name).map_err(polars)?;
+            match bounds.dtype().is_integer() || bounds.dtype().is_temporal() {
+                true => {
+                    Ok(bounds.to_physical_repr().cast(&DataType::Int64).and_then(|bounds| Ok(bounds.i64()?.to_vec())).map_err(polars)?)
+                }
+                false => Ok(vec![None; bounds.len()]),
+            }
+        };
+        let numbers = numbers("least")?.into_iter().zip(numbers("greatest")?).map(|(least, greatest)| least.zip(greatest)).collect();
         let columns = vec![
             bound("least", least(by))?,
             bound("greatest", greatest(by))?,
             Column::new(nulls(by).into(), vec![0u64; rows.len()]),
             Column::new(ROWS.into(), rows.clone()),
         ];
-        Ok(Self { statistics: DataFrame::new(rows.len(), columns).map_err(polars)?, ranges, rows })
+        Ok(Self { statistics: DataFrame::new(rows.len(), columns).map_err(polars)?, ranges, numbers, rows })
     }
 }
 
@@ -267,9 +286,10 @@ impl Step for SortedBy {
         Some(columns.to_vec())
     }
 
-    fn ranges(&self) -> Option<(&PlSmallStr, Vec<KeyRange>)> {
-        let of = |at: &u32| self.known.ranges.get(*at as usize).cloned().flatten();
-        Some((&self.by, self.kept.iter().map(of).collect()))
+    fn ranges(&self) -> Option<Ranges> {
+        let key = |at: &u32| self.known.ranges.get(*at as usize).cloned().flatten();
+        let number = |at: &u32| self.known.numbers.get(*at as usize).copied().flatten();
+        Some(Ranges { by: self.by.clone(), keys: self.kept.iter().map(key).collect(), numbers: self.kept.iter().map(number).collect() })
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -298,10 +318,10 @@ impl Step for SortedBy {
 }
 
 /// Between which keys of a column each partition of a frame lies, in ascending order, if that is known.
-pub(crate) fn ranges_of(frame: &DFrame, column: &PlSmallStr) -> Option<Vec<KeyRange>> {
+pub(crate) fn ranges_of(frame: &DFrame, column: &PlSmallStr) -> Option<Ranges> {
     let node = frame.node();
-    if let Some((by, ranges)) = node.step.ranges() {
-        return (by == column).then_some(ranges);
+    if let Some(ranges) = node.step.ranges() {
+        return (ranges.by == *column).then_some(ranges);
     }
     match &node.inputs[..] {
         [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => match node.step.admit(&Expr::Column(column.clone())) {

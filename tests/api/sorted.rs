@@ -117,7 +117,7 @@ fn joins_bring_together_partitions_whose_keys_overlap() {
 #[test]
 fn windows_of_time() {
     let times = [0i64, 0, 1, 1, 1, 5, 9, 9, 9, 9, 9, 20, 21, 22, 40, 40];
-    let whole = df!("t" => times, "x" => (0..16i64).map(|row| 1 << row).collect::<Vec<_>>()).unwrap();
+    let whole = df!("t" => times, "x" => (0..16i64).map(|row| 1i64 << row).collect::<Vec<_>>()).unwrap();
     let expected = |window: &str, frame: &DataFrame| {
         let options = RollingOptionsDynamicWindow {
             window_size: Duration::parse(window),

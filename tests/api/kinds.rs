@@ -3,6 +3,7 @@
 
 use super::check::{executors, failure};
 use partita::polars::prelude::*;
+use partita::polars::series::ops::NullBehavior;
 use partita::prelude::{CsvOptions, CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions};
 use partita::{Code, DFrame, Join};
 use proptest::collection::vec;
@@ -252,13 +253,17 @@ fn files() {
     comes_back(
         "parquet",
         &frame,
-        |frame, path| drop(frame.to_parquet(path, ParquetWriteOptions::new().row_group_rows(4)).unwrap()),
+        |frame, path| {
+            frame.to_parquet(path, ParquetWriteOptions::new().row_group_rows(4)).unwrap();
+        },
         |path| DFrame::read_parquet_with(path, parquet.clone()).unwrap(),
     );
     comes_back(
         "arrow",
         &frame,
-        |frame, path| drop(frame.to_ipc(path, IpcWriteOptions::new()).unwrap()),
+        |frame, path| {
+            frame.to_ipc(path, IpcWriteOptions::new()).unwrap();
+        },
         |path| DFrame::read_ipc(path).unwrap(),
     );
     let declared =
@@ -267,7 +272,9 @@ fn files() {
     comes_back(
         "csv",
         &frame.drop("pair").unwrap(),
-        |frame, path| drop(frame.to_csv(path, CsvWriteOptions::new()).unwrap()),
+        |frame, path| {
+            frame.to_csv(path, CsvWriteOptions::new()).unwrap();
+        },
         |path| DFrame::read_csv_with(format!("{path}/*.csv"), CsvOptions::new().dtypes(declared(&flat))).unwrap(),
     );
     // Numbers beyond 64 bits are written digit by digit, and no reader of JSON here has them.
@@ -275,7 +282,9 @@ fn files() {
     comes_back(
         "json",
         &frame.drop("wide").unwrap().drop("unsigned").unwrap(),
-        |frame, path| drop(frame.to_json(path, JsonWriteOptions::new()).unwrap()),
+        |frame, path| {
+            frame.to_json(path, JsonWriteOptions::new()).unwrap();
+        },
         |path| DFrame::read_json_with(path, JsonOptions::new().dtypes(declared(&json))).unwrap(),
     );
     let large = df!("x" => [u64::MAX, 1], "y" => [i64::MIN, 0]).unwrap();
@@ -283,7 +292,9 @@ fn files() {
     comes_back(
         "json of 64 bits",
         &large,
-        |frame, path| drop(frame.to_json(path, JsonWriteOptions::new()).unwrap()),
+        |frame, path| {
+            frame.to_json(path, JsonWriteOptions::new()).unwrap();
+        },
         |path| DFrame::read_json_with(path, JsonOptions::new().dtypes([("x", DataType::UInt64), ("y", DataType::Int128)])).unwrap(),
     );
 }
@@ -426,6 +437,7 @@ fn palette() -> DataFrame {
         pairs.into_column(),
         StructChunked::from_series("v".into(), 5, [numbers.clone().with_name("n".into()), text.with_name("t".into())].iter())
             .unwrap()
+            .into_series()
             .into_column(),
     ]);
     let named = columns.into_iter().enumerate().map(|(at, column)| column.with_name(format!("c{at}").into()));

@@ -55,10 +55,14 @@ mod client;
 mod csv;
 #[path = "api/decimals.rs"]
 mod decimals;
+#[path = "api/expressions.rs"]
+mod expressions;
 #[path = "api/files.rs"]
 mod files;
 #[path = "api/flights.rs"]
 mod flights;
+#[path = "api/group_order.rs"]
+mod group_order;
 #[path = "api/group_pairs.rs"]
 mod group_pairs;
 #[path = "api/group_top.rs"]
@@ -69,6 +73,8 @@ mod groupby;
 mod join;
 #[path = "api/join_order.rs"]
 mod join_order;
+#[path = "api/kinds.rs"]
+mod kinds;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/memory.rs"]
@@ -99,6 +105,8 @@ mod shuffle;
 mod skew;
 #[path = "api/sort.rs"]
 mod sort;
+#[path = "api/sorted.rs"]
+mod sorted;
 #[path = "api/statistics.rs"]
 mod statistics;
 #[path = "api/tpch.rs"]

@@ -7,6 +7,7 @@ mod destination;
 mod format;
 mod output;
 mod publish;
+mod single;
 mod target;
 pub use crate::manifest::Part;
 pub use destination::{Destination, Replaces};

@@ -2,6 +2,7 @@
 //! the cluster too; what looks at other rows does so across partitions, or is refused, and is never computed of a partition alone.
 
 use super::check::{assert_close, executors, failure, table};
+use partita::polars::lazy::dsl::{business_day_count, mean_horizontal, sum_horizontal};
 use partita::polars::prelude::*;
 use partita::polars::series::ops::NullBehavior;
 use partita::{Code, DFrame, Join};

@@ -91,13 +91,13 @@ struct Spy(Client, Mutex<Vec<u8>>);
 impl Executor for Spy {
     fn submit(&self, graph: Graph) -> Result<Run, Error> {
         self.1.lock().unwrap().extend(partita_net::wire::encode_graph(&graph).unwrap());
-        self.0.submit(graph)
+        Executor::submit(&self.0, graph)
     }
     fn submit_each(&self, graph: Graph) -> Result<RunEach, Error> {
-        self.0.submit_each(graph)
+        Executor::submit_each(&self.0, graph)
     }
     fn threads(&self) -> usize {
-        self.0.threads()
+        Executor::threads(&self.0)
     }
 }
 

@@ -300,7 +300,7 @@ impl Step for SortedBy {
             return Err(Failure::new(Code::InvalidOption, what).help("keep the partitions as they are: .persist() before it"));
         }
         if self.kept.is_empty() {
-            let none = (ops::token(), DataFrame::empty_with_schema(&node.schema.clone()?));
+            let none = (ops::token(), DataFrame::empty_with_schema(node.schema.clone()?.as_ref()));
             return Ok(lowering.add(ops::from_polars::layer(&[none]), node));
         }
         let wiring = match self.kept.len() as u32 == self.partitions {

@@ -53,6 +53,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = Client::scheduler_file(&shell.file)?;
     client.wait_for_workers(2, Duration::from_secs(60))?;
     same(&expected, &mean_delays(data.path())?, "on a scheduler and two workers from the command line");
+    let victim = client.scheduler_info()?.workers[0].pid;
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(30));
+        kill(victim)
+    });
+    same(&expected, &mean_delays(data.path())?, "there with a worker killed half-way");
+    killer.join().expect("the thread does not panic")?;
     client.shutdown()?;
     Ok(())
 }

@@ -21,6 +21,8 @@ mod array_factors;
 mod array_fft;
 #[path = "api/array_files.rs"]
 mod array_files;
+#[path = "api/array_images.rs"]
+mod array_images;
 #[path = "api/array_kinds.rs"]
 mod array_kinds;
 #[path = "api/array_linalg.rs"]
@@ -53,10 +55,14 @@ mod client;
 mod csv;
 #[path = "api/decimals.rs"]
 mod decimals;
+#[path = "api/expressions.rs"]
+mod expressions;
 #[path = "api/files.rs"]
 mod files;
 #[path = "api/flights.rs"]
 mod flights;
+#[path = "api/group_order.rs"]
+mod group_order;
 #[path = "api/group_pairs.rs"]
 mod group_pairs;
 #[path = "api/group_top.rs"]
@@ -67,6 +73,8 @@ mod groupby;
 mod join;
 #[path = "api/join_order.rs"]
 mod join_order;
+#[path = "api/kinds.rs"]
+mod kinds;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/memory.rs"]
@@ -97,6 +105,8 @@ mod shuffle;
 mod skew;
 #[path = "api/sort.rs"]
 mod sort;
+#[path = "api/sorted.rs"]
+mod sorted;
 #[path = "api/statistics.rs"]
 mod statistics;
 #[path = "api/tpch.rs"]

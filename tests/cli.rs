@@ -46,7 +46,8 @@ fn answers() {
     run(&["explain", "E0107"], &["a column does not exist"]);
     run(&["explain"], &["E0101", "E0900"]);
     run(&["completions", "bash"], &["_partita"]);
-    run(&["--version"], &["partita 0."]);
+    // The number that both sides of a link must have.
+    run(&["--version"], &["partita 0.", &format!("(protocol {})", partita_net::message::PROTOCOL)]);
     run(&["demo", "--scale", "0.001"], &["l_returnflag", "steps", "GB/s"]);
     run(&["tpch", "--sf", "0.001", "--query", "1,4..6", "--folder", "tpch"], &["pricing summary report", "l_returnflag", "4 queries"]);
     run(
@@ -74,4 +75,25 @@ fn refusals() {
     run(&["groupby", "ragged.csv", "--by", "a", "--count"], 1, &["E0111", "row 3", "3 fields"]);
     run(&["explain", "E9999"], 2, &["no error code"]);
     run(&["frobnicate"], 2, &["Usage"]);
+}
+
+#[test]
+fn keys_of_stores_are_not_shown() {
+    let folder = data();
+    let settings = "[storage.s3]\nendpoint = \"http://127.0.0.1:9\"\nsecret-access-key = \"hush-hush-hush\"\n";
+    std::fs::write(folder.path().join("partita.toml"), settings).expect("the folder can be written");
+    for arguments in [
+        &["config", "list"][..],
+        &["config", "list", "--json"],
+        &["config", "get", "storage.s3.secret-access-key"],
+        &["config", "why", "storage.s3.secret-access-key"],
+    ] {
+        check(folder.path(), arguments, 0, &["***"]);
+        let output = partita(folder.path(), arguments);
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("hush"), "{arguments:?}");
+    }
+    check(folder.path(), &["config", "get", "storage.s3.endpoint"], 0, &["http://127.0.0.1:9"]);
+    check(folder.path(), &["groupby", "a.csv", "--by", "origin", "--count"], 0, &["EWR"]);
+    std::fs::write(folder.path().join("partita.toml"), "[storage.s3]\nsecret-acces-key = \"hush-hush-hush\"\n").expect("it can be written");
+    check(folder.path(), &["groupby", "a.csv", "--by", "origin", "--count"], 2, &["E0219", "storage.s3.secret-access-key"]);
 }

@@ -8,5 +8,7 @@ mod deaths;
 mod doors;
 #[path = "cluster/shells.rs"]
 mod shells;
+#[path = "cluster/spilled.rs"]
+mod spilled;
 #[path = "cluster/start.rs"]
 mod start;

@@ -173,6 +173,7 @@ fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
         ["link", "lost", worker] => SchedulerEvent::LinkLost(worker_id(worker)),
         ["link", "back", worker] => SchedulerEvent::LinkBack(worker_id(worker)),
         ["retire", worker] => SchedulerEvent::Retire(worker_id(worker)),
+        ["stay", worker] => SchedulerEvent::Stay(worker_id(worker)),
         ["client", "lost", client] => SchedulerEvent::ClientLost(client_id(client)),
         ["client", "back", client] => SchedulerEvent::ClientBack(client_id(client)),
         ["client", "gone", client] => SchedulerEvent::ClientGone(client_id(client)),
@@ -202,7 +203,7 @@ fn submit(names: &Names, how: &str, run: &str, client: ClientId, wanted: &[&str]
 fn said(names: &Names, words: &[&str]) -> ToScheduler {
     if let ["memory", managed, rest @ ..] = words {
         let (spilled, rss) = (after(rest, "disk").map_or(0, bytes), after(rest, "rss").map_or(0, bytes));
-        return ToScheduler::Memory { managed: bytes(managed), spilled, paused: rest.contains(&"paused"), rss };
+        return ToScheduler::Memory { managed: bytes(managed), spilled, spilled_total: spilled, paused: rest.contains(&"paused"), rss };
     }
     let (what, key, rest) = (words[0], names.key(words[1]), &words[2..]);
     let attempt = attempt(rest);
@@ -370,7 +371,9 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
         }
         ToScheduler::Replicated(key) => format!("replicated {}", names.name(*key)),
         ToScheduler::Lost(key) => format!("lost {}", names.name(*key)),
-        ToScheduler::Memory { managed, spilled, paused, .. } => format!("memory {managed} B, disk {spilled} B, paused {paused}"),
+        ToScheduler::Memory { managed, spilled, spilled_total, paused, .. } => {
+            format!("memory {managed} B, disk {spilled} B of {spilled_total} B, paused {paused}")
+        }
         ToScheduler::Retracted(key, attempt) => format!("retracted {} try {attempt}", names.name(*key)),
         ToScheduler::Kept(key, attempt) => format!("kept {} try {attempt}", names.name(*key)),
         ToScheduler::Ended(key, attempt) => format!("ended {} try {attempt}", names.name(*key)),

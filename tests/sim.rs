@@ -90,6 +90,7 @@ fn every_seed_gives_the_results_of_the_oracle() {
         (total.spills, "chunks on disk"),
         (total.breaks, "links that break"),
         (total.given_up, "workers that are given up though they live"),
+        (total.stayed, "workers that were to retire and stay"),
         (total.done_keys, "keys that end well by themselves"),
         (total.failed_keys, "keys that fail by themselves"),
         (total.forgotten_keys, "keys that are forgotten"),

@@ -40,7 +40,7 @@ fn small_pages() {
 }
 
 /// Name, version, and what it was built as.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1)");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 4)");
 
 #[derive(Subcommand)]
 enum Command {
@@ -85,6 +85,12 @@ fn main() -> std::process::ExitCode {
     #[cfg(feature = "cluster")]
     partita::run();
     let program = Program::parse();
+    #[cfg(feature = "cluster")]
+    if let Command::Groupby(_) | Command::Head(_) | Command::Schema(_) | Command::Tpch(_) = &program.command
+        && let Err(failure) = config::reach_stores()
+    {
+        return exit::run(Err(failure.into()));
+    }
     exit::run(match program.command {
         Command::Groupby(groupby) => groupby.run(),
         Command::Head(head) => head.run(),

@@ -29,7 +29,9 @@ pub use array::{
     apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
     histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
 };
-pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry};
+#[cfg(feature = "hdf5")]
+pub use array::{to_hdf5, to_hdf5_on};
+pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry, set_storage_options};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
@@ -50,15 +52,19 @@ pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error, TaskContext};
 pub use partita_io::csv::{CsvOptions, Encoding};
+#[cfg(feature = "hdf5")]
+pub use partita_io::hdf5::Hdf5WriteOptions;
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
 pub use partita_io::zarr::{ZarrCodec, ZarrWriteOptions};
-pub use partita_io::{Compression, TableOptions as IpcOptions, TableOptions as ParquetOptions};
+pub use partita_io::{Compression, StorageOptions, TableOptions as IpcOptions, TableOptions as ParquetOptions};
 pub use partita_macros::{task, worker_state};
 pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
+    #[cfg(feature = "hdf5")]
+    pub use crate::Hdf5WriteOptions;
     pub use crate::Random;
     pub use crate::{
         AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,

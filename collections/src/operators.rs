@@ -29,7 +29,7 @@ use crate::frame::ops::{
     analyze, concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition,
     repartition_bytes, row_index, sample, scan, select,
 };
-use crate::frame::ops::{slice, to_darray, unique, unpivot, with_columns, write};
+use crate::frame::ops::{slice, sorted_by, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::{skew, split};
 use crate::frame::sort::{range, rows};
@@ -51,6 +51,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<repartition::SlicePiece>(),
     OperatorEntry::of::<repartition_bytes::MeasureRows>(),
     OperatorEntry::of::<repartition_bytes::TakeStretches>(),
+    OperatorEntry::of::<sorted_by::LookAtKeys>(),
     OperatorEntry::of::<partial::Partial>(),
     OperatorEntry::of::<combine::Combine>(),
     OperatorEntry::of::<combine::Finish>(),
@@ -86,6 +87,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<nearby::NearbyRows>(),
     OperatorEntry::of::<by_time::TimeEdges>(),
     OperatorEntry::of::<by_time::TimeBorders>(),
+    OperatorEntry::of::<by_time::TimeNear>(),
     OperatorEntry::of::<by_time::TimeRows>(),
     OperatorEntry::of::<running::Totals>(),
     OperatorEntry::of::<running::RunOn>(),
@@ -203,6 +205,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<spread::CutAtChunks>(),
     OperatorEntry::of::<spread::JoinPieces>(),
     OperatorEntry::of::<array_files::ReadBlock>(),
+    #[cfg(feature = "hdf5")]
+    OperatorEntry::of::<array::ops::read_hdf5::ReadHdf5Block>(),
     OperatorEntry::of::<array_write::WriteBlock>(),
     OperatorEntry::of::<array_write::PublishArray>(),
 ];

@@ -1,7 +1,7 @@
 //! Where bytes live: a name as the user writes it becomes a local path or an object in a store.
 //!
 //! It refuses to know formats and patterns. Invariant: one client per store and process, so that a thousand blocks share connections;
-//! what the environment says (`AWS_*`, `GOOGLE_*`, `AZURE_*`) is read once, when a store is first named.
+//! what the environment (`AWS_*`, `GOOGLE_*`, `AZURE_*`) and `storage` say is read once, when a store is first named.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Result};
+use crate::storage::{self, StorageOptions, options_of, without_secrets};
 
 const SCHEMES: &str = "a local path, or a URL with s3://, gs://, az://, abfs://, http://, https://, file:// or memory://";
 
@@ -27,7 +28,7 @@ pub(crate) enum Address {
 }
 
 /// An object, or a pattern of objects, in a store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Remote {
     pub(crate) store: Arc<dyn ObjectStore>,
     /// All before the key, to print names of other objects as the user would write them.
@@ -36,6 +37,13 @@ pub(crate) struct Remote {
     pub(crate) key: String,
     /// False for web servers: they cannot be asked what there is.
     pub(crate) lists: bool,
+}
+
+impl std::fmt::Debug for Remote {
+    /// Without the store, which knows keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Remote({}{})", self.base, self.key)
+    }
 }
 
 /// Size in bytes and a mark that changes when the content does.
@@ -105,30 +113,33 @@ fn web(name: &str) -> Result<Remote> {
 }
 
 fn shared(url: &str, name: &str) -> Result<Arc<dyn ObjectStore>> {
-    // The endpoint is part of the identity because test servers come and go on changing ports.
-    type Identity = (String, Option<String>);
+    // The endpoint is part of the identity because test servers come and go on changing ports; what was said of the store, because it may
+    // be said anew.
+    type Identity = (String, Option<String>, Vec<(String, String)>);
     static STORES: Mutex<BTreeMap<Identity, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
-    let identity = (url.to_owned(), std::env::var("AWS_ENDPOINT").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).ok());
+    let options = options_of(url);
+    let endpoint = std::env::var("AWS_ENDPOINT").or_else(|_| std::env::var("AWS_ENDPOINT_URL")).ok();
+    let identity = (url.to_owned(), endpoint, options.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
     let mut stores = STORES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(store) = stores.get(&identity) {
         return Ok(store.clone());
     }
-    let store = build(url).map_err(|error| store_error(name, error))?;
+    let store = build(url, &options).map_err(|error| store_error(name, error))?;
     stores.insert(identity, store.clone());
     Ok(store)
 }
 
-fn build(url: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
+fn build(url: &str, options: &StorageOptions) -> object_store::Result<Arc<dyn ObjectStore>> {
     let retry = RetryConfig { max_retries: 6, retry_timeout: Duration::from_secs(60), ..RetryConfig::default() };
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     Ok(match scheme {
-        "s3" | "s3a" => Arc::new(object_store::aws::AmazonS3Builder::from_env().with_url(url).with_retry(retry).build()?),
-        "gs" => Arc::new(object_store::gcp::GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry).build()?),
+        "s3" | "s3a" => Arc::new(storage::s3(options)?.with_url(url).with_retry(retry).build()?),
+        "gs" => Arc::new(storage::gs(options)?.with_url(url).with_retry(retry).build()?),
         "http" | "https" => {
-            let options = object_store::ClientOptions::new().with_allow_http(true);
-            Arc::new(object_store::http::HttpBuilder::new().with_url(url).with_client_options(options).with_retry(retry).build()?)
+            let client = object_store::ClientOptions::new().with_allow_http(true);
+            Arc::new(object_store::http::HttpBuilder::new().with_url(url).with_client_options(client).with_retry(retry).build()?)
         }
-        _ => Arc::new(object_store::azure::MicrosoftAzureBuilder::from_env().with_url(url).with_retry(retry).build()?),
+        _ => Arc::new(storage::azure(options)?.with_url(url).with_retry(retry).build()?),
     })
 }
 
@@ -193,5 +204,5 @@ pub(crate) fn store_error(name: &str, error: object_store::Error) -> Error {
 
 /// Any other refusal.
 pub(crate) fn unreadable(name: &str, answer: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Unreadable { answer: answer.to_string() }, name)
+    Error::new(ErrorKind::Unreadable { answer: without_secrets(answer.to_string()) }, name)
 }

@@ -1,4 +1,4 @@
-//! Frames on `s3://`: what is written is what is read, all at once and once, whatever happens to tasks; through a server that speaks S3
+//! Frames and arrays on `s3://`: what is written is what is read, all at once and once, whatever happens to tasks; through a server that speaks S3
 //! (moto), with endpoint and keys from the environment.
 //!
 //! The environment is read when a store is first named, and tests of one process share it. So this program is started again with the
@@ -7,12 +7,15 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use super::files::{every_type, same};
-use partita::graph::Executor;
+use partita::graph::{Executor, Graph, Run, RunEach};
+use partita::ndarray::{Array, array, s};
 use partita::polars::prelude::PolarsError;
 use partita::prelude::*;
-use partita::{Code, operator_registry};
+use partita::{Code, Error, LocalCluster, StorageOptions, operator_registry, set_storage_options};
 use partita_sim::SimExecutor;
 
 /// The address of the server, in the process that has the environment for it.
@@ -64,6 +67,38 @@ fn on_s3(name: &str, case: impl FnOnce()) {
     let output = again.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+}
+
+/// Runs the case where nothing but the server's address is in the environment, under a name that no store reads.
+fn on_s3_that_the_program_names(name: &str, case: impl FnOnce(&str)) {
+    if let Ok(address) = std::env::var(INSIDE) {
+        return case(&address);
+    }
+    let Some((_server, address)) = server() else {
+        eprintln!("left out: no Python with moto (set PARTITA_PYTHON)");
+        return;
+    };
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args([&format!("s3::{name}"), "--exact", "--nocapture"]).env(INSIDE, address);
+    let output = again.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+}
+
+/// Keeps the bytes of the graphs that go through it.
+struct Spy(Client, Mutex<Vec<u8>>);
+
+impl Executor for Spy {
+    fn submit(&self, graph: Graph) -> Result<Run, Error> {
+        self.1.lock().unwrap().extend(partita_net::wire::encode_graph(&graph).unwrap());
+        Executor::submit(&self.0, graph)
+    }
+    fn submit_each(&self, graph: Graph) -> Result<RunEach, Error> {
+        Executor::submit_each(&self.0, graph)
+    }
+    fn threads(&self) -> usize {
+        Executor::threads(&self.0)
+    }
 }
 
 /// The names of all objects below a folder that are not hidden, sorted; as the server tells them.
@@ -178,5 +213,89 @@ fn a_write_that_fails_leaves_what_was_there() {
             new.to_parquet_on(&*executor, &path, ParquetWriteOptions::new().overwrite(true)).unwrap();
             assert_eq!(DFrame::read_parquet(&path).unwrap().len().unwrap(), 8, "{name}");
         }
+    });
+}
+
+#[test]
+fn arrays_of_zarr_and_numpy_and_images() {
+    on_s3("arrays_of_zarr_and_numpy_and_images", || {
+        let expected = Array::from_shape_fn((7, 10), |(row, column)| Complex::new((row * 10 + column) as f64, -1.0)).into_dyn();
+        let x = DArray::from_array(expected.clone(), [3, 4]);
+        for (name, executor) in executors() {
+            let read = |array: DArray<Complex<f64>>| array.compute_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let path = format!("s3://frames/zarr-{name}");
+            for (round, options) in [
+                ZarrWriteOptions::new(),
+                ZarrWriteOptions::new().chunks([2, 2]).shards([4, 6]),
+                ZarrWriteOptions::new().version(2).chunks([7, 3]),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                x.to_zarr_on(&*executor, &path, options.overwrite(round > 0)).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!(read(DArray::read_zarr(&path).unwrap()), expected, "{name}");
+            }
+            // Of hidden ones, such as `.zarray`, nothing is said.
+            assert_eq!(objects(&format!("zarr-{name}")), ["0.0", "0.1", "0.2", "0.3"], "{name}");
+            let mut changed = expected.clone();
+            changed.slice_mut(s![.., 3..6]).fill(Complex::new(0.5, 0.5));
+            let part = DArray::full([7, 3], Complex::new(0.5, 0.5), 2);
+            part.to_zarr_region_on(&*executor, &path, s![.., 3..6]).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(read(DArray::read_zarr(&path).unwrap()), changed, "{name}");
+            let refused = x.to_zarr_on(&*executor, &path, ZarrWriteOptions::new()).unwrap_err();
+            assert_eq!(refused.code, Code::OutputExists, "{name}");
+            let file = format!("s3://frames/x-{name}.npy");
+            x.to_npy_on(&*executor, &file, false).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(read(DArray::read_npy(&file).unwrap()), expected, "{name}");
+            let stack = format!("s3://frames/stack-{name}");
+            x.to_npy_stack_on(&*executor, &stack, 0, false).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(read(DArray::read_npy_stack(&stack).unwrap()), expected, "{name}");
+        }
+        for number in 8..11 {
+            let image = std::fs::read(format!("{}/tests/numpy/images/grey-{number}.png", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            partita_io::put(&format!("s3://frames/images/{number}.png"), image).unwrap();
+        }
+        let images = DArray::<u8>::read_images("s3://frames/images/*.png").unwrap().slice(s![.., 0, 0]);
+        for (name, executor) in executors() {
+            assert_eq!(images.compute_on(&*executor).unwrap(), array![56u8, 63, 70].into_dyn(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn options_that_the_program_says_reach_workers_and_are_in_no_plan() {
+    on_s3_that_the_program_names("options_that_the_program_says_reach_workers_and_are_in_no_plan", |address| {
+        const KEY: &str = "hush-hush-hush";
+        let options = StorageOptions::new().endpoint(address).region("us-east-1").allow_http(true);
+        let options = options.access_key_id("testing").secret_access_key(KEY);
+        set_storage_options("s3://frames", options.clone()).unwrap();
+        assert!(!format!("{options:?}").contains("hush"));
+        let frame = df!("x" => (0..40i64).collect::<Vec<_>>()).unwrap();
+        let local = Client::builder().threads(2).set_as_default(false).build().unwrap();
+        DFrame::from_polars(frame.clone(), 4).to_parquet_on(&local, "s3://frames/said", ParquetWriteOptions::new()).unwrap();
+        let read = DFrame::read_parquet("s3://frames/said").unwrap();
+        assert_eq!(local.compute(&read).unwrap(), frame);
+        // Neither what people read nor what is sent holds the key or the endpoint.
+        let spy = Spy(local.clone(), Mutex::default());
+        assert_eq!(read.compute_on(&spy).unwrap().frame, frame);
+        let sent = spy.1.into_inner().unwrap();
+        assert!(sent.windows(4).any(|bytes| bytes == b"said"), "the name of the folder is there");
+        for secret in [KEY, address.trim_start_matches("http://")] {
+            assert!(!sent.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "{secret} is in the graph");
+            assert!(!read.explain().contains(secret), "{secret} is shown");
+        }
+        // Workers are processes of their own, whose environment says nothing; one of them joins after it was said.
+        let cluster = LocalCluster::builder().workers(1).threads_per_worker(1).program(env!("CARGO_BIN_EXE_partita")).start().unwrap();
+        let client = cluster.connect().unwrap();
+        client.wait_for_workers(1, Duration::from_secs(60)).unwrap();
+        assert_eq!(client.compute(&read).unwrap(), frame);
+        cluster.scale(2);
+        client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
+        let first = client.scheduler_info().unwrap().workers[0].about.name.clone();
+        client.retire_workers(&[first.as_str()]).unwrap();
+        let written =
+            DFrame::from_polars(frame.clone(), 3).to_parquet_on(&client, "s3://frames/again", ParquetWriteOptions::new()).unwrap();
+        assert_eq!(written.rows, 40);
+        assert_eq!(client.compute(&DFrame::read_parquet("s3://frames/again").unwrap()).unwrap(), frame);
     });
 }

@@ -57,6 +57,56 @@ fn a_scheduler_and_two_workers_by_hand() {
 }
 
 #[test]
+fn a_whole_cluster_by_one_command_and_what_may_be_asked_of_it() {
+    let (_folder, pattern) = files(2, 20_000);
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("scheduler.json");
+    let named = file.to_string_lossy().into_owned();
+    let spilled = state.path().join("spilled");
+    std::fs::create_dir(&spilled).unwrap();
+    let spilled = spilled.to_string_lossy().into_owned();
+    let flags = ["--port", "0", "--http-port", "0", "--nthreads", "1", "--memory-limit", "1GiB", "--resources", "GPU=1"];
+    let more = ["--scheduler-file", &named, "--local-directory", &spilled, "--death-timeout", "20s"];
+    let mut whole = partita(state.path(), &[&["local", "-n", "2"][..], &flags, &more].concat());
+    until("the scheduler wrote its file", || file.exists());
+    let client = Client::scheduler_file(&file).expect("the scheduler answers");
+    client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
+    let info = client.scheduler_info().unwrap();
+    assert!(info.workers.iter().all(|worker| worker.nanny && worker.about.threads == 1 && worker.about.memory_limit == 1 << 30));
+    assert!(info.workers.iter().all(|worker| worker.about.resources.get("GPU") == Some(&1000)), "{info:?}");
+    let kept = job(&pattern).persist_on(&client).unwrap();
+    let expected = here(&job(&pattern));
+    let ask = |what: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partita"));
+        command.args(["cluster", "--scheduler-file", &named]).args(what).env("XDG_STATE_HOME", state.path()).current_dir(state.path());
+        let output = command.output().unwrap();
+        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let says = |what: &[&str], code: i32, piece: &str| {
+        let (found, text) = ask(what);
+        assert!(found == Some(code) && text.contains(piece), "{what:?}: {found:?}, {piece:?} is not in\n{text}");
+    };
+    let names: Vec<String> = info.workers.iter().map(|worker| worker.about.name.clone()).collect();
+    says(&["info"], 0, "workers     2 (2 threads");
+    says(&["info", "--json"], 0, "\"uptime_seconds\":");
+    says(&["workers"], 0, &names[1]);
+    says(&["workers", "--json"], 0, "\"resources\":{\"GPU\":1.0}");
+    says(&["story", &kept.keys().unwrap()[0].to_string()], 0, "worker ");
+    says(&["story", "no-key"], 2, "E0108");
+    says(&["retire", "nobody"], 2, "no worker is called `nobody`");
+    says(&["retire", &names[0], "--timeout", "soon"], 2, "`client.retire-timeout`");
+    // What the one had is with the other now.
+    says(&["retire", &names[0], "--timeout", "60s"], 0, "has left");
+    assert_eq!(client.scheduler_info().unwrap().workers.len(), 1);
+    assert!(client.compute(&kept).unwrap().equals_missing(&expected));
+    says(&["shutdown"], 0, "the scheduler ends");
+    until("the command ends with its scheduler", || whole.0.try_wait().unwrap().is_some());
+    until("the scheduler's file is gone", || !file.exists());
+    assert_eq!(std::fs::read_dir(&spilled).unwrap().count(), 0, "folders of workers are gone");
+    says(&["info"], 1, "scheduler.json");
+}
+
+#[test]
 fn nobody_there_is_said_at_once() {
     let failure =
         Client::connect_with("127.0.0.1:1", partita::ConnectOptions { timeout: Some(Duration::from_secs(1)), ..Default::default() });

@@ -81,6 +81,34 @@ fn a_worker_stays_when_all_others_are_full() {
 }
 
 #[test]
+fn a_worker_stays_when_nobody_waits_for_it_to_go_any_longer() {
+    check(
+        "
+        worker ada
+        worker bob
+        layer x 4 : only ada
+        layer y 1 : only ada takes 50000
+        submit r1 x y
+        until x stored
+        retire ada
+        wait 3000
+        stay ada
+        wait 500000
+        expect not ada gone
+        expect r1 done
+        layer z 4 : only ada
+        submit r2 z
+        expect r2 done
+        retire ada
+        until ada gone
+        stay bob
+        expect x ran 4
+        expect y ran 1
+    ",
+    );
+}
+
+#[test]
 fn when_the_one_who_takes_the_data_dies_another_takes_it() {
     check(
         "

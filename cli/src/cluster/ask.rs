@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
@@ -49,6 +50,9 @@ enum What {
         /// Names of workers
         #[arg(required = true)]
         names: Vec<String>,
+        /// How long they may take, for example 30s or 2h; those that take longer stay
+        #[arg(long, value_name = "TIME")]
+        timeout: Option<String>,
     },
     /// End all runs, forget everything, start the workers again
     Restart,
@@ -69,18 +73,22 @@ enum What {
 impl Cluster {
     /// Connects, asks, prints.
     pub fn run(self) -> Result<(), Stop> {
-        let settings = Settings::load(&self.tls.flags())?;
+        let mut flags = self.tls.flags().to_vec();
+        if let What::Retire { timeout, .. } = &self.what {
+            flags.push(("client.retire-timeout", "--timeout", timeout.as_deref()));
+        }
+        let settings = Settings::load(&flags)?;
         let address = find_scheduler(self.scheduler.as_deref(), self.scheduler_file.as_deref(), "client.address", &settings)?;
         let mut options = Options { name: format!("partita cluster ({})", std::process::id()), ..Options::default() };
         options.timeout = settings.span("client.timeout").unwrap_or(options.timeout);
         options.tls_files = tls_files(&settings)?.map(|(ca, cert, key)| TlsFiles { ca, cert, key });
         let client = Remote::connect_to(address, options, Registry::default())?;
-        self.what.ask(&client)
+        self.what.ask(&client, &settings)
     }
 }
 
 impl What {
-    fn ask(self, client: &Arc<Remote>) -> Result<(), Stop> {
+    fn ask(self, client: &Arc<Remote>, settings: &Settings) -> Result<(), Stop> {
         let mut out = std::io::stdout().lock();
         match self {
             What::Info { json: true } => writeln!(out, "{}", info_json(&client.info()?))?,
@@ -106,9 +114,10 @@ impl What {
                 }
             }
             What::Workers { json: false } => writeln!(out, "{}", table(&client.info()?.workers))?,
-            What::Retire { names } => {
+            What::Retire { names, .. } => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                for name in client.retire_workers(&names)? {
+                let timeout = settings.span("client.retire-timeout").unwrap_or(Duration::MAX);
+                for name in client.retire_workers_within(&names, timeout)? {
                     writeln!(out, "{name} has left")?;
                 }
             }

@@ -193,6 +193,8 @@ pub fn spec(settings: &Settings, address: &str, workers: u64) -> Result<WorkerSp
     spec.death_timeout = settings.span("worker.death-timeout").unwrap_or(never);
     spec.stop_timeout = settings.span("nanny.stop-timeout").unwrap_or(never);
     spec.tls = tls_files(settings)?;
+    spec.storage =
+        Some(settings.storage()).filter(|options| !options.is_empty()).map(|options| ("s3://".into(), options)).into_iter().collect();
     Ok(spec)
 }
 

@@ -20,13 +20,20 @@ use value::Kind;
 pub use value::Value;
 
 /// What one layer says of a setting.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Said {
-    /// As it was written.
+    /// As it was written, or stars for a secret.
     pub text: String,
     /// Where it stands: `--port`, `PARTITA_SCHEDULER__PORT`, a file, or `default`.
     pub place: String,
     value: Value,
+}
+
+impl std::fmt::Debug for Said {
+    /// Without the value, which may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} from {}", self.text, self.place)
+    }
 }
 
 /// A flag of a command line: the setting that it is for, how it is written, what was given.
@@ -139,6 +146,17 @@ impl Settings {
         }
     }
 
+    /// How stores are reached: names and values of options, secrets among them.
+    pub fn storage(&self) -> Vec<(String, String)> {
+        let keys = table::SETTINGS.iter().filter_map(|setting| Some((setting.key, setting.key.strip_prefix("storage.s3.")?)));
+        let said = keys.filter_map(|(key, name)| match self.value(key) {
+            Value::Text(text) => Some((name.to_owned(), text)),
+            Value::Flag(flag) => Some((name.to_owned(), flag.to_string())),
+            _ => None,
+        });
+        said.collect()
+    }
+
     /// Names with thousandths.
     pub fn resources(&self, key: &str) -> BTreeMap<String, u64> {
         match self.value(key) {
@@ -146,6 +164,16 @@ impl Settings {
             _ => BTreeMap::new(),
         }
     }
+}
+
+/// Lets this process reach stores as the settings say.
+///
+/// # Errors
+/// As [`Settings::load`].
+pub fn reach_stores() -> Result<(), Error> {
+    let options = Settings::load(&[])?.storage().into_iter();
+    let options = options.fold(partita::StorageOptions::new(), |options, (name, value)| options.option(&name, value));
+    partita::set_storage_options("s3://", options)
 }
 
 /// `$XDG_CONFIG_HOME/partita/config.toml`, or the same below `~/.config`.
@@ -164,6 +192,7 @@ fn read(path: PathBuf) -> Result<SettingsFile, Error> {
 
 fn said(setting: &'static Setting, text: String, place: String) -> Result<Said, Error> {
     match setting.kind.parse(&text) {
+        Some(value) if setting.kind == Kind::Secret => Ok(Said { text: if text.is_empty() { text } else { "***".into() }, place, value }),
         Some(value) => Ok(Said { text, place, value }),
         None => Err(Error::new(Code::InvalidOption, format!("`{}` cannot be {text:?}", setting.key))
             .detail("stands in", place)
@@ -203,7 +232,9 @@ fn from_environment(variables: Vec<(String, String)>) -> Result<BTreeMap<&'stati
 }
 
 fn from_file((path, text): &SettingsFile) -> Result<BTreeMap<&'static str, Said>, Error> {
-    let unreadable = |error| Error::new(Code::InvalidOption, format!("{} is no TOML: {error}", path.display()));
+    // The lines of the file that the parser shows may hold secrets.
+    let told = |error: ::config::ConfigError| error.to_string().lines().filter(|line| !line.contains('|')).collect::<Vec<_>>().join("; ");
+    let unreadable = |error| Error::new(Code::InvalidOption, format!("{} is no TOML: {}", path.display(), told(error)));
     let tree = File::from_str(text, FileFormat::Toml).collect().map_err(unreadable)?;
     let mut layer = BTreeMap::new();
     flatten("", ::config::Value::from(tree).kind, path, &mut layer)?;

@@ -83,3 +83,34 @@ fn any_letters_in_keys_and_values_end_in_a_value_or_a_failure() {
         let _ = Settings::from_sources(&[("worker.resources", "--resources", Some(&text))], Vec::new(), file("f", &text), None);
     }
 }
+
+#[test]
+fn secrets_are_used_and_never_shown() {
+    let environment = variables(&[
+        ("PARTITA_STORAGE__S3__SECRET_ACCESS_KEY", "hush/hush"),
+        ("PARTITA_STORAGE__S3__ACCESS_KEY_ID", "me"),
+        ("PARTITA_STORAGE__S3__ALLOW_HTTP", "yes"),
+    ]);
+    let project = file("partita.toml", "[storage.s3]\nendpoint = \"http://127.0.0.1:9000\"\nsession-token = \"hushhush\"\n");
+    let settings = Settings::from_sources(&[], environment, project, None).unwrap();
+    let pairs: Vec<(String, String)> = settings.storage();
+    let expected = [
+        ("endpoint", "http://127.0.0.1:9000"),
+        ("access-key-id", "me"),
+        ("secret-access-key", "hush/hush"),
+        ("session-token", "hushhush"),
+        ("allow-http", "true"),
+    ];
+    assert_eq!(pairs, expected.map(|(name, value)| (name.to_string(), value.to_string())));
+    for key in ["storage.s3.secret-access-key", "storage.s3.session-token"] {
+        let said = settings.all(key);
+        assert_eq!(said[0].text, "***", "{key}");
+        assert!(!format!("{said:?}").contains("hush"), "{said:?}");
+    }
+    let broken = file("/p/partita.toml", "[storage.s3]\nsecret-access-key = \"hushhush\n");
+    let failure = Settings::from_sources(&[], Vec::new(), broken, None).err().unwrap();
+    assert!(!failure.to_string().contains("hush"), "{failure}");
+    // Also when what stands there is no text: the mistake is named, the value is not.
+    let failure = Settings::from_sources(&[], variables(&[("PARTITA_STORAGE__S3__SECRET", "hush")]), None, None).err().unwrap();
+    assert!(!failure.to_string().contains("hush") && failure.code == Code::UnknownSetting, "{failure}");
+}

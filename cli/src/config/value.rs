@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum Kind {
     /// Any text.
     Text,
+    /// Any text, which is never shown.
+    Secret,
     /// A file or folder.
     Path,
     /// Yes or no.
@@ -59,7 +61,7 @@ impl Kind {
     /// For people: what may be written.
     pub fn accepts(self) -> &'static str {
         match self {
-            Self::Text => "any text",
+            Self::Text | Self::Secret => "any text",
             Self::Path => "the path of a file or folder",
             Self::Flag => "true or false",
             Self::Port => "a number from 0 to 65535",
@@ -77,6 +79,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Secret => "secret",
             Self::Path => "path",
             Self::Flag => "flag",
             Self::Port => "port",
@@ -94,7 +97,7 @@ impl Kind {
         let text = text.trim();
         let off = matches!(text, "none" | "off" | "");
         match self {
-            Self::Text | Self::Path => Some(if text.is_empty() { Value::None } else { Value::Text(text.into()) }),
+            Self::Text | Self::Secret | Self::Path => Some(if text.is_empty() { Value::None } else { Value::Text(text.into()) }),
             Self::Flag => match text {
                 "true" | "yes" | "on" | "1" => Some(Value::Flag(true)),
                 "false" | "no" | "off" | "0" => Some(Value::Flag(false)),

@@ -56,6 +56,8 @@ pub use ops::map_overlap::{Boundaries, Boundary};
 pub use ops::meshgrid::meshgrid;
 pub use ops::pad::Pad;
 pub use ops::search::Side;
+#[cfg(feature = "hdf5")]
+pub use ops::to_hdf5::{to_hdf5, to_hdf5_on};
 pub use ops::where_::{select, where_};
 pub use random::Random;
 pub use reductions::axes::Axes;

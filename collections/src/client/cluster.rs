@@ -4,7 +4,7 @@
 //! nothing above this file asks which it is.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
@@ -12,7 +12,7 @@ use partita_net::client::{self, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
 use polars::prelude::{DataFrame, Schema};
 
-use super::{Client, Engine, Inner};
+use super::{Client, Engine, Inner, storage};
 use crate::frame::DFrame;
 use crate::operators::registry;
 
@@ -22,9 +22,17 @@ pub type Holding = (String, Vec<(Key, u64)>);
 /// A client's end of a cluster.
 pub(super) struct Connection {
     pub remote: Arc<Remote>,
+    /// What its workers know of stores.
+    stores: Mutex<storage::Told>,
 }
 
 impl Connection {
+    /// The cluster, whose workers know how stores are reached.
+    pub fn informed(&self) -> Result<&Remote, Failure> {
+        storage::tell_workers(&self.remote, &self.stores)?;
+        Ok(&self.remote)
+    }
+
     /// The sum of something over all workers; 0 when the scheduler does not answer.
     pub fn sum(&self, of: impl Fn(&WorkerInfo) -> u64) -> u64 {
         self.remote.info().map_or(0, |info| info.workers.iter().map(of).sum())
@@ -109,7 +117,7 @@ impl Client {
         }
         chosen.tls_files = options.tls_files.map(|(ca, cert, key)| partita_net::security::TlsFiles { ca, cert, key });
         let remote = Remote::connect(address, chosen, registry())?;
-        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote }), _states: None })))
+        Ok(Client::of(Arc::new(Inner { engine: Engine::Cluster(Connection { remote, stores: Mutex::default() }), _states: None })))
     }
 
     /// A client of the cluster that a scheduler file describes: the file that `partita scheduler --scheduler-file` wrote.
@@ -186,12 +194,21 @@ impl Client {
         self.remote()?.explain_wait(key)
     }
 
-    /// Lets workers go, by name: what only they hold is moved to others first. Returns those that went.
+    /// Lets workers go, by name: what only they hold is moved to others first, and what they run may end. Returns those that went. They may
+    /// take ten minutes; [`Client::retire_workers_within`] takes another time.
     ///
     /// # Errors
-    /// No worker has such a name; what they hold fits nowhere else.
+    /// No worker has such a name; what they hold fits nowhere else; they take too long. Workers that do not go serve again.
     pub fn retire_workers(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
         self.remote()?.retire_workers(names)
+    }
+
+    /// The same with a time of one's own. A worker that takes longer stays and serves again.
+    ///
+    /// # Errors
+    /// As [`Client::retire_workers`]; the message says what each worker that stays still runs and holds.
+    pub fn retire_workers_within(&self, names: &[&str], timeout: Duration) -> Result<Vec<String>, Failure> {
+        self.remote()?.retire_workers_within(names, timeout)
     }
 
     /// Ends all runs of all clients, forgets all results, and starts workers that have a nanny again.

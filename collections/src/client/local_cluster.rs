@@ -16,7 +16,7 @@ use partita_net::flight::FrameDoor;
 use partita_net::worker::Worker;
 
 use super::pool::PolarsPool;
-use super::{Client, ConnectOptions, IntoBytes, allocator, no_size};
+use super::{Client, ConnectOptions, IntoBytes, allocator, no_size, storage};
 use crate::delayed::state;
 use crate::frame::value::arrow_messages;
 use crate::operators::registry;
@@ -78,9 +78,13 @@ pub fn start_worker(spec: &WorkerSpec) -> Result<Worker, Failure> {
     if let Some(folder) = &spec.folder {
         crate::delayed::upload::keep_in(folder);
     }
+    for (place, options) in &spec.storage {
+        storage::adopt(place, options)?;
+    }
     let address = spec.address.parse()?;
     let pool = Arc::new(PolarsPool::new(spec.threads.max(1)));
-    Worker::start(&address, spec.worker_options(), pool, registry(), Some(Arc::new(Door)))
+    let options = partita_net::worker::Options { heed: Some(storage::heed), ..spec.worker_options() };
+    Worker::start(&address, options, pool, registry(), Some(Arc::new(Door)))
 }
 
 /// Partitions as Arrow Flight sends them.

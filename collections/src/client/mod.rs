@@ -13,6 +13,7 @@ mod pool;
 pub(crate) mod progress;
 mod room;
 pub(crate) mod run;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ pub use cluster::{ConnectOptions, Holding};
 pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
 pub(crate) use room::planned_memory;
 pub use run::Computed;
+pub use storage::set_storage_options;
 
 /// Runs frames, on the threads of this process or on a cluster. Cloning gives another handle to the same engine.
 ///
@@ -117,10 +119,10 @@ impl Client {
     /// # Errors
     /// As [`DFrame::compute`].
     pub fn compute(&self, frame: &DFrame) -> Result<DataFrame, Failure> {
-        Ok(self.run(frame)?.frame)
+        Ok(run::compute(self, frame)?.frame)
     }
 
-    /// The same with the remarks of the run, its time, and what it spilled.
+    /// The same with the remarks of the run, its time, and what was spilled meanwhile: on a cluster by all workers, for whomever.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -133,9 +135,9 @@ impl Client {
     /// # Errors
     /// As [`DFrame::compute`].
     pub fn run(&self, frame: &DFrame) -> Result<Computed, Failure> {
-        let before = self.spilled_here();
+        let before = self.spilled_so_far();
         let computed = run::compute(self, frame)?;
-        Ok(Computed { spilled_bytes: self.spilled_here() - before, ..computed })
+        Ok(Computed { spilled_bytes: self.spilled_so_far().saturating_sub(before), ..computed })
     }
 
     /// The current client if there is one: none is started.
@@ -190,14 +192,10 @@ impl Client {
         }
     }
 
-    /// Bytes written to disk for want of memory since this engine started; on a cluster, bytes that are on the workers' disks
-    /// now.
+    /// Bytes written to disk for want of memory since this engine started; on a cluster, by all workers since its scheduler started, those
+    /// counted that are gone. What lies on the workers' disks now is in [`Client::scheduler_info`].
     pub fn spilled_bytes(&self) -> u64 {
-        match &self.inner.engine {
-            Engine::Local { local, .. } => local.spilled_bytes_total(),
-            #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.sum(|worker| worker.spilled),
-        }
+        self.spilled_so_far()
     }
 
     /// The limit of memory in bytes, on a cluster that of all workers together.
@@ -320,7 +318,7 @@ impl Executor for Client {
         match &self.inner.engine {
             Engine::Local { local, .. } => local.submit(graph),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.submit(graph),
+            Engine::Cluster(connection) => connection.informed()?.submit(graph),
         }
     }
 
@@ -329,7 +327,7 @@ impl Executor for Client {
         match &self.inner.engine {
             Engine::Local { local, .. } => local.submit_each(graph),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(connection) => connection.remote.submit_each(graph),
+            Engine::Cluster(connection) => connection.informed()?.submit_each(graph),
         }
     }
 

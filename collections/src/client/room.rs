@@ -22,12 +22,13 @@ pub(crate) fn planned_memory() -> u64 {
 }
 
 impl Client {
-    /// Bytes that were ever written to disk for want of memory by the engine of this process.
-    pub(crate) fn spilled_here(&self) -> u64 {
+    /// Bytes that were ever written to disk for want of memory: by the engine of this process, or by all workers of the cluster, whoever
+    /// they worked for. 0 when the scheduler does not answer.
+    pub(crate) fn spilled_so_far(&self) -> u64 {
         match &self.inner.engine {
             Engine::Local { local, .. } => local.spilled_bytes_total(),
             #[cfg(feature = "cluster")]
-            Engine::Cluster(_) => 0,
+            Engine::Cluster(connection) => connection.remote.spilled_bytes_total().unwrap_or(0),
         }
     }
 }

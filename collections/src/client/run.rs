@@ -25,8 +25,8 @@ pub struct Computed {
     pub notes: Vec<String>,
     /// How long it took from planning to the last row, in seconds.
     pub seconds: f64,
-    /// Bytes that were written to disk for want of memory while it ran, by all that ran on this client; 0 on a cluster, whose workers say
-    /// it themselves (the dashboard).
+    /// Bytes that were written to disk for want of memory while it ran, by all that ran on this client; on a cluster by all workers, for
+    /// whomever they worked. Only [`Client::run`] knows it; elsewhere it is 0.
     pub spilled_bytes: u64,
 }
 

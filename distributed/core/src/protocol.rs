@@ -222,6 +222,8 @@ pub enum ToScheduler {
         managed: u64,
         /// Bytes of chunks on disk.
         spilled: u64,
+        /// Bytes that were ever written to disk for want of memory: what was written before a result is said before the result.
+        spilled_total: u64,
         /// True while it starts nothing because memory is full.
         paused: bool,
         /// Resident memory of the process in bytes, 0 when it was not measured.
@@ -268,6 +270,9 @@ pub enum SchedulerEvent {
     LinkBack(WorkerId),
     /// Move what only this worker has to others, give it nothing more, and say `Retired` when it may go.
     Retire(WorkerId),
+    /// Whoever wanted the worker to retire waits no longer: it serves again, and `CannotRetire` says what it still has, unless it was
+    /// told that it may go, or was not to go at all.
+    Stay(WorkerId),
     /// A worker is gone; nothing from it will be heard any more, and what is still heard is stale.
     WorkerGone {
         /// Which.

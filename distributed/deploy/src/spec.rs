@@ -65,6 +65,9 @@ pub struct WorkerSpec {
     pub stop_timeout: Duration,
     /// PEM files instead of joining by token: authority, certificate, key.
     pub tls: Option<(PathBuf, PathBuf, PathBuf)>,
+    /// How stores are reached: for each place names and values of options, secrets among them.
+    #[serde(default)]
+    pub storage: Vec<(String, Vec<(String, String)>)>,
     /// The nanny's number as hexadecimal digits; below a nanny the process ends when its standard input does.
     pub nanny: Option<String>,
     /// This start's own number, as hexadecimal digits.
@@ -76,7 +79,7 @@ pub struct WorkerSpec {
 }
 
 impl fmt::Debug for WorkerSpec {
-    /// Without the right to join: debug output ends up in logs.
+    /// Without the right to join and without keys of stores: debug output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut spec = f.debug_struct("WorkerSpec");
         spec.field("address", &without_rights(&self.address)).field("name", &self.name).field("host", &self.host);
@@ -103,6 +106,7 @@ impl WorkerSpec {
             lifetime: None,
             stop_timeout: Duration::from_secs(10),
             tls: None,
+            storage: Vec::new(),
             nanny: None,
             incarnation: format!("{:x}", random_id()),
             recorder: None,
@@ -189,11 +193,12 @@ mod tests {
         spec.resources.insert("GPU".into(), 1500);
         spec.nanny = Some(format!("{:x}", u128::MAX));
         spec.lifetime = Some(Duration::from_millis(1));
+        spec.storage = vec![("s3://".into(), vec![("secret_access_key".into(), "hush".into())])];
         let back: WorkerSpec = serde_json::from_str(&spec.text()).expect("it was written here");
         assert_eq!(back, spec);
         assert_eq!(back.nanny_number(), Some(u128::MAX));
         let shown = format!("{spec:?}");
-        assert!(shown.contains("tcp://127.0.0.1:1") && !shown.contains("secret"), "{shown}");
+        assert!(shown.contains("tcp://127.0.0.1:1") && !shown.contains("secret") && !shown.contains("hush"), "{shown}");
         assert_ne!(spec.incarnation_number(), WorkerSpec::new("x").incarnation_number());
     }
 }

@@ -14,7 +14,7 @@ use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
 
 /// Both sides of a link must have the same number.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// This program's version, for refusals and for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -116,6 +116,17 @@ pub struct PeerAddress {
     pub port: u16,
 }
 
+/// Bytes that are never shown.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    /// Only how many: debug output ends up in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sealed bytes", self.0.len())
+    }
+}
+
 /// From the scheduler to a worker.
 #[derive(Clone, Debug)]
 pub enum SchedulerToWorker {
@@ -131,6 +142,13 @@ pub enum SchedulerToWorker {
         query: u64,
         /// Absolute paths.
         paths: Vec<String>,
+    },
+    /// A client shares this with all workers. What was shared under the name before is replaced.
+    Shared {
+        /// Which.
+        name: String,
+        /// For whoever knows the name.
+        body: Sealed,
     },
     /// End.
     Close {
@@ -293,7 +311,12 @@ pub enum Question {
     /// How far a running task says that it is: `Told`.
     Told(Key),
     /// Workers of these names shall go: `Names` of those that went, once they did.
-    Retire(Vec<String>),
+    Retire {
+        /// Names, or addresses of data ports.
+        names: Vec<String>,
+        /// How long they may take, in microseconds; those that take longer stay, and that is an error.
+        within: u64,
+    },
     /// All runs end and everything is forgotten: `Done`.
     Restart,
     /// Chunks move from full workers to empty ones: `Done` once it began.
@@ -333,6 +356,15 @@ pub enum Question {
     },
     /// Where these chunks are: `Located`.
     LocateKeys(Vec<Key>),
+    /// What all workers ever wrote to disk for want of memory: `Bytes`.
+    SpilledTotal,
+    /// All workers, those that join later too, are told this before any task that is submitted from now on: `Done`.
+    Share {
+        /// What was shared under the name before is replaced.
+        name: String,
+        /// For whoever knows the name.
+        body: Sealed,
+    },
 }
 
 /// What is answered to a [`Question`].
@@ -374,6 +406,8 @@ pub enum Answer {
         /// How many workers were asked.
         asked: u32,
     },
+    /// A number of bytes.
+    Bytes(u64),
 }
 
 /// Where chunks are.

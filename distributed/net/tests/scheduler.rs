@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fake::*;
+use partita_core::protocol::ToScheduler;
 use partita_graph::{Code, Executor, Failure, Registry, Run};
 use partita_net::client::{self, Remote};
 use partita_net::message::{NannyToScheduler, SchedulerToNanny, WorkerToScheduler};
@@ -268,6 +269,90 @@ fn retired_workers_hand_over_and_are_told_to_end() {
     assert_eq!(workers.iter().map(|worker| worker.seen.executed.load(Ordering::SeqCst)).sum::<usize>(), 20, "nothing ran twice");
     refused(client.retire_workers(&["b"]), Code::NoWorkers);
     assert_eq!(numbers(&run).len(), 20);
+}
+
+#[test]
+fn a_retirement_has_its_time_and_who_stays_serves_again() {
+    let (server, store) = (server(), Store::default());
+    let mut ways = Ways::new("slow");
+    ways.hold = true;
+    let slow = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let run = client.submit(graph(Act::Number, 1)).expect("sound");
+    until("it has the task", || !slow.seen.held.lock().unwrap().is_empty());
+    let key = slow.seen.held.lock().unwrap()[0].key;
+    let _other = worker(&server, "other", &store);
+    client.wait_for_workers(2, PATIENCE).expect("it comes");
+    let failure = refused(client.retire_workers_within(&["slow"], Duration::from_millis(200)), Code::NoWorkers);
+    for piece in ["`slow`", "its time is over", "still runs 1 task", &key.to_string()] {
+        assert!(failure.to_string().contains(piece), "{piece} is not in {failure}");
+    }
+    let retiring = || server.info().workers.iter().any(|worker| worker.retiring);
+    assert!(!retiring(), "it serves again");
+    // Who has more patience keeps the worker going when another's is over.
+    let patient = {
+        let client = client.clone();
+        std::thread::spawn(move || client.retire_workers(&["slow"]))
+    };
+    until("it is asked to go", retiring);
+    let failure = refused(client.retire_workers_within(&["slow"], Duration::from_millis(100)), Code::NoWorkers);
+    assert!(failure.to_string().contains("its time is over"), "{failure}");
+    assert!(retiring(), "somebody waits for it still");
+    slow.let_run();
+    assert_eq!(patient.join().expect("no panic").expect("it goes"), ["slow"]);
+    assert_eq!(numbers(&run), [0]);
+}
+
+#[test]
+fn a_worker_that_may_go_in_the_middle_of_what_it_says_ends_nobody() {
+    let (server, store) = (server(), Store::default());
+    let mut ways = Ways::new("leaver");
+    ways.hold = true;
+    let leaver = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let run = client.submit(graph(Act::Number, 1)).expect("sound");
+    until("it has the task", || !leaver.seen.held.lock().unwrap().is_empty());
+    let (key, attempt) = leaver.seen.held.lock().unwrap().first().map(|held| (held.key, held.attempt)).expect("just seen");
+    let _other = worker(&server, "other", &store);
+    client.wait_for_workers(2, PATIENCE).expect("it comes");
+    let retiring = {
+        let client = client.clone();
+        std::thread::spawn(move || client.retire_workers(&["leaver"]))
+    };
+    until("it is asked to go", || server.info().workers.iter().any(|worker| worker.retiring));
+    // With the first of these it may go, and the second comes from nobody.
+    let failed = ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, "it cannot be done") };
+    let memory = ToScheduler::Memory { managed: 0, spilled: 0, spilled_total: 0, paused: false, rss: 1 };
+    leaver.say(&WorkerToScheduler::Machine(vec![failed, memory]));
+    assert_eq!(retiring.join().expect("no panic").expect("it goes"), ["leaver"]);
+    refused(run.wait(), Code::UserFunction);
+    assert_eq!(numbers(&client.submit(graph(Act::Number, 3)).expect("sound")), [0, 1, 2]);
+}
+
+#[test]
+fn what_clients_share_is_known_before_their_tasks() {
+    let (server, store) = (server(), Store::default());
+    let early = worker(&server, "early", &store);
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    client.share("first", b"old".to_vec()).expect("small");
+    client.share("first", b"new".to_vec()).expect("small");
+    client.share("second", b"hush".to_vec()).expect("small");
+    // Messages of one scheduler come in order, so with the result of a task everything said before it is there.
+    let run = client.submit(graph(Act::Number, 1)).expect("sound");
+    run.wait_stored().expect("it ends well");
+    let late = worker(&server, "late", &store);
+    client.wait_for_workers(2, PATIENCE).expect("it comes");
+    client.submit(graph(Act::Number, 10)).expect("sound").wait_stored().expect("it ends well");
+    until("the late one is told", || late.seen.shared.lock().unwrap().len() == 2);
+    for worker in [&early, &late] {
+        let shared = worker.seen.shared.lock().unwrap();
+        assert_eq!((shared["first"].as_slice(), shared["second"].as_slice()), (b"new".as_slice(), b"hush".as_slice()));
+    }
+    refused(client.share("large", vec![0; (64 << 10) + 1]), Code::TooLarge);
+    refused(client.share(&"n".repeat(2_000), vec![]), Code::TooLarge);
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub(crate) enum Happening {
     /// A worker that was given up learns of it, and ends.
     Ends(WorkerId),
     ClientBack(ClientId),
+    /// Whoever wanted the worker to retire waits no longer.
+    Stay(WorkerId),
     /// A worker joins: one of this name, or of any that is free.
     Join {
         name: Option<String>,
@@ -153,6 +155,7 @@ impl fmt::Display for Happening {
             Happening::Mended(w, _) => write!(f, "the link of w{} is mended", w.0),
             Happening::GivenUp(w, _) => write!(f, "w{} is given up", w.0),
             Happening::Ends(w) => write!(f, "w{} ends", w.0),
+            Happening::Stay(w) => write!(f, "nobody waits any longer for w{} to retire", w.0),
             Happening::ClientBack(c) => write!(f, "client {} is back", c.0),
             Happening::Join { name, .. } => write!(f, "worker {} joins", name.as_deref().unwrap_or("of any name")),
             Happening::FaultsStop => f.write_str("faults stop"),

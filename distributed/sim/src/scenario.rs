@@ -40,6 +40,8 @@ pub struct Report {
     pub given_up: u64,
     /// Workers that retired.
     pub retired: u64,
+    /// Workers that were to retire and stayed.
+    pub stayed: u64,
     /// Links that broke, stopped processes among them.
     pub breaks: u64,
     /// Tasks that were asked back for others to take.
@@ -75,6 +77,7 @@ impl std::ops::AddAssign for Report {
         self.spills += other.spills;
         self.given_up += other.given_up;
         self.retired += other.retired;
+        self.stayed += other.stayed;
         self.breaks += other.breaks;
         self.steals += other.steals;
         self.values += other.values;

@@ -37,16 +37,10 @@ impl DFrame {
     /// As [`DFrame::compute`].
     #[doc(alias = "analyze")]
     pub fn explain_analyze(&self) -> Result<String, Failure> {
-        let client = Client::current()?;
-        let before = client.spilled_here();
-        let told = self.explain_analyze_on(&client)?;
-        Ok(match client.spilled_here() - before {
-            0 => told,
-            spilled => format!("{told}spilled to disk for want of memory: {}\n", ByteSize(spilled)),
-        })
+        Client::current()?.explain_analyze(self)
     }
 
-    /// The same on any executor.
+    /// The same on any executor. What was spilled is known to [`Client::explain_analyze`] only.
     ///
     /// # Errors
     /// As [`DFrame::compute`].
@@ -68,6 +62,21 @@ impl DFrame {
                 None => return Err(failure),
             }
         }
+    }
+}
+
+impl Client {
+    /// What [`DFrame::explain_analyze`] tells, of a run on this client; what was spilled is, on a cluster, what all workers spilled meanwhile.
+    ///
+    /// # Errors
+    /// As [`DFrame::compute`].
+    pub fn explain_analyze(&self, frame: &DFrame) -> Result<String, Failure> {
+        let before = self.spilled_so_far();
+        let told = frame.explain_analyze_on(self)?;
+        Ok(match self.spilled_so_far().saturating_sub(before) {
+            0 => told,
+            spilled => format!("{told}spilled to disk for want of memory: {}\n", ByteSize(spilled)),
+        })
     }
 }
 

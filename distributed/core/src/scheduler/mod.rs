@@ -222,6 +222,7 @@ impl Scheduler {
             SchedulerEvent::LinkLost(worker) => self.link_lost(worker),
             SchedulerEvent::LinkBack(worker) => self.link_back(worker),
             SchedulerEvent::Retire(worker) => self.retire(worker),
+            SchedulerEvent::Stay(worker) => self.stay(worker),
             SchedulerEvent::WorkerGone { worker, reason } => self.worker_gone(worker, reason),
             SchedulerEvent::Submit { run, client, graph, ending } => self.submit(run, client, graph, ending),
             SchedulerEvent::Forget { run, keys } => self.forget_keys(run, &keys),
@@ -260,7 +261,7 @@ impl Scheduler {
             ToScheduler::Kept(key, attempt) => self.kept(worker, key, attempt),
             ToScheduler::Ended(key, attempt) => self.stop_lingering(worker, key, attempt),
             ToScheduler::AcquireFailed { key, asked } => self.acquire_failed(worker, key, &asked),
-            ToScheduler::Memory { managed, spilled, paused, rss } => self.measured(worker, managed, spilled, paused, rss),
+            ToScheduler::Memory { managed, spilled, spilled_total: _, paused, rss } => self.measured(worker, managed, spilled, paused, rss),
         }
     }
 

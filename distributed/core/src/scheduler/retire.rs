@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use partita_graph::Key;
+
 use super::Scheduler;
 use super::copies::Purpose;
 use super::demand::Demand;
@@ -39,6 +41,39 @@ impl Scheduler {
         self.retiring.insert(worker, Retirement { queue, ..Retirement::default() });
         self.take_back_unsent(worker);
         self.retract_all(worker);
+    }
+
+    /// Nobody waits any longer for the worker to go.
+    pub(super) fn stay(&mut self, worker: WorkerId) {
+        if self.retiring.get(&worker).is_some_and(|retirement| !retirement.said) {
+            let why = format!("its time is over, and {}", self.not_retired_for(worker));
+            self.keep(worker, why);
+        }
+    }
+
+    /// What a worker that retires still has, for people. O(what it has).
+    pub fn not_retired_for(&self, worker: WorkerId) -> String {
+        let (Some(retirement), Some(record)) = (self.retiring.get(&worker), self.workers.get(worker)) else {
+            return "it does not retire".into();
+        };
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let mut has = Vec::new();
+        if let Some(task) = record.tasks.keys().next() {
+            has.push(format!("it still runs {}, for example {}", counted(record.tasks.len(), "task"), self.key_of(*task)));
+        }
+        let stopping: Vec<Key> = self.lingering.keys().filter(|(at, ..)| *at == worker).map(|(_, key, _)| *key).collect();
+        if let Some(key) = stopping.first() {
+            has.push(format!("{} that it was told to stop still runs, for example {key}", counted(stopping.len(), "task")));
+        }
+        let alone: BTreeSet<TaskId> =
+            retirement.queue.union(&retirement.moving).copied().filter(|task| self.is_only_at_retiring(*task, worker)).collect();
+        if let Some(task) = alone.first() {
+            has.push(format!("it alone holds {}, for example {}", counted(alone.len(), "chunk"), self.key_of(*task)));
+        }
+        if !record.linked {
+            has.push("it cannot be heard".into());
+        }
+        if has.is_empty() { "it is about to go".into() } else { has.join("; ") }
     }
 
     /// Goes on with all retirements.

@@ -58,6 +58,8 @@ pub(super) struct Memory {
     pub reserved: u64,
     /// Bytes of chunks on disk.
     pub spilled: u64,
+    /// Bytes that were ever written to disk.
+    pub spilled_total: u64,
     /// Resident bytes that are on their way to disk.
     pub spilling: u64,
     /// Loads on their way.

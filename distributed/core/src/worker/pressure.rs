@@ -15,6 +15,15 @@ const RELIEF: f64 = 0.95;
 /// Reports without need are at least so many microseconds apart.
 const REPORT_EVERY: u64 = 200_000;
 
+/// What is reported beside the pause.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Figures {
+    managed: u64,
+    spilled: u64,
+    spilled_total: u64,
+    rss: u64,
+}
+
 /// The state of the process.
 #[derive(Default)]
 pub(super) struct Pressure {
@@ -22,8 +31,8 @@ pub(super) struct Pressure {
     pub paused: bool,
     /// When something ran last, or the pause began.
     pub idle_since: Tick,
-    /// When the last report was made, and its managed and spilled bytes and resident memory.
-    reported: (Tick, [u64; 3]),
+    /// When the last report was made, and what it said.
+    reported: (Tick, Figures),
 }
 
 impl Worker {
@@ -89,14 +98,23 @@ impl Worker {
         }
     }
 
-    fn figures(&self) -> [u64; 3] {
-        [self.memory.resident, self.memory.spilled, self.pressure.rss]
+    /// Before a result is said: whoever hears that a run is done knows what was written for it.
+    pub(super) fn report_spills(&mut self) {
+        if self.memory.spilled_total != self.pressure.reported.1.spilled_total {
+            self.report();
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let memory = &self.memory;
+        Figures { managed: memory.resident, spilled: memory.spilled, spilled_total: memory.spilled_total, rss: self.pressure.rss }
     }
 
     fn report(&mut self) {
         let figures = self.figures();
-        let ([managed, spilled, rss], paused) = (figures, self.pressure.paused);
         self.pressure.reported = (self.now, figures);
-        self.out.push(WorkerAction::Send(ToScheduler::Memory { managed, spilled, paused, rss }));
+        let Figures { managed, spilled, spilled_total, rss } = figures;
+        let paused = self.pressure.paused;
+        self.out.push(WorkerAction::Send(ToScheduler::Memory { managed, spilled, spilled_total, paused, rss }));
     }
 }

@@ -83,6 +83,7 @@ impl Worker {
         self.memory.spilling -= held.resident;
         self.memory.resident -= held.resident;
         self.memory.spilled = self.memory.spilled - held.disk + disk;
+        self.memory.spilled_total += disk;
         (held.resident, held.disk, held.place) = (0, disk, Place::Disk);
         if self.memory.waiting.contains_key(&key) {
             self.load(key);

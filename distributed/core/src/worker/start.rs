@@ -174,6 +174,7 @@ impl Worker {
                 }
                 None => self.hold(key, nbytes, spillable, attempt),
             }
+            self.report_spills();
             self.out.push(WorkerAction::Send(ToScheduler::Finished { key, attempt, nbytes, micros, notes, value }));
             self.made_here(key);
         }

@@ -30,6 +30,10 @@ pub enum Deed {
     Hang,
     /// Takes more and more memory.
     Eat,
+    /// Never returns, and does not look whether it should.
+    Deaf,
+    /// Hands out so many bytes.
+    Large(usize),
     /// Hands its sum out in so many parts.
     Split(u32),
 }
@@ -72,6 +76,10 @@ impl Operator for Act {
                     std::thread::sleep(Duration::from_millis(10));
                 }
             }
+            Deed::Deaf => loop {
+                std::thread::sleep(Duration::from_millis(50));
+            },
+            Deed::Large(bytes) => return Ok(Chunk::new(Plain(vec![ctx.key.index as u8; bytes]))),
             Deed::Split(parts) => {
                 let part = |at: u32| Chunk::new(Plain(sum * 100 + i64::from(at)));
                 return Ok(Chunk::new(Parts((0..parts).map(part).collect())));

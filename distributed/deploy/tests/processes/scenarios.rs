@@ -23,6 +23,8 @@ pub const TESTS: &[Test] = &[
     ("poison_is_blamed_and_given_up", poison),
     ("eater_of_memory_is_killed_and_named", eater),
     ("hung_process_is_killed_and_blamed", hung),
+    ("deaf_operator_ends_by_its_time_limit_or_by_cancelling", deaf),
+    ("what_can_never_fit_is_refused_and_others_go_on", never_fits),
 ];
 
 struct Scene {
@@ -202,5 +204,39 @@ fn hung() {
     let failure = scene.fail(scene.layer("hangs", 1, Deed::Hang));
     assert_eq!(failure.code, Code::KilledWorker, "{failure}");
     assert!(scene.cluster.workers()[0].died.clone().is_some_and(|why| why.contains("no sign of life")));
+    scene.works();
+}
+
+fn deaf() {
+    let scene = Scene::new(2, |_| {});
+    let pids = scene.cluster.pids();
+    let mut deaf = scene.layer("deaf", 1, Deed::Deaf);
+    deaf.annotations = Some(Arc::new(Annotations { timeout: Some(300_000), ..Annotations::default() }));
+    let failure = scene.fail(deaf);
+    assert_eq!(failure.code, Code::TaskTimeout, "{failure}");
+    assert!(failure.to_string().contains("deaf"), "{failure}");
+    // Its thread stays taken, and the other worker serves.
+    scene.works();
+    let other = scene.client.submit(scene.graph([scene.layer("another", 1, Deed::Deaf)])).expect("it is accepted");
+    until("it runs", 10, || scene.ran("another").len() == 1);
+    let started = std::time::Instant::now();
+    other.cancel();
+    assert_eq!(other.wait().expect_err("it was cancelled").code, Code::Cancelled);
+    assert!(started.elapsed() < Duration::from_secs(5), "nobody waits for the operator: {:?}", started.elapsed());
+    assert_eq!(scene.cluster.pids(), pids, "no process had to die for it");
+    // All threads are taken now. A new process has new ones.
+    scene.kill_and_wait(0);
+    scene.works();
+}
+
+fn never_fits() {
+    let scene = Scene::new(2, |options| options.memory_limit = Some(400 << 20));
+    let parts = scene.layer("parts", 5, Deed::Large(90 << 20));
+    let all = layer("all", 1, Deed::Nothing, &scene.place.journal(), &[(parts.id, Wiring::Every)]);
+    let run = scene.client.submit(scene.graph([parts, all])).expect("it is accepted");
+    let failure = run.wait().expect_err("450 MiB do not fit into 400");
+    assert_eq!(failure.code, Code::MemoryTooSmall, "{failure}");
+    assert!(failure.to_string().contains("all"), "{failure}");
+    assert_eq!(scene.ran("all"), [], "nothing of it was sent");
     scene.works();
 }

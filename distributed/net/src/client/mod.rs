@@ -15,7 +15,7 @@ mod run;
 
 use std::time::Duration;
 
-pub use questions::{Holdings, Missing};
+pub use questions::{Holdings, Missing, RETIRE_TIMEOUT};
 pub use remote::Remote;
 
 use crate::security::TlsFiles;

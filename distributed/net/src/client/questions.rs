@@ -10,11 +10,14 @@ use partita_graph::{Code, Failure, Graph, Key, LayerId, Run, RunEach};
 
 use super::Remote;
 use super::remote::Inner;
-use crate::message::{Answer, ClusterInfo, Question};
+use crate::message::{Answer, ClusterInfo, Question, Sealed};
 use crate::wire;
 
 /// Between two looks at who has joined.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How long workers may take to go, unless it is said.
+pub const RETIRE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// For each path that is missing somewhere the workers that do not have it, and how many workers were asked.
 pub type Missing = (Vec<(String, Vec<String>)>, usize);
@@ -121,6 +124,27 @@ impl Remote {
         }
     }
 
+    /// Shares something small with all workers, those that join later too: they know it before they are given a task that is submitted after this.
+    /// What was shared under the name before is replaced, whoever shared it. It is shown nowhere.
+    ///
+    /// # Errors
+    /// Too much is shared (E0217).
+    pub fn share(&self, name: &str, body: Vec<u8>) -> Result<(), Failure> {
+        self.done(Question::Share { name: name.into(), body: Sealed(body) })
+    }
+
+    /// Bytes that workers ever wrote to disk for want of memory, since the scheduler started; those that are gone are counted too. What was
+    /// written before a result was there is counted when the result is known.
+    ///
+    /// # Errors
+    /// The scheduler is gone.
+    pub fn spilled_bytes_total(&self) -> Result<u64, Failure> {
+        match self.ask(Question::SpilledTotal)? {
+            Answer::Bytes(bytes) => Ok(bytes),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Waits until so many workers are connected.
     ///
     /// # Errors
@@ -156,13 +180,22 @@ impl Remote {
         self.text(Question::ExplainWait(key))
     }
 
-    /// Lets workers go, by name or by the address of their data port; what only they hold is moved first. Returns those that
-    /// went.
+    /// Lets workers go, by name or by the address of their data port; what only they hold is moved first, and what they run may end.
+    /// Returns those that went. They may take [`RETIRE_TIMEOUT`]; [`Remote::retire_workers_within`] takes another time.
     ///
     /// # Errors
-    /// No worker is called so (E0108); what one holds fits nowhere else (E0205).
+    /// No worker is called so (E0108); what one holds fits nowhere else, or it takes too long (E0205): then it serves again.
     pub fn retire_workers(&self, names: &[&str]) -> Result<Vec<String>, Failure> {
-        self.names(Question::Retire(names.iter().map(|name| (*name).to_owned()).collect()))
+        self.retire_workers_within(names, RETIRE_TIMEOUT)
+    }
+
+    /// The same with a time of one's own. Workers that take longer stay and serve again.
+    ///
+    /// # Errors
+    /// As [`Remote::retire_workers`]; the message says what each worker that stays still runs and holds.
+    pub fn retire_workers_within(&self, names: &[&str], timeout: Duration) -> Result<Vec<String>, Failure> {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        self.names(Question::Retire { names, within: u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX) })
     }
 
     /// Cancels all runs of all clients, forgets all results, and starts workers that have a nanny again.

@@ -5,14 +5,16 @@
 //! is allocated, and large memory that the system does not have is an error, not the end of the process.
 //!
 //! Large chunks get memory of the system's own, and some of it is kept for the next chunk when one is dropped: to be handed
-//! memory for the first time can take longer than to receive what goes into it.
+//! memory for the first time can take longer than to receive what goes into it. What is new is found ahead of what is filled.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use memmap2::{MmapMut, MmapOptions};
+use memmap2::{MmapOptions, MmapRaw};
 use partita_graph::{Buffer, Code, Failure};
+
+use super::ahead::{self, Ahead};
 
 /// Buffers start at multiples of this.
 pub const ALIGN: usize = 64;
@@ -26,8 +28,11 @@ const KEPT: usize = 256 << 20;
 /// and for so long.
 const KEPT_FOR: Duration = Duration::from_secs(3);
 
+/// Memory of the system's own, readable and writable. Besides its area only an [`Ahead`] has it, which reads and writes nothing.
+type Map = Arc<MmapRaw>;
+
 /// Memory that was given back, the newest last.
-static SPARE: Mutex<Vec<(MmapMut, Instant)>> = Mutex::new(Vec::new());
+static SPARE: Mutex<Vec<(Map, Instant)>> = Mutex::new(Vec::new());
 
 /// Gives memory that was kept for long enough back to the system. To be called now and then.
 pub fn trim() {
@@ -43,14 +48,32 @@ pub const fn padded(len: u64) -> u64 {
 enum Area {
     Small(Vec<u8>),
     /// `None` only while it is dropped.
-    Large(Option<MmapMut>),
+    Large(Option<Map>),
 }
 
 impl Area {
     fn bytes(&self) -> &[u8] {
         match self {
             Area::Small(bytes) => bytes,
-            Area::Large(map) => map.as_ref().expect("it is not dropped"),
+            Area::Large(map) => {
+                let map = map.as_ref().expect("it is not dropped");
+                // SAFETY: The map is readable memory of this length for as long as it lives, and the area keeps it alive. Whoever writes does so through
+                // `bytes_mut` of the one area that has this map, which is borrowed here; an `Ahead` that has the map too makes no reference
+                // into it, it asks the system to find memory, which changes no byte.
+                unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) }
+            }
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Area::Small(bytes) => bytes,
+            Area::Large(map) => {
+                let map = map.as_ref().expect("it is not dropped");
+                // SAFETY: As above, and writable: it was made as an anonymous map for reading and writing. No other area has it, and this
+                // one is borrowed for writing, so there is no other reference into it.
+                unsafe { std::slice::from_raw_parts_mut(map.as_mut_ptr(), map.len()) }
+            }
         }
     }
 }
@@ -69,9 +92,13 @@ impl Drop for Area {
 
 /// An allocation that is being filled.
 pub struct Landing {
+    /// Where the memory is new and large.
+    ahead: Option<Ahead>,
     area: Area,
     start: usize,
     len: usize,
+    /// Whether the system has yet to find memory for it, and nobody does so ahead.
+    fresh: bool,
 }
 
 /// A buffer in a shared allocation.
@@ -96,23 +123,39 @@ impl Landing {
             total = next.filter(|next| *next <= MAX_BODY).ok_or_else(|| too_large(len))?;
         }
         let len = total as usize;
+        let (mut ahead, mut fresh) = (None, false);
         let area = match len {
             0..LARGE => Area::Small(vec![0; len + ALIGN]),
-            _ => Area::Large(Some(large(len).map_err(|_| too_large(total))?)),
+            _ => {
+                let (map, new) = large(len).map_err(|_| too_large(total))?;
+                if new && len >= ahead::LEAST {
+                    ahead = Ahead::start(&map);
+                }
+                fresh = new && ahead.is_none();
+                Area::Large(Some(map))
+            }
         };
         let start = area.bytes().as_ptr().align_offset(ALIGN);
         // Alignment is a wish: without it readers copy.
         let start = if start < ALIGN { start } else { 0 };
-        Ok(Self { area, start, len })
+        Ok(Self { ahead, area, start, len, fresh })
     }
 
-    /// What is to be filled, all of it: the buffers with their padding. It may hold what was there before.
-    pub fn bytes(&mut self) -> &mut [u8] {
-        let range = self.start..self.start + self.len;
-        match &mut self.area {
-            Area::Small(bytes) => &mut bytes[range],
-            Area::Large(map) => &mut map.as_mut().expect("it is not dropped")[range],
+    /// How many bytes are to be filled: the buffers with their padding.
+    pub fn total(&self) -> usize {
+        self.len
+    }
+
+    /// The part of them that is filled next, from the beginning on. It may hold what was there before.
+    pub fn stretch(&mut self, range: Range<usize>) -> &mut [u8] {
+        let (from, to) = (self.start + range.start, self.start + range.end);
+        if let Some(ahead) = &self.ahead {
+            ahead.filled(from);
+        } else if let (true, Area::Large(Some(map))) = (self.fresh, &self.area) {
+            // What the system has just cleared is in the processor's cache when it is written.
+            ahead::find(map, from, range.len());
         }
+        &mut self.area.bytes_mut()[from..to]
     }
 
     /// The buffers, of the lengths for which room was made.
@@ -128,14 +171,14 @@ impl Landing {
     }
 }
 
-/// Memory that nobody else has: spare memory that is not much too large, or new memory.
-fn large(len: usize) -> std::io::Result<MmapMut> {
+/// Memory that no other area has: spare memory that is not much too large, or new memory; true for new.
+fn large(len: usize) -> std::io::Result<(Map, bool)> {
     let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(at) = spare.iter().rposition(|(map, _)| (len..=len + len / 4).contains(&map.len())) {
-        return Ok(spare.swap_remove(at).0);
+        return Ok((spare.swap_remove(at).0, false));
     }
     drop(spare);
-    MmapOptions::new().len(len).map_anon()
+    Ok((Arc::new(MmapOptions::new().len(len).map_anon()?.into()), true))
 }
 
 #[cfg(test)]
@@ -146,30 +189,43 @@ mod tests {
     fn buffers_are_aligned_and_as_long_as_asked() {
         let lens = [0u64, 1, 64, 65, 1000, 0];
         let mut landing = Landing::new(lens.into_iter()).expect("small");
-        assert_eq!(landing.bytes().len(), 64 + 64 + 128 + 1024);
-        landing.bytes().iter_mut().enumerate().for_each(|(at, byte)| *byte = at as u8);
+        assert_eq!(landing.total(), 64 + 64 + 128 + 1024);
+        landing.stretch(0..64 + 64 + 128 + 1024).iter_mut().enumerate().for_each(|(at, byte)| *byte = at as u8);
         let buffers = landing.buffers(lens.into_iter());
         assert_eq!(buffers.iter().map(|buffer| (**buffer).as_ref().len() as u64).collect::<Vec<_>>(), lens);
         assert!(buffers.iter().all(|buffer| (**buffer).as_ref().as_ptr().align_offset(ALIGN) == 0 || (**buffer).as_ref().is_empty()));
         assert_eq!((*buffers[3]).as_ref()[64], 192);
     }
 
+    /// Filled in stretches, with memory found ahead, in place, or as it comes: the bytes are those that were written.
     #[test]
-    fn large_chunks_are_aligned_too() {
-        let lens = [3u64, 9 << 20, 100];
-        let mut landing = Landing::new(lens.into_iter()).expect("it fits");
-        let at = landing.bytes().len() - 128;
-        landing.bytes()[at..].fill(7);
-        let buffers = landing.buffers(lens.into_iter());
-        assert!(buffers.iter().all(|buffer| (**buffer).as_ref().as_ptr().align_offset(ALIGN) == 0));
-        assert_eq!((*buffers[2]).as_ref(), [7; 100]);
-        assert_eq!((*buffers[1]).as_ref().len(), 9 << 20);
+    fn large_chunks_are_aligned_too_and_hold_what_was_written() {
+        for middle in [9u64 << 20, (ahead::LEAST as u64) + 4097] {
+            let lens = [3u64, middle, 100];
+            let mut landing = Landing::new(lens.into_iter()).expect("it fits");
+            let (total, mut at) = (landing.total(), 0);
+            while at < total {
+                let end = total.min(at + (1 << 20) - 64);
+                landing.stretch(at..end).iter_mut().zip(at..).for_each(|(byte, place)| *byte = (place % 251) as u8);
+                at = end;
+            }
+            let buffers = landing.buffers(lens.into_iter());
+            assert!(buffers.iter().all(|buffer| (**buffer).as_ref().as_ptr().align_offset(64) == 0));
+            let mut start = 0;
+            for (buffer, len) in buffers.iter().zip(lens) {
+                let bytes = (**buffer).as_ref();
+                assert_eq!(bytes.len() as u64, len);
+                let wrong = bytes.iter().zip(start..).position(|(byte, place)| *byte != (place % 251usize) as u8);
+                assert_eq!(wrong, None, "{middle}");
+                start += padded(len) as usize;
+            }
+        }
     }
 
     #[test]
     fn memory_is_used_again_and_given_back_in_the_end() {
         let len = 23 << 20;
-        let at = |landing: &mut Landing| landing.bytes().as_ptr();
+        let at = |landing: &mut Landing| landing.stretch(0..64).as_ptr();
         let mut first = Landing::new([len].into_iter()).expect("it fits");
         let place = at(&mut first);
         drop(first.buffers([len].into_iter()));

@@ -148,9 +148,12 @@ pub async fn body(
 ) -> Result<Packed, Failure> {
     let lens = || sections.iter().flat_map(|section| section.buffers.iter().copied());
     let mut landing = Landing::new(lens())?;
-    for piece in landing.bytes().chunks_mut(STRETCH) {
+    let mut at = 0;
+    while at < landing.total() {
+        let end = landing.total().min(at + STRETCH);
         let late = |_| Failure::new(Code::Unreachable, format!("a peer stayed silent for {silence:?}"));
-        timeout(silence, stream.read_exact(piece)).await.map_err(late)?.map_err(broken)?;
+        timeout(silence, stream.read_exact(landing.stretch(at..end))).await.map_err(late)?.map_err(broken)?;
+        at = end;
     }
     let mut buffers = landing.buffers(lens()).into_iter();
     let unpack = |section: Section| {

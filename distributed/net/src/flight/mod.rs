@@ -4,6 +4,7 @@
 //! It refuses to know where chunks come from ([`Shelf`]) and what frames look like inside ([`FrameDoor`]). Invariant: nothing
 //! is served to whoever has neither a certificate of the cluster nor its secret, where it has one.
 
+mod ahead;
 mod aligned;
 mod arrow;
 pub mod fetch;

@@ -20,6 +20,7 @@ mod pending;
 mod questions;
 mod roster;
 mod server;
+mod shared;
 mod view;
 mod workers;
 

@@ -27,7 +27,7 @@ use super::nannies::Nanny;
 use super::pending::Pending;
 use super::roster::Roster;
 use super::workers::Worker;
-use crate::message::SchedulerToClient;
+use crate::message::{SchedulerToClient, Sealed};
 use crate::wire;
 
 /// Between two ticks of the machine.
@@ -68,6 +68,10 @@ pub(super) struct Owner {
     pub unsaid: Vec<ClientId>,
     /// Layers that no run contains any more, to be forgotten by workers after this batch.
     pub forget: Vec<LayerId>,
+    /// What clients share with all workers, by name.
+    pub shared: BTreeMap<String, Sealed>,
+    /// Bytes that workers, those that are gone among them, ever wrote to disk for want of memory.
+    pub spilled_total: u64,
     /// Since when there is neither a client nor a run.
     pub idle_since: Option<Instant>,
     /// Set once: the scheduler ends, for this reason.
@@ -103,6 +107,8 @@ impl Owner {
             dirty: Vec::new(),
             unsaid: Vec::new(),
             forget: Vec::new(),
+            shared: BTreeMap::new(),
+            spilled_total: 0,
             idle_since: Some(now),
             ending: None,
             said: Vec::new(),
@@ -151,6 +157,7 @@ impl Owner {
         if tick {
             self.event(SchedulerEvent::Tick);
             self.look_after_workers();
+            self.end_patience();
             self.look_after_pending();
             self.look_at_deadlines();
             self.report_progress();

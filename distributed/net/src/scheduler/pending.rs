@@ -16,6 +16,8 @@ use crate::message::{Answer, SchedulerToClient, SchedulerToNanny, SchedulerToWor
 const PATHS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long nannies may take to start workers again.
 const RESTART_PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that workers may take to go: what is asked for beyond is as good as for ever, and time can be added up.
+const LONGEST_RETIREMENT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Paths in one question.
 const MOST_PATHS: usize = 100_000;
 
@@ -37,6 +39,7 @@ pub(super) enum Pending {
         waiting: BTreeSet<WorkerId>,
         gone: Vec<String>,
         refused: Vec<(String, String)>,
+        until: Instant,
     },
     Restart {
         client: ClientId,
@@ -63,11 +66,14 @@ impl Pending {
                 let missing = over.then(|| std::mem::take(missing).into_iter().collect())?;
                 Some((*client, *query, Ok(Answer::Missing { missing, asked: *answered })))
             }
-            Pending::Retire { client, query, waiting, gone, refused } if waiting.is_empty() => {
-                let answer = match refused.first() {
+            Pending::Retire { client, query, waiting, gone, refused, .. } if waiting.is_empty() => {
+                let answer = match refused.split_first() {
                     None => Ok(Answer::Names(std::mem::take(gone))),
-                    Some((name, why)) => Err(Failure::new(Code::NoWorkers, format!("worker `{name}` cannot be retired: {why}"))
-                        .detail("retired", if gone.is_empty() { "none".into() } else { gone.join(", ") })),
+                    Some(((name, why), others)) => {
+                        let failure = Failure::new(Code::NoWorkers, format!("worker `{name}` cannot be retired: {why}"));
+                        let failure = failure.detail("retired", if gone.is_empty() { "none".into() } else { gone.join(", ") });
+                        Err(others.iter().fold(failure, |failure, (name, why)| failure.detail("stays too", format!("`{name}`: {why}"))))
+                    }
                 };
                 Some((*client, *query, answer))
             }
@@ -103,6 +109,37 @@ impl Owner {
         });
         for (client, query, answer) in ready {
             self.answer(client, query, answer);
+        }
+    }
+
+    /// Workers that take too long to go serve again, unless somebody else still waits for them to go, or they want to go themselves.
+    /// Not from within an action: the machine is told.
+    pub fn end_patience(&mut self) {
+        let now = self.now();
+        let (mut late, mut awaited) = (BTreeSet::new(), BTreeSet::new());
+        for pending in &self.pending {
+            if let Pending::Retire { waiting, until, .. } = pending {
+                let list = if now >= *until { &mut late } else { &mut awaited };
+                list.extend(waiting.iter().copied());
+            }
+        }
+        for worker in late {
+            let goes_on = awaited.contains(&worker) || self.workers.get(&worker).is_some_and(|worker| worker.wants_to_retire);
+            if !goes_on {
+                // The answer of the machine ends the wait.
+                self.event(SchedulerEvent::Stay(worker));
+                continue;
+            }
+            let why = format!("its time is over, and {}", self.machine.not_retired_for(worker));
+            let name = self.names(&[worker]).pop().unwrap_or_default();
+            for pending in &mut self.pending {
+                if let Pending::Retire { waiting, refused, until, .. } = pending
+                    && now >= *until
+                    && waiting.remove(&worker)
+                {
+                    refused.push((name.clone(), why.clone()));
+                }
+            }
         }
     }
 
@@ -147,7 +184,7 @@ impl Owner {
         }
     }
 
-    pub fn retire(&mut self, client: ClientId, query: u64, names: Vec<String>) {
+    pub fn retire(&mut self, client: ClientId, query: u64, names: Vec<String>, within: Duration) {
         let mut waiting = BTreeSet::new();
         for name in &names {
             let named = |worker: &super::workers::Worker| {
@@ -164,7 +201,8 @@ impl Owner {
             }
         }
         let asked: Vec<WorkerId> = waiting.iter().copied().collect();
-        self.pending.push(Pending::Retire { client, query, waiting, gone: Vec::new(), refused: Vec::new() });
+        let until = self.now() + within.min(LONGEST_RETIREMENT);
+        self.pending.push(Pending::Retire { client, query, waiting, gone: Vec::new(), refused: Vec::new(), until });
         for worker in asked {
             self.event(SchedulerEvent::Retire(worker));
         }

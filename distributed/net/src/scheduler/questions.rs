@@ -4,6 +4,7 @@
 //! answer or with a failure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use partita_core::protocol::{ClientId, RunId, SchedulerEvent, WorkerId};
 use partita_graph::{Code, Failure, Key};
@@ -19,7 +20,7 @@ impl Owner {
     pub fn asked(&mut self, client: ClientId, query: u64, what: Question) {
         let answer = match what {
             Question::CheckPaths(paths) => return self.check_paths(client, query, paths),
-            Question::Retire(names) => return self.retire(client, query, names),
+            Question::Retire { names, within } => return self.retire(client, query, names, Duration::from_micros(within)),
             Question::Restart => return self.restart(client, query),
             Question::Coordinate(what) => return self.coordinate(client, query, what),
             Question::Withdraw { query: asked } => {
@@ -40,6 +41,8 @@ impl Owner {
             Question::LocateKeys(keys) => Ok(Answer::Located(self.locate(keys.into_iter()))),
             Question::HasWhat(name) => self.has_what(name.as_deref()),
             Question::Nbytes => Ok(self.nbytes()),
+            Question::Share { name, body } => self.share(name, body),
+            Question::SpilledTotal => Ok(Answer::Bytes(self.spilled_total)),
             Question::Info => Ok(Answer::Info(self.info())),
             Question::Story(key) => Ok(Answer::Text(self.story(key))),
             Question::ExplainWait(key) => Ok(Answer::Text(self.explain_wait(key))),
@@ -64,7 +67,7 @@ impl Owner {
         })
     }
 
-    fn names(&self, workers: &[WorkerId]) -> Vec<String> {
+    pub fn names(&self, workers: &[WorkerId]) -> Vec<String> {
         workers.iter().filter_map(|id| Some(self.workers.get(id)?.about.name.clone())).collect()
     }
 

@@ -37,6 +37,8 @@ pub(super) struct Worker {
     pub wants_to_retire: bool,
     /// Bytes of chunks in memory and on disk, as it said last.
     pub stored: (u64, u64),
+    /// Bytes that it ever wrote to disk for want of memory, as it said last.
+    spilled_total: u64,
     encoder: WorkerEncoder,
     outbox: Vec<ToWorker>,
     /// Workers whose addresses it knows.
@@ -74,6 +76,7 @@ impl Worker {
             lost: None,
             wants_to_retire: false,
             stored: (0, 0),
+            spilled_total: 0,
             encoder: WorkerEncoder::default(),
             outbox: Vec::new(),
             introduced: Introduced::default(),
@@ -130,8 +133,12 @@ impl Owner {
             FromWorker::Joined(_) => {}
             FromWorker::Said(list) => {
                 for message in list {
-                    if let ToScheduler::Memory { managed, spilled, .. } = message {
-                        self.worker_mut(id).stored = (managed, spilled);
+                    // What it said before may have been the end of it.
+                    let Some(worker) = self.workers.get_mut(&id) else { return };
+                    if let ToScheduler::Memory { managed, spilled, spilled_total, .. } = message {
+                        worker.stored = (managed, spilled);
+                        let more = spilled_total.saturating_sub(std::mem::replace(&mut worker.spilled_total, spilled_total));
+                        self.spilled_total = self.spilled_total.saturating_add(more);
                     }
                     self.event(SchedulerEvent::Said(id, message));
                 }
@@ -158,7 +165,9 @@ impl Owner {
         let (about, nanny) = (new.about.clone(), new.nanny);
         self.diary
             .write(format!("worker {} joined from {}, data port {}, {} threads", about.name, new.data.host, new.data.port, about.threads));
-        self.workers.insert(id, Worker::new(new));
+        let mut worker = Worker::new(new);
+        self.tell_shared(&mut worker);
+        self.workers.insert(id, worker);
         self.event(SchedulerEvent::Joined { worker: id, about });
         self.worker_is_back(nanny);
     }

@@ -135,10 +135,11 @@ fn write_item(out: &mut Writer, item: &ToScheduler, last: &mut Option<LayerId>) 
             workers(out, asked);
         }
         ToScheduler::Lost(key) => head(out, LOST, key, last),
-        ToScheduler::Memory { managed, spilled, paused, rss } => {
+        ToScheduler::Memory { managed, spilled, spilled_total, paused, rss } => {
             out.byte(MEMORY);
             out.number(*managed);
             out.number(*spilled);
+            out.number(*spilled_total);
             out.byte((*paused).into());
             out.number(*rss);
         }
@@ -183,8 +184,8 @@ fn read_workers(reader: &mut Reader<'_>) -> Result<Vec<WorkerId>, Failure> {
 fn read_item(reader: &mut Reader<'_>, last: &mut Option<LayerId>) -> Result<ToScheduler, Failure> {
     let kind = reader.byte()?;
     if kind == MEMORY {
-        let (managed, spilled) = (reader.number()?, reader.number()?);
-        return Ok(ToScheduler::Memory { managed, spilled, paused: reader.flag()?, rss: reader.number()? });
+        let (managed, spilled, spilled_total) = (reader.number()?, reader.number()?, reader.number()?);
+        return Ok(ToScheduler::Memory { managed, spilled, spilled_total, paused: reader.flag()?, rss: reader.number()? });
     }
     let layer = match (kind & SAME_LAYER != 0, *last) {
         (true, Some(layer)) => layer,

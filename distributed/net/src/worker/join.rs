@@ -78,6 +78,7 @@ pub(super) async fn join(
         started: Instant::now(),
         death_timeout: options.death_timeout,
         lifetime: options.lifetime,
+        heed: options.heed,
         lost: Mutex::default(),
     });
     voice.begin(&office);

@@ -71,6 +71,8 @@ pub struct Options {
     pub recorder: Option<PathBuf>,
     /// Certificates of one's own instead of joining by token.
     pub tls: Option<TlsFiles>,
+    /// Called with what clients share with all workers, a name and its bytes, in order with what the scheduler says; it must not block.
+    pub heed: Option<fn(&str, &[u8])>,
     /// Called after chunks were spilled: asks the allocator to give memory back to the system.
     pub release_memory: Option<fn()>,
     /// Let the machine check all its facts after each event. For tests.
@@ -97,6 +99,7 @@ impl Default for Options {
             incarnation: 0,
             recorder: None,
             tls: None,
+            heed: None,
             release_memory: None,
             check: false,
         }

@@ -40,6 +40,7 @@ pub(super) struct Office {
     pub started: Instant,
     pub death_timeout: Duration,
     pub lifetime: Option<Duration>,
+    pub heed: Option<fn(&str, &[u8])>,
     /// Since when the scheduler cannot be heard.
     pub lost: Mutex<Option<Instant>>,
 }
@@ -106,6 +107,11 @@ fn heard(office: &Arc<Office>, message: SchedulerToWorker) {
                 let missing = paths.into_iter().filter(|path| is_missing(path)).collect();
                 office.voice.tell(&WorkerToScheduler::Paths { query, missing });
             });
+        }
+        SchedulerToWorker::Shared { name, body } => {
+            if let Some(heed) = office.heed {
+                heed(&name, &body.0);
+            }
         }
         SchedulerToWorker::Close { reason, restart } => office.closed(reason, restart),
     }

@@ -173,6 +173,7 @@ pub struct Seen {
     pub abandoned: AtomicUsize,
     pub held: Mutex<Vec<Assignment>>,
     pub peers: AtomicUsize,
+    pub shared: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 /// Chunks of all fakes of one test.
@@ -270,6 +271,7 @@ impl Hand {
                     self.link.send(wire::encode_said(&WorkerToScheduler::Paths { query, missing }));
                 }
             }
+            SchedulerToWorker::Shared { name, body } => drop(self.seen.shared.lock().unwrap().insert(name, body.0)),
             SchedulerToWorker::Close { reason, restart } => *self.seen.closed.lock().unwrap() = Some((reason, restart)),
         }
     }

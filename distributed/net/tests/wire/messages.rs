@@ -93,7 +93,7 @@ pub fn said() -> Vec<WorkerToScheduler> {
         ToScheduler::Told { key: key(3, 5), attempt: 2, done: 0, total: u64::MAX },
         ToScheduler::MissingInput { key: key(3, 5), attempt: 2, input: key(9, 1), asked: vec![WorkerId(1), WorkerId(u32::MAX)] },
         ToScheduler::Replicated(key(9, 9)),
-        ToScheduler::Memory { managed: 1, spilled: u64::MAX, paused: true, rss: 7 },
+        ToScheduler::Memory { managed: 1, spilled: u64::MAX, spilled_total: 9, paused: true, rss: 7 },
         ToScheduler::Retracted(key(9, 9), 1),
         ToScheduler::Kept(key(9, 10), 1),
         ToScheduler::Ended(key(9, 10), 1),
@@ -177,6 +177,7 @@ pub fn told() -> Vec<SchedulerToClient> {
         Answer::Names(vec![]),
         Answer::Dataset { meta: vec![1], graph: vec![2], located },
         Answer::Missing { missing: vec![("/p".into(), vec!["w".into()])], asked: 2 },
+        Answer::Bytes(u64::MAX),
     ];
     let progress = Progress { layers: vec![("l".into(), 1, 2)], memory: 3, spilled: 4, running: 5 };
     let mut told = vec![
@@ -241,7 +242,7 @@ pub fn questions() -> Vec<Question> {
         Question::Info,
         Question::Story(key(1, 2)),
         Question::ExplainWait(key(1, 2)),
-        Question::Retire(vec!["w".into()]),
+        Question::Retire { names: vec!["w".into()], within: 7 },
         Question::Restart,
         Question::Rebalance,
         Question::Replicate { run: 1, copies: 2 },
@@ -252,6 +253,8 @@ pub fn questions() -> Vec<Question> {
         Question::CheckPaths(vec!["/p".into()]),
         Question::Shutdown,
         Question::LocateKeys(vec![key(1, 2), key(1, 3)]),
+        Question::SpilledTotal,
+        Question::Share { name: "n".into(), body: Sealed(vec![3]) },
     ]
 }
 
@@ -346,6 +349,7 @@ pub fn to_worker() -> Vec<SchedulerToWorker> {
         // Known again, under a number that was given back.
         SchedulerToWorker::Machine(vec![ToWorker::Assign(assign(&numbers, 1, vec![])), ToWorker::Assign(assign(&offsets, 0, vec![]))]),
         SchedulerToWorker::CheckPaths { query: 1, paths: vec!["/a".into()] },
+        SchedulerToWorker::Shared { name: "n".into(), body: Sealed(vec![1, 2]) },
         SchedulerToWorker::Close { reason: "bye".into(), restart: true },
     ]
 }

@@ -107,6 +107,22 @@ fn chunks_that_were_spilled_are_served_from_their_files() {
     assert_eq!(results(&cluster, &graph), expected(&graph));
     let spilled: u64 = cluster.workers.iter().map(|worker| worker.worker.usage().spilled_total).sum();
     assert!(spilled > 40 << 20, "{spilled}");
+    // What was written before the run was done is known; the rest comes within a moment.
+    let known = || cluster.client.spilled_bytes_total().expect("answered");
+    assert!(known() > 40 << 20, "{}", known());
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while known() < cluster.workers.iter().map(|worker| worker.worker.usage().spilled_total).sum::<u64>() {
+        assert!(std::time::Instant::now() < end, "the rest is never heard of");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let before = known();
+    cluster.workers[0].worker.retire();
+    let gone = || cluster.client.info().expect("answered").workers.len() == 1;
+    while !gone() {
+        assert!(std::time::Instant::now() < end, "it never goes");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(known() >= before, "who is gone still counts");
     drop(cluster);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "the folders are gone");
 }

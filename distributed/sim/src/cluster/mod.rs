@@ -232,6 +232,8 @@ impl Cluster {
             Happening::Mended(worker, of) => self.mended(worker, of),
             Happening::GivenUp(worker, of) => self.given_up(worker, of),
             Happening::Ends(worker) => self.ends(worker),
+            // It is gone, or the same process is still there: numbers of workers are not used twice.
+            Happening::Stay(worker) => self.tell_scheduler(SchedulerEvent::Stay(worker)),
             Happening::ClientBack(client) => self.client_back(client),
             Happening::Join { name, repeat } => self.join(name, repeat),
             Happening::FaultsStop => self.faults_stop(),

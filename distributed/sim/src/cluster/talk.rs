@@ -40,6 +40,7 @@ impl Cluster {
                 if !self.names.contains_key(&worker) {
                     return Err(format!("worker {} cannot retire, but it is gone", worker.0));
                 }
+                self.counts.stayed += 1;
             }
             SchedulerAction::ClientForgotten(client) => self.client_forgotten(client)?,
             SchedulerAction::Disconnect(worker, why) => return Err(format!("worker {} is disconnected: {why}", worker.0)),

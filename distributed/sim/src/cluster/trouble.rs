@@ -59,7 +59,13 @@ impl Cluster {
                     self.dies(victim);
                 }
             }
-            Trouble::Retire => return self.tell_scheduler(SchedulerEvent::Retire(victim)),
+            Trouble::Retire => {
+                if self.rng.u8(..) < 64 {
+                    let patience = self.up_to(20_000);
+                    self.after(patience, Happening::Stay(victim));
+                }
+                return self.tell_scheduler(SchedulerEvent::Retire(victim));
+            }
             Trouble::Cut => self.breaks(victim),
             _ => self.stops(victim),
         }

@@ -132,6 +132,7 @@ impl Player {
             "kill-seen" => self.cluster.kill(worker, true),
             "leave" => self.cluster.remove(worker, Gone::Retired),
             "retire" => return self.cluster.tell_scheduler(SchedulerEvent::Retire(worker)),
+            "stay" => return self.cluster.tell_scheduler(SchedulerEvent::Stay(worker)),
             "cut" => return self.cut(worker, true, true),
             "cut-to" => return self.cut(worker, true, false),
             "cut-from" => return self.cut(worker, false, true),

@@ -64,7 +64,7 @@ impl DFrame {
     /// and cuts the files into blocks, each a partition. Empty cells are null. A type that was guessed wrong is widened
     /// (integer, float, text) while running, and the run says so.
     ///
-    /// Keys, region and endpoint of a store come from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
+    /// Keys, region and endpoint of a store come from [`crate::set_storage_options`], and otherwise from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
     /// `AWS_ENDPOINT` for servers that speak S3 (with `AWS_ALLOW_HTTP=true` when they are not encrypted), `GOOGLE_…`, `AZURE_…`.
     ///
     /// ```no_run
@@ -155,6 +155,21 @@ impl ReadCsv {
             true => self.clone(),
             false => Self { codes: names.iter().filter(|name| text(name)).cloned().collect(), ..self.clone() },
         }
+    }
+
+    /// The reader where only some of its blocks, in ascending order, are read: those before which none is read look themselves whether they
+    /// start where a record does. `None`: nothing changes.
+    pub fn alone(&self, wanted: &[u32]) -> Option<Self> {
+        let mut blocks = self.blocks.to_vec();
+        let mut doubtful = false;
+        for (at, number) in wanted.iter().enumerate() {
+            let after_another = at > 0 && wanted[at - 1] + 1 == *number;
+            if let Some(block) = blocks.get_mut(*number as usize) {
+                block.alone = !after_another && !block.first && !block.exact;
+                doubtful |= block.alone;
+            }
+        }
+        doubtful.then(|| Self { blocks: blocks.into(), ..self.clone() })
     }
 
     /// Blocks, each a partition; one empty partition when there are none.
@@ -301,7 +316,7 @@ impl Step for ReadCsv {
             Change::ExactCuts if self.blocks.iter().all(|block| block.exact) => return None,
             Change::ExactCuts => {
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                changed.blocks = csv::exact_blocks(&self.table, self.blocksize, threads).ok()?.into();
+                changed.blocks = csv::exact_blocks_in_place(&self.table, self.blocksize, threads).ok()?.into();
             }
         }
         Some(Arc::new(changed))

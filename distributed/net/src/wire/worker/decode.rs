@@ -11,7 +11,7 @@ use partita_graph::{Failure, Key, Layer, LayerId, Registry, Source};
 use super::super::Reader;
 use super::super::layer::{ARG, Edges, read_arg, read_layer};
 use super::*;
-use crate::message::{PeerAddress, SchedulerToWorker};
+use crate::message::{PeerAddress, SchedulerToWorker, Sealed};
 
 fn read_holders(reader: &mut Reader<'_>) -> Result<Vec<WorkerId>, Failure> {
     let count = reader.count(1)?;
@@ -78,6 +78,7 @@ impl WorkerDecoder {
                 }
                 SchedulerToWorker::CheckPaths { query, paths }
             }
+            SHARED => SchedulerToWorker::Shared { name: reader.text()?.into(), body: Sealed(reader.bytes()?.to_vec()) },
             CLOSE => SchedulerToWorker::Close { reason: reader.text()?.into(), restart: reader.flag()? },
             _ => return reader.unknown(),
         };

@@ -117,6 +117,11 @@ impl WorkerEncoder {
                 out.number(paths.len() as u64);
                 paths.iter().for_each(|path| out.text(path));
             }
+            SchedulerToWorker::Shared { name, body } => {
+                out.byte(SHARED);
+                out.text(name);
+                out.bytes(&body.0);
+            }
             SchedulerToWorker::Close { reason, restart } => {
                 out.byte(CLOSE);
                 out.text(reason);

@@ -21,6 +21,7 @@ const PEERS: u8 = 1;
 const FORGET: u8 = 2;
 const CHECK: u8 = 3;
 const CLOSE: u8 = 4;
+const SHARED: u8 = 5;
 
 const ASSIGN: u8 = 0;
 const FREE: u8 = 1;

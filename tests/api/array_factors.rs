@@ -37,6 +37,7 @@ pub trait Factored: Inexact<Part: Float> {
     fn lstsq_full(a: &DArray<Self>, b: &DArray<Self>) -> LeastSquares<Self, Self::Part>;
     fn norm_axis(x: &DArray<Self>, axes: Axes) -> DArray<Self::Part>;
     fn matrix_norm(x: &DArray<Self>, norm: MatrixNorm) -> DArray<Self::Part>;
+    fn cond(x: &DArray<Self>) -> DArray<Self::Part>;
 }
 
 macro_rules! factored {
@@ -73,6 +74,10 @@ macro_rules! factored {
 
                 fn matrix_norm(x: &DArray<Self>, norm: MatrixNorm) -> DArray<Self::Part> {
                     x.matrix_norm(norm)
+                }
+
+                fn cond(x: &DArray<Self>) -> DArray<Self::Part> {
+                    x.cond()
                 }
             }
         )*
@@ -429,6 +434,8 @@ fn what_has_no_factors_is_told() {
         let text = failure(&array, Code::ShapeMismatch);
         assert!(text.contains("(3, 4) is no square matrix") && text.contains("array_factors.rs"), "{text}");
     }
+    failure(&wide.matrix_power(2), Code::ShapeMismatch);
+    failure(&DArray::<f64>::zeros([3, 3], 2).matrix_power(-1), Code::SingularMatrix);
     failure(&DArray::<f64>::ones([4], 2).lu().0, Code::ShapeMismatch);
     failure(&DArray::<f64>::ones([4], 2).qr().0, Code::ShapeMismatch);
     let large = DArray::<f64>::zeros([50_000, 50_000], 5000);

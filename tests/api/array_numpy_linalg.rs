@@ -255,6 +255,8 @@ fn other_kinds_and_forms() {
         case.same("slogdet_sign_gap", &gap.slogdet().0);
         case.same("slogdet_log_gap", &gap.slogdet().1);
         case.same("svd_s_gap", &gap.svdvals());
+        case.same("pinv_gap", &gap.pinv());
+        case.same("rank_gap", &gap.matrix_rank().cast::<f64>());
         case.same("det_empty", &empty.det());
         case.same("slogdet_log_empty", &empty.slogdet().1);
         case.same("inv_empty", &empty.inv());
@@ -264,6 +266,20 @@ fn other_kinds_and_forms() {
         }
     });
 }
+
+fn inverses<T: Known<Part: Known>>(case: &Case) {
+    let square = case.given::<T>("square");
+    case.same("power_3", &square.matrix_power(3));
+    case.same("power_0", &square.matrix_power(0));
+    case.same("power_inverse", &square.matrix_power(-2));
+    for name in ["square", "tall", "wide", "one"] {
+        let x = case.given::<T>(name);
+        case.same(&format!("pinv_{name}"), &x.pinv());
+        case.same(&format!("cond_{name}"), &T::cond(&x));
+    }
+}
+
+both!(inverses);
 
 fn norms<T: Known<Part: Known>>(case: &Case) {
     let square = case.given::<T>("square");

@@ -18,6 +18,7 @@ mod matrix;
 mod norms;
 pub(crate) mod panels;
 mod products;
+mod rank;
 pub(crate) mod solve;
 mod tall;
 pub(crate) mod tiles;

@@ -47,7 +47,7 @@ impl<T: Inexact> DArray<T> {
 
     /// Left vectors, singular values and right vectors.
     #[track_caller]
-    fn singular<R: Element>(&self) -> (DArray<T>, DArray<R>, DArray<T>) {
+    pub(super) fn singular<R: Element>(&self) -> (DArray<T>, DArray<R>, DArray<T>) {
         if is_wide(self) {
             // Nothing is conjugated: turned as the matrix was, the vectors of one side are those of the other.
             let (u, values, vt) = self.t().singular();
@@ -60,7 +60,7 @@ impl<T: Inexact> DArray<T> {
     }
 
     #[track_caller]
-    fn singular_alone<R: Element>(&self) -> DArray<R> {
+    pub(super) fn singular_alone<R: Element>(&self) -> DArray<R> {
         let tall = if is_wide(self) { self.t() } else { self.clone() };
         let top = top(&tall.local(".svdvals()"), Wanted::Values, ".svdvals()");
         small(&top, Small::Values { with_vectors: false }, ".svdvals()")

@@ -81,7 +81,7 @@ codes! {
     IndexOutOfRange = 125, "a place in an array does not exist",
         "Places along an axis are numbered from 0, and from -1 backwards. The message says how long the axis is. Bounds of slices, unlike single places, may lie beyond the ends.";
     SingularMatrix = 126, "a matrix has no inverse or no factor of this form",
-        "A system of equations with this matrix has no solution, or more than one; or the matrix is not positive definite, which Cholesky's factors need. Look for rows or columns that depend on each other, or use `lstsq`, which finds the nearest solution.";
+        "A system of equations with this matrix has no solution, or more than one; or the matrix is not positive definite, which Cholesky's factors need. Look for rows or columns that depend on each other, or use `pinv`: its product with the right-hand sides is the nearest solution.";
     Damaged = 131, "a file is damaged, cut off or of another format",
         "The file does not hold what its format says. It may have been cut off while it was copied or written, changed while it was read, or be of another format than its name. The message says where reading stopped; the cause is the decoder's own.";
     OutputExists = 132, "an output is there already",

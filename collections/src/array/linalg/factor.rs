@@ -55,7 +55,7 @@ pub(super) fn square(meta: &Meta) -> Result<usize, Failure> {
 
 /// The failure for a matrix that a factoring does not exist for.
 pub(super) fn singular(what: &str) -> Failure {
-    Failure::new(Code::SingularMatrix, what).help("the nearest solution of equations: a.lstsq(&b)")
+    Failure::new(Code::SingularMatrix, what).help("the nearest solution of equations, and the shortest of these: a.pinv().matmul(&b)")
 }
 
 struct PartOf {

@@ -43,7 +43,8 @@ impl<T: Inexact> DArray<T> {
             [rows, columns] if rows >= columns => Ok(rows),
             [rows, columns] => {
                 let what = format!("{rows} equations for {columns} unknowns have many solutions");
-                Err(Failure::new(Code::ShapeMismatch, what).help("as many equations as unknowns, or more"))
+                Err(Failure::new(Code::ShapeMismatch, what)
+                    .help("as many equations as unknowns, or more; the shortest solution: a.pinv().matmul(&b)"))
             }
             _ => Err(Failure::new(Code::ShapeMismatch, format!("an array of shape {shape:?} is no matrix"))),
         });
@@ -168,7 +169,9 @@ fn nearest<E: Exact>(columns: &Block, triangle: &Block, sides: &[Chunk]) -> Resu
     matmul(x.as_mut(), Accum::Replace, columns.adjoint(), sides.as_ref(), E::of(1.0), Par::Seq);
     if has_sums(triangle) || !solve(triangle, Half::Upper, x.as_mut()) {
         let what = "columns of the matrix depend on each other: there are many solutions that come nearest";
-        return Err(Failure::new(Code::SingularMatrix, what).help("leave columns out that are sums of others; .svdvals() says how many"));
+        return Err(Failure::new(Code::SingularMatrix, what).help(
+            "the shortest of them: a.pinv().matmul(&b); or leave columns out that are sums of others, .matrix_rank() says how many are not",
+        ));
     }
     block_of_matrix(x.as_ref())
 }

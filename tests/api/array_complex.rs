@@ -111,6 +111,7 @@ fn sums_products_and_means() {
     let plain = DArray::from_array(array![c(1.0, 0.0), c(3.0, 4.0), c(2.0, -1.0)], 2);
     check_by(&plain.var(0.0), |found| (found.sum() - 16.0 / 3.0).abs() < 1e-12, "16/3");
     check_by(&plain.std(1.0), |found| (found.sum() - 8f64.sqrt()).abs() < 1e-12, "the root of 8");
+    check(&plain.average(&DArray::from_array(array![c(1.0, 0.0), c(0.0, 0.0), c(3.0, 0.0)], 2), 0), Array::from_elem((), c(1.75, -0.75)));
     check(&plain.cumsum(0), array![c(1.0, 0.0), c(4.0, 4.0), c(6.0, 3.0)]);
     check(&plain.cumprod(0), array![c(1.0, 0.0), c(3.0, 4.0), c(10.0, 5.0)]);
     let long = DArray::full([3000], c(0.1, -0.1), 700);

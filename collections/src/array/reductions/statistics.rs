@@ -3,7 +3,7 @@
 use num_complex::Complex;
 
 use super::axes::Axes;
-use crate::array::{DArray, Float, Number};
+use crate::array::{DArray, Float, Inexact, Number};
 
 /// How the size of a vector is measured.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -22,7 +22,7 @@ pub enum Norm {
     Power(f64),
 }
 
-impl<T: Float> DArray<T> {
+impl<T: Inexact> DArray<T> {
     /// The mean of elements over some axes, each of which counts as much as its weight. Weights fit beside the array elementwise.
     ///
     /// ```
@@ -43,7 +43,9 @@ impl<T: Float> DArray<T> {
         let repeated = weights * self.ones_like();
         (self * &repeated).sum_axis(axes.clone()) / repeated.sum_axis(axes)
     }
+}
 
+impl<T: Float> DArray<T> {
     /// The mean of the distances from the mean, to a power: 2 gives the variance.
     ///
     /// ```

@@ -36,7 +36,7 @@ fn check<T: Element>(array: &DArray<T>, expected: &ArrayD<T>) {
 fn datasets_and_variables_on_every_executor() {
     check(&DArray::<f64>::read_hdf5(fixture("kinds.h5"), "float64").unwrap(), &counted(&[4, 5], |number| number));
     let complex = DArray::<Complex<f32>>::read_hdf5_with(fixture("kinds.h5"), "/complex64", [3, 2]).unwrap();
-    check(&complex, &counted(&[4, 5], |number| Complex::new(number as f32, -number as f32 / 2.0)));
+    check(&complex, &counted(&[4, 5], |number| Complex::new(number as f32, 0.0 - number as f32 / 2.0)));
     let packed = DArray::<f64>::read_hdf5(fixture("chunks.h5"), "/measured/day_1/gzip").unwrap();
     assert_eq!(packed.chunks().unwrap(), [vec![5], vec![6]], "small chunks are taken together");
     check(&(&packed * 2.0), &counted(&[5, 6], |number| number * 2.0));

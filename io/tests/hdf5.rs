@@ -43,8 +43,8 @@ fn element(kind: Kind, number: usize) -> Vec<u8> {
         Kind::I64 | Kind::U64 => (number as u64).to_ne_bytes().to_vec(),
         Kind::F32 => (real as f32).to_ne_bytes().to_vec(),
         Kind::F64 => real.to_ne_bytes().to_vec(),
-        Kind::C64 => [real as f32, (-real / 2.0) as f32].iter().flat_map(|part| part.to_ne_bytes()).collect(),
-        Kind::C128 => [real, -real / 2.0].iter().flat_map(|part| part.to_ne_bytes()).collect(),
+        Kind::C64 => [real as f32, (0.0 - real / 2.0) as f32].iter().flat_map(|part| part.to_ne_bytes()).collect(),
+        Kind::C128 => [real, 0.0 - real / 2.0].iter().flat_map(|part| part.to_ne_bytes()).collect(),
         other => panic!("{other:?} has no elements"),
     }
 }

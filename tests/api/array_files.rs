@@ -74,8 +74,8 @@ fn every_kind_of_numpy() {
     both("uint64", |number| number as u64);
     both("float32", |number| number as f32);
     both("float64", |number| number);
-    both("complex64", |number| Complex::new(number as f32, -number as f32 / 2.0));
-    both("complex128", |number| Complex::new(number, -number / 2.0));
+    both("complex64", |number| Complex::new(number as f32, 0.0 - number as f32 / 2.0));
+    both("complex128", |number| Complex::new(number, 0.0 - number / 2.0));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn orders_of_axes_and_bytes() {
     check(&read("fortran", [2, 3, 2].into()), counted(&[3, 4, 5]));
     check(&read("fortran", "auto".into()), counted(&[3, 4, 5]));
     check(&read("big", [4, 3].into()), counted(&[4, 5]));
-    let complex = |number: f64| Complex::new(number, -number / 2.0);
+    let complex = |number: f64| Complex::new(number, 0.0 - number / 2.0);
     check(&DArray::read_npy_with(fixture("npy/big_complex.npy"), [4, 3]).unwrap(), numbers(&[4, 5], complex));
     check(&DArray::read_zarr(fixture("v2/big_complex.zarr")).unwrap(), numbers(&[5, 6], complex));
     check(&DArray::<i16>::read_npy_with(fixture("npy/big_fortran.npy"), [2, 2]).unwrap(), numbers(&[4, 5], |number| number as i16));
@@ -326,8 +326,8 @@ fn files_for_numpy_and_zarr() {
     both(&root, "uint64", |number| number as u64);
     both(&root, "float32", |number| number as f32);
     both(&root, "float64", |number| number);
-    both(&root, "complex64", |number| Complex::new(number as f32, -number as f32 / 2.0));
-    both(&root, "complex128", |number| Complex::new(number, -number / 2.0));
+    both(&root, "complex64", |number| Complex::new(number as f32, 0.0 - number as f32 / 2.0));
+    both(&root, "complex128", |number| Complex::new(number, 0.0 - number / 2.0));
 }
 
 /// Each seed has its own workers, deaths, delays, doubled messages: tasks run again and at the same time.

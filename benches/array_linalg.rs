@@ -19,21 +19,23 @@ const TALL_CHUNKS: [usize; 5] = [2_000, 8_000, 31_250, 125_000, 500_000];
 /// Makes an array and says how many multiplications and additions that takes, about.
 type Job = (&'static str, fn(&DArray<f64>) -> DArray<f64>, f64);
 
-const SQUARE: [Job; 7] = [
+const SQUARE: [Job; 9] = [
     ("x.matmul(x)", |x| x.matmul(x), 2.0),
     ("x.matmul(x.t())", |x| x.matmul(&x.t()), 2.0),
     ("x.t().matmul(x)", |x| x.t().matmul(x), 2.0),
     ("cholesky", |x| x.cholesky(), 1.0 / 3.0),
     ("solve", |x| x.solve(&x.slice_axis(1, ..100)), 2.0 / 3.0),
+    ("lu", |x| x.lu().2, 2.0 / 3.0),
     ("qr", |x| x.qr().1, 4.0 / 3.0),
-    ("singular values", |x| x.svd().1, 8.0 / 3.0),
+    ("columns at right angles", |x| x.qr().0, 8.0 / 3.0),
+    ("singular values", |x| x.svdvals(), 8.0 / 3.0),
 ];
 
 const TALL_JOBS: [Job; 5] = [
     ("tall qr", |x| x.qr().0, 4.0),
     ("tall triangle", |x| x.qr().1, 2.0),
     ("tall svd", |x| x.svd().0, 4.0),
-    ("tall singular values", |x| x.svd().1, 2.0),
+    ("tall singular values", |x| x.svdvals(), 2.0),
     ("tall x.t().matmul(x)", |x| x.t().matmul(x), 2.0),
 ];
 

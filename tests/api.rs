@@ -21,6 +21,8 @@ mod array_factors;
 mod array_fft;
 #[path = "api/array_files.rs"]
 mod array_files;
+#[path = "api/array_images.rs"]
+mod array_images;
 #[path = "api/array_kinds.rs"]
 mod array_kinds;
 #[path = "api/array_linalg.rs"]
@@ -31,6 +33,8 @@ mod array_make;
 mod array_memory;
 #[path = "api/array_numpy.rs"]
 mod array_numpy;
+#[path = "api/array_numpy_linalg.rs"]
+mod array_numpy_linalg;
 #[path = "api/array_order.rs"]
 mod array_order;
 #[path = "api/array_places.rs"]
@@ -51,10 +55,14 @@ mod client;
 mod csv;
 #[path = "api/decimals.rs"]
 mod decimals;
+#[path = "api/expressions.rs"]
+mod expressions;
 #[path = "api/files.rs"]
 mod files;
 #[path = "api/flights.rs"]
 mod flights;
+#[path = "api/group_order.rs"]
+mod group_order;
 #[path = "api/group_pairs.rs"]
 mod group_pairs;
 #[path = "api/group_top.rs"]
@@ -65,6 +73,8 @@ mod groupby;
 mod join;
 #[path = "api/join_order.rs"]
 mod join_order;
+#[path = "api/kinds.rs"]
+mod kinds;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/memory.rs"]
@@ -95,6 +105,8 @@ mod shuffle;
 mod skew;
 #[path = "api/sort.rs"]
 mod sort;
+#[path = "api/sorted.rs"]
+mod sorted;
 #[path = "api/statistics.rs"]
 mod statistics;
 #[path = "api/tpch.rs"]

@@ -25,10 +25,12 @@ mod operators;
 
 pub use array::{
     AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
-    Inexact, Integer, LeastSquares, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, WrittenArray, apply_gufunc, blockwise,
-    blockwise_with, broadcast_arrays, concatenate, dstack, einsum, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted,
-    hstack, meshgrid, select, stack, vstack, where_,
+    Inexact, Integer, LeastSquares, MatrixNorm, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, Tested, WrittenArray,
+    apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
+    histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
 };
+#[cfg(feature = "hdf5")]
+pub use array::{to_hdf5, to_hdf5_on};
 pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry, set_storage_options};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
@@ -50,6 +52,8 @@ pub use operators::OPERATORS;
 pub use partita_graph as graph;
 pub use partita_graph::{Code, Failure as Error, TaskContext};
 pub use partita_io::csv::{CsvOptions, Encoding};
+#[cfg(feature = "hdf5")]
+pub use partita_io::hdf5::Hdf5WriteOptions;
 pub use partita_io::json::JsonOptions;
 pub use partita_io::write::{CsvWriteOptions, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions};
 pub use partita_io::zarr::{ZarrCodec, ZarrWriteOptions};
@@ -59,6 +63,8 @@ pub use polars;
 
 /// Everything that a program usually needs: `use partita::prelude::*;`.
 pub mod prelude {
+    #[cfg(feature = "hdf5")]
+    pub use crate::Hdf5WriteOptions;
     pub use crate::Random;
     pub use crate::{
         AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,

@@ -6,7 +6,7 @@ use partita_graph::{OperatorEntry, Registry};
 use crate::array;
 use crate::array::fft::lanes as fft_lanes;
 use crate::array::files as array_files;
-use crate::array::linalg::{cholesky, contract, factor, fold, lstsq, panels, solve, tiles};
+use crate::array::linalg::{cholesky, columns, contract, eigh, factor, fold, householder, lstsq, lu, panels, solve, tiles};
 use crate::array::ops::{
     assign, axes, broadcast_to, compress, concatenate, diag, diagonal, diff, elementwise, gather, make, map_overlap as overlap_blocks,
     nonzero, points, push,
@@ -15,7 +15,9 @@ use crate::array::ops::{reshape, search, sizes, tile, transpose, windows};
 use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
-use crate::array::reductions::{covariance, histogram, histogramdd, quantile, scan as scans, step, top, unique as unique_elements};
+use crate::array::reductions::{
+    covariance, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
+};
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
 use crate::delayed::{self, actor, arrays, frames};
@@ -27,7 +29,7 @@ use crate::frame::ops::{
     analyze, concat, cov, describe, explode, filter, from_darray, from_polars, map_overlap, n_unique, partitions, read_csv, repartition,
     repartition_bytes, row_index, sample, scan, select,
 };
-use crate::frame::ops::{slice, to_darray, unique, unpivot, with_columns, write};
+use crate::frame::ops::{slice, sorted_by, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
 use crate::frame::shuffle::{skew, split};
 use crate::frame::sort::{range, rows};
@@ -49,6 +51,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<repartition::SlicePiece>(),
     OperatorEntry::of::<repartition_bytes::MeasureRows>(),
     OperatorEntry::of::<repartition_bytes::TakeStretches>(),
+    OperatorEntry::of::<sorted_by::LookAtKeys>(),
     OperatorEntry::of::<partial::Partial>(),
     OperatorEntry::of::<combine::Combine>(),
     OperatorEntry::of::<combine::Finish>(),
@@ -84,6 +87,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<nearby::NearbyRows>(),
     OperatorEntry::of::<by_time::TimeEdges>(),
     OperatorEntry::of::<by_time::TimeBorders>(),
+    OperatorEntry::of::<by_time::TimeNear>(),
     OperatorEntry::of::<by_time::TimeRows>(),
     OperatorEntry::of::<running::Totals>(),
     OperatorEntry::of::<running::RunOn>(),
@@ -131,6 +135,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<histogram::AddBlocks>(),
     OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
+    OperatorEntry::of::<quantile_sorted::BlockAsLine>(),
+    OperatorEntry::of::<tails::TailsOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
     OperatorEntry::of::<approx::Sketch>(),
@@ -165,7 +171,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<fft_lanes::TransformLanes>(),
     OperatorEntry::of::<contract::Multiply>(),
     OperatorEntry::of::<contract::AddProducts>(),
-    OperatorEntry::of::<factor::FactorMatrix>(),
+    OperatorEntry::of::<eigh::FactorMatrix>(),
     OperatorEntry::of::<factor::TakePart>(),
     OperatorEntry::of::<tiles::SubtractProducts>(),
     OperatorEntry::of::<tiles::CollectTile>(),
@@ -174,12 +180,21 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<panels::FactorPanel>(),
     OperatorEntry::of::<panels::ApplyPanel>(),
     OperatorEntry::of::<panels::BackPanel>(),
+    OperatorEntry::of::<columns::TakeUpper>(),
+    OperatorEntry::of::<lu::JoinSwaps>(),
+    OperatorEntry::of::<lu::RowOrder>(),
+    OperatorEntry::of::<lu::TakeLower>(),
+    OperatorEntry::of::<lu::TakePivots>(),
+    OperatorEntry::of::<lu::MultiplyPivots>(),
     OperatorEntry::of::<solve::SolveBlock>(),
     OperatorEntry::of::<lstsq::TurnSides>(),
     OperatorEntry::of::<lstsq::SolveLeast>(),
     OperatorEntry::of::<fold::FactorRows>(),
     OperatorEntry::of::<fold::FactorTriangles>(),
     OperatorEntry::of::<fold::JoinRows>(),
+    OperatorEntry::of::<householder::ReflectPanel>(),
+    OperatorEntry::of::<householder::ReflectColumns>(),
+    OperatorEntry::of::<householder::ReflectBack>(),
     OperatorEntry::of::<lanes::SortLanes>(),
     OperatorEntry::of::<spread::SampleOfBlock>(),
     OperatorEntry::of::<spread::Borders>(),
@@ -190,6 +205,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<spread::CutAtChunks>(),
     OperatorEntry::of::<spread::JoinPieces>(),
     OperatorEntry::of::<array_files::ReadBlock>(),
+    #[cfg(feature = "hdf5")]
+    OperatorEntry::of::<array::ops::read_hdf5::ReadHdf5Block>(),
     OperatorEntry::of::<array_write::WriteBlock>(),
     OperatorEntry::of::<array_write::PublishArray>(),
 ];

@@ -26,6 +26,13 @@ pub enum ErrorKind {
         /// Names in it.
         members: Vec<String>,
     },
+    /// A file of several arrays that has none of this name.
+    NoSuchArray {
+        /// What was looked for.
+        name: String,
+        /// Names in the file, at most a few.
+        names: Vec<String>,
+    },
     /// An array of another kind of elements than what is to be written into it.
     OtherKind {
         /// Its kind.

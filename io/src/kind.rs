@@ -34,10 +34,14 @@ pub enum Kind {
     F32,
     /// Floating point, eight bytes.
     F64,
+    /// Complex, two floats of four bytes, the real part first.
+    C64,
+    /// Complex, two floats of eight bytes.
+    C128,
 }
 
-/// Kind, its name in Rust, NumPy's code without the order of bytes, Zarr's name. Complex numbers would be two lines more.
-static NAMES: [(Kind, &str, &str, &str); 11] = [
+/// Kind, its name in Rust, NumPy's code without the order of bytes, Zarr's name.
+static NAMES: [(Kind, &str, &str, &str); 13] = [
     (Kind::Bool, "bool", "b1", "bool"),
     (Kind::I8, "i8", "i1", "int8"),
     (Kind::I16, "i16", "i2", "int16"),
@@ -49,6 +53,8 @@ static NAMES: [(Kind, &str, &str, &str); 11] = [
     (Kind::U64, "u64", "u8", "uint64"),
     (Kind::F32, "f32", "f4", "float32"),
     (Kind::F64, "f64", "f8", "float64"),
+    (Kind::C64, "Complex<f32>", "c8", "complex64"),
+    (Kind::C128, "Complex<f64>", "c16", "complex128"),
 ];
 
 impl Kind {
@@ -68,7 +74,16 @@ impl Kind {
             Kind::Bool | Kind::I8 | Kind::U8 => 1,
             Kind::I16 | Kind::U16 => 2,
             Kind::I32 | Kind::U32 | Kind::F32 => 4,
-            Kind::I64 | Kind::U64 | Kind::F64 => 8,
+            Kind::I64 | Kind::U64 | Kind::F64 | Kind::C64 => 8,
+            Kind::C128 => 16,
+        }
+    }
+
+    /// Bytes of what has an order of bytes: a part of a complex number, or an element.
+    fn word(self) -> usize {
+        match self {
+            Kind::C64 | Kind::C128 => self.size() / 2,
+            _ => self.size(),
         }
     }
 
@@ -104,9 +119,7 @@ impl Kind {
 
     /// The failure for a file of another kind. `dtype` is as the file says it.
     pub(crate) fn unknown(file: &str, dtype: &str) -> Error {
-        let complex = ["c8", "c16", "complex64", "complex128"].iter().any(|name| dtype.ends_with(name));
-        let what = if complex { format!("{dtype}, complex numbers") } else { dtype.to_owned() };
-        Error::at(ErrorKind::UnknownType { what }, Place { file: file.to_owned(), ..Place::default() })
+        Error::at(ErrorKind::UnknownType { what: dtype.to_owned() }, Place { file: file.to_owned(), ..Place::default() })
     }
 
     /// The bytes of elements in little-endian order.
@@ -121,8 +134,8 @@ impl Kind {
 
     /// Turns the bytes of elements round, from the other order of bytes to this machine's or back.
     pub(crate) fn swap(self, bytes: &mut [u8]) {
-        if self.size() > 1 {
-            bytes.chunks_exact_mut(self.size()).for_each(<[u8]>::reverse);
+        if self.word() > 1 {
+            bytes.chunks_exact_mut(self.word()).for_each(<[u8]>::reverse);
         }
     }
 }
@@ -141,9 +154,13 @@ mod tests {
             assert_eq!(bits, kind.size() * 8, "{kind:?}");
         }
         assert_eq!(Kind::of_numpy(">u2"), Some((Kind::U16, true)));
-        assert_eq!((Kind::of_numpy("<c16"), Kind::of_numpy(""), Kind::of_numpy("é8")), (None, None, None));
+        assert_eq!(Kind::of_numpy("<c16"), Some((Kind::C128, false)));
+        assert_eq!((Kind::of_numpy("<c32"), Kind::of_numpy(""), Kind::of_numpy("é8")), (None, None, None));
         let mut bytes = [1, 2, 3, 4];
         Kind::U16.swap(&mut bytes);
         assert_eq!(bytes, [2, 1, 4, 3]);
+        let mut parts = [1, 2, 3, 4, 5, 6, 7, 8];
+        Kind::C64.swap(&mut parts);
+        assert_eq!(parts, [4, 3, 2, 1, 8, 7, 6, 5], "each part of a complex number by itself");
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes and formats: object stores, ranged reads, CSV, Parquet, Arrow files, JSON lines, arrays of NumPy and Zarr, and writing them. Knows no tasks.
+//! Bytes and formats: object stores, ranged reads, CSV, Parquet, Arrow files, JSON lines, arrays of NumPy and Zarr, images, and writing them. Knows no tasks.
 
 pub mod blocking;
 mod bounds;
@@ -7,7 +7,10 @@ pub mod csv;
 mod damage;
 mod error;
 mod folder;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
 mod hive;
+pub mod images;
 pub mod ipc;
 pub mod json;
 mod kind;

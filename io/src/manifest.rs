@@ -41,14 +41,22 @@ pub(crate) struct Manifest {
     /// Whether it is a part that other writes may stand beside: what these have staged is theirs.
     #[serde(default)]
     pub(crate) beside: bool,
+    /// Whether it may replace nothing: of several such writes at the same time one wins, and the others have to know that they lost.
+    #[serde(default)]
+    pub(crate) fresh: bool,
 }
 
 impl Manifest {
     /// The manifest of a folder, if it has one.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>> {
-        let Some(content) = folder.read(NAME)? else { return Ok(None) };
+        Self::read_as(folder, NAME)
+    }
+
+    /// The manifest of this name, if there is one.
+    pub(crate) fn read_as(folder: &Folder, name: &str) -> Result<Option<Self>> {
+        let Some(content) = folder.read(name)? else { return Ok(None) };
         let parsed = serde_json::from_slice(&content);
-        parsed.map(Some).map_err(|error| damaged(&folder.name_of(NAME), None, format!("it is no manifest of a write: {error}")))
+        parsed.map(Some).map_err(|error| damaged(&folder.name_of(name), None, format!("it is no manifest of a write: {error}")))
     }
 
     /// What is replaced and stands where a folder of the new files must be, or in a folder that one of them takes the place of: chunks of
@@ -79,7 +87,8 @@ mod tests {
         let in_the_way = |new: &[&str], old: &[&str]| {
             let part = |path: &&str| Part { path: (*path).to_owned(), staged: String::new(), rows: 0, bytes: 0 };
             let replaces = old.iter().map(|path| (*path).to_owned()).collect();
-            let manifest = Manifest { write: String::new(), files: new.iter().map(part).collect(), last: 0, replaces, beside: false };
+            let files = new.iter().map(part).collect();
+            let manifest = Manifest { write: String::new(), files, last: 0, replaces, beside: false, fresh: false };
             manifest.in_the_way().into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(in_the_way(&["c/0", "zarr.json"], &["c/0/0", "c/0/1", "c/1/0"]), ["c/0/0", "c/0/1"]);

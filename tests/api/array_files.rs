@@ -74,6 +74,8 @@ fn every_kind_of_numpy() {
     both("uint64", |number| number as u64);
     both("float32", |number| number as f32);
     both("float64", |number| number);
+    both("complex64", |number| Complex::new(number as f32, -number as f32 / 2.0));
+    both("complex128", |number| Complex::new(number, -number / 2.0));
 }
 
 #[test]
@@ -82,6 +84,9 @@ fn orders_of_axes_and_bytes() {
     check(&read("fortran", [2, 3, 2].into()), counted(&[3, 4, 5]));
     check(&read("fortran", "auto".into()), counted(&[3, 4, 5]));
     check(&read("big", [4, 3].into()), counted(&[4, 5]));
+    let complex = |number: f64| Complex::new(number, -number / 2.0);
+    check(&DArray::read_npy_with(fixture("npy/big_complex.npy"), [4, 3]).unwrap(), numbers(&[4, 5], complex));
+    check(&DArray::read_zarr(fixture("v2/big_complex.zarr")).unwrap(), numbers(&[5, 6], complex));
     check(&DArray::<i16>::read_npy_with(fixture("npy/big_fortran.npy"), [2, 2]).unwrap(), numbers(&[4, 5], |number| number as i16));
     check(&read("number", 1.into()), arr0(42.5));
     check(&read("nothing", 2.into()), Array::zeros((0, 3)));
@@ -116,6 +121,11 @@ fn missing_chunks_are_the_fill_value() {
     let mut expected = Array::from_elem((5, 6), f32::NAN);
     expected.slice_mut(s![0..2, 3..6]).fill(1.5);
     check(&DArray::<f32>::read_zarr_with(fixture("v3/missing.zarr"), [2, 3]).unwrap(), expected);
+    let mut expected = Array::from_elem((5, 6), Complex::new(1.5f64, -2.0));
+    expected.slice_mut(s![0..2, 3..6]).fill(Complex::new(0.0, 3.0));
+    check(&DArray::<Complex<f64>>::read_zarr(fixture("v2/missing_complex.zarr")).unwrap(), expected.clone());
+    let narrow = expected.mapv(|number| Complex::new(number.re as f32, number.im as f32));
+    check(&DArray::<Complex<f32>>::read_zarr_with(fixture("v3/missing_complex.zarr"), [3, 3]).unwrap(), narrow);
 }
 
 #[test]
@@ -150,8 +160,8 @@ fn refused<T>(result: Result<T, partita::Error>, code: Code, words: &[&str]) {
 fn refusals_name_the_fix_and_the_users_line() {
     refused(DArray::<f64>::read_npy(fixture("npy/int32.npy")), Code::TypeMismatch, &["i32", "DArray::<i32>::read_npy(", ".cast::<f64>()"]);
     refused(DArray::<f32>::read_zarr(fixture("v3/plain.zarr")), Code::TypeMismatch, &["DArray::<f64>::read_zarr(", ".cast::<f32>()"]);
-    refused(DArray::<f64>::read_npy(fixture("npy/complex.npy")), Code::Unsupported, &["<c16", "complex", "f64"]);
-    refused(DArray::<f64>::read_zarr(fixture("v3/complex.zarr")), Code::Unsupported, &["complex128"]);
+    refused(DArray::<f64>::read_npy(fixture("npy/half.npy")), Code::Unsupported, &["<f2", "f64", "Complex<f64>"]);
+    refused(DArray::<f64>::read_zarr(fixture("v3/half.zarr")), Code::Unsupported, &["float16"]);
     refused(DArray::<f64>::read_zarr(fixture("v3/group.zarr")), Code::IsDirectory, &["group", "group.zarr/inner"]);
     refused(DArray::<f64>::read_npy(fixture("npy/floatt64.npy")), Code::NoSuchFile, &["did you mean", "float64.npy"]);
     refused(DArray::<f64>::read_npy(fixture("stack")), Code::IsDirectory, &["read_npy_stack"]);
@@ -248,6 +258,12 @@ fn every_kind_and_form_there_and_back() {
     both(|number| number as u64);
     both(|number| number as f32);
     both(|number| if number == 1.0 { f64::NAN } else { -number });
+    both(|number| Complex::new(number as f32, -0.0));
+    both(|number| Complex::new(number, if number == 1.0 { f64::NAN } else { -number }));
+    let (_guard, path) = folder();
+    let expected = numbers(&[5, 3], |number| Complex::new(number, -number));
+    DArray::from_array(expected.clone(), 2).to_npy_stack(&path, 0, false).unwrap();
+    check(&DArray::<Complex<f64>>::read_npy_stack(&path).unwrap(), expected);
 }
 
 #[test]
@@ -296,6 +312,7 @@ fn files_for_numpy_and_zarr() {
         let x = DArray::from_array(numbers(&[7, 10], of), [3, 4]);
         x.to_npy(format!("{root}/{name}.npy"), false).unwrap();
         x.to_zarr(format!("{root}/{name}.zarr"), ZarrWriteOptions::new()).unwrap();
+        x.to_zarr(format!("{root}/{name}_v2.zarr"), ZarrWriteOptions::new().version(2)).unwrap();
         assert_eq!(AnyArray::read_npy(format!("{root}/{name}.npy")).unwrap().dtype().unwrap(), x.to_any().dtype().unwrap());
     }
     both(&root, "bool", |number| number % 3.0 == 0.0);
@@ -309,6 +326,8 @@ fn files_for_numpy_and_zarr() {
     both(&root, "uint64", |number| number as u64);
     both(&root, "float32", |number| number as f32);
     both(&root, "float64", |number| number);
+    both(&root, "complex64", |number| Complex::new(number as f32, -number as f32 / 2.0));
+    both(&root, "complex128", |number| Complex::new(number, -number / 2.0));
 }
 
 /// Each seed has its own workers, deaths, delays, doubled messages: tasks run again and at the same time.

@@ -86,6 +86,10 @@ fn sums_of_products_over_any_axes() {
     failure(&x.tensordot(&y, &[3], &[0]), Code::AxisOutOfRange);
     failure(&einsum("ij,jk->ik", &[&x]), Code::InvalidOption);
     failure(&einsum("ijk->z", &[&x]), Code::InvalidOption);
+    failure(&einsum("...k->k", &[&x]), Code::InvalidOption);
+    failure(&einsum("..k->k", &[&x]), Code::InvalidOption);
+    failure(&einsum("...k...->k...", &[&x]), Code::InvalidOption);
+    failure(&einsum("...jkl", &[&x.index_axis(0, 0)]), Code::ShapeMismatch);
     failure(&einsum("ij->i", &[&x]), Code::ShapeMismatch);
     let text = failure(&einsum("iij->j", &[&x]), Code::ShapeMismatch);
     assert!(text.contains("axes `i` are of different lengths: 3 and 4"), "{text}");

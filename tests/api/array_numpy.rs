@@ -10,8 +10,8 @@ use partita::graph::Serial;
 use partita::ndarray::{ArrayD, IxDyn, NewAxis, array, s};
 use partita::prelude::*;
 use partita::{
-    Between, Bins, Element, Norm, Pad, Side, concatenate, dstack, einsum, from_blocks, histogramdd, hstack, meshgrid, operator_registry,
-    select, stack, vstack, where_,
+    Between, Bins, Element, Norm, Pad, Side, Tested, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd, hstack, meshgrid,
+    operator_registry, select, stack, vstack, where_,
 };
 
 /// An element that files have.
@@ -195,6 +195,12 @@ fn arithmetic() {
         case.same("divide_by_zero", &(a / u.trunc()));
         case.same("negative", &-a);
         case.same("negative_i8", &-e8);
+        case.same("heaviside", &z.trunc().heaviside(b));
+        case.same("gcd", &i.gcd(j));
+        case.same("gcd_i8", &e8.gcd(e8.flip(0)));
+        case.same("lcm", &i.lcm(j));
+        case.same("lcm_u8", &g8.lcm(g8.flip(0)));
+        case.same("bitwise_count", &e8.bitwise_count());
         case.same("add_i8_wraps", &(e8 + e8));
         case.same("multiply_u8_wraps", &(g8 * 3));
         case.same("floor_divide", &a.floor_divide(b));
@@ -654,6 +660,9 @@ fn products() {
         case.same("einsum_sum", &einsum("ijk->j", &[c]));
         case.same("einsum_three", &einsum("ij,jk,lk->il", &[m, p, p]));
         case.same("einsum_batch", &einsum("bij,bkj->bik", &[c, c]));
+        case.same("einsum_dots", &einsum("...ij,...jk->...ik", &[c, &a.slice_axis(1, ..4)]));
+        case.same("einsum_dots_without_arrow", &einsum("i...,i...", &[c, &c.slice_axis(1, ..1)]));
+        case.same("einsum_dots_moved", &einsum("...k -> k...", &[c]));
         case.same("einsum_outer", &einsum("i,j->ij", &[row, v]));
         case.same("einsum_without_arrow", &einsum("ij,kj", &[a, b]));
     });
@@ -674,6 +683,47 @@ fn equations() {
         case.same("svd_values", &p.svd().1);
         // NumPy has the least first.
         case.same("eigh_values", &sym.eigh().0.sort(0));
+    });
+}
+
+/// Both numbers of a test of samples.
+macro_rules! tested {
+    ($case:ident, $($name:literal, $p:literal, $found:expr;)*) => {
+        $(
+            let found: Tested = $found;
+            $case.same($name, &found.statistic);
+            $case.same($p, &found.pvalue);
+        )*
+    };
+}
+
+#[test]
+fn samples_and_their_tests() {
+    each(|Given { a, b, v, k, m, i, .. }, case| {
+        case.same("skew", &a.skew(1));
+        case.same("skew_line", &v.skew(0));
+        case.same("kurtosis", &a.kurtosis(0));
+        let wide = k.reshape([10, 4]);
+        let counts = i.square().cast::<f64>() + 3.0;
+        let expected = b.slice(s![..4, ..6]) * 10.0;
+        let shifted = k.cast::<f64>() + 0.5;
+        tested! {
+            case,
+            "skewtest", "skewtest_p", wide.skewtest(0);
+            "kurtosistest", "kurtosistest_p", wide.kurtosistest(0);
+            "normaltest", "normaltest_p", wide.normaltest(0);
+            "ttest_1samp", "ttest_1samp_p", a.ttest_1samp(0.5, 0);
+            "ttest_rel", "ttest_rel_p", a.ttest_rel(b, 1);
+            "ttest_ind", "ttest_ind_p", a.ttest_ind(&b.slice_axis(1, ..6), 1, true);
+            "ttest_welch", "ttest_welch_p", a.ttest_ind(&b.slice_axis(1, ..6), 1, false);
+            "chisquare", "chisquare_p", counts.chisquare(None, 1);
+            "chisquare_expected", "chisquare_expected_p", counts.chisquare(Some(&expected), 0);
+            "power_cressie", "power_cressie_p", counts.power_divergence(None, 1, 2.0 / 3.0);
+            "power_neyman", "power_neyman_p", counts.power_divergence(None, 1, -2.0);
+            "power_likelihood", "power_likelihood_p", counts.power_divergence(None, 1, 0.0);
+            "power_turned", "power_turned_p", counts.power_divergence(None, 1, -1.0);
+            "f_oneway", "f_oneway_p", f_oneway(&[v, &shifted, &m.ravel()]);
+        }
     });
 }
 

@@ -58,6 +58,14 @@ fn distributions_have_their_mean_and_variance() {
     check(&rng.power(2.0, N, CHUNK), 2.0 / 3.0, 1.0 / 18.0);
     check(&rng.triangular(0.0, 1.0, 3.0, N, CHUNK), 4.0 / 3.0, 7.0 / 18.0);
     check(&rng.standard_cauchy(N, CHUNK).gt(1.0).cast::<f64>(), 0.25, 0.1875);
+    check(&rng.hypergeometric(30, 20, 10, N, CHUNK).cast::<f64>(), 6.0, 10.0 * 0.24 * 40.0 / 49.0);
+    check(&rng.logseries(0.6, N, CHUNK).cast::<f64>(), 1.637_034, 1.412_703);
+    check(&rng.zipf(2.0, N, CHUNK).eq(1i64).cast::<f64>(), 0.607_927, 0.238_352);
+    check(&(rng.vonmises(1.0, 2.0, N, CHUNK) - 1.0).cos(), 0.697_774_7, 0.164_223);
+    check(&rng.noncentral_chisquare(3.0, 2.0, N, CHUNK), 5.0, 14.0);
+    check(&rng.noncentral_chisquare(0.5, 4.0, N, CHUNK), 4.5, 17.0);
+    check(&rng.noncentral_f(10.0, 60.0, 5.0, N, CHUNK), 900.0 / 580.0, 72.0 * (225.0 + 1160.0) / (58.0f64.powi(2) * 56.0));
+    check(&rng.wald(2.0, 5.0, N, CHUNK), 2.0, 1.6);
     check(&rng.choice(&[1.0, 3.0], N, CHUNK), 2.0, 1.0);
     check(&rng.choice_weighted(&[1.0, 3.0], &[3.0, 1.0], N, CHUNK), 1.5, 0.75);
 }
@@ -117,6 +125,12 @@ fn parameters_that_no_distribution_has_are_refused() {
     failure(&rng.negative_binomial(3.0, f64::from_bits(1), 10, 5), Code::InvalidOption);
     failure(&rng.uniform_with(f64::MIN, f64::MAX, 10, 5), Code::InvalidOption);
     failure(&rng.gamma(0.0, 1.0, 10, 5), Code::InvalidOption);
+    failure(&rng.hypergeometric(3, 2, 6, 10, 5), Code::InvalidOption);
+    failure(&rng.hypergeometric(1 << 40, 2, 6, 10, 5), Code::InvalidOption);
+    failure(&rng.logseries(1.0, 10, 5), Code::InvalidOption);
+    failure(&rng.zipf(1.0, 10, 5), Code::InvalidOption);
+    failure(&rng.vonmises(0.0, -1.0, 10, 5), Code::InvalidOption);
+    failure(&rng.noncentral_chisquare(0.0, 1.0, 10, 5), Code::InvalidOption);
     failure(&rng.choice::<f64>(&[], 10, 5), Code::InvalidOption);
     failure(&rng.choice_weighted(&[1, 2], &[1.0], 10, 5), Code::InvalidOption);
     failure(&rng.choice_weighted(&[1, 2], &[1.0, -1.0], 10, 5), Code::InvalidOption);

@@ -78,6 +78,34 @@ fn line_ends_inside_quotes_that_no_sample_showed() {
     let all = df!("a" => (0..20_000i64).collect::<Vec<_>>()).unwrap();
     assert_eq!(numbers.head(20_000).unwrap(), all);
     assert_eq!(numbers.tail(20_000).unwrap(), all);
+    // And where partitions are read without those before them: each has its own rows, all together have all.
+    let text = frame.select(["a", "b"]);
+    let partitions = text.npartitions().unwrap();
+    let near = content.find("inside").unwrap() / 1000;
+    let mut each = text.partitions(0..near - 3).compute().unwrap();
+    let mut inside = Vec::new();
+    for number in near - 3..near + 8 {
+        let own = text.partitions([number]).compute().unwrap();
+        assert!(own.column("b").unwrap().str().unwrap().iter().flatten().all(|text| text != "inside"), "partition {number}\n{own}");
+        // The text of 3,600 bytes covers more than one of them, in which no record starts.
+        if own.height() == 0 {
+            inside.push(number);
+        }
+        each.vstack_mut(&own).unwrap();
+    }
+    each.vstack_mut(&text.partitions(near + 8..partitions).compute().unwrap()).unwrap();
+    assert_eq!(each.select(["a"]).unwrap(), all);
+    // In whichever order, and below other frames and steps.
+    let inside = inside[1];
+    let small = DFrame::from_polars(df!("a" => [1i64, 9_001], "c" => [1i64, 2]).unwrap(), 1);
+    for (name, executor) in executors() {
+        let two = text.partitions([inside + 2, inside]).compute_on(&*executor).unwrap().frame;
+        assert_eq!(two, text.partitions([inside + 2]).compute().unwrap(), "{name}");
+        let below = DFrame::concat([text.clone(), text.filter(col("a").gt(lit(-1)))]).partitions([partitions + inside]);
+        assert_eq!(below.compute_on(&*executor).unwrap().frame.height(), 0, "{name}");
+        let joined = text.join(&small, partita::Join::left(["a"])).partitions([inside]);
+        assert_eq!(joined.compute_on(&*executor).unwrap().frame.height(), 0, "{name}");
+    }
 }
 
 #[test]

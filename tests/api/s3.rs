@@ -1,4 +1,4 @@
-//! Frames on `s3://`: what is written is what is read, all at once and once, whatever happens to tasks; through a server that speaks S3
+//! Frames and arrays on `s3://`: what is written is what is read, all at once and once, whatever happens to tasks; through a server that speaks S3
 //! (moto), with endpoint and keys from the environment.
 //!
 //! The environment is read when a store is first named, and tests of one process share it. So this program is started again with the
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::files::{every_type, same};
 use partita::graph::{Executor, Graph, Run, RunEach};
+use partita::ndarray::{Array, array, s};
 use partita::polars::prelude::PolarsError;
 use partita::prelude::*;
 use partita::{Code, Error, LocalCluster, StorageOptions, operator_registry, set_storage_options};
@@ -90,13 +91,13 @@ struct Spy(Client, Mutex<Vec<u8>>);
 impl Executor for Spy {
     fn submit(&self, graph: Graph) -> Result<Run, Error> {
         self.1.lock().unwrap().extend(partita_net::wire::encode_graph(&graph).unwrap());
-        self.0.submit(graph)
+        Executor::submit(&self.0, graph)
     }
     fn submit_each(&self, graph: Graph) -> Result<RunEach, Error> {
-        self.0.submit_each(graph)
+        Executor::submit_each(&self.0, graph)
     }
     fn threads(&self) -> usize {
-        self.0.threads()
+        Executor::threads(&self.0)
     }
 }
 
@@ -211,6 +212,52 @@ fn a_write_that_fails_leaves_what_was_there() {
             same(&DFrame::read_parquet(&path).unwrap().compute_on(&*executor).unwrap().frame, &old, &name);
             new.to_parquet_on(&*executor, &path, ParquetWriteOptions::new().overwrite(true)).unwrap();
             assert_eq!(DFrame::read_parquet(&path).unwrap().len().unwrap(), 8, "{name}");
+        }
+    });
+}
+
+#[test]
+fn arrays_of_zarr_and_numpy_and_images() {
+    on_s3("arrays_of_zarr_and_numpy_and_images", || {
+        let expected = Array::from_shape_fn((7, 10), |(row, column)| Complex::new((row * 10 + column) as f64, -1.0)).into_dyn();
+        let x = DArray::from_array(expected.clone(), [3, 4]);
+        for (name, executor) in executors() {
+            let read = |array: DArray<Complex<f64>>| array.compute_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}"));
+            let path = format!("s3://frames/zarr-{name}");
+            for (round, options) in [
+                ZarrWriteOptions::new(),
+                ZarrWriteOptions::new().chunks([2, 2]).shards([4, 6]),
+                ZarrWriteOptions::new().version(2).chunks([7, 3]),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                x.to_zarr_on(&*executor, &path, options.overwrite(round > 0)).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!(read(DArray::read_zarr(&path).unwrap()), expected, "{name}");
+            }
+            // Of hidden ones, such as `.zarray`, nothing is said.
+            assert_eq!(objects(&format!("zarr-{name}")), ["0.0", "0.1", "0.2", "0.3"], "{name}");
+            let mut changed = expected.clone();
+            changed.slice_mut(s![.., 3..6]).fill(Complex::new(0.5, 0.5));
+            let part = DArray::full([7, 3], Complex::new(0.5, 0.5), 2);
+            part.to_zarr_region_on(&*executor, &path, s![.., 3..6]).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(read(DArray::read_zarr(&path).unwrap()), changed, "{name}");
+            let refused = x.to_zarr_on(&*executor, &path, ZarrWriteOptions::new()).unwrap_err();
+            assert_eq!(refused.code, Code::OutputExists, "{name}");
+            let file = format!("s3://frames/x-{name}.npy");
+            x.to_npy_on(&*executor, &file, false).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(read(DArray::read_npy(&file).unwrap()), expected, "{name}");
+            let stack = format!("s3://frames/stack-{name}");
+            x.to_npy_stack_on(&*executor, &stack, 0, false).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(read(DArray::read_npy_stack(&stack).unwrap()), expected, "{name}");
+        }
+        for number in 8..11 {
+            let image = std::fs::read(format!("{}/tests/numpy/images/grey-{number}.png", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            partita_io::put(&format!("s3://frames/images/{number}.png"), image).unwrap();
+        }
+        let images = DArray::<u8>::read_images("s3://frames/images/*.png").unwrap().slice(s![.., 0, 0]);
+        for (name, executor) in executors() {
+            assert_eq!(images.compute_on(&*executor).unwrap(), array![56u8, 63, 70].into_dyn(), "{name}");
         }
     });
 }

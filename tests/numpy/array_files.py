@@ -1,6 +1,7 @@
 """Makes tests/numpy/files/: arrays as NumPy and zarr-python write them, which our readers must understand.
 
 Every array counts from 0 in row-major order, unless its name says otherwise; so the tests know the elements without a second reader.
+Complex numbers have half of their number, with the other sign, as imaginary part.
 Run it where numpy (2.4) and zarr (3.1) are installed: python tests/numpy/array_files.py
 With the argument `check FOLDER` it reads what our writers wrote into a folder, and fails unless it is what tests/api/array_files.rs says.
 """
@@ -15,12 +16,14 @@ import zarr
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, TransposeCodec, ZstdCodec
 
 OUT = Path(__file__).parent / "files"
-KINDS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"]
+KINDS = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64", "complex128"]
 
 
 def counted(shape, dtype="float64"):
     numbers = np.arange(int(np.prod(shape))).reshape(shape)
-    return numbers % 3 == 0 if dtype == "bool" else numbers.astype(dtype)
+    if dtype == "bool":
+        return numbers % 3 == 0
+    return (numbers - numbers * 0.5j).astype(dtype) if "c" in dtype else numbers.astype(dtype)
 
 
 def npy():
@@ -35,7 +38,8 @@ def npy():
     np.save(folder / "number.npy", np.array(42.5))
     np.save(folder / "nothing.npy", np.zeros((0, 3)))
     np.save(folder / "special.npy", np.array([np.nan, np.inf, -np.inf, -0.0]))
-    np.save(folder / "complex.npy", counted((3,), "complex128"))
+    np.save(folder / "big_complex.npy", counted((4, 5), ">c16"))
+    np.save(folder / "half.npy", counted((3,), "float16"))
     np.save(folder / "text.npy", np.array(["a", "bc"]))
     with open(folder / "version2.npy", "wb") as file:
         np.lib.format.write_array(file, counted((4, 5)), version=(2, 0))
@@ -81,7 +85,10 @@ def zarr_arrays():
     group = zarr.create_group(OUT / "v3/group.zarr")
     made = group.create_array("inner", shape=(4,), dtype="int64", chunks=(4,))
     made[...] = counted((4,), "int64")
-    write("v3/complex.zarr", counted((3,), "complex128"), chunks=(3,))
+    write("v3/half.zarr", counted((3,), "float16"), chunks=(3,))
+    write("v3/big_complex.zarr", counted((5, 6), "complex64"), chunks=(3, 4), serializer=BytesCodec(endian="big"))
+    part = zarr.create_array(OUT / "v3/missing_complex.zarr", shape=(5, 6), dtype="complex64", chunks=(2, 3), fill_value=1.5 - 2j)
+    part[0:2, 3:6] = 3j
 
     import numcodecs
 
@@ -100,7 +107,11 @@ def zarr_arrays():
     write("v2/slashes.zarr", array, chunks=(3, 4), zarr_format=2, chunk_key_encoding={"name": "v2", "separator": "/"})
     part = zarr.create_array(OUT / "v2/missing.zarr", shape=(5, 6), dtype="int32", chunks=(2, 3), zarr_format=2, fill_value=9)
     part[0:2, 0:3] = 1
-    write("v2/complex.zarr", counted((3,), "complex64"), chunks=(3,), zarr_format=2)
+    write("v2/half.zarr", counted((3,), "float16"), chunks=(3,), zarr_format=2)
+    write("v2/complex64.zarr", counted((5, 6), "complex64"), chunks=(3, 4), zarr_format=2)
+    write("v2/big_complex.zarr", counted((5, 6), ">c16"), chunks=(3, 4), zarr_format=2)
+    part = zarr.create_array(OUT / "v2/missing_complex.zarr", shape=(5, 6), dtype="complex128", chunks=(2, 3), zarr_format=2, fill_value=1.5 - 2j)
+    part[0:2, 3:6] = 3j
 
 
 def check(folder):
@@ -114,6 +125,9 @@ def check(folder):
         np.testing.assert_array_equal(found[...], expected, err_msg=name)
     for kind in KINDS:
         found = zarr.open_array(folder / f"{kind}.zarr", mode="r")
+        assert found.dtype == kind, kind
+        np.testing.assert_array_equal(found[...], counted((7, 10), kind), err_msg=kind)
+        found = zarr.open_array(folder / f"{kind}_v2.zarr", mode="r")
         assert found.dtype == kind, kind
         np.testing.assert_array_equal(found[...], counted((7, 10), kind), err_msg=kind)
         found = np.load(folder / f"{kind}.npy")

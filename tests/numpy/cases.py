@@ -5,6 +5,7 @@
 writes `inputs/NAME.npy` and `answers/NAME.npy` beside this file. Both are committed, so that no test needs Python.
 """
 
+import math
 import pathlib
 import shutil
 import warnings
@@ -75,6 +76,12 @@ def elementwise(a, b, u, n, z, s, i, j, q, x, e8, g8, t, row, col, half, **_):
     case("divide_by_zero", a / np.trunc(u))
     case("negative", -a)
     case("negative_i8", -e8)
+    case("heaviside", np.heaviside(np.trunc(z), b))
+    case("gcd", np.gcd(i, j))
+    case("gcd_i8", np.gcd(e8, e8[::-1]))
+    case("lcm", np.lcm(i, j))
+    case("lcm_u8", np.lcm(g8, g8[::-1]))
+    case("bitwise_count", np.bitwise_count(e8))
     case("add_i8_wraps", e8 + e8)
     case("multiply_u8_wraps", g8 * np.uint8(3))
     case("floor_divide", a // b)
@@ -449,6 +456,9 @@ def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, **_):
     case("einsum_sum", np.einsum("ijk->j", c))
     case("einsum_three", np.einsum("ij,jk,lk->il", m, p, p))
     case("einsum_batch", np.einsum("bij,bkj->bik", c, c))
+    case("einsum_dots", np.einsum("...ij,...jk->...ik", c, a[:, :4]))
+    case("einsum_dots_without_arrow", np.einsum("i...,i...", c, c[:, :1]))
+    case("einsum_dots_moved", np.einsum("...k->k...", c))
     case("einsum_outer", np.einsum("i,j->ij", row, v))
     case("einsum_without_arrow", np.einsum("ij,kj", a, b))
     case("inv", np.linalg.inv(sq))
@@ -463,7 +473,92 @@ def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, **_):
     case("eigh_values", np.linalg.eigh(sym)[0])
 
 
-for group in [elementwise, reductions, order, shape, products]:
+def above(density, x):
+    """The integral of a density from each of these on, by the rule of Gauss and Legendre."""
+    nodes, weights = np.polynomial.legendre.leggauss(600)
+    share = (nodes + 1) / 2
+    places = np.asarray(x)[..., None] + share / (1 - share)
+    return (density(places) * weights / 2 / (1 - share) ** 2).sum(-1)
+
+
+def chi_square(x, n):
+    return above(lambda t: np.exp((n / 2 - 1) * np.log(t) - t / 2 - math.lgamma(n / 2) - n / 2 * math.log(2)), x)
+
+
+def student(x, n):
+    scale = math.lgamma((n + 1) / 2) - math.lgamma(n / 2) - math.log(n * math.pi) / 2
+    return 2 * above(lambda t: np.exp(scale - (n + 1) / 2 * np.log1p(t * t / n)), np.abs(x))
+
+
+def fisher(x, m, n):
+    scale = math.lgamma((m + n) / 2) - math.lgamma(m / 2) - math.lgamma(n / 2) + m / 2 * math.log(m / n)
+    return above(lambda t: np.exp(scale + (m / 2 - 1) * np.log(t) - (m + n) / 2 * np.log1p(m * t / n)), x)
+
+
+def tested(name, statistic, pvalue):
+    case(name, statistic)
+    case(f"{name}_p", pvalue)
+
+
+def samples(a, b, v, k, m, i, **_):
+    """Tests of samples by their formulas, with probabilities by integration."""
+
+    def form(x, axis, power):
+        x = x - x.mean(axis, keepdims=True)
+        return (x**power).mean(axis) / (x**2).mean(axis) ** (power / 2)
+
+    case("skew", form(a, 1, 3))
+    case("skew_line", form(v, 0, 3))
+    case("kurtosis", form(a, 0, 4) - 3)
+    wide = k.reshape(10, 4).astype(float)
+    n = 10
+    y = form(wide, 0, 3) * np.sqrt((n + 1) * (n + 3) / (6 * (n - 2)))
+    beta = 3 * (n**2 + 27 * n - 70) * (n + 1) * (n + 3) / ((n - 2) * (n + 5) * (n + 7) * (n + 9))
+    square = np.sqrt(2 * (beta - 1)) - 1
+    skewed = np.arcsinh(y / np.sqrt(2 / (square - 1))) / np.sqrt(np.log(square) / 2)
+    x = form(wide, 0, 4) - 3 * (n - 1) / (n + 1)
+    x /= np.sqrt(24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5)))
+    root = 6 * (n * n - 5 * n + 2) / ((n + 7) * (n + 9)) * np.sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)))
+    c = 6 + 8 / root * (2 / root + np.sqrt(1 + 4 / root**2))
+    tails = (1 - 2 / (9 * c) - np.cbrt((1 - 2 / c) / (1 + x * np.sqrt(2 / (c - 4))))) / np.sqrt(2 / (9 * c))
+    normal = np.vectorize(lambda z: math.erfc(abs(z) / math.sqrt(2)))
+    tested("skewtest", skewed, normal(skewed))
+    tested("kurtosistest", tails, normal(tails))
+    tested("normaltest", skewed**2 + tails**2, np.exp(-(skewed**2 + tails**2) / 2))
+
+    def one(x, mean, axis):
+        n = x.shape[axis]
+        t = (x.mean(axis) - mean) / np.sqrt(x.var(axis, ddof=1) / n)
+        return t, student(t, n - 1)
+
+    tested("ttest_1samp", *one(a, 0.5, 0))
+    tested("ttest_rel", *one(a - b, 0.0, 1))
+    p, q = a, b[:, :6]
+    v1, v2 = p.var(1, ddof=1), q.var(1, ddof=1)
+    t = (p.mean(1) - q.mean(1)) / np.sqrt((6 * v1 + 5 * v2) / 11 * (1 / 7 + 1 / 6))
+    tested("ttest_ind", t, student(t, 11))
+    v1, v2 = v1 / 7, v2 / 6
+    t, n = (p.mean(1) - q.mean(1)) / np.sqrt(v1 + v2), (v1 + v2) ** 2 / (v1**2 / 6 + v2**2 / 5)
+    tested("ttest_welch", t, np.array([student(t, n) for t, n in zip(t, n)]))
+    counts = i**2 + 3.0
+    expected = counts.mean(1, keepdims=True)
+    for name, power in [("chisquare", 1), ("power_cressie", 2 / 3), ("power_neyman", -2)]:
+        found = 2 / (power * (power + 1)) * (counts * ((counts / expected) ** power - 1)).sum(1)
+        tested(name, found, chi_square(found, 5))
+    found = 2 * (counts * np.log(counts / expected)).sum(1)
+    tested("power_likelihood", found, chi_square(found, 5))
+    found = 2 * (expected * np.log(expected / counts)).sum(1)
+    tested("power_turned", found, chi_square(found, 5))
+    found = ((counts - b[:4, :6] * 10) ** 2 / (b[:4, :6] * 10)).sum(0)
+    tested("chisquare_expected", found, chi_square(found, 3))
+    groups = [v, k + 0.5, m.ravel()]
+    all_of_them = np.concatenate(groups)
+    between = sum(len(x) * (x.mean() - all_of_them.mean()) ** 2 for x in groups) / 2
+    within = sum(((x - x.mean()) ** 2).sum() for x in groups) / (len(all_of_them) - 3)
+    tested("f_oneway", between / within, fisher(between / within, 2, len(all_of_them) - 3))
+
+
+for group in [elementwise, reductions, order, shape, products, samples]:
     group(**G)
 for folder, arrays in [("inputs", G), ("answers", ANSWERS)]:
     shutil.rmtree(HERE / folder, ignore_errors=True)

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext};
+use partita_io::images::Images;
 use partita_io::npy::Npy;
 use partita_io::zarr::Zarr;
 use partita_io::{Error, ErrorKind, Kind};
@@ -16,6 +17,7 @@ use super::element::DType;
 use super::lower::{Lowered, Lowering};
 use super::meta::{Cuts, Meta, Place};
 use super::{AnyArray, Chunks, DArray, Element, Node, Step};
+use crate::frame::expr::nearest;
 use crate::frame::files::file_failure;
 
 /// Where the elements of an array lie.
@@ -27,6 +29,8 @@ pub(crate) enum Source {
     Stack(Vec<Npy>),
     /// A Zarr array.
     Zarr(Zarr),
+    /// Pictures, one for each block.
+    Images(Images),
 }
 
 impl Source {
@@ -35,6 +39,7 @@ impl Source {
             Source::Npy(_) => "read_npy",
             Source::Stack(_) => "read_npy_stack",
             Source::Zarr(_) => "read_zarr",
+            Source::Images(_) => "read_images",
         }
     }
 
@@ -44,12 +49,14 @@ impl Source {
             Source::Npy(file) => file.name(),
             Source::Stack(files) => files.first().map_or("", Npy::name),
             Source::Zarr(zarr) => zarr.name(),
+            Source::Images(images) => images.names().next().unwrap_or(""),
         }
     }
 
     fn names(&self) -> Vec<&str> {
         match self {
             Source::Stack(files) => files.iter().map(Npy::name).collect(),
+            Source::Images(images) => images.names().collect(),
             Source::Npy(_) | Source::Zarr(_) => vec![self.name()],
         }
     }
@@ -60,6 +67,7 @@ impl Source {
             Source::Npy(file) => dtype_of(file.kind()),
             Source::Stack(files) => files.first().map_or_else(|| Err(no_file()), |file| dtype_of(file.kind())),
             Source::Zarr(zarr) => dtype_of(zarr.kind()),
+            Source::Images(images) => dtype_of(images.kind()),
         }
     }
 
@@ -73,6 +81,7 @@ impl Source {
                 block_of_npy(file, &piece.place).map_err(failed)?
             }
             Source::Zarr(zarr) => Read { bytes: zarr.read(&ranges).map_err(failed)?, fortran: false },
+            Source::Images(images) => Read { bytes: images.read(piece.file as usize).map_err(failed)?, fortran: false },
         }
         .block(self.dtype()?, &piece.place.shape)
     }
@@ -160,7 +169,7 @@ impl ReadArray {
     }
 
     fn pieces(&self) -> Result<Vec<Piece>, Failure> {
-        let is_stack = matches!(self.source, Source::Stack(_));
+        let is_stack = matches!(self.source, Source::Stack(_) | Source::Images(_));
         let piece = |(at, place): (usize, Place)| match is_stack {
             // Each block is a whole file.
             true => Piece { file: at as u32, place: Place { start: vec![0; place.shape.len()], ..place } },
@@ -194,13 +203,18 @@ pub(crate) fn cuts(shape: &[usize], dtype: DType, wish: Option<Chunks>, own: imp
 
 /// The array, when its file holds elements of this kind; else the failure with the cast that helps.
 pub(crate) fn of_kind<T: Element>(array: AnyArray, method: &str, path: &OsStr, origin: &Origin) -> Result<DArray<T>, Failure> {
+    let path = path.to_string_lossy();
+    of_kind_called(array, &path, &format!("{method}({path:?})"), origin)
+}
+
+/// The same where `call` makes it from what is named `path`.
+pub(crate) fn of_kind_called<T: Element>(array: AnyArray, path: &str, call: &str, origin: &Origin) -> Result<DArray<T>, Failure> {
     let found = array.dtype()?;
     if found == T::DTYPE {
         return Ok(DArray::of(array));
     }
-    let path = path.to_string_lossy();
     let what = format!("`{path}` holds elements of {found}, and {} was asked for", T::DTYPE);
-    let help = format!("DArray::<{found}>::{method}({path:?})?.cast::<{}>()", T::DTYPE);
+    let help = format!("DArray::<{found}>::{call}?.cast::<{}>()", T::DTYPE);
     Err(Failure::new(Code::TypeMismatch, what).help(help).origin(Some(origin)))
 }
 
@@ -216,15 +230,32 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
         ErrorKind::Group { members } => {
             let failure = Failure::new(Code::IsDirectory, format!("`{file}` is a group of arrays, not one array"));
             match members.first() {
+                Some(first) if method == "read_hdf5" => failure
+                    .detail("it holds", members.join(", "))
+                    .help(format!("name one of them after the group, for example \"…/{first}\"")),
                 Some(first) => {
                     failure.detail("it holds", members.join(", ")).help(format!("name one of them: {method}(\"{file}/{first}\")"))
                 }
                 None => failure,
             }
         }
+        ErrorKind::NoSuchArray { name, names } => not_in_file(file, name, names),
         ErrorKind::IsDirectory if method == "read_npy" => {
             Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not a file of NumPy"))
                 .help(format!("a stack of files: DArray::read_npy_stack({file:?}); a Zarr array: DArray::read_zarr({file:?})"))
+        }
+        ErrorKind::IsDirectory if method == "read_images" => {
+            Failure::new(Code::IsDirectory, format!("`{file}` is a directory, not an image"))
+                .help(format!("say which of its files: DArray::read_images(\"{file}/*.png\")"))
+        }
+        ErrorKind::SchemaMismatch { first, difference } if method == "read_images" => {
+            let what = format!("the image `{file}` is unlike the first one, `{first}`");
+            Failure::new(Code::SchemaMismatch, what).detail("difference", difference)
+        }
+        ErrorKind::OutputExists { example } if method == "to_hdf5" => {
+            Failure::new(Code::OutputExists, format!("there is something in `{file}` already"))
+                .detail("for example", example)
+                .help(".overwrite(true) in the options replaces it; .append(true) keeps the other datasets of a file")
         }
         ErrorKind::OutputExists { example } if method.starts_with("to_npy") => {
             Failure::new(Code::OutputExists, format!("there is something in `{file}` already"))
@@ -240,5 +271,14 @@ pub(crate) fn array_failure(error: Error, method: &str) -> Failure {
             Failure::new(Code::SchemaMismatch, what).detail("difference", difference)
         }
         _ => file_failure(error, method, None),
+    }
+}
+
+/// The failure for an array that a file does not have.
+fn not_in_file(file: &str, name: &str, names: &[String]) -> Failure {
+    let failure = Failure::new(Code::NoSuchFile, format!("`{file}` holds no array `{name}`")).detail("it holds", names.join(", "));
+    match nearest(name, &names.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Some(near) => failure.detail("did you mean", format!("`{near}`?")),
+        None => failure,
     }
 }

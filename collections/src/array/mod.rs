@@ -42,7 +42,7 @@ pub use element::DType;
 pub(crate) use element::{Held, with_dtype};
 pub use fft::{Fft, FftNorm};
 pub use lend::ArrayBlock;
-pub use linalg::{LeastSquares, einsum};
+pub use linalg::{LeastSquares, MatrixNorm, einsum};
 pub(crate) use lower::{Lowered, Lowering, lower_into};
 pub(crate) use meta::{Cuts, Meta, unknown_sizes};
 pub use ops::blockwise::{blockwise, blockwise_with};
@@ -56,12 +56,15 @@ pub use ops::map_overlap::{Boundaries, Boundary};
 pub use ops::meshgrid::meshgrid;
 pub use ops::pad::Pad;
 pub use ops::search::Side;
+#[cfg(feature = "hdf5")]
+pub use ops::to_hdf5::{to_hdf5, to_hdf5_on};
 pub use ops::where_::{select, where_};
 pub use random::Random;
 pub use reductions::axes::Axes;
 pub use reductions::histogram::Bins;
 pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_weighted};
 pub use reductions::quantile::Between;
+pub use reductions::samples::{Tested, f_oneway};
 pub use reductions::statistics::Norm;
 pub use write::WrittenArray;
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Arg, Chunk, Executor, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext, Wiring};
+use partita_graph::{Arg, Chunk, Code, Executor, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext, Wiring};
 use partita_io::npy;
 use partita_io::write::{Destination, Part, Published};
 use partita_io::zarr::ZarrTarget;
@@ -85,7 +85,7 @@ impl ArrayTarget {
 }
 
 /// The elements of a block that lie in row-major order, as they lie in memory.
-fn bytes_of<T: Held>(block: &Block) -> Result<&[u8], Failure> {
+pub(crate) fn bytes_of<T: Held>(block: &Block) -> Result<&[u8], Failure> {
     let elements: &[T] = match block.len() {
         0 => &[],
         len => &block.memory::<T>()?[block.offset()..block.offset() + len],
@@ -99,8 +99,13 @@ pub(crate) fn write(array: &AnyArray, executor: &dyn Executor, target: ArrayTarg
     let mark = target.destination().mark().map_err(|error| located(target.failure(error)))?;
     crate::client::found_on_workers(&[&mark]).map_err(located)?;
     let parts = AnyArray::build(Arc::new(Writing { target: target.clone() }), vec![array.clone()], origin.clone());
-    let published = AnyArray::build(Arc::new(Publishing { target }), vec![parts], origin.clone());
-    let numbers = DArray::<u64>::of(published).compute_on(executor)?;
+    let published = AnyArray::build(Arc::new(Publishing { target: target.clone() }), vec![parts], origin.clone());
+    let numbers = DArray::<u64>::of(published).compute_on(executor).inspect_err(|failure| {
+        if failure.code == Code::OutputExists {
+            // Another write came first, and the run is over. What cannot be removed is hidden and does no harm.
+            let _ = target.destination().withdraw();
+        }
+    })?;
     match numbers.as_slice() {
         Some([elements, files, bytes]) => Ok(WrittenArray { elements: *elements, files: *files, bytes: *bytes }),
         _ => Err(Failure::internal("a write without numbers")),

@@ -1,13 +1,16 @@
-//! Expressions are polars' own. This file says what the rest of the frame code asks of them: their columns, whether they
-//! work row by row, and what polars' refusals mean in the user's words.
+//! Expressions are polars' own. This file says what the rest of the frame code asks of them: their columns, and what polars'
+//! refusals mean in the user's words. Whether they work row by row is asked in [`super::row_by_row`].
 
 use std::collections::BTreeSet;
 
 use partita_graph::{Code, Failure, OpRef, Origin};
 use polars::prelude::*;
-use polars_plan::plans::{ExprToIRContext, is_elementwise_rec, prepare_projection, to_expr_ir};
+use polars_plan::plans::prepare_projection;
 use polars_plan::prelude::OptFlags;
 use polars_plan::utils::{expr_output_name, expr_to_leaf_column_names_iter};
+
+use super::row_by_row::check_repeatable;
+pub(crate) use super::row_by_row::{check_row_by_row, is_row_by_row};
 
 /// Something that stands for one column or expression: a name is a column.
 pub trait IntoExpr {
@@ -151,6 +154,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
 pub(crate) fn expand(exprs: Vec<Expr>, schema: &Schema) -> Result<Vec<Expr>, Failure> {
     check_columns(&exprs, schema)?;
     let (expanded, _) = prepare_projection(exprs, schema, &mut OptFlags::default()).map_err(|e| polars_failure(e, Some(schema)))?;
+    check_repeatable(&expanded, schema)?;
     let named = expanded.into_iter().map(|expr| named(expr, schema)).collect::<PolarsResult<_>>();
     named.map_err(|e| polars_failure(e, Some(schema)))
 }
@@ -177,31 +181,6 @@ pub(crate) fn schema_after(schema: &Schema, step: impl FnOnce(LazyFrame) -> Lazy
 /// Calls polars on one of its own threads. On the thread of a user's asynchronous runtime polars would refuse to block.
 pub(crate) fn on_polars_thread<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     polars_core::runtime::THREAD_POOL.install(call)
-}
-
-/// Fails unless every expression gives one value for each row, looking at that row alone.
-///
-/// Anything else (a sum, a shift, a window) would give another result for each way of partitioning.
-pub(crate) fn check_row_by_row(exprs: &[Expr], schema: &Schema, method: &str) -> Result<(), Failure> {
-    match exprs.iter().find(|expr| !is_row_by_row(expr, schema)) {
-        None => Ok(()),
-        Some(expr) => {
-            let what = format!("`{expr}` looks at more than one row, which {method} does not do across partitions");
-            Err(Failure::new(Code::Unsupported, what)
-                .help("aggregate with .group_by([…]).agg([…]) or .agg([…]); within groups of rows use .over([…]); inside one partition .map_partitions(…)"))
-        }
-    }
-}
-
-/// Whether an expression gives one value for each row, looking at that row alone.
-pub(crate) fn is_row_by_row(expr: &Expr, schema: &Schema) -> bool {
-    let mut arena = polars_plan::prelude::Arena::new();
-    let mut context = ExprToIRContext::new(&mut arena, schema);
-    match to_expr_ir(expr.clone(), &mut context) {
-        Ok(ir) => is_elementwise_rec(ir.node(), &arena),
-        // What polars cannot convert is refused by the schema rule with polars' own reason.
-        Err(_) => true,
-    }
 }
 
 /// Whether evaluating the expression can fail on some value: then it must not see rows that an earlier filter takes away.

@@ -15,6 +15,7 @@ pub(crate) mod ops;
 pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;
+pub(crate) mod row_by_row;
 pub(crate) mod schema;
 pub(crate) mod shuffle;
 pub(crate) mod size;
@@ -164,6 +165,10 @@ pub(crate) trait Step: Send + Sync {
     }
     /// Some of its rows in these columns, and how many rows they stand for, if it has rows at hand.
     fn sample(&self, _columns: &Names) -> Option<(DataFrame, u64)> {
+        None
+    }
+    /// The column in which the rows are known to ascend through all partitions, and between which of its keys each partition lies.
+    fn ranges(&self) -> Option<ops::sorted_by::Ranges> {
         None
     }
     /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.

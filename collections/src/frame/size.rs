@@ -97,6 +97,7 @@ fn cell_bytes(dtype: &DataType) -> u64 {
         DataType::String | DataType::Binary => 24,
         DataType::Struct(fields) => fields.iter().map(|field| cell_bytes(field.dtype())).sum(),
         DataType::List(inner) => 16 + 8 * cell_bytes(inner),
+        DataType::Array(inner, width) => *width as u64 * cell_bytes(inner),
         _ => 16,
     }
 }

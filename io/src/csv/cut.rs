@@ -25,6 +25,8 @@ pub struct Block {
     pub first: bool,
     /// Whether `start` and `end` are known record boundaries.
     pub exact: bool,
+    /// Whether nobody reads the block before it, who would see whether this one starts where a record does: then it looks itself.
+    pub alone: bool,
 }
 
 /// Cuts all files at multiples of `blocksize` bytes from where their data starts. A rest smaller than half a block joins the last. Files
@@ -65,7 +67,7 @@ pub(super) fn nominal(file: &FileInfo, blocksize: u64) -> Vec<u64> {
     (1..=count).map(|number| file.data_start + number * blocksize).collect()
 }
 
-/// Appends a file's blocks between `cuts`; empty ones are left out.
+/// Appends a file's blocks between `cuts`; of cuts that are the same place the blocks between are empty.
 pub(super) fn append(blocks: &mut Vec<Block>, index: usize, file: &FileInfo, cuts: &[u64], exact: bool) {
     let packed = file.compression != Compression::None;
     if file.size == 0 || (!packed && file.data_start >= file.size) {
@@ -75,10 +77,8 @@ pub(super) fn append(blocks: &mut Vec<Block>, index: usize, file: &FileInfo, cut
     let last = if packed { u64::MAX } else { file.size };
     let mut start = file.data_start;
     for &end in cuts.iter().chain([&last]) {
-        if end > start {
-            blocks.push(Block { file: file_index, start, end, first: start == file.data_start, exact: exact || packed });
-            start = end;
-        }
+        blocks.push(Block { file: file_index, start, end, first: start == file.data_start, exact: exact || packed, alone: false });
+        start = end;
     }
 }
 

@@ -22,6 +22,17 @@ const SEGMENT: u64 = 16 << 20;
 /// # Errors
 /// `InvalidOption` for a `blocksize` of 0; what reading gives.
 pub fn exact_blocks(table: &Table, blocksize: u64, threads: usize) -> Result<Vec<Block>> {
+    let mut blocks = exact_blocks_in_place(table, blocksize, threads)?;
+    blocks.retain(|block| block.start < block.end);
+    Ok(blocks)
+}
+
+/// The same, block by block: as many as [`super::blocks`] gives without a look, each with the records that start in it, which may be none.
+/// So blocks that were cut right on trust keep their numbers and their rows.
+///
+/// # Errors
+/// As [`exact_blocks`].
+pub fn exact_blocks_in_place(table: &Table, blocksize: u64, threads: usize) -> Result<Vec<Block>> {
     check(blocksize)?;
     exact_blocks_by(table, blocksize, threads, SEGMENT)
 }

@@ -235,6 +235,9 @@ impl CsvOptions {
             error.place_mut().column = Some(twice.to_owned());
             return Err(error);
         }
+        if let Some((name, dtype)) = self.dtypes.iter().find(|(_, dtype)| dtype.is_nested() || dtype.is_duration()) {
+            return Err(invalid("dtype", &format!("types that the text of one cell can be, not {dtype} for `{name}`: read it as text")));
+        }
         self.chosen_blocksize()?;
         self.chosen_sample()?;
         Ok(())

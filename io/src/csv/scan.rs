@@ -1,7 +1,8 @@
 //! Reads one block: bytes go through the window into the decoder, nothing else is held.
 //!
 //! It refuses to know partitions and types. Invariant: a scan that succeeds has decoded exactly the records that start in its block,
-//! and the next block starts where it ended; a cut inside a quoted field is always found, by this block or by the one before.
+//! and the next block starts where it ended; a cut inside a quoted field is always found, by this block or by the one before. Where nobody
+//! reads the one before, this block looks itself whether it starts right, through all bytes before it.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::source::Source;
 /// and the error is `WrongCut` if the start was wrong; so any other error is a true one.
 ///
 /// # Errors
-/// `WrongCut`: plan again with [`super::exact_blocks`]. `Cancelled`. What the decoder, the storage and `sink` give.
+/// `WrongCut`: plan again with [`super::exact_blocks_in_place`]. `Cancelled`. What the decoder, the storage and `sink` give.
 pub fn scan(
     files: &[FileInfo],
     block: &Block,
@@ -31,12 +32,19 @@ pub fn scan(
 ) -> Result<()> {
     let file = &files[block.file as usize];
     let mut decoder = Decoder::new(spec.clone());
+    if block.exact && block.start >= block.end {
+        return sink(decoder.take()?);
+    }
     let mut source = Source::open(&file.path, file.size, file.compression, likely(block))?;
     let (mut window, trusted) = start(block, &mut source)?;
     let begin = window.offset();
     if begin >= block.end {
         // A record longer than the block covers all of it, and belongs to the block where it starts.
         return sink(decoder.take()?);
+    }
+    // Quotes that mean nothing hold no line ends.
+    if block.alone && !trusted && spec.dialect.quote.is_some() && !is_record_start(file, &spec.dialect, begin)? {
+        return Err(Error::new(ErrorKind::WrongCut, &file.path));
     }
     let mut run = Run { block, file, cancelled, batch_bytes, next: NextStart::new(block) };
     match run.decode(&mut window, &mut source, &mut decoder, sink) {

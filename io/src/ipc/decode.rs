@@ -207,6 +207,7 @@ impl<'a> Reader<'a> {
             PrimitiveType::UInt16 => PrimitiveArray::<u16>::try_new(dtype, self.typed(len)?, validity)?.boxed(),
             PrimitiveType::UInt32 => PrimitiveArray::<u32>::try_new(dtype, self.typed(len)?, validity)?.boxed(),
             PrimitiveType::UInt64 => PrimitiveArray::<u64>::try_new(dtype, self.typed(len)?, validity)?.boxed(),
+            PrimitiveType::UInt128 => PrimitiveArray::<u128>::try_new(dtype, self.typed(len)?, validity)?.boxed(),
             PrimitiveType::Float32 => PrimitiveArray::<f32>::try_new(dtype, self.typed(len)?, validity)?.boxed(),
             PrimitiveType::Float64 => PrimitiveArray::<f64>::try_new(dtype, self.typed(len)?, validity)?.boxed(),
             other => polars_bail!(ComputeError: "columns of Arrow type {other:?} are not sent in messages"),

@@ -85,7 +85,7 @@ fn record_batch(batch: &RecordBatch) -> PolarsResult<Message> {
 fn needs_dictionary(dtype: &DataType) -> bool {
     match dtype {
         DataType::Categorical(..) | DataType::Enum(..) => true,
-        DataType::List(inner) => needs_dictionary(inner),
+        DataType::List(inner) | DataType::Array(inner, _) => needs_dictionary(inner),
         DataType::Struct(fields) => fields.iter().any(|field| needs_dictionary(field.dtype())),
         _ => false,
     }

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use polars::prelude::{
-    AnyValue, BooleanChunked, DataType, Field, Float64Chunked, Int64Chunked, IntoSeries, NewChunkedArray, PlSmallStr, PolarsResult, Series,
-    StringChunkedBuilder,
+    AnyValue, BooleanChunked, DataType, Field, Float64Chunked, Int64Chunked, Int128Chunked, IntoSeries, NewChunkedArray, PlSmallStr,
+    PolarsResult, Series, StringChunkedBuilder,
 };
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -33,6 +33,8 @@ pub(super) struct Cells {
 enum Values {
     Boolean(Vec<Option<bool>>),
     Integer(Vec<Option<i64>>),
+    /// Types that hold whole numbers beyond those of 64 bits with a sign.
+    Wide(Vec<Option<i128>>),
     Float(Vec<Option<f64>>),
     Text(StringChunkedBuilder),
     Nested(Vec<AnyValue<'static>>),
@@ -42,9 +44,10 @@ impl Cells {
     pub(super) fn new(name: PlSmallStr, dtype: DataType) -> Self {
         let values = match &dtype {
             DataType::Boolean => Values::Boolean(Vec::new()),
+            DataType::UInt64 | DataType::Int128 | DataType::UInt128 => Values::Wide(Vec::new()),
             dtype if dtype.is_integer() => Values::Integer(Vec::new()),
             dtype if dtype.is_float() => Values::Float(Vec::new()),
-            DataType::List(_) | DataType::Struct(_) => Values::Nested(Vec::new()),
+            DataType::List(_) | DataType::Array(..) | DataType::Struct(_) => Values::Nested(Vec::new()),
             // Dates and the like are read as text and converted in the end.
             _ => Values::Text(StringChunkedBuilder::new(name.clone(), 0)),
         };
@@ -59,6 +62,7 @@ impl Cells {
         match &mut self.values {
             Values::Boolean(values) => values.push(None),
             Values::Integer(values) => values.push(None),
+            Values::Wide(values) => values.push(None),
             Values::Float(values) => values.push(None),
             Values::Text(values) => values.append_null(),
             Values::Nested(values) => values.push(AnyValue::Null),
@@ -84,15 +88,24 @@ impl Cells {
     fn integer(&mut self, value: i64) {
         match &mut self.values {
             Values::Integer(values) => values.push(Some(value)),
+            Values::Wide(values) => values.push(Some(i128::from(value))),
             Values::Float(values) => values.push(Some(value as f64)),
             _ => self.text_of(&Value::from(value)),
+        }
+    }
+
+    /// A whole number beyond those of 64 bits with a sign.
+    fn large(&mut self, value: u64) {
+        match &mut self.values {
+            Values::Wide(values) => values.push(Some(i128::from(value))),
+            _ => self.float(value as f64, &Value::from(value)),
         }
     }
 
     fn float(&mut self, value: f64, shown: &Value) {
         match &mut self.values {
             Values::Float(values) => values.push(Some(value)),
-            Values::Integer(_) => self.misfit(Wider::Float64, &shown.to_string()),
+            Values::Integer(_) | Values::Wide(_) => self.misfit(Wider::Float64, &shown.to_string()),
             _ => self.text_of(shown),
         }
     }
@@ -130,6 +143,7 @@ impl Cells {
         let series = match self.values {
             Values::Boolean(values) => BooleanChunked::from_iter_options(self.name, values.into_iter()).into_series(),
             Values::Integer(values) => Int64Chunked::from_iter_options(self.name, values.into_iter()).into_series(),
+            Values::Wide(values) => Int128Chunked::from_iter_options(self.name, values.into_iter()).into_series(),
             Values::Float(values) => Float64Chunked::from_iter_options(self.name, values.into_iter()).into_series(),
             Values::Text(values) => values.finish().into_series(),
             Values::Nested(values) => return Series::from_any_values_and_dtype(self.name, &values, &self.dtype, true),
@@ -150,6 +164,10 @@ fn any_value(value: &Value, dtype: &DataType) -> Option<AnyValue<'static>> {
         (DataType::List(inner), Value::Array(values)) => {
             let values: Vec<AnyValue<'static>> = values.iter().map(|value| any_value(value, inner)).collect::<Option<_>>()?;
             AnyValue::List(Series::from_any_values_and_dtype(PlSmallStr::EMPTY, &values, inner, true).ok()?)
+        }
+        (DataType::Array(inner, width), Value::Array(values)) if values.len() == *width => {
+            let values: Vec<AnyValue<'static>> = values.iter().map(|value| any_value(value, inner)).collect::<Option<_>>()?;
+            AnyValue::Array(Series::from_any_values_and_dtype(PlSmallStr::EMPTY, &values, inner, true).ok()?, *width)
         }
         (DataType::Struct(fields), Value::Object(keys)) => {
             if keys.keys().any(|key| !fields.iter().any(|field| field.name().as_str() == key)) {
@@ -324,7 +342,7 @@ impl<'de> Visitor<'de> for Cell<'_> {
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.0.integer(value),
-            Err(_) => self.0.float(value as f64, &Value::from(value)),
+            Err(_) => self.0.large(value),
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use polars::prelude::DataType;
 
+use super::write::shown;
 use crate::csv::ByteSize;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{TableOptions, size};
 
 /// Options for reading JSON lines.
@@ -61,6 +62,17 @@ impl JsonOptions {
     pub fn threads(mut self, threads: usize) -> Self {
         self.table = self.table.threads(threads);
         self
+    }
+
+    /// Refuses types that no text can be.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.dtypes.iter().find(|(_, dtype)| !shown(dtype)) {
+            None => Ok(()),
+            Some((name, dtype)) => {
+                let accepted = format!("types that JSON has a form for, not {dtype} for `{name}`");
+                Err(Error::new(ErrorKind::InvalidOption { accepted }, "dtype"))
+            }
+        }
     }
 
     pub(super) fn chosen_blocksize(&self) -> Result<Option<u64>> {

@@ -69,6 +69,7 @@ struct Table {
 /// `NoSuchFile`, `NoMatch`, `Unreadable`, `InvalidOption` (its file is the option's name), `EmptyInput` when no file holds a line and no
 /// column is declared, `Damaged` with the place of a line that is no object.
 pub fn open(patterns: &[String], options: &JsonOptions, room: Room) -> Result<Arc<dyn FileTable>> {
+    options.check()?;
     let blocksize = options.chosen_blocksize()?;
     let files = members(patterns, ENDINGS)?;
     let count = files.len() as u64;

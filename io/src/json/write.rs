@@ -6,8 +6,8 @@
 use std::io::Write;
 
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Float32Chunked, Float64Chunked, Int64Chunked, ListChunked, PolarsResult, Schema, Series,
-    StringChunked, UInt64Chunked, polars_bail,
+    BooleanChunked, Column, DataFrame, DataType, Float32Chunked, Float64Chunked, Int64Chunked, Int128Chunked, ListChunked, PolarsResult,
+    Schema, Series, StringChunked, UInt64Chunked, UInt128Chunked, polars_bail,
 };
 
 /// Bytes that are handed to the writer at a time.
@@ -23,9 +23,10 @@ pub(crate) fn check(schema: &Schema) -> PolarsResult<()> {
     Ok(())
 }
 
-fn shown(dtype: &DataType) -> bool {
+/// Whether values of a type have a form as JSON.
+pub(super) fn shown(dtype: &DataType) -> bool {
     match dtype {
-        DataType::List(inner) => shown(inner),
+        DataType::List(inner) | DataType::Array(inner, _) => shown(inner),
         DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| shown(field.dtype())),
         DataType::Binary | DataType::BinaryOffset | DataType::Duration(_) | DataType::Unknown(_) => false,
         _ => true,
@@ -77,6 +78,8 @@ enum Cells {
     Boolean(BooleanChunked),
     Integer(Int64Chunked),
     Unsigned(UInt64Chunked),
+    Wide(Int128Chunked),
+    WideUnsigned(UInt128Chunked),
     Float(Float64Chunked),
     Small(Float32Chunked),
     Text(StringChunked),
@@ -90,11 +93,14 @@ impl Cells {
         Ok(match series.dtype() {
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Boolean(series.bool()?.clone()),
+            DataType::Int128 => Self::Wide(series.i128()?.clone()),
+            DataType::UInt128 => Self::WideUnsigned(series.u128()?.clone()),
             dtype if dtype.is_unsigned_integer() => Self::Unsigned(series.cast(&DataType::UInt64)?.u64()?.clone()),
             dtype if dtype.is_integer() => Self::Integer(series.cast(&DataType::Int64)?.i64()?.clone()),
             DataType::Float64 => Self::Float(series.f64()?.clone()),
             DataType::Float32 => Self::Small(series.f32()?.clone()),
             DataType::List(_) => Self::List(series.list()?.clone()),
+            DataType::Array(inner, _) => Self::List(series.cast(&DataType::List(inner.clone()))?.list()?.clone()),
             DataType::Struct(_) => {
                 let fields = series.struct_()?.fields_as_series();
                 let field = |field: &Series| Ok((key(field.name()), Self::of(field)?));
@@ -111,6 +117,8 @@ impl Cells {
             Self::Boolean(values) => json(values.get(row), text)?,
             Self::Integer(values) => json(values.get(row), text)?,
             Self::Unsigned(values) => json(values.get(row), text)?,
+            Self::Wide(values) => json(values.get(row), text)?,
+            Self::WideUnsigned(values) => json(values.get(row), text)?,
             Self::Float(values) => json(values.get(row).filter(|value| value.is_finite()), text)?,
             Self::Small(values) => json(values.get(row).filter(|value| value.is_finite()), text)?,
             Self::Text(values) => json(values.get(row), text)?,
@@ -163,6 +171,20 @@ mod tests {
             "\"d\":\"1970-01-01\",\"p\":{\"i\":-1,\"l\":[1,2]}}\n",
             "{\"b\":null,\"i\":null,\"u\":null,\"f\":0.1,\"s\":null,\"small\":null,\"l\":null,\"d\":null,\"p\":{\"i\":null,\"l\":null}}\n"
         );
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn wide_numbers_and_arrays_lose_nothing() {
+        let wide = Int128Chunked::new("w".into(), [Some(i128::MIN), None]).into_series();
+        let unsigned = UInt128Chunked::new("u".into(), [Some(u128::MAX), Some(1)]).into_series();
+        let array = Series::new("a".into(), [Series::from_iter([1i64, 2]), Series::from_iter([3i64, 4])]);
+        let array = array.cast(&DataType::Array(Box::new(DataType::Int64), 2)).unwrap();
+        let frame = DataFrame::new(2, vec![wide.into_column(), unsigned.into_column(), array.into_column()]).unwrap();
+        super::check(frame.schema()).unwrap();
+        let mut text = Vec::new();
+        super::write(&frame, &mut text).unwrap();
+        let expected = format!("{{\"w\":{},\"u\":{},\"a\":[1,2]}}\n{{\"w\":null,\"u\":1,\"a\":[3,4]}}\n", i128::MIN, u128::MAX);
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 

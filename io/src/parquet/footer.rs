@@ -116,7 +116,7 @@ pub(crate) fn polars_schema(name: &str, arrow: &ArrowSchema) -> Result<Schema> {
 fn impossible_decimal(dtype: &DataType) -> Option<(usize, usize)> {
     match dtype {
         DataType::Decimal(digits, after) => (!(1..=DIGITS).contains(digits) || after > digits).then_some((*digits, *after)),
-        DataType::List(inner) => impossible_decimal(inner),
+        DataType::List(inner) | DataType::Array(inner, _) => impossible_decimal(inner),
         DataType::Struct(fields) => fields.iter().find_map(|field| impossible_decimal(field.dtype())),
         _ => None,
     }

@@ -17,6 +17,8 @@ use crate::table::absolute;
 /// Folders of attempts begin with this; for a single file also with [`FILE`].
 pub(super) const STAGING: &str = ".partita-";
 pub(super) const FILE: &str = ".partita-file-";
+/// Folders that tell a write that it lost end with this.
+pub(super) const LOST: &str = ".lost";
 
 /// Which files of a folder a write takes the place of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,17 @@ impl Destination {
         started(&self.staging())
     }
 
+    /// Removes what a write left that was refused with `OutputExists`. Only for who knows that no task of it goes on.
+    ///
+    /// # Errors
+    /// `Unwritable`, what the storage gives.
+    pub fn withdraw(&self) -> Result<()> {
+        let folder = Folder::of(&self.folder)?;
+        let (own, lost) = (self.staging(), self.lost());
+        let staged = folder.staged(|staging| staging == own || staging == lost)?;
+        staged.iter().try_for_each(|staged| folder.remove_staged(staged))
+    }
+
     /// Where it goes, as a user would write it.
     pub fn place(&self) -> String {
         match &self.file {
@@ -138,6 +151,11 @@ impl Destination {
             Some(file) => format!("{FILE}{file}-{}", self.token),
             None => format!("{STAGING}{}", self.token),
         }
+    }
+
+    /// The folder that says that another write was published instead, which removed the attempts of this one.
+    pub(super) fn lost(&self) -> String {
+        format!("{}{LOST}", self.staging())
     }
 
     /// Whether files may be replaced that it does not write itself.

@@ -7,9 +7,12 @@ mod destination;
 mod format;
 mod output;
 mod publish;
+mod single;
 mod target;
 pub use crate::manifest::Part;
 pub use destination::{Destination, Replaces};
 pub use format::{CsvWriteOptions, Format, IpcCodec, IpcWriteOptions, JsonWriteOptions, ParquetCodec, ParquetWriteOptions, WriteOptions};
+#[cfg(feature = "hdf5")]
+pub(crate) use output::{beside, unwritable};
 pub use publish::Published;
 pub use target::Target;

@@ -25,7 +25,7 @@ const UPLOAD_PART: usize = 8 << 20;
 const UPLOADS: usize = 4;
 
 /// The storage refused to write.
-pub(super) fn unwritable(name: &str, answer: impl std::fmt::Display) -> Error {
+pub(crate) fn unwritable(name: &str, answer: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unwritable { answer: without_secrets(answer.to_string()) }, name)
 }
 
@@ -114,7 +114,7 @@ impl Drop for Output<'_> {
 }
 
 /// A hidden name in the same folder that nobody else uses.
-fn beside(place: &Path) -> PathBuf {
+pub(crate) fn beside(place: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = place.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     place.with_file_name(format!(".{name}.{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))

@@ -9,29 +9,28 @@
 //! replaced is removed, then the hidden folders, the manifest last. In the end the folder holds nothing but data, under plain names, and
 //! readers of other programs need to know nothing. A write that finds the manifest of another one brings that to its end first.
 //!
-//! A single file needs no manifest: its parts are joined under a hidden name, and a rename is one step already.
+//! Writes that may replace nothing: of several at the same time exactly one is published. It removes what the others have staged, and leaves
+//! them word that they lost; that the mark of a write is gone says that it was published only where there is no such word.
+//!
+//! How a single file becomes visible says `single.rs`.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::destination::{Destination, FILE, STAGING, started};
+use super::destination::{Destination, FILE, LOST, STAGING, started};
 use super::output::{Output, unwritable};
-use crate::compress::Compression;
+use super::single;
 use crate::csv::in_parallel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Folder;
 use crate::manifest::{self, Manifest, Part};
-use crate::source::Source;
 use crate::store::Address;
 
 /// Names of missing parts that an error shows.
 const SHOWN: usize = 3;
 /// How often it is looked whether somebody else publishes, or has published, the same or something else.
-const TRIES: u32 = 6;
-/// Parts are joined in pieces of so many bytes.
-const PIECE: usize = 1 << 20;
+pub(super) const TRIES: u32 = 6;
 
 /// What a write came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +44,7 @@ pub struct Published {
 }
 
 impl Published {
-    fn of(parts: &[Part]) -> Self {
+    pub(super) fn of(parts: &[Part]) -> Self {
         let sum = |of: fn(&Part) -> u64| parts.iter().map(of).sum();
         Self { rows: sum(|part| part.rows), files: parts.len() as u64, bytes: sum(|part| part.bytes) }
     }
@@ -56,11 +55,14 @@ pub(super) fn look(folder: &Folder, to: &Destination) -> Result<()> {
     if let Some(manifest) = Manifest::read(folder)? {
         complete(folder, &manifest, "")?;
     }
+    if let Some(file) = &to.file {
+        single::look(folder, file)?;
+    }
     refuse_existing(folder, to)
 }
 
 /// Fails when files would be replaced that must not be.
-fn refuse_existing(folder: &Folder, to: &Destination) -> Result<()> {
+pub(super) fn refuse_existing(folder: &Folder, to: &Destination) -> Result<()> {
     if to.overwrite {
         return Ok(());
     }
@@ -83,7 +85,7 @@ impl Destination {
         let parts = &[parts, &self.last].concat()[..];
         let folder = Folder::of(&self.folder)?;
         if let Some(file) = &self.file {
-            return self.publish_file(&folder, file, parts);
+            return single::publish(self, &folder, file, parts);
         }
         let mut refused = None;
         for _ in 0..TRIES {
@@ -101,6 +103,8 @@ impl Destination {
                 return Ok(Published::of(parts));
             }
             if let Some(error) = refused {
+                // What is missing is missing because another write came first.
+                refuse_existing(&folder, self)?;
                 return Err(error);
             }
             // The same step done at the same time moves away what is looked for here: what it does is seen above.
@@ -136,83 +140,38 @@ impl Destination {
     }
 
     /// Whether the write has been published to its end, or its attempts were removed: the mark of its start is gone.
-    fn finished(&self, folder: &Folder) -> Result<bool> {
+    pub(super) fn finished(&self, folder: &Folder) -> Result<bool> {
         Ok(folder.size_of(&self.started())?.is_none())
     }
 
-    fn late(&self, folder: &Folder) -> Error {
+    /// Whether another write was published instead of this one.
+    pub(super) fn is_lost(&self, folder: &Folder) -> Result<bool> {
+        Ok(folder.size_of(&started(&self.lost()))?.is_some())
+    }
+
+    pub(super) fn late(&self, folder: &Folder) -> Error {
         Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&self.started())] }, self.place())
     }
 
     /// Whether an earlier call has done it all: the write is finished, and everything stands in its place. Tasks that are done again
     /// write the same bytes, so sizes tell.
     fn is_published(&self, folder: &Folder, parts: &[Part]) -> Result<bool> {
-        if !self.finished(folder)? {
+        if !self.finished(folder)? || self.is_lost(folder)? {
             return Ok(false);
         }
         let standing = each(folder, parts, |part| Ok(folder.size_of(&part.path)? == Some(part.bytes)))?;
         Ok(standing.into_iter().all(|standing| standing))
     }
 
-    fn manifest(&self, folder: &Folder, parts: &[Part]) -> Result<Manifest> {
+    pub(super) fn manifest(&self, folder: &Folder, parts: &[Part]) -> Result<Manifest> {
         let new: BTreeSet<&str> = parts.iter().map(|part| part.path.as_str()).collect();
         let listed = if self.replaces_others() { folder.list()? } else { Vec::new() };
         let listed = listed.into_iter().map(|(below, _)| below);
         let replaces = listed.filter(|below| self.replaces(below) && !new.contains(below.as_str())).collect();
-        let beside = !self.replaces_others();
-        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), last: self.last.len(), replaces, beside })
+        let beside = !self.replaces_others() && self.file.is_none();
+        let fresh = !self.overwrite && !beside;
+        Ok(Manifest { write: self.token.clone(), files: parts.to_vec(), last: self.last.len(), replaces, beside, fresh })
     }
-
-    /// Joins the parts under a hidden name and moves them into their place.
-    fn publish_file(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<Published> {
-        let published = Published { files: 1, ..Published::of(parts) };
-        let done = match self.finished(folder)? {
-            true => Err(self.late(folder)),
-            false => self.join(folder, file, parts),
-        };
-        match done {
-            // The same step done before or at the same time has done it all, and has removed the parts or is about to.
-            Err(_) if self.finished(folder)? && folder.size_of(file)? == Some(published.bytes) => {
-                remove_staged(folder, &self.started(), &folder.staged(|staging| staging == self.staging())?)?;
-                Ok(published)
-            }
-            done => done.map(|()| published),
-        }
-    }
-
-    fn join(&self, folder: &Folder, file: &str, parts: &[Part]) -> Result<()> {
-        present(folder, parts)?;
-        let bytes = Published::of(parts).bytes;
-        // A file of this very size where there was none is what the same step put there.
-        if !self.overwrite && folder.size_of(file)?.is_some_and(|size| size != bytes) {
-            return Err(Error::new(ErrorKind::OutputExists { example: self.place() }, self.place()));
-        }
-        let joined = format!("{}/joined", self.staging());
-        let mut output = Output::create(folder, &joined)?;
-        for part in parts {
-            copy(&folder.name_of(&part.staged), part.bytes, &mut output)?;
-        }
-        output.finish()?;
-        // The same step done at the same time may have moved it.
-        if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(bytes) {
-            return Err(Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, self.place()));
-        }
-        folder.sync([file])?;
-        let prefix = format!("{FILE}{file}-");
-        remove_staged(folder, &self.started(), &folder.staged(|staging| staging.starts_with(&prefix))?)
-    }
-}
-
-fn copy(name: &str, bytes: u64, output: &mut Output<'_>) -> Result<()> {
-    let mut source = Source::open(name, bytes, Compression::None, 0..bytes)?;
-    let mut piece = vec![0; PIECE];
-    let mut at = 0;
-    while at < bytes {
-        let read = source.read_at(at, &mut piece)?;
-        output.write_all(&piece[..read]).map_err(|error| unwritable(name, error))?;
-        at += read as u64;
-    }
-    Ok(())
 }
 
 /// Calls `ask` for each part; for parts in a store several at a time, because requests wait more than they work.
@@ -222,7 +181,7 @@ fn each<T: Send>(folder: &Folder, parts: &[Part], ask: impl Fn(&Part) -> Result<
 }
 
 /// Fails unless all parts lie where they were written, complete.
-fn present(folder: &Folder, parts: &[Part]) -> Result<()> {
+pub(super) fn present(folder: &Folder, parts: &[Part]) -> Result<()> {
     let there = each(folder, parts, |part| Ok(folder.size_of(&part.staged)? == Some(part.bytes)))?;
     all_there(folder, parts.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.staged.as_str()))
 }
@@ -261,8 +220,23 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
         return Ok(());
     }
     remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
-    remove_staged(folder, &started(&own), &staged)?;
+    remove_beaten(folder, manifest, &own, staged)?;
     folder.remove(manifest::NAME)
+}
+
+/// Removes the hidden folder `own` of a write that is published, and those of the writes that it beat, which get word of it if nothing
+/// was to be replaced.
+pub(super) fn remove_beaten(folder: &Folder, manifest: &Manifest, own: &str, mut staged: Vec<String>) -> Result<()> {
+    if manifest.fresh {
+        let name = |staged: &str| staged.split('/').next().unwrap_or_default().to_owned();
+        staged.retain(|staged| !name(staged).ends_with(LOST));
+        let beaten: BTreeSet<String> = staged.iter().map(|staged| name(staged)).filter(|name| name != own).collect();
+        // Before anything of theirs is removed: who misses it looks for the word.
+        for name in beaten {
+            Output::create(folder, &started(&format!("{name}{LOST}")))?.finish()?;
+        }
+    }
+    remove_staged(folder, &started(own), &staged)
 }
 
 /// Whether it is this manifest that the folder has.
@@ -279,7 +253,7 @@ fn remove_replaced<'a>(folder: &Folder, mut replaced: impl Iterator<Item = &'a s
 }
 
 /// Removes hidden folders of writes, those that were cut off too; first of all the mark of the write that is complete.
-fn remove_staged(folder: &Folder, mark: &str, staged: &[String]) -> Result<()> {
+pub(super) fn remove_staged(folder: &Folder, mark: &str, staged: &[String]) -> Result<()> {
     folder.remove(mark)?;
     staged.iter().try_for_each(|staged| folder.remove_staged(staged))
 }

@@ -62,6 +62,14 @@ impl Target {
         self.to.publish(parts)
     }
 
+    /// Removes what a write left that was refused with `OutputExists`. Only for who knows that no task of it goes on.
+    ///
+    /// # Errors
+    /// `Unwritable`, what the storage gives.
+    pub fn withdraw(&self) -> Result<()> {
+        self.to.withdraw()
+    }
+
     /// The format's name.
     pub fn format(&self) -> &'static str {
         self.format.name()

@@ -92,6 +92,14 @@ pub(super) fn kind_and_shape(name: &str, json: &Value) -> Result<(Kind, Vec<usiz
     Ok((kind, shape))
 }
 
+/// Says the fill value of complex numbers in full: version 2 may leave it out, or name a real number.
+pub(super) fn complete(kind: Kind, json: &mut Value) {
+    let fill = &mut json["fill_value"];
+    if matches!(kind, Kind::C64 | Kind::C128) && !fill.is_array() {
+        *fill = json!([if fill.is_null() { json!(0.0) } else { fill.take() }, 0.0]);
+    }
+}
+
 /// The metadata of a new array, and the name of their file. `unit` is what stands in one file: a shard, or a chunk.
 pub(super) fn new(kind: Kind, shape: &[usize], unit: &[usize], options: &ZarrWriteOptions) -> (&'static str, Value) {
     let fill = fill_value(kind, options.fill_value);
@@ -127,8 +135,8 @@ pub(super) fn new(kind: Kind, shape: &[usize], unit: &[usize], options: &ZarrWri
 pub(super) fn holds(kind: Kind, value: f64) -> bool {
     match kind {
         Kind::Bool => value == 0.0 || value == 1.0,
-        Kind::F64 => true,
-        Kind::F32 => !value.is_finite() || (value as f32).is_finite(),
+        Kind::F64 | Kind::C128 => true,
+        Kind::F32 | Kind::C64 => !value.is_finite() || (value as f32).is_finite(),
         Kind::U8 => f64::from(value as u8) == value,
         Kind::U16 => f64::from(value as u16) == value,
         Kind::U32 => f64::from(value as u32) == value,
@@ -143,6 +151,7 @@ pub(super) fn holds(kind: Kind, value: f64) -> bool {
 fn fill_value(kind: Kind, value: f64) -> Value {
     match kind {
         Kind::Bool => json!(value != 0.0),
+        Kind::C64 | Kind::C128 => json!([fill_value(Kind::F64, value), 0.0]),
         Kind::F32 | Kind::F64 if value.is_nan() => json!("NaN"),
         Kind::F32 | Kind::F64 if value == f64::INFINITY => json!("Infinity"),
         Kind::F32 | Kind::F64 if value == f64::NEG_INFINITY => json!("-Infinity"),

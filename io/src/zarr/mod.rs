@@ -56,9 +56,10 @@ pub fn open(path: &str) -> Result<Zarr> {
             gone.chain(manifest.files.into_iter().map(|part| (part.path, Some(part.staged)))).collect()
         }
     };
-    let found = metadata::find(&folder, &moved)?;
+    let mut found = metadata::find(&folder, &moved)?;
     let version = version_of(&folder, moved.get(found.name).cloned().flatten().as_deref().unwrap_or(found.name));
     let (kind, shape) = metadata::kind_and_shape(&folder.name_of(found.name), &found.json)?;
+    metadata::complete(kind, &mut found.json);
     let zarr = Zarr { folder: folder.name, metadata: found.json.to_string(), version, moved, kind, shape };
     // What the codecs do not know is said now.
     zarr.array()?;

@@ -74,7 +74,8 @@ impl ZarrWriteOptions {
         self
     }
 
-    /// What elements are that were never written: readers see it where a chunk is missing. A number that an element can be. Default: 0.
+    /// What elements are that were never written: readers see it where a chunk is missing. A number that an element can be, of complex
+    /// ones the real part. Default: 0.
     pub fn fill_value(mut self, value: f64) -> Self {
         self.fill_value = value;
         self

@@ -5,6 +5,7 @@ mod array_files;
 mod array_server;
 mod arrow_files;
 mod cutting;
+mod images;
 mod json_lines;
 mod opening;
 mod parquet_files;

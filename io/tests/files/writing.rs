@@ -105,6 +105,91 @@ fn publishing_on_several_threads() {
     });
 }
 
+/// What came of publishing: rows, or whether it was refused because another write came first.
+fn outcome(published: Result<Published, Error>) -> Option<u64> {
+    match published {
+        Ok(published) => Some(published.rows),
+        Err(error) if matches!(error.kind(), ErrorKind::OutputExists { .. }) => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Both began when nothing was there, and write the same number of bytes.
+#[test]
+fn of_two_new_writes_to_one_place_one_is_published() {
+    each_place("both", |root| {
+        let (first, second) = (prepared(root, "a", fresh()).unwrap(), prepared(root, "b", fresh()).unwrap());
+        let parts = |target: &Target, attempt: u32| [ten(target, 0, attempt), ten(target, 1, attempt)];
+        let (of_first, of_second) = (parts(&first, 1), parts(&second, 1));
+        assert_eq!(outcome(first.publish(&of_first)), Some(20));
+        // However often, and whatever is written again.
+        for _ in 0..2 {
+            assert_eq!(outcome(second.publish(&of_second)), None);
+            assert_eq!(outcome(second.publish(&parts(&second, 2))), None);
+            assert_eq!(outcome(first.publish(&of_first)), Some(20));
+        }
+        assert_eq!(seen(root).unwrap(), upto(20));
+        second.withdraw().unwrap();
+        assert_eq!(files_in(root), plain(2));
+        // Word of a write that is not there to read it goes with the next write.
+        let third = format!("{root}/third");
+        let (third, dead) = (prepared(&third, "c", fresh()).unwrap(), prepared(&third, "d", fresh()).unwrap());
+        ten(&dead, 0, 1);
+        assert_eq!(outcome(third.publish(&parts(&third, 1))), Some(20));
+        write(&third.place(), "e", over(), &numbers(0..3), 1).unwrap();
+        assert_eq!(files_in(&third.place()), plain(1));
+    });
+}
+
+#[test]
+fn new_writes_published_on_several_threads() {
+    each_place("both-threads", |root| {
+        for round in 0..40 {
+            let single = round % 2 == 1;
+            let place = if single { format!("{root}/{round}.csv") } else { format!("{root}/{round}") };
+            let format = || if single { Format::from(CsvWriteOptions::new().single_file(true)) } else { fresh().into() };
+            let prepared = |token: &str| Target::prepare(&place, token, format(), numbers(0..0).schema()).unwrap();
+            let targets: Vec<Target> = ["a", "b", "c"].map(prepared).into();
+            let parts: Vec<Vec<Part>> = targets.iter().map(|target| (0..3).map(|part| ten(target, part, 1)).collect()).collect();
+            let both: Vec<(&Target, &Vec<Part>)> = targets.iter().zip(&parts).chain(targets.iter().zip(&parts)).collect();
+            let found: Vec<Option<u64>> = std::thread::scope(|scope| {
+                let threads: Vec<_> = both.iter().map(|(target, parts)| scope.spawn(move || outcome(target.publish(parts)))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(found.iter().flatten().collect::<Vec<_>>(), [&30, &30], "round {round}: {found:?}");
+            assert_eq!(found[..3], found[3..], "round {round}: the same write, twice");
+            targets.iter().zip(&found).filter(|(_, found)| found.is_none()).for_each(|(target, _)| target.withdraw().unwrap());
+            let left: Vec<String> = files_in(root).into_iter().filter(|name| name.contains(".partita")).collect();
+            assert!(left.is_empty(), "round {round}: {left:?}");
+        }
+    });
+}
+
+/// A file that nobody had, and its writer died when it was about to become visible.
+#[test]
+fn a_crash_while_one_file_is_published_is_brought_to_its_end() {
+    each_place("single-crash", |root| {
+        let name = format!("{root}/t.csv");
+        let prepared = |token: &str, over: bool| {
+            let options = CsvWriteOptions::new().single_file(true).overwrite(over);
+            Target::prepare(&name, token, options.into(), numbers(0..0).schema())
+        };
+        let dead = prepared("w", false).unwrap();
+        let parts = [ten(&dead, 0, 1), ten(&dead, 1, 1)];
+        let manifest = serde_json::json!({ "write": "w", "files": parts, "replaces": [], "fresh": true });
+        put(&format!("{root}/.partita-file-t.csv.claim"), manifest.to_string()).unwrap();
+        let refused = prepared("next", false).unwrap_err();
+        assert!(matches!(refused.kind(), ErrorKind::OutputExists { .. }), "{refused:?}");
+        let expected = upto(20).iter().map(|x| format!("{x}\n")).collect::<String>();
+        assert_eq!((files_in(root), String::from_utf8(content(&name)).unwrap()), (vec!["t.csv".to_owned()], format!("x\n{expected}")));
+        assert_eq!(outcome(dead.publish(&parts)), Some(20));
+        let over = prepared("over", true).unwrap();
+        let part = ten(&over, 0, 1);
+        assert_eq!(outcome(over.publish(&[part])), Some(10));
+        assert_eq!(files_in(root), ["t.csv"]);
+    });
+}
+
 #[test]
 fn what_is_replaced_is_there_until_the_new_is_complete() {
     each_place("replaced", |root| {

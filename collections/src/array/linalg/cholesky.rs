@@ -7,19 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use super::dense::cholesky::cholesky;
 use super::factor::singular;
-use super::matrix::{Matrix, block_of_matrix};
+use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};
 use super::tiles::{collected, only, reading, subtracted, tiles};
-use crate::array::block::block_of;
+use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::rechunk::{Lists, rechunk};
-use crate::array::{DArray, Float, Node, Step};
+use crate::array::{DArray, Inexact, Node, Step};
 
-impl<T: Float> DArray<T> {
-    /// The lower triangle whose product with its transpose is this symmetric positive definite matrix, of which the lower triangle is looked at.
+impl<T: Inexact> DArray<T> {
+    /// The lower triangle whose product with its conjugate transpose is this symmetric, or Hermitian, positive definite matrix, of which the lower
+    /// triangle is looked at.
     ///
-    /// Columns are cut as rows are, and chunks are worked on side by side, in `f64`: about a tenth of the side is a good length of chunks.
+    /// Columns are cut as rows are, and chunks are worked on side by side, in numbers of eight bytes: about a tenth of the side is a good length of chunks.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -33,7 +34,7 @@ impl<T: Float> DArray<T> {
     /// At `compute`: no square matrix, sizes of chunks that are not known; while it runs: a matrix that is not positive definite.
     #[track_caller]
     pub fn cholesky(&self) -> DArray<T> {
-        DArray::then(Cholesky { dtype: T::DTYPE }, vec![self.cast::<f64>().to_any()], ".cholesky()")
+        DArray::then(Cholesky { dtype: T::DTYPE }, vec![self.exact()], ".cholesky()")
     }
 }
 
@@ -99,13 +100,16 @@ pub(crate) struct FactorTile;
 impl Operator for FactorTile {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [tile] = inputs else { return Err(Failure::internal("cholesky: a tile")) };
-        let tile = Matrix::<f64>::of(block_of(tile)?)?;
-        let tile = tile.view();
-        if tile.nrows() != tile.ncols() {
-            return Err(Failure::internal("cholesky: a tile on the diagonal that is not square"));
-        }
-        let factor = cholesky(tile).ok_or_else(|| singular("the matrix is not positive definite"))?;
-        block_of_matrix(factor.as_ref()).map(Chunk::new)
+        let tile = block_of(tile)?;
+        with_exact!(tile.dtype(), E => {
+            let tile = Matrix::<E>::of(tile)?;
+            let tile = tile.view();
+            if tile.nrows() != tile.ncols() {
+                return Err(Failure::internal("cholesky: a tile on the diagonal that is not square"));
+            }
+            let factor = cholesky(tile).ok_or_else(|| singular("the matrix is not positive definite"))?;
+            block_of_matrix(factor.as_ref()).map(Chunk::new)
+        })
     }
 }
 
@@ -120,15 +124,19 @@ pub(crate) struct SolveTile;
 impl Operator for SolveTile {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [tile, corner] = inputs else { return Err(Failure::internal("cholesky: two tiles")) };
-        let (tile, corner) = (Matrix::<f64>::of(block_of(tile)?)?, Matrix::<f64>::of(block_of(corner)?)?);
-        let corner = corner.view();
-        let mut tile: Mat<f64> = tile.view().to_owned();
-        if corner.shape() != (tile.ncols(), tile.ncols()) {
-            return Err(Failure::internal("cholesky: tiles that do not fit together"));
-        }
-        solve_lower_triangular_in_place(corner, tile.as_mut().transpose_mut(), Par::Seq);
-        block_of_matrix(tile.as_ref()).map(Chunk::new)
+        with_exact!(block_of(tile)?.dtype(), E => solved::<E>(block_of(tile)?, block_of(corner)?))
     }
+}
+
+fn solved<E: Exact>(tile: &Block, corner: &Block) -> Result<Chunk, Failure> {
+    let (tile, corner) = (Matrix::<E>::of(tile)?, Matrix::<E>::of(corner)?);
+    let corner = corner.view();
+    let mut tile: Mat<E> = tile.view().to_owned();
+    if corner.shape() != (tile.ncols(), tile.ncols()) {
+        return Err(Failure::internal("cholesky: tiles that do not fit together"));
+    }
+    solve_lower_triangular_in_place(corner.conjugate(), tile.as_mut().transpose_mut(), Par::Seq);
+    block_of_matrix(tile.as_ref()).map(Chunk::new)
 }
 
 impl NamedOperator for SolveTile {

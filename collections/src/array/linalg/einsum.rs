@@ -6,18 +6,20 @@ use super::contract::Contract;
 use crate::array::{DArray, Number};
 
 /// The sum of products that Einstein's notation says: axes have names, one letter each, and an axis that the result does not have is summed
-/// over. Without `->` the result has the axes that are named once, in the order of the alphabet.
+/// over. Without `->` the result has the axes that are named once, in the order of the alphabet. Three dots stand for all axes without a letter,
+/// which are gone through side by side, and repeated where they are of length 1; without `->` they come first in the result.
 ///
 /// Several arrays are multiplied two by two, from the left.
 ///
 /// ```
-/// use partita::{einsum, prelude::*};
+/// use partita::{einsum, prelude::*, stack};
 /// use partita::ndarray::array;
 /// let x = DArray::from_array(array![[1.0, 2.0], [3.0, 4.0]], 1);
 /// assert_eq!(einsum("ij,jk->ik", &[&x, &x]).compute()?, x.matmul(&x).compute()?);
 /// assert_eq!(einsum("ij->j", &[&x]).compute()?, array![4.0, 6.0].into_dyn());
 /// assert_eq!(einsum("ij->ji", &[&x]).compute()?, x.t().compute()?);
 /// assert_eq!(einsum("ii", &[&x]).compute_scalar()?, 5.0);
+/// assert_eq!(einsum("...ij,...jk", &[&stack(&[x.clone(), x.clone()], 0), &x]).shape()?, [2, 2, 2]);
 /// assert_eq!(einsum("bii->b", &[&x.expand_dims(0)]).compute()?, array![5.0].into_dyn());
 /// # Ok::<(), partita::Error>(())
 /// ```
@@ -26,13 +28,18 @@ use crate::array::{DArray, Number};
 /// At `compute`: names that do not fit the arrays, axes of one name of different lengths.
 #[track_caller]
 pub fn einsum<T: Number>(notation: &str, arrays: &[&DArray<T>]) -> DArray<T> {
-    let (names, out) = match parsed(notation, arrays.len()) {
+    let ndims = arrays.iter().map(|array| array.ndim()).collect::<Result<Vec<usize>, Failure>>();
+    let found = ndims.and_then(|ndims| parsed(notation, &ndims)).and_then(|(mut names, out)| {
+        let arrays = without_ones(arrays, &mut names)?;
+        Ok((arrays, names, out))
+    });
+    let (arrays, names, out) = match found {
         Ok(found) => found,
         Err(failure) => return DArray::failed(failure, "einsum(…)"),
     };
     let mut left: Option<(DArray<T>, Vec<char>)> = None;
     for at in 0..arrays.len() {
-        let (array, own) = match without_pairs(arrays[at], &names[at]) {
+        let (array, own) = match without_pairs(&arrays[at], &names[at]) {
             Ok(found) => found,
             Err(failure) => return DArray::failed(failure, "einsum(…)"),
         };
@@ -61,24 +68,70 @@ pub fn einsum<T: Number>(notation: &str, arrays: &[&DArray<T>]) -> DArray<T> {
     if order.iter().copied().eq(0..order.len() as isize) { array } else { array.transpose(order) }
 }
 
-/// The names of each array's axes, and of the result's.
-fn parsed(notation: &str, count: usize) -> Result<(Vec<Vec<char>>, Vec<char>), Failure> {
-    let (inputs, out) = notation.split_once("->").map_or((notation, None), |(inputs, out)| (inputs, Some(out)));
-    let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<Vec<char>>();
-    let names: Vec<Vec<char>> = inputs.split(',').map(letters).collect();
-    let all: Vec<char> = names.concat();
-    let out = out.map(letters).unwrap_or_else(|| {
-        let mut once: Vec<char> = all.iter().copied().filter(|name| all.iter().filter(|other| *other == name).count() == 1).collect();
-        once.sort_unstable();
-        once
-    });
-    let twice = out.iter().enumerate().any(|(at, name)| out[..at].contains(name));
-    if names.len() != count || twice || all.iter().chain(&out).any(|name| !name.is_alphabetic()) {
-        let what = format!("\"{notation}\" for {count} arrays");
-        let help = "one letter for each axis, a comma between arrays, and after -> each axis of the result once: \"ij,jk->ik\"";
-        return Err(Failure::new(Code::InvalidOption, what).help(help));
+/// The names of each array's axes, and of the result's. Axes that dots stand for have names of their own, counted from the last of them.
+fn parsed(notation: &str, ndims: &[usize]) -> Result<(Vec<Vec<char>>, Vec<char>), Failure> {
+    let wrong = || {
+        let what = format!("\"{notation}\" for {} arrays", ndims.len());
+        let help =
+            "one letter for each axis, or ... for some, a comma between arrays, and after -> each axis of the result once: \"ij,jk->ik\"";
+        Failure::new(Code::InvalidOption, what).help(help)
+    };
+    let plain: String = notation.chars().filter(|c| !c.is_whitespace()).collect();
+    let (inputs, out) = plain.split_once("->").map_or((&plain[..], None), |(inputs, out)| (inputs, Some(out)));
+    let inputs: Vec<&str> = inputs.split(',').collect();
+    let letters = |text: &str| text.chars().filter(|c| *c != '.').collect::<Vec<char>>();
+    let once = |names: &[char], name: &char| names.iter().filter(|other| *other == name).count() == 1;
+    let all: Vec<char> = inputs.iter().copied().flat_map(letters).collect();
+    if inputs.len() != ndims.len() || all.iter().chain(&out.map(letters).unwrap_or_default()).any(|name| !name.is_alphabetic()) {
+        return Err(wrong());
     }
-    Ok((names, out))
+    // The lengths of what dots stand for.
+    let hidden =
+        inputs.iter().zip(ndims).map(|(text, ndim)| if text.contains("...") { ndim.saturating_sub(letters(text).len()) } else { 0 });
+    let hidden: Vec<usize> = hidden.collect();
+    let most = hidden.iter().max().copied().unwrap_or(0);
+    let named = |text: &str, count: usize| {
+        let (before, behind) = text.split_once("...").unwrap_or((text, ""));
+        let is_plain = !before.contains('.') && !behind.contains('.');
+        let names = before.chars().chain(DOTS.skip(most - count).take(count)).chain(behind.chars());
+        is_plain.then(|| names.collect::<Vec<char>>()).ok_or_else(wrong)
+    };
+    let names = inputs.iter().zip(&hidden).map(|(text, count)| named(text, *count)).collect::<Result<Vec<_>, Failure>>()?;
+    let out = match out {
+        // What dots stand for is never summed over without a word.
+        Some(text) if most > 0 && !text.contains("...") => return Err(wrong()),
+        Some(text) => named(text, if text.contains("...") { most } else { 0 })?,
+        None => {
+            let mut single: Vec<char> = all.iter().copied().filter(|name| once(&all, name)).collect();
+            single.sort_unstable();
+            DOTS.take(most).chain(single).collect()
+        }
+    };
+    if out.iter().any(|name| !once(&out, name)) { Err(wrong()) } else { Ok((names, out)) }
+}
+
+/// Names of axes that nobody can write.
+const DOTS: std::ops::RangeInclusive<char> = '\u{E000}'..='\u{F8FF}';
+
+/// Arrays without the axes of length 1 that dots stand for in one and longer ones in another: these are repeated, which an axis that is not there is
+/// as well.
+#[track_caller]
+fn without_ones<T: Number>(arrays: &[&DArray<T>], names: &mut [Vec<char>]) -> Result<Vec<DArray<T>>, Failure> {
+    let shapes = arrays.iter().map(|array| array.shape()).collect::<Result<Vec<_>, Failure>>();
+    let Ok(shapes) = shapes else { return Ok(arrays.iter().copied().cloned().collect()) };
+    let mut longer = std::collections::BTreeSet::new();
+    for (names, shape) in names.iter().zip(&shapes) {
+        longer.extend(names.iter().zip(shape).filter(|(name, len)| DOTS.contains(*name) && **len != 1).map(|(name, _)| *name));
+    }
+    let mut found = Vec::with_capacity(arrays.len());
+    for ((array, names), shape) in arrays.iter().zip(names).zip(&shapes) {
+        let is_one = |axis: usize| shape.get(axis) == Some(&1) && longer.contains(&names[axis]);
+        let ones: Vec<isize> = (0..names.len()).filter(|axis| is_one(*axis)).map(|axis| axis as isize).collect();
+        let kept: Vec<char> = (0..names.len()).filter(|axis| !is_one(*axis)).map(|axis| names[axis]).collect();
+        found.push(if ones.is_empty() { (*array).clone() } else { array.squeeze(ones) });
+        *names = kept;
+    }
+    Ok(found)
 }
 
 /// The array with the names of its axes, where a name that occurs several times stands for the diagonal of all of them.

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::dense::qr::{Columns, Level, qr};
 use super::dense::spectrum::{singular_values, svd};
 use super::factor::{TakePart, in_kind};
-use super::matrix::{Matrix, block_of_matrix, stacked};
+use super::matrix::{Exact, Matrix, block_of_matrix, stacked, with_exact};
 use crate::array::Node;
 use crate::array::block::{Block, block_of};
-use crate::array::element::DType;
+use crate::array::element::{DType, Held};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::reductions::state::{State, state_of};
 
@@ -30,12 +30,14 @@ const TRIANGLE: usize = 1;
 pub(super) struct Fold {
     levels: Vec<(Lowered, Vec<usize>)>,
     columns: usize,
+    /// Of the numbers that are factored.
+    exact: DType,
 }
 
 impl Fold {
     /// The way up, from the layer of states of blocks with so many rows. Adding it twice adds nothing.
-    pub(super) fn up(lowering: &mut Lowering, states: Lowered, rows: &[usize], columns: usize, node: &Node) -> Self {
-        let mut fold = Self { levels: vec![(states, rows.iter().map(|rows| *rows.min(&columns)).collect())], columns };
+    pub(super) fn up(lowering: &mut Lowering, states: Lowered, rows: &[usize], (columns, exact): (usize, DType), node: &Node) -> Self {
+        let mut fold = Self { levels: vec![(states, rows.iter().map(|rows| *rows.min(&columns)).collect())], columns, exact };
         while fold.heights().len() > FAN_IN {
             let heights: Vec<usize> = fold.heights().chunks(FAN_IN).map(|group| group.iter().sum::<usize>().min(columns)).collect();
             let edges = vec![fold.triangles(lowering, node).edge(Wiring::Group(FAN_IN as u32))];
@@ -58,7 +60,7 @@ impl Fold {
     /// The triangles of the last level. Only they travel to where several come together.
     pub(super) fn triangles(&self, lowering: &mut Lowering, node: &Node) -> Lowered {
         let (states, heights) = &self.levels[self.levels.len() - 1];
-        let triangle = OpRef::new(TakePart { at: TRIANGLE, dtype: DType::F64 }, "triangles");
+        let triangle = OpRef::new(TakePart { at: TRIANGLE, dtype: self.exact }, "triangles");
         lowering.add(Layer::single("triangles", heights.len() as u32, triangle, vec![states.edge(Wiring::Each)]), node)
     }
 
@@ -77,7 +79,7 @@ impl Fold {
                 }
             }
             let op = OpRef::new(
-                JoinRows { columns: self.columns, dtype: if level == 0 { dtype } else { DType::F64 } },
+                JoinRows { columns: self.columns, dtype: if level == 0 { dtype } else { self.exact } },
                 "columns at right angles",
             );
             let edges = vec![states.edge(Wiring::Each), Edge { layer: above.0.layer, wiring: above.1 }];
@@ -100,27 +102,37 @@ pub(crate) struct FactorRows;
 
 impl Operator for FactorRows {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let matrices = inputs.iter().map(|input| Matrix::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
-        let (columns, triangle) = match &matrices[..] {
-            [one] => qr(one.view()),
-            several => qr(stacked(several)?.as_ref()),
-        };
-        let mut numbers = vec![Block::from_vec(vec![columns.signs.len()], columns.signs.into_owned()), block_of_matrix(triangle.as_ref())?];
-        for level in columns.levels {
-            // Their shape says how many rows there are, also when there are no columns.
-            numbers.push(Block::from_vec(vec![level.rows, columns.columns], level.vectors.into_owned()));
-            numbers.push(Block::from_vec(vec![level.common.len()], level.common.into_owned()));
-        }
-        Ok(Chunk::new(State { count: 0, numbers }))
+        let first = inputs.first().ok_or_else(|| Failure::internal("qr: no blocks"))?;
+        with_exact!(block_of(first)?.dtype(), E => rows_factored::<E>(inputs))
     }
+}
+
+fn rows_factored<E: Exact>(inputs: &[Chunk]) -> Result<Chunk, Failure> {
+    let matrices = inputs.iter().map(|input| Matrix::<E>::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
+    let (columns, triangle) = match &matrices[..] {
+        [one] => qr(one.view()),
+        several => qr(stacked(several)?.as_ref()),
+    };
+    let mut numbers = vec![Block::from_vec(vec![columns.signs.len()], columns.signs.into_owned()), block_of_matrix(triangle.as_ref())?];
+    for level in columns.levels {
+        // Their shape says how many rows there are, also when there are no columns.
+        numbers.push(Block::from_vec(vec![level.rows, columns.columns], level.vectors.into_owned()));
+        numbers.push(Block::from_vec(vec![level.common.len()], level.common.into_owned()));
+    }
+    Ok(Chunk::new(State { count: 0, numbers }))
 }
 
 impl NamedOperator for FactorRows {
     const NAME: &'static str = "array_qr";
 }
 
+/// The kind of the numbers that a state was made of.
+pub(super) fn kind_of(state: &State) -> Result<DType, Failure> {
+    state.numbers.first().map(Block::dtype).ok_or_else(|| Failure::internal("qr: factors without the first"))
+}
+
 /// The columns at right angles in a state.
-pub(super) fn columns_of(state: &State, columns: usize) -> Result<Columns<'_>, Failure> {
+pub(super) fn columns_of<E: Exact>(state: &State, columns: usize) -> Result<Columns<'_, E>, Failure> {
     let wrong = || Failure::internal("qr: factors of another form");
     let [signs, _, levels @ ..] = &state.numbers[..] else { return Err(wrong()) };
     let mut found = Columns { columns, levels: Vec::with_capacity(levels.len() / 2), signs: values(signs)?.into() };
@@ -133,8 +145,8 @@ pub(super) fn columns_of(state: &State, columns: usize) -> Result<Columns<'_>, F
 }
 
 /// The elements of a block as they lie: all of them were made in one piece.
-fn values(block: &Block) -> Result<&[f64], Failure> {
-    let values = block.memory::<f64>()?.get(block.offset()..block.offset() + block.len());
+pub(super) fn values<E: Held>(block: &Block) -> Result<&[E], Failure> {
+    let values = block.memory::<E>()?.get(block.offset()..block.offset() + block.len());
     values.ok_or_else(|| Failure::internal("qr: factors that do not lie together"))
 }
 
@@ -157,7 +169,14 @@ pub(crate) struct FactorTriangles {
 
 impl Operator for FactorTriangles {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let matrices = inputs.iter().map(|input| Matrix::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
+        let first = inputs.first().ok_or_else(|| Failure::internal("qr: no triangles"))?;
+        with_exact!(block_of(first)?.dtype(), E => self.factor::<E>(inputs))
+    }
+}
+
+impl FactorTriangles {
+    fn factor<E: Exact>(&self, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let matrices = inputs.iter().map(|input| Matrix::<E>::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
         // A single one is a triangle already.
         let (columns, triangle) = match &matrices[..] {
             [one] => (None, one.view().to_owned()),
@@ -167,20 +186,18 @@ impl Operator for FactorTriangles {
             }
         };
         let rank = triangle.nrows();
-        let turned = |by: MatRef<'_, f64>| match &columns {
+        let turned = |by: MatRef<'_, E>| match &columns {
             Some(columns) => Ok(Block::from_vec(vec![columns.rows(), by.ncols()], columns.times(by))),
             None => block_of_matrix(by),
         };
+        let line = |values: Vec<f64>| Block::from_vec(vec![values.len()], values);
         let numbers = match self.wanted {
-            Wanted::Factors => vec![turned(Mat::<f64>::identity(rank, rank).as_ref())?, block_of_matrix(triangle.as_ref())?],
+            Wanted::Factors => vec![turned(Mat::<E>::identity(rank, rank).as_ref())?, block_of_matrix(triangle.as_ref())?],
             Wanted::Vectors => {
                 let (u, values, v) = svd(triangle.as_ref()).ok_or_else(no_values)?;
-                vec![turned(u.as_ref())?, Block::from_vec(vec![values.len()], values), block_of_matrix(v.transpose())?]
+                vec![turned(u.as_ref())?, line(values), block_of_matrix(v.adjoint().to_owned().as_ref())?]
             }
-            Wanted::Values => {
-                let values = singular_values(triangle.as_ref()).ok_or_else(no_values)?;
-                vec![Block::from_vec(vec![values.len()], values)]
-            }
+            Wanted::Values => vec![line(singular_values(triangle.as_ref()).ok_or_else(no_values)?)],
         };
         Ok(Chunk::new(State { count: 0, numbers }))
     }
@@ -205,20 +222,24 @@ pub(crate) struct JoinRows {
 impl Operator for JoinRows {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [own, above] = inputs else { return Err(Failure::internal("qr: a block's factors, and what stands above it")) };
-        let own = columns_of(state_of(own)?, self.columns)?;
+        let own = state_of(own)?;
         let above = match above.get::<State>() {
             Some(state) => state.numbers.first().ok_or_else(|| Failure::internal("qr: factors without the first"))?,
             None => block_of(above)?,
         };
-        let above = Matrix::<f64>::of(above)?;
-        let above = above.view();
-        let (start, end): (usize, usize) = ctx.arg()?.decode()?;
-        if start > end || end > above.nrows() || end - start != own.signs.len() {
-            return Err(Failure::internal("qr: a part that does not belong to its block"));
-        }
-        let product = own.times(above.get(start..end, ..));
-        in_kind(&Block::from_vec(vec![own.rows(), above.ncols()], product), self.dtype).map(Chunk::new)
+        let part: (usize, usize) = ctx.arg()?.decode()?;
+        let product = with_exact!(kind_of(own)?, E => joined::<E>(columns_of(own, self.columns)?, above, part)?);
+        in_kind(&product, self.dtype).map(Chunk::new)
     }
+}
+
+fn joined<E: Exact>(own: Columns<'_, E>, above: &Block, (start, end): (usize, usize)) -> Result<Block, Failure> {
+    let above = Matrix::<E>::of(above)?;
+    let above = above.view();
+    if start > end || end > above.nrows() || end - start != own.signs.len() {
+        return Err(Failure::internal("qr: a part that does not belong to its block"));
+    }
+    Ok(Block::from_vec(vec![own.rows(), above.ncols()], own.times(above.get(start..end, ..))))
 }
 
 impl NamedOperator for JoinRows {

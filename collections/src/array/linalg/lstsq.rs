@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use super::dense::triangle::{Half, solve};
 use super::factor::in_kind;
-use super::fold::{FAN_IN, Wanted, columns_of};
-use super::matrix::{Matrix, block_of_matrix, stacked};
+use super::fold::{FAN_IN, Wanted, columns_of, kind_of};
+use super::matrix::{Exact, Matrix, block_of_matrix, stacked, with_exact};
 use super::solve::{sides, solution};
 use super::tall::{fold, top};
 use super::tiles::{only, reading};
-use crate::array::block::block_of;
+use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::rechunk::{Lists, rechunk};
-use crate::array::reductions::state::state_of;
-use crate::array::{DArray, Float, Node, Step};
+use crate::array::reductions::state::{State, state_of};
+use crate::array::{DArray, Inexact, Node, Step};
 
-impl<T: Float> DArray<T> {
+impl<T: Inexact> DArray<T> {
     /// The `x` for which `a · x` comes nearest to `b`, where `a` is this matrix with at least as many rows as columns: the sum of squares of
     /// what is missing is the least.
     ///
@@ -51,7 +51,7 @@ impl<T: Float> DArray<T> {
             Ok((b, is_vector)) => {
                 let local = self.local(".lstsq(…)");
                 let top = top(&local, Wanted::Factors, ".lstsq(…)");
-                let inputs = vec![local, top, b.cast::<f64>().to_any()];
+                let inputs = vec![local, top, b.exact()];
                 solution(DArray::then(Least { dtype: T::DTYPE }, inputs, ".lstsq(…)"), is_vector)
             }
             Err(failure) => DArray::failed(failure, ".lstsq(…)"),
@@ -111,21 +111,26 @@ pub(crate) struct TurnSides {
 impl Operator for TurnSides {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [own, sides @ ..] = inputs else { return Err(Failure::internal("lstsq: factors and right-hand sides")) };
-        let own = columns_of(state_of(own)?, self.columns)?;
-        let sides = sides.iter().map(|side| Matrix::of(block_of(side)?)).collect::<Result<Vec<_>, Failure>>()?;
-        let turned = match &sides[..] {
-            [one] if one.view().nrows() == own.rows() => own.turn(one.view()),
-            [_, _, ..] => {
-                let all = stacked(&sides)?;
-                if all.nrows() != own.rows() {
-                    return Err(misfit());
-                }
-                own.turn(all.as_ref())
-            }
-            _ => return Err(misfit()),
-        };
-        block_of_matrix(turned.as_ref()).map(Chunk::new)
+        let own = state_of(own)?;
+        with_exact!(kind_of(own)?, E => turned::<E>(own, self.columns, sides))
     }
+}
+
+fn turned<E: Exact>(own: &State, columns: usize, sides: &[Chunk]) -> Result<Chunk, Failure> {
+    let own = columns_of::<E>(own, columns)?;
+    let sides = sides.iter().map(|side| Matrix::of(block_of(side)?)).collect::<Result<Vec<_>, Failure>>()?;
+    let turned = match &sides[..] {
+        [one] if one.view().nrows() == own.rows() => own.turn(one.view()),
+        [_, _, ..] => {
+            let all = stacked(&sides)?;
+            if all.nrows() != own.rows() {
+                return Err(misfit());
+            }
+            own.turn(all.as_ref())
+        }
+        _ => return Err(misfit()),
+    };
+    block_of_matrix(turned.as_ref()).map(Chunk::new)
 }
 
 fn misfit() -> Failure {
@@ -146,21 +151,26 @@ impl Operator for SolveLeast {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [top, sides @ ..] = inputs else { return Err(misfit()) };
         let [columns, triangle, ..] = &state_of(top)?.numbers[..] else { return Err(misfit()) };
-        let (columns, triangle) = (Matrix::<f64>::of(columns)?, Matrix::<f64>::of(triangle)?);
-        let (columns, triangle) = (columns.view(), triangle.view());
-        let sides = stacked(&sides.iter().map(|side| Matrix::of(block_of(side)?)).collect::<Result<Vec<_>, Failure>>()?)?;
-        let n = columns.ncols();
-        if columns.nrows() != sides.nrows() || triangle.shape() != (n, n) {
-            return Err(misfit());
-        }
-        let mut x = Mat::<f64>::zeros(n, sides.ncols());
-        matmul(x.as_mut(), Accum::Replace, columns.transpose(), sides.as_ref(), 1.0, Par::Seq);
-        if has_sums(triangle) || !solve(triangle, Half::Upper, x.as_mut()) {
-            let what = "columns of the matrix depend on each other: there are many solutions that come nearest";
-            return Err(Failure::new(Code::SingularMatrix, what).help("leave columns out that are sums of others; .svd() says how many"));
-        }
-        in_kind(&block_of_matrix(x.as_ref())?, self.dtype).map(Chunk::new)
+        let found = with_exact!(columns.dtype(), E => nearest::<E>(columns, triangle, sides)?);
+        in_kind(&found, self.dtype).map(Chunk::new)
     }
+}
+
+fn nearest<E: Exact>(columns: &Block, triangle: &Block, sides: &[Chunk]) -> Result<Block, Failure> {
+    let (columns, triangle) = (Matrix::<E>::of(columns)?, Matrix::<E>::of(triangle)?);
+    let (columns, triangle) = (columns.view(), triangle.view());
+    let sides = stacked::<E>(&sides.iter().map(|side| Matrix::of(block_of(side)?)).collect::<Result<Vec<_>, Failure>>()?)?;
+    let n = columns.ncols();
+    if columns.nrows() != sides.nrows() || triangle.shape() != (n, n) {
+        return Err(misfit());
+    }
+    let mut x = Mat::<E>::zeros(n, sides.ncols());
+    matmul(x.as_mut(), Accum::Replace, columns.adjoint(), sides.as_ref(), E::of(1.0), Par::Seq);
+    if has_sums(triangle) || !solve(triangle, Half::Upper, x.as_mut()) {
+        let what = "columns of the matrix depend on each other: there are many solutions that come nearest";
+        return Err(Failure::new(Code::SingularMatrix, what).help("leave columns out that are sums of others; .svdvals() says how many"));
+    }
+    block_of_matrix(x.as_ref())
 }
 
 impl NamedOperator for SolveLeast {
@@ -172,11 +182,11 @@ const ROUNDINGS: f64 = 8.0;
 
 /// Whether a column is a sum of those before it: then what stands on the diagonal is what rounding left, and not always zero. A column is
 /// compared with itself alone, so that columns of very different sizes are no sums.
-fn has_sums(triangle: MatRef<'_, f64>) -> bool {
+fn has_sums<E: Exact>(triangle: MatRef<'_, E>) -> bool {
     let least = ROUNDINGS * f64::EPSILON * triangle.ncols() as f64;
     (0..triangle.ncols()).any(|at| {
-        let greatest = (0..=at).fold(0.0f64, |greatest, row| greatest.max(triangle[(row, at)].abs()));
-        triangle[(at, at)].abs() <= least * greatest
+        let greatest = (0..=at).fold(0.0f64, |greatest, row| greatest.max(triangle[(row, at)].distance()));
+        triangle[(at, at)].distance() <= least * greatest
     })
 }
 
@@ -188,7 +198,7 @@ mod tests {
 
     #[test]
     fn columns_that_are_sums_are_told_from_those_that_are_nearly() {
-        let sums = |a: &Mat<f64>| has_sums(qr(a.as_ref()).1.as_ref());
+        let sums = |a: &Mat<f64>| has_sums(qr::<f64>(a.as_ref()).1.as_ref());
         assert!(sums(&mat![[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]));
         assert!(sums(&Mat::from_fn(5000, 3, |row, column| [row as f64, 1.0, 0.1 * row as f64 + 0.3][column])));
         assert!(sums(&Mat::zeros(3, 2)));

@@ -5,12 +5,28 @@
 
 use std::borrow::Cow;
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, MatRef};
 use ndarray::{Array2, ShapeBuilder};
 use partita_graph::Failure;
 
+use super::dense::Entry;
 use crate::array::block::Block;
-use crate::array::element::Held;
+use crate::array::element::{C128, Held};
+
+/// Elements of blocks that are factored: `f64`, or complex numbers of two.
+pub(super) trait Exact: Entry + Held {}
+
+impl Exact for f64 {}
+impl Exact for C128 {}
+
+/// Evaluates an expression with the type of which blocks that are factored are. Of others the function around it fails.
+macro_rules! with_exact {
+    ($dtype:expr, $E:ident => $body:expr) => {
+        $crate::array::element::with_kinds!($dtype, $E => $body, [F64 f64, Complex128 $crate::array::element::C128,]
+            other => return Err(partita_graph::Failure::internal(format!("linalg: factors of {other}"))))
+    };
+}
+pub(super) use with_exact;
 
 /// A block, ready to be read as a matrix.
 pub(super) struct Matrix<'a, T: Held> {
@@ -61,21 +77,47 @@ impl<'a, T: Held> Matrix<'a, T> {
     }
 }
 
+/// A copy of a matrix, column after column, which can be changed in place and become a block without another copy.
+pub(super) struct Copied<T: Held> {
+    values: Vec<T>,
+    rows: usize,
+    columns: usize,
+}
+
+impl<T: Held> Copied<T> {
+    pub(super) fn of(matrix: MatRef<'_, T>) -> Self {
+        let (rows, columns) = matrix.shape();
+        let mut values = Vec::with_capacity(rows * columns);
+        matrix.col_iter().for_each(|column| values.extend(column.iter().copied()));
+        Self { values, rows, columns }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn view_mut(&mut self) -> MatMut<'_, T> {
+        MatMut::from_column_major_slice_mut(&mut self.values, self.rows, self.columns)
+    }
+
+    pub(super) fn block(self) -> Result<Block, Failure> {
+        let array = Array2::from_shape_vec((self.rows, self.columns).f(), self.values);
+        array.map(|array| Block::from_array(array.into_dyn())).map_err(|e| Failure::internal(format!("linalg: {e}")))
+    }
+}
+
 /// A block with a copy of a matrix, column after column.
-pub(super) fn block_of_matrix(matrix: MatRef<'_, f64>) -> Result<Block, Failure> {
-    let mut values = Vec::with_capacity(matrix.nrows() * matrix.ncols());
-    matrix.col_iter().for_each(|column| values.extend(column.iter().copied()));
-    let array = Array2::from_shape_vec((matrix.nrows(), matrix.ncols()).f(), values);
-    array.map(|array| Block::from_array(array.into_dyn())).map_err(|e| Failure::internal(format!("linalg: {e}")))
+pub(super) fn block_of_matrix<T: Held>(matrix: MatRef<'_, T>) -> Result<Block, Failure> {
+    Copied::of(matrix).block()
 }
 
 /// Matrices of the same width on top of each other.
-pub(super) fn stacked(matrices: &[Matrix<'_, f64>]) -> Result<Mat<f64>, Failure> {
+pub(super) fn stacked<E: Exact>(matrices: &[Matrix<'_, E>]) -> Result<Mat<E>, Failure> {
     let columns = matrices.first().map_or(0, |first| first.columns);
     if matrices.iter().any(|matrix| matrix.columns != columns) {
         return Err(Failure::internal("linalg: matrices of different widths"));
     }
-    let mut all = Mat::<f64>::zeros(matrices.iter().map(|matrix| matrix.rows).sum(), columns);
+    let mut all = Mat::<E>::zeros(matrices.iter().map(|matrix| matrix.rows).sum(), columns);
     let mut row = 0;
     for matrix in matrices {
         all.get_mut(row..row + matrix.rows, ..).copy_from(matrix.view());

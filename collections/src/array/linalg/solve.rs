@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use super::dense::triangle::{Half, solve};
 use super::factor::{singular, square};
-use super::matrix::{Matrix, block_of_matrix};
+use super::matrix::{Copied, Matrix, with_exact};
 use super::tiles::{collected, reading, subtracted, tiles};
 use crate::array::block::block_of;
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::rechunk::rechunk;
-use crate::array::{DArray, Float, Node, Step};
+use crate::array::{DArray, Inexact, Node, Step};
 
-impl<T: Float> DArray<T> {
+impl<T: Inexact> DArray<T> {
     /// The solution of equations whose matrix is a triangle; the other half of this matrix is not looked at.
     ///
     /// Right-hand sides are cut as the rows of the matrix are.
@@ -35,7 +35,7 @@ impl<T: Float> DArray<T> {
         match sides(self.untyped().meta().and_then(square), b) {
             Ok((b, is_vector)) => {
                 let step = SolveTriangle { lower, dtype: T::DTYPE };
-                let inputs = vec![self.cast::<f64>().to_any(), b.cast::<f64>().to_any()];
+                let inputs = vec![self.exact(), b.exact()];
                 solution(DArray::then(step, inputs, ".solve_triangular(…)"), is_vector)
             }
             Err(failure) => DArray::failed(failure, ".solve_triangular(…)"),
@@ -45,7 +45,7 @@ impl<T: Float> DArray<T> {
 
 /// Right-hand sides, one row for each of so many equations, as a matrix, and whether they were a vector.
 #[track_caller]
-pub(super) fn sides<T: Float>(equations: Result<usize, Failure>, b: &DArray<T>) -> Result<(DArray<T>, bool), Failure> {
+pub(super) fn sides<T: Inexact>(equations: Result<usize, Failure>, b: &DArray<T>) -> Result<(DArray<T>, bool), Failure> {
     let (n, meta) = (equations?, b.untyped().meta()?);
     if !matches!(meta.ndim(), 1 | 2) || meta.cuts[0].len() != Some(n) {
         let what = format!("right-hand sides of shape {} for {n} equations", meta.show_shape());
@@ -56,7 +56,7 @@ pub(super) fn sides<T: Float>(equations: Result<usize, Failure>, b: &DArray<T>) 
 
 /// The solution as its right-hand sides were.
 #[track_caller]
-pub(super) fn solution<T: Float>(x: DArray<T>, is_vector: bool) -> DArray<T> {
+pub(super) fn solution<T: Inexact>(x: DArray<T>, is_vector: bool) -> DArray<T> {
     if is_vector { x.index_axis(1, 0) } else { x }
 }
 
@@ -106,15 +106,17 @@ pub(crate) struct SolveBlock {
 impl Operator for SolveBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [tile, b] = inputs else { return Err(Failure::internal("solve: a tile and right-hand sides")) };
-        let (tile, b) = (Matrix::<f64>::of(block_of(tile)?)?, Matrix::<f64>::of(block_of(b)?)?);
-        let mut x = b.view().to_owned();
-        if tile.view().shape() != (x.nrows(), x.nrows()) {
-            return Err(Failure::internal("solve: right-hand sides of another length"));
-        }
-        if !solve(tile.view(), if self.lower { Half::Lower } else { Half::Upper }, x.as_mut()) {
-            return Err(singular("the triangle has a zero on its diagonal"));
-        }
-        block_of_matrix(x.as_ref()).map(Chunk::new)
+        with_exact!(block_of(tile)?.dtype(), E => {
+            let (tile, b) = (Matrix::<E>::of(block_of(tile)?)?, Matrix::<E>::of(block_of(b)?)?);
+            let mut x = Copied::of(b.view());
+            if tile.view().shape() != (x.rows(), x.rows()) {
+                return Err(Failure::internal("solve: right-hand sides of another length"));
+            }
+            if !solve(tile.view(), if self.lower { Half::Lower } else { Half::Upper }, x.view_mut()) {
+                return Err(singular("the triangle has a zero on its diagonal"));
+            }
+            x.block().map(Chunk::new)
+        })
     }
 }
 

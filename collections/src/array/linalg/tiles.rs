@@ -5,12 +5,12 @@
 //! It refuses to know what tiles are solved for. The invariant: a task reads a bounded number of tiles, however many there are.
 
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Par};
 use partita_graph::{Arg, Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
 use super::factor::{in_kind, square};
-use super::matrix::{Matrix, block_of_matrix};
+use super::matrix::{Copied, Exact, Matrix, with_exact};
 use crate::array::Node;
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
@@ -19,14 +19,16 @@ use crate::array::meta::{Cuts, Meta};
 use crate::array::rechunk::Lists;
 
 /// More tiles than this along a side are made fewer: there are as many tasks as tiles, and layers for each row of them.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 /// Pairs of tiles that a task multiplies.
 const PAIRS: usize = 8;
 
-/// How both axes of a square matrix are cut: as its rows are, unless these are very many. Fails for other arrays.
+/// How both axes of a square matrix are cut: as its rows are, or where these are in one piece as its columns are, unless they are very many. Fails
+/// for other arrays.
 pub(super) fn tiles(meta: &Meta) -> Result<Cuts, Failure> {
     let n = square(meta)?;
-    let sizes: Vec<usize> = meta.sizes()?[0].iter().copied().filter(|size| *size > 0).collect();
+    let cuts = |axis: usize| Ok::<_, Failure>(meta.sizes()?[axis].iter().copied().filter(|size| *size > 0).collect::<Vec<usize>>());
+    let sizes = cuts(0).and_then(|rows| if rows.len() > 1 { Ok(rows) } else { cuts(1) })?;
     Ok(match sizes.len() {
         0 => Cuts::whole(n),
         count if count > MOST => Cuts::even(n, n.div_ceil(MOST / 2)),
@@ -58,33 +60,47 @@ pub(super) fn subtracted(lowering: &mut Lowering, (mut own, tasks): (Edge, usize
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SubtractProducts {
     pairs: usize,
-    /// Whether the second of a pair is read with rows and columns exchanged. Then a pair may be one tile, whose product with itself is symmetrical:
-    /// its lower half is made.
+    /// Whether the second of a pair is read with rows and columns exchanged, and conjugated. Then a pair may be one tile, whose product with itself
+    /// is symmetrical: its lower half is made.
     turned: bool,
 }
 
 impl Operator for SubtractProducts {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let tiles = inputs.iter().map(|input| Matrix::<f64>::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
-        let misfit = || Failure::internal("linalg: tiles that do not fit together");
+        let first = inputs.first().ok_or_else(misfit)?;
+        with_exact!(block_of(first)?.dtype(), E => self.subtract::<E>(ctx, inputs))
+    }
+}
+
+fn misfit() -> Failure {
+    Failure::internal("linalg: tiles that do not fit together")
+}
+
+impl SubtractProducts {
+    fn subtract<E: Exact>(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let tiles = inputs.iter().map(|input| Matrix::<E>::of(block_of(input)?)).collect::<Result<Vec<_>, Failure>>()?;
         let (own, factors) = tiles.split_first().ok_or_else(misfit)?;
         let is_alone = self.turned && factors.len() == self.pairs;
         if !is_alone && factors.len() != 2 * self.pairs {
             return Err(misfit());
         }
-        let mut sum: Mat<f64> = own.view().to_owned();
+        let mut sum = Copied::of(own.view());
         for pair in factors.chunks(if is_alone { 1 } else { 2 }) {
             ctx.check_cancelled()?;
             let (first, second) = (pair[0].view(), pair[pair.len() - 1].view());
-            let second = if self.turned { second.transpose() } else { second };
-            if (first.nrows(), second.ncols()) != sum.shape() || first.ncols() != second.nrows() {
+            let (high, wide) = if self.turned { (second.ncols(), second.nrows()) } else { second.shape() };
+            if (first.nrows(), wide) != own.view().shape() || first.ncols() != high {
                 return Err(misfit());
             }
             let form = if is_alone { BlockStructure::TriangularLower } else { BlockStructure::Rectangular };
-            let (whole, sum) = (BlockStructure::Rectangular, sum.as_mut());
-            matmul(sum, form, Accum::Add, first, whole, second, whole, -1.0, Par::Seq);
+            let (whole, sum, minus) = (BlockStructure::Rectangular, sum.view_mut(), E::of(-1.0));
+            if self.turned {
+                matmul(sum, form, Accum::Add, first, whole, second.adjoint(), whole, minus, Par::Seq);
+            } else {
+                matmul(sum, form, Accum::Add, first, whole, second, whole, minus, Par::Seq);
+            }
         }
-        block_of_matrix(sum.as_ref()).map(Chunk::new)
+        sum.block().map(Chunk::new)
     }
 }
 

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 
 use crate::array::lower::plan;
 use crate::array::meta::Meta;
-use crate::array::{DArray, Element};
+use crate::array::{AnyArray, DArray, Element};
 
 /// Chunks that are drawn beside each other.
 const DRAWN: usize = 3;
@@ -23,27 +23,45 @@ impl<T: Element> fmt::Display for DArray<T> {
     ///              100 chunks, 1 layer         ├────┼────┼────┼─…  10000");
     /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meta = match self.untyped().meta() {
-            Ok(meta) => meta,
-            Err(failure) => return write!(f, "{failure}"),
-        };
-        let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-        let blocks = meta.blocks().unwrap_or(0) as usize;
-        let layers = plan(self.untyped()).map_or(0, |graph| graph.layers.len());
-        let (kind, shape, chunks) = (format!("DArray<{}>", T::DTYPE), meta.show_shape(), meta.show_chunks());
-        let (first, second) = (kind.chars().count().max(6), shape.len().max(chunks.len()));
-        let lines = [
-            format!("{kind:first$}  {shape:second$}  {}", bytes(meta.nbytes())),
-            format!("{:first$}  {chunks:second$}  {}", "chunks", bytes(block_bytes(meta))),
-            format!("{:first$}  {}, {}", "", count(blocks, "chunk"), count(layers, "layer")),
-        ];
-        let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
-        for (at, (line, drawn)) in lines.iter().zip(picture(meta)).enumerate() {
-            let text = format!("{line:width$}   {drawn}");
-            write!(f, "{}{}", if at == 0 { "" } else { "\n" }, text.trim_end())?;
-        }
-        Ok(())
+        draw(f, "DArray", self.untyped())
     }
+}
+
+impl fmt::Display for AnyArray {
+    /// As of a typed array.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let any = DArray::<u8>::zeros([4, 6], 4).to_any();
+    /// assert!(any.to_string().starts_with("AnyArray<u8>  (4, 6)  24 B"), "{any}");
+    /// assert_eq!(format!("{any:?}"), "AnyArray<full, shape=(4, 6), dtype=u8, chunksize=(4, 4)>");
+    /// ```
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        draw(f, "AnyArray", self)
+    }
+}
+
+fn draw(f: &mut fmt::Formatter<'_>, of: &str, array: &AnyArray) -> fmt::Result {
+    let meta = match array.meta() {
+        Ok(meta) => meta,
+        Err(failure) => return write!(f, "{failure}"),
+    };
+    let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let blocks = meta.blocks().unwrap_or(0) as usize;
+    let layers = plan(array).map_or(0, |graph| graph.layers.len());
+    let (kind, shape, chunks) = (format!("{of}<{}>", meta.dtype), meta.show_shape(), meta.show_chunks());
+    let (first, second) = (kind.chars().count().max(6), shape.len().max(chunks.len()));
+    let lines = [
+        format!("{kind:first$}  {shape:second$}  {}", bytes(meta.nbytes())),
+        format!("{:first$}  {chunks:second$}  {}", "chunks", bytes(block_bytes(meta))),
+        format!("{:first$}  {}, {}", "", count(blocks, "chunk"), count(layers, "layer")),
+    ];
+    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    for (at, (line, drawn)) in lines.iter().zip(picture(meta)).enumerate() {
+        let text = format!("{line:width$}   {drawn}");
+        write!(f, "{}{}", if at == 0 { "" } else { "\n" }, text.trim_end())?;
+    }
+    Ok(())
 }
 
 fn bytes(bytes: Option<u64>) -> String {
@@ -74,11 +92,21 @@ fn picture(meta: &Meta) -> [String; 3] {
 
 impl<T: Element> fmt::Debug for DArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = self.untyped().node().step.line();
-        let step = step.split(' ').next().unwrap_or_default();
-        match self.untyped().meta() {
-            Ok(meta) => write!(f, "DArray<{step}, shape={}, dtype={}, chunksize={}>", meta.show_shape(), T::DTYPE, meta.show_chunks()),
-            Err(failure) => write!(f, "DArray<{}>", failure.code),
-        }
+        line(f, "DArray", self.untyped())
+    }
+}
+
+impl fmt::Debug for AnyArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "AnyArray", self)
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, of: &str, array: &AnyArray) -> fmt::Result {
+    let step = array.node().step.line();
+    let step = step.split(' ').next().unwrap_or_default();
+    match array.meta() {
+        Ok(meta) => write!(f, "{of}<{step}, shape={}, dtype={}, chunksize={}>", meta.show_shape(), meta.dtype, meta.show_chunks()),
+        Err(failure) => write!(f, "{of}<{}>", failure.code),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::array::ops::elementwise::{Given, Operand};
 use crate::array::tile::{Binary, Op, Unary};
-use crate::array::{DArray, Float, Inexact, Number, Ordered};
+use crate::array::{DArray, Float, Inexact, Integer, Number, Ordered};
 
 macro_rules! unary {
     ($Class:ident: $($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
@@ -138,7 +138,47 @@ binary! { Ordered:
     minimum Minimum;
 }
 
+binary! { Integer:
+    /// The greatest number that divides both without a rest, not negative; of zero and another number the other.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::arange(0, 7, 1, 3);
+    /// assert_eq!(x.gcd(6).compute()?.into_iter().collect::<Vec<_>>(), [6, 1, 2, 3, 2, 1, 6]);
+    /// assert_eq!(x.lcm(4).compute()?.into_iter().collect::<Vec<_>>(), [0, 4, 4, 12, 4, 20, 12]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    gcd Gcd;
+    /// The least number that both divide without a rest; zero where one of them is. One that does not fit the type loses its upper bits.
+    lcm Lcm;
+}
+
+impl<T: Integer> DArray<T> {
+    /// How many bits of its size, without its sign, are 1.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::from_array(partita::ndarray::array![0, 7, -7, 255], 3);
+    /// assert_eq!(x.bitwise_count().compute()?.into_iter().collect::<Vec<_>>(), [0u8, 3, 3, 8]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    #[doc(alias = "count_ones")]
+    #[track_caller]
+    pub fn bitwise_count(&self) -> DArray<u8> {
+        self.unary(Unary::CountOnes, ".bitwise_count()").cast::<u8>()
+    }
+}
+
 binary! { Float:
+    /// 0 where it is negative, 1 where it is positive, and the other element where it is zero; NaN stays NaN.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::from_array(partita::ndarray::array![-1.5, 0.0, 2.0], 2);
+    /// assert_eq!(x.heaviside(0.5).compute()?.into_iter().collect::<Vec<_>>(), [0.0, 0.5, 1.0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    heaviside Heaviside;
     /// The greater of both elements; where one is NaN, the other.
     ///
     /// ```

@@ -34,6 +34,9 @@ pub(crate) mod pad;
 pub(crate) mod persist;
 pub(crate) mod points;
 pub(crate) mod push;
+#[cfg(feature = "hdf5")]
+pub(crate) mod read_hdf5;
+pub(crate) mod read_images;
 pub(crate) mod read_npy;
 pub(crate) mod read_zarr;
 pub(crate) mod rechunk;
@@ -45,6 +48,8 @@ pub(crate) mod store;
 pub(crate) mod svg;
 pub(crate) mod take;
 pub(crate) mod tile;
+#[cfg(feature = "hdf5")]
+pub(crate) mod to_hdf5;
 pub(crate) mod to_npy;
 pub(crate) mod to_zarr;
 pub(crate) mod transpose;

@@ -138,7 +138,7 @@ fn open_stack(folder: &OsStr, origin: &Origin) -> Result<AnyArray, Failure> {
 }
 
 /// Blocks of consecutive bytes, as far as they are large enough.
-fn along_file(shape: &[usize], fortran: bool, size: usize) -> Vec<Cuts> {
+pub(crate) fn along_file(shape: &[usize], fortran: bool, size: usize) -> Vec<Cuts> {
     let total = shape.iter().fold(size as u64, |product, len| product.saturating_mul(*len as u64));
     let mut left = usize::try_from(block_bytes(total)).unwrap_or(usize::MAX) / size;
     let mut cuts: Vec<Cuts> = shape.iter().map(|len| Cuts::whole(*len)).collect();

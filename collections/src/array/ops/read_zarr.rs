@@ -102,7 +102,7 @@ fn open(path: &OsStr, chunks: Option<Chunks>, origin: &Origin) -> Result<AnyArra
 }
 
 /// The chunks of a file, or several of them in one where they are small: neighbours along the last axes first.
-fn taken_together(chunks: &[Vec<usize>], size: usize) -> Vec<Cuts> {
+pub(crate) fn taken_together(chunks: &[Vec<usize>], size: usize) -> Vec<Cuts> {
     let bytes = chunks.iter().fold(size, |product, lengths| product.saturating_mul(lengths.iter().max().copied().unwrap_or(1).max(1)));
     let mut left = if bytes < SMALL { WORTHWHILE / bytes } else { 1 };
     let mut cuts: Vec<Cuts> = Vec::with_capacity(chunks.len());

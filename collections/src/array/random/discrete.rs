@@ -1,4 +1,4 @@
-//! Counts: the Poisson and the binomial distribution. Small ones by going through the chances one after the other, large ones by rejection
+//! Counts: the Poisson, the binomial and the hypergeometric distribution. Small ones by going through the chances one after the other, large ones by rejection
 //! (W. Hörmann, "The transformed rejection method for generating Poisson random variables" and "The generation of binomial random variates",
 //! both 1993).
 
@@ -102,6 +102,42 @@ fn large_binomial(draws: &mut Draws, n: f64, chance: f64) -> i64 {
     }
 }
 
+/// How many of a sample are good. Chances are gone through from the likeliest count to both sides, so that it takes as many steps as counts are
+/// spread; there are at most 1e9 of each kind.
+pub fn hypergeometric(draws: &mut Draws, good: u64, bad: u64, sample: u64) -> i64 {
+    let (least, most) = (sample.saturating_sub(bad), good.min(sample));
+    let (g, b, n) = (good as f64, bad as f64, sample as f64);
+    let mode = ((n + 1.0) * (g + 1.0) / (g + b + 2.0)).floor().clamp(least as f64, most as f64);
+    let choose = |all: f64, some: f64| log_factorial(all) - log_factorial(some) - log_factorial(all - some);
+    let top = (choose(g, mode) + choose(b, n - mode) - choose(g + b, n)).exp();
+    let mut left = draws.uniform() - top;
+    let (mut above, mut below) = ((mode, top), (mode, top));
+    while left >= 0.0 {
+        let (rising, falling) = (above.0 < most as f64 && above.1 > 0.0, below.0 > least as f64 && below.1 > 0.0);
+        if rising {
+            let (k, chance) = above;
+            above = (k + 1.0, chance * (g - k) * (n - k) / ((k + 1.0) * (b - n + k + 1.0)));
+            left -= above.1;
+            if left < 0.0 {
+                return above.0 as i64;
+            }
+        }
+        if falling {
+            let (k, chance) = below;
+            below = (k - 1.0, chance * k * (b - n + k) / ((g - k + 1.0) * (n - k + 1.0)));
+            left -= below.1;
+            if left < 0.0 {
+                return below.0 as i64;
+            }
+        }
+        if !rising && !falling {
+            // What rounding has left over.
+            break;
+        }
+    }
+    mode as i64
+}
+
 /// The logarithm of `n!`, by Stirling's series; small ones are brought to where it is exact.
 fn log_factorial(n: f64) -> f64 {
     let (mut x, mut below) = (n + 1.0, 0.0);
@@ -151,6 +187,11 @@ mod tests {
         {
             let n = trials as f64;
             check(&each(&stream, 7, 100_000, |draws| binomial(draws, trials, chance)), n * chance, n * chance * (1.0 - chance));
+        }
+        for (good, bad, sample) in [(0, 5, 3), (5, 0, 3), (1, 1, 1), (30, 20, 10), (30, 20, 45), (1_000_000, 3_000_000, 100_000)] {
+            let (n, share) = (sample as f64, good as f64 / (good + bad) as f64);
+            let variance = n * share * (1.0 - share) * ((good + bad) as f64 - n) / ((good + bad) as f64 - 1.0).max(1.0);
+            check(&each(&stream, 3, 100_000, |draws| hypergeometric(draws, good, bad, sample)), n * share, variance);
         }
     }
 

@@ -3,11 +3,13 @@
 //!
 //! The streams are Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011).
 
+mod angles;
 mod discrete;
 mod draws;
 mod normal;
 pub(crate) mod operator;
 mod philox;
+mod series;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -100,6 +102,17 @@ distributions! {
     geometric(chance: f64) -> i64 = Distribution::Geometric { chance };
     /// How many trials fail before `count` of them succeed, each with this chance.
     negative_binomial(count: f64, chance: f64) -> i64 = Distribution::NegativeBinomial { count, chance };
+    /// How many good ones are among `sample` that are taken out of `good` good and `bad` bad ones, without putting any back.
+    hypergeometric(good: u64, bad: u64, sample: u64) -> i64 = Distribution::Hypergeometric { good, bad, sample };
+    /// Whole numbers from 1 on with chances as `p^k / k`.
+    logseries(p: f64) -> i64 = Distribution::LogSeries { p };
+    /// Whole numbers from 1 on with chances as `k^-a`; at most 2^62, which only an `a` near 1 comes near.
+    zipf(a: f64) -> i64 = Distribution::Zipf { a };
+    /// Angles between -π and π around a mean, the nearer the greater the concentration.
+    vonmises(mean: f64, concentration: f64) -> f64 = Distribution::VonMises { mean, concentration };
+    /// Numbers of a chi-square distribution with so many degrees of freedom whose normal numbers have means, squares of which add up to
+    /// `shift`.
+    noncentral_chisquare(freedom: f64, shift: f64) -> f64 = Distribution::NoncentralChiSquare { freedom, shift };
 }
 
 /// Distributions that are functions of others. What follows them elementwise becomes one program with them.
@@ -136,6 +149,22 @@ derived! {
     f(above, below) = |rng, shape, chunks| {
         let squares = rng.chisquare(above, shape.clone(), chunks.clone());
         (squares / above) / (rng.chisquare(below, shape, chunks) / below)
+    };
+    /// Numbers of an F distribution whose upper chi-square numbers are shifted, see [`Random::noncentral_chisquare`].
+    noncentral_f(above, below, shift) = |rng, shape, chunks| {
+        let squares = rng.noncentral_chisquare(above, shift, shape.clone(), chunks.clone());
+        (squares / above) / (rng.chisquare(below, shape, chunks) / below)
+    };
+    /// Numbers of a Wald or inverse Gaussian distribution (J. Michael, W. Schucany, R. Haas, "Generating random variates using
+    /// transformations with multiple roots", 1976).
+    wald(mean, scale) = |rng, shape, chunks| {
+        let normal = rng.normal(shape.clone(), chunks.clone());
+        let square = &normal * &normal * (mean / (2.0 * scale));
+        // The two roots, in units of the mean; their product is 1.
+        let large = (&square * (&square + 2.0)).sqrt() + &square + 1.0;
+        let small = 1.0 / &large;
+        let share = rng.uniform(shape, chunks) * (&small + 1.0);
+        small.where_(&share.lt(1.0), &large) * mean
     };
     /// Numbers of the standard Cauchy distribution.
     standard_cauchy() = |rng, shape, chunks| (rng.uniform_with(-0.5, 0.5, shape, chunks) * std::f64::consts::PI).tan();
@@ -264,6 +293,9 @@ impl Random {
     }
 }
 
+/// Counts of good and bad ones whose chances can still be told apart.
+const MOST: u64 = 1_000_000_000;
+
 impl Distribution {
     /// Fails for parameters that no distribution has.
     fn check(&self) -> Result<(), Failure> {
@@ -288,6 +320,19 @@ impl Distribution {
                 let fits = count.is_finite() && *count > 0.0 && chance(*p) && *p > 0.0 && count / p < 1e18;
                 (fits, "a count above 0, a chance above 0 and at most 1, and fewer than 1e18 trials")
             }
+            Distribution::Hypergeometric { good, bad, sample } => {
+                let fits = good.max(bad) <= &MOST && *sample <= good + bad;
+                (fits, "at most 1e9 good and bad ones, and a sample of no more than there are")
+            }
+            Distribution::LogSeries { p } => ((0.0..1.0).contains(p), "a number from 0 up to and without 1"),
+            Distribution::Zipf { a } => (a.is_finite() && *a > 1.0, "an exponent above 1"),
+            Distribution::VonMises { mean, concentration } => {
+                (finite(&[*mean, *concentration]) && *concentration >= 0.0, "a concentration of at least 0")
+            }
+            Distribution::NoncentralChiSquare { freedom, shift } => (
+                freedom.is_finite() && *freedom > 0.0 && (0.0..1e18).contains(shift),
+                "degrees of freedom above 0, a shift from 0 up to 1e18",
+            ),
             Distribution::Choice { values, shares } => {
                 let shares_fit =
                     |shares: &Vec<f64>| shares.len() == values.len() && shares.last().is_some_and(|sum| sum.is_finite() && *sum > 0.0);

@@ -3,10 +3,12 @@
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use super::discrete::{binomial, poisson};
+use super::angles::vonmises;
+use super::discrete::{binomial, hypergeometric, poisson};
 use super::draws::{Draws, each, unit};
 use super::normal::fill;
 use super::philox::{Stream, words};
+use super::series::{logseries, zipf};
 use crate::array::block::Block;
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::meta::{Place, advance};
@@ -51,6 +53,25 @@ pub(super) enum Distribution {
     NegativeBinomial {
         count: f64,
         chance: f64,
+    },
+    Hypergeometric {
+        good: u64,
+        bad: u64,
+        sample: u64,
+    },
+    LogSeries {
+        p: f64,
+    },
+    Zipf {
+        a: f64,
+    },
+    VonMises {
+        mean: f64,
+        concentration: f64,
+    },
+    NoncentralChiSquare {
+        freedom: f64,
+        shift: f64,
     },
     /// One of these, given as bits; with the sums of all weights up to each.
     Choice {
@@ -178,6 +199,14 @@ impl Distribution {
             Distribution::NegativeBinomial { count, chance } => {
                 let rate = draws.gamma(*count) * (1.0 - chance) / chance;
                 T::of_i64(poisson(draws, rate))
+            }
+            Distribution::Hypergeometric { good, bad, sample } => T::of_i64(hypergeometric(draws, *good, *bad, *sample)),
+            Distribution::LogSeries { p } => T::of_i64(logseries(draws, *p)),
+            Distribution::Zipf { a } => T::of_i64(zipf(draws, *a)),
+            Distribution::VonMises { mean, concentration } => T::of_f64(vonmises(draws, *mean, *concentration)),
+            Distribution::NoncentralChiSquare { freedom, shift } => {
+                let more = poisson(draws, shift / 2.0);
+                T::of_f64(2.0 * draws.gamma(freedom / 2.0 + more as f64))
             }
             Distribution::Choice { values, shares: None } => T::of_bits(values[draws.below(values.len() as u64) as usize]),
             Distribution::Choice { values, shares: Some(shares) } => {

@@ -1,4 +1,5 @@
-//! `quantile`, `percentile` and `median`: exact order statistics. The axes that they go over are brought into one chunk first.
+//! `quantile`, `percentile` and `median`: exact order statistics. The axes that they go over are brought into one chunk first, unless these are all
+//! axes of a large array, which is sorted where it is.
 
 use std::cmp::Ordering;
 
@@ -35,7 +36,8 @@ impl<T: Ordered> DArray<T> {
     /// The element below which the share `q` (0 to 1) of all elements lies, between elements in proportion. NaN where one of them is, and
     /// where there are none.
     ///
-    /// The result is exact, so the axes that it goes over are brought into one chunk: over all axes that is the whole array.
+    /// The result is exact, so the axes that it goes over are brought into one chunk. Over all axes that would be the whole array: one of more than
+    /// 256 MiB in several chunks is sorted instead, chunk by chunk.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -98,6 +100,15 @@ impl<T: Ordered> DArray<T> {
 
     #[track_caller]
     fn ordered(&self, q: Vec<f64>, several: bool, axes: Axes, between: Between, skip_nan: bool, method: &str) -> DArray<T::Mean> {
+        if let Ok(meta) = self.untyped().meta()
+            && is_sorted(meta, &axes)
+            && q.iter().all(|q| (0.0..=1.0).contains(q))
+        {
+            let found = self.quantiles_by_sorting(&q, between, skip_nan, method).cast::<T::Mean>();
+            let ones = if axes.are_kept() { meta.ndim() } else { 0 };
+            let shape = if several { vec![q.len() as isize] } else { Vec::new() };
+            return found.reshape([shape, vec![1; ones]].concat());
+        }
         let out = <T::Mean as Held>::DTYPE;
         DArray::then(Quantiles { q, several, axes, between, skip_nan, out }, vec![self.to_any()], method)
     }
@@ -138,6 +149,13 @@ impl<T: Float> DArray<T> {
     pub fn nanmedian(&self, axes: impl Into<Axes>) -> DArray<T::Mean> {
         self.ordered(vec![0.5], false, axes.into(), Between::Linear, true, ".nanmedian(…)")
     }
+}
+
+/// Whether an array is sorted for quantiles over these axes: all of them, of known lengths, in several chunks, with more elements than should be
+/// brought into one.
+fn is_sorted(meta: &Meta, axes: &Axes) -> bool {
+    let is_all = axes.of_array(meta.ndim()).is_ok_and(|reduced| reduced.iter().all(|reduced| *reduced));
+    is_all && meta.ndim() > 0 && meta.nbytes().is_some_and(|bytes| bytes > LARGE) && meta.blocks().is_ok_and(|blocks| blocks > 1)
 }
 
 struct Quantiles {

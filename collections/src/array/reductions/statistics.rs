@@ -1,7 +1,9 @@
 //! Statistics that are made of other reductions and of elementwise operations: weighted means, moments, norms.
 
+use num_complex::Complex;
+
 use super::axes::Axes;
-use crate::array::{DArray, Float};
+use crate::array::{DArray, Float, Number};
 
 /// How the size of a vector is measured.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -90,5 +92,33 @@ impl<T: Float> DArray<T> {
             Norm::Count => self.count_nonzero_axis(axes).cast::<T>(),
             Norm::Power(power) => self.abs().pow(T::of_f64(power)).sum_axis(axes).cast::<T>().pow(T::of_f64(1.0 / power)),
         }
+    }
+}
+
+// Beside the ones of real numbers, so that types are known where an array is made of numbers without a suffix.
+impl<F: Float> DArray<Complex<F>>
+where
+    Complex<F>: Number<Part = F>,
+{
+    /// The root of the sum of squares of the sizes of all elements.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::from_array(partita::ndarray::array![Complex::new(3.0f64, 4.0), Complex::new(0.0, -12.0)], 1);
+    /// assert_eq!(x.norm().compute_scalar()?, 13.0);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn norm(&self) -> DArray<F> {
+        self.abs().norm()
+    }
+
+    /// The size of the vectors along some axes; see [`Norm`].
+    ///
+    /// # Errors
+    /// At `compute`: an axis that does not exist or is named twice; the greatest or least of no elements.
+    #[track_caller]
+    pub fn norm_axis(&self, norm: Norm, axes: impl Into<Axes>) -> DArray<F> {
+        self.abs().norm_axis(norm, axes)
     }
 }

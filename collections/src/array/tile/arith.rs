@@ -5,7 +5,7 @@
 
 use super::convert::Convert;
 use super::program::{Binary, Compare, Component, Test, Unary};
-use super::special::Special;
+use super::special::{Special, divisor, multiple};
 use super::wide::wide;
 use crate::array::element::{C64, C128, Held};
 
@@ -195,7 +195,7 @@ macro_rules! float {
                     Unary::Reciprocal => map(a, out, |a| 1.0 / a),
                     Unary::Sqrt => map(a, out, $T::sqrt),
                     Unary::Cbrt => map(a, out, $T::cbrt),
-                    Unary::Not | Unary::Conj => false,
+                    Unary::Not | Unary::Conj | Unary::CountOnes => false,
                     Unary::Exp => map(a, out, $T::exp),
                     Unary::Exp2 => map(a, out, $T::exp2),
                     Unary::ExpM1 => map(a, out, $T::exp_m1),
@@ -251,7 +251,8 @@ macro_rules! float {
                     Binary::LogAddExp2 => zip(a, b, out, Special::log_add_exp2),
                     Binary::NextAfter => zip(a, b, out, Special::next_after),
                     Binary::Ldexp => zip(a, b, out, |a: $T, b| a.scaled(b as i32)),
-                    Binary::And | Binary::Or | Binary::Xor | Binary::Shl | Binary::Shr => false,
+                    Binary::Heaviside => zip(a, b, out, Special::heaviside),
+                    Binary::And | Binary::Or | Binary::Xor | Binary::Shl | Binary::Shr | Binary::Gcd | Binary::Lcm => false,
                 }
             }
 
@@ -320,6 +321,7 @@ macro_rules! integer {
                     Unary::Sign => map(a, out, |a| integer!($class sign a)),
                     Unary::Square => map(a, out, |a| a.wrapping_mul(a)),
                     Unary::Not => map(a, out, |a: $T| !a),
+                    Unary::CountOnes => map(a, out, |a| integer!($class size a).count_ones() as $T),
                     _ => false,
                 }
             }
@@ -343,6 +345,8 @@ macro_rules! integer {
                     // Bits that are shifted out are gone, however far they are shifted.
                     Binary::Shl => zip(a, b, out, |a, b| if integer!($class within $T b) { a << b } else { 0 }),
                     Binary::Shr => zip(a, b, out, |a, b| if integer!($class within $T b) { a >> b } else { integer!($class fill a) }),
+                    Binary::Gcd => zip(a, b, out, |a, b| divisor(integer!($class size a), integer!($class size b)) as $T),
+                    Binary::Lcm => zip(a, b, out, |a, b| multiple(integer!($class size a), integer!($class size b)) as $T),
                     _ => false,
                 }
             }
@@ -379,6 +383,8 @@ macro_rules! integer {
     };
     (signed abs $a:ident) => { $a.wrapping_abs() };
     (unsigned abs $a:ident) => { $a };
+    (signed size $a:ident) => { u64::from($a.unsigned_abs()) };
+    (unsigned size $a:ident) => { u64::from($a) };
     (signed sign $a:ident) => { $a.signum() };
     (unsigned sign $a:ident) => { $a.min(1) };
     (signed sign_bit $a:ident) => { $a < 0 };

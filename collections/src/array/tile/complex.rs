@@ -117,7 +117,8 @@ macro_rules! complex {
                     | Unary::Sinc
                     | Unary::I0
                     | Unary::Spacing
-                    | Unary::Mantissa => false,
+                    | Unary::Mantissa
+                    | Unary::CountOnes => false,
                 }
             }
 

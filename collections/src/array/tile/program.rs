@@ -38,7 +38,7 @@ operations! {
         Sin "sin" 10, Cos "cos" 10, Tan "tan" 20, Asin "asin" 20, Acos "acos" 20, Atan "atan" 20,
         Sinh "sinh" 20, Cosh "cosh" 20, Tanh "tanh" 20, Asinh "asinh" 20, Acosh "acosh" 20, Atanh "atanh" 20,
         Degrees "to_degrees" 1, Radians "to_radians" 1, Floor "floor" 1, Ceil "ceil" 1, Trunc "trunc" 1, Rint "rint" 1,
-        Sinc "sinc" 20, I0 "i0" 100, Spacing "spacing" 4, Mantissa "mantissa" 4, Conj "conj" 1,
+        Sinc "sinc" 20, I0 "i0" 100, Spacing "spacing" 4, Mantissa "mantissa" 4, Conj "conj" 1, CountOnes "bitwise_count" 1,
     }
 }
 
@@ -55,7 +55,7 @@ operations! {
         Add "+" 1, Sub "-" 1, Mul "*" 1, Div "/" 4, Rem "%" 10, FloorDiv "floor_divide" 10, FloorMod "remainder" 10, Pow "pow" 20,
         Minimum "minimum" 1, Maximum "maximum" 1, FMin "fmin" 1, FMax "fmax" 1,
         Atan2 "atan2" 20, Hypot "hypot" 20, CopySign "copysign" 1, LogAddExp "logaddexp" 30, LogAddExp2 "logaddexp2" 30,
-        NextAfter "nextafter" 4, Ldexp "ldexp" 10,
+        NextAfter "nextafter" 4, Ldexp "ldexp" 10, Heaviside "heaviside" 1, Gcd "gcd" 50, Lcm "lcm" 50,
         And "&" 1, Or "|" 1, Xor "^" 1, Shl "<<" 1, Shr ">>" 1,
     }
 }

@@ -77,6 +77,19 @@ macro_rules! special {
             }
 
             #[inline(always)]
+            fn heaviside(self, other: Self) -> Self {
+                if self == 0.0 {
+                    other
+                } else if self.is_nan() {
+                    self
+                } else if self > 0.0 {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+
+            #[inline(always)]
             fn next_after(self, other: Self) -> Self {
                 if self.is_nan() || other.is_nan() {
                     self + other
@@ -154,6 +167,19 @@ fn bessel_i0(x: f64) -> f64 {
     if x.is_nan() { x } else { sum }
 }
 
+/// The greatest number that divides both; of zero and another number that number.
+pub fn divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The least number that both divide, wrapping; zero where one of them is.
+pub fn multiple(a: u64, b: u64) -> u64 {
+    if a == 0 || b == 0 { 0 } else { (a / divisor(a, b)).wrapping_mul(b) }
+}
+
 /// See the functions of the same names in NumPy.
 pub trait Special: Sized {
     /// -1, 0 or 1.
@@ -166,6 +192,8 @@ pub trait Special: Sized {
     fn log_add_exp(self, other: Self) -> Self;
     /// The same to base 2.
     fn log_add_exp2(self, other: Self) -> Self;
+    /// 0 of negative numbers, 1 of positive ones, `other` of zero.
+    fn heaviside(self, other: Self) -> Self;
     /// The next float on the way to `other`.
     fn next_after(self, other: Self) -> Self;
     /// The distance to the next float away from zero.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, Parts, TaskContext, Wiring};
+use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, Parts, Table, TaskContext, Wiring};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use super::{fewer, needs_of, of_types, read_by, schema_with, types_of};
 use crate::frame::compact::compact;
 use crate::frame::expr::{Names, column_not_found, expr_op, polars_failure, show};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::ops::sorted_by::ranges_of;
 use crate::frame::value::{chunk_of, frame_of, joined};
 use crate::frame::{Node, Step, ops};
 
@@ -48,6 +49,48 @@ impl InTime {
                     .help("windows of times need dates or times (\"30m\"), those of numbers whole numbers of 32 or 64 bits (\"10i\")"))
             }
         }
+    }
+}
+
+impl InTime {
+    /// For each partition the rows near it, out of those partitions that are known to have such rows.
+    fn near(
+        &self,
+        ranges: &[Option<(i64, i64)>],
+        reach: i64,
+        before: bool,
+        ends: Lowered,
+        node: &Node,
+        lowering: &mut Lowering,
+    ) -> Lowered {
+        let (mut offsets, mut indices, mut args) = (vec![0u32], Vec::new(), Vec::new());
+        for (at, range) in ranges.iter().enumerate() {
+            let known = indices.len();
+            // Of a partition without rows nothing is near, and nothing lies between these.
+            let (low, high) = match (range, before) {
+                (None, _) => (1, 0),
+                (Some((first, _)), true) => (first.saturating_sub(reach), i64::MAX),
+                (Some((_, last)), false) => (i64::MIN, *last),
+            };
+            let (from, to) = if before { (0, at) } else { (at + 1, ranges.len()) };
+            let others = ranges[from..to].iter().zip(from as u32..);
+            let near =
+                others.filter(|(other, _)| other.is_some_and(|(least, greatest)| if before { greatest >= low } else { least <= high }));
+            if range.is_some() {
+                indices.extend(near.map(|(_, other)| other));
+            }
+            let none = indices.len() == known;
+            if none {
+                // For the columns.
+                indices.push(at as u32);
+            }
+            args.push(Arg::encode(&if none { (1, 0) } else { (low, high) }));
+            offsets.push(indices.len() as u32);
+        }
+        let label = if before { "rows shortly before each partition" } else { "rows at the time of its end" };
+        let op = OpRef::new(TimeNear { on: self.on.clone() }, label);
+        let wiring = Wiring::Table(Table { offsets: offsets.into(), indices: indices.into() });
+        lowering.add(Layer::with_args("near", op, args, vec![ends.edge(wiring)]), node)
     }
 }
 
@@ -86,7 +129,14 @@ impl Step for InTime {
         if input.partitions > 1 {
             let op = OpRef::new(TimeEdges { on: self.on.clone(), reach, columns: columns.clone() }, "rows near the ends in time");
             let ends = lowering.add(Layer::single("edge", input.partitions, op, vec![input.edge(Wiring::Each)]), node);
+            let known = ranges_of(&node.inputs[0], &self.on).map(|ranges| ranges.numbers);
+            let known = known.filter(|ranges| ranges.len() == input.partitions as usize);
             for before in [true, false] {
+                if let Some(ranges) = &known {
+                    let near = self.near(ranges, reach, before, ends, node, lowering);
+                    edges.push(near.edge(Wiring::Each));
+                    continue;
+                }
                 let label = if before { "rows before each partition" } else { "rows at the time of its end" };
                 let op = OpRef::new(TimeBorders { on: self.on.clone(), reach, before }, label);
                 let border = lowering.add(Layer::single("border", 1, op, vec![ends.edge(Wiring::Every)]), node);
@@ -100,7 +150,7 @@ impl Step for InTime {
     }
 }
 
-fn not_sorted(on: &str) -> Failure {
+pub(crate) fn not_sorted(on: &str) -> Failure {
     Failure::new(Code::NotSorted, format!("the rows are not in the order of `{on}`, or it has nulls"))
         .help(format!("sort them first: .sort([{on:?}]); rows without a time can be left out: .filter(col({on:?}).is_not_null())"))
 }
@@ -148,14 +198,32 @@ pub(crate) struct TimeBorders {
     before: bool,
 }
 
-impl TimeBorders {
-    /// The rows whose times lie between these two.
-    fn within(&self, frame: &DataFrame, low: i64, high: i64) -> Result<DataFrame, Failure> {
-        let times = times_of(frame, &self.on)?;
-        let (from, to) = (times.partition_point(|time| *time < low), times.partition_point(|time| *time <= high));
-        Ok(frame.slice(from as i64, to.saturating_sub(from)))
-    }
+/// The rows whose times lie between these two.
+fn within(frame: &DataFrame, on: &str, low: i64, high: i64) -> Result<DataFrame, Failure> {
+    let times = times_of(frame, on)?;
+    let (from, to) = (times.partition_point(|time| *time < low), times.partition_point(|time| *time <= high));
+    Ok(frame.slice(from as i64, to.saturating_sub(from)))
+}
 
+/// The rows between two times, of partitions that come one after the other.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct TimeNear {
+    on: PlSmallStr,
+}
+
+impl Operator for TimeNear {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let (low, high): (i64, i64) = ctx.arg()?.decode()?;
+        let ends = joined(inputs.iter().map(frame_of).collect::<Result<Vec<_>, _>>()?)?;
+        within(&ends, &self.on, low, high).and_then(compact).map(chunk_of)
+    }
+}
+
+impl NamedOperator for TimeNear {
+    const NAME: &'static str = "time_near";
+}
+
+impl TimeBorders {
     fn borders(&self, edges: &[DataFrame]) -> Result<Vec<DataFrame>, Failure> {
         let mut ends = Vec::with_capacity(edges.len());
         let mut last_seen = i64::MIN;
@@ -178,13 +246,13 @@ impl TimeBorders {
             let Some((first, last)) = ends[at] else { continue };
             if let Some(carried) = &carried {
                 borders[at] = match self.before {
-                    true => self.within(carried, first.saturating_sub(self.reach), i64::MAX)?,
-                    false => self.within(carried, i64::MIN, last)?,
+                    true => within(carried, &self.on, first.saturating_sub(self.reach), i64::MAX)?,
+                    false => within(carried, &self.on, i64::MIN, last)?,
                 };
             }
             carried = Some(match self.before {
                 true => joined(vec![borders[at].clone(), edges[at].clone()])?,
-                false => self.within(&joined(vec![edges[at].clone(), borders[at].clone()])?, first, first)?,
+                false => within(&joined(vec![edges[at].clone(), borders[at].clone()])?, &self.on, first, first)?,
             });
         }
         Ok(borders)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use partita_graph::{Failure, Origin};
 use polars::prelude::*;
 use polars_core::series::ops::NullBehavior;
-use polars_plan::dsl::FunctionExpr;
+use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 
 use super::borders::Reach;
 use super::by_time::InTime;
@@ -105,18 +105,25 @@ impl Lifting<'_> {
             let input = input.iter().map(|expr| self.part(expr)).collect::<Result<_, _>>()?;
             return Ok(Expr::Function { input, function: function.clone() });
         };
-        let mut input = input.to_vec();
-        input[0] = self.part(&input[0])?;
+        let whole = Expr::Function { input: input.to_vec(), function: function.clone() };
+        let input = input.iter().map(|expr| self.part(expr)).collect::<Result<Vec<_>, _>>()?;
         let expr = Expr::Function { input: input.clone(), function: function.clone() };
         if columns_of(&input[0]).is_empty() {
             // A constant has no rows of its own.
             return Ok(expr);
+        }
+        self.make_what_is_read_by(&expr);
+        let schema = self.frame.resolved()?;
+        if !input.iter().all(|expr| is_row_by_row(expr, schema)) {
+            // What it looks at would be found in one partition and its neighbours only: refused where the expression is used.
+            return Ok(whole);
         }
         let how = match looks {
             Looks::Nearby(reach) => How::Nearby(reach),
             Looks::InTime(on, window) => How::InTime(on, window),
             Looks::Running(kind, backwards) => How::Running(kind, backwards, input[0].clone()),
             Looks::Counting(backwards) => How::Running(Kind::Sum, backwards, input[0].clone().is_not_null()),
+            Looks::Equal => How::Window(vec![input[0].clone()]),
         };
         self.column(expr, how)
     }
@@ -191,12 +198,14 @@ enum Looks {
     InTime(PlSmallStr, Duration),
     Running(Kind, bool),
     Counting(bool),
+    /// At rows with an equal value.
+    Equal,
 }
 
 impl Looks {
     fn of(function: &FunctionExpr, input: &[Expr]) -> Option<Self> {
         Some(match function {
-            FunctionExpr::Shift | FunctionExpr::ShiftAndFill | FunctionExpr::Diff(NullBehavior::Ignore) => {
+            FunctionExpr::Shift | FunctionExpr::ShiftAndFill | FunctionExpr::Diff(NullBehavior::Ignore) | FunctionExpr::PctChange => {
                 // What is filled in must be the same in all partitions.
                 let (Expr::Literal(rows), None | Some(Expr::Literal(_))) = (input.get(1)?, input.get(2)) else { return None };
                 let rows = rows.extract_i64().ok()?;
@@ -217,6 +226,13 @@ impl Looks {
                 Some(rows) => Looks::Nearby(Reach { before: 0, after: u64::from(*rows) }),
                 None => Looks::Running(Kind::Fill, true),
             },
+            FunctionExpr::PeakMin | FunctionExpr::PeakMax => Looks::Nearby(Reach { before: 1, after: 1 }),
+            FunctionExpr::Boolean(
+                BooleanFunction::IsUnique
+                | BooleanFunction::IsDuplicated
+                | BooleanFunction::IsFirstDistinct
+                | BooleanFunction::IsLastDistinct,
+            ) => Looks::Equal,
             FunctionExpr::CumSum { reverse } => Looks::Running(Kind::Sum, *reverse),
             FunctionExpr::CumProd { reverse } => Looks::Running(Kind::Product, *reverse),
             FunctionExpr::CumMin { reverse } => Looks::Running(Kind::Min, *reverse),

@@ -113,7 +113,11 @@ impl GroupBy {
     pub fn aggregate(&self, aggregations: impl IntoIterator<Item = Aggregation>) -> DFrame {
         let method = ".group_by(…).aggregate(…)";
         match self.own_step(aggregations.into_iter().collect(), method) {
-            Ok(step) => DFrame::then(step, vec![self.frame.clone()], method),
+            Ok(step) => {
+                let (keys, chunk, finish) = (step.keys.clone(), step.chunk.clone(), step.finish.clone());
+                let result = DFrame::then(step, vec![self.frame.clone()], method);
+                self.laid_out(result, &keys, |none| none.select(chunk).select(finish), ".aggregate(…)")
+            }
             Err(failure) => DFrame::failed(failure, method),
         }
     }

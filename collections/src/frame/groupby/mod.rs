@@ -11,6 +11,7 @@ pub(crate) mod combine;
 pub(crate) mod estimate;
 mod gathered;
 mod hashed;
+mod laid_out;
 mod number;
 pub(crate) mod pairs;
 pub(crate) mod partial;
@@ -38,7 +39,7 @@ impl DFrame {
     /// ```
     #[track_caller]
     pub fn group_by(&self, keys: impl IntoExprs) -> GroupBy {
-        GroupBy { frame: self.clone(), keys: keys.into_exprs(), selected: None, split_out: None }
+        GroupBy { frame: self.clone(), keys: keys.into_exprs(), selected: None, split_out: None, sorted: false, unobserved: false }
     }
 
     /// [`DFrame::group_by`], as Dask and pandas call it.
@@ -60,6 +61,8 @@ pub struct GroupBy {
     keys: Vec<Expr>,
     selected: Option<Vec<Expr>>,
     split_out: Option<usize>,
+    sorted: bool,
+    unobserved: bool,
 }
 
 macro_rules! shortcuts {
@@ -202,8 +205,9 @@ impl GroupBy {
         };
         match (keys, aggs) {
             (Ok(keys), Ok(aggs)) => {
-                let step = GroupByStep { keys, aggs, split_out: self.split_out, note };
-                DFrame::then(step, vec![self.frame.clone()], &format!(".group_by(…){method}"))
+                let step = GroupByStep { keys: keys.clone(), aggs: aggs.clone(), split_out: self.split_out, note };
+                let result = DFrame::then(step, vec![self.frame.clone()], &format!(".group_by(…){method}"));
+                self.laid_out(result, &keys, |none| none.select(aggs), method)
             }
             (Err(failure), _) | (_, Err(failure)) => DFrame::failed(failure, &format!(".group_by(…){method}")),
         }

@@ -50,7 +50,7 @@ pub(super) fn state(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsR
     let back = |state: Series| -> PolarsResult<Series> {
         match input.dtype() {
             logical if state.dtype() == logical => Ok(state),
-            // A cast would lose the zone: zones are not in this build of polars.
+            // The zone is put on as it is; a cast would look it up.
             DataType::Datetime(unit, zone) => Ok(state.i64()?.clone().into_datetime(*unit, zone.clone()).into_series()),
             logical => state.cast(logical),
         }

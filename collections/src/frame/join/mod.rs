@@ -9,6 +9,7 @@ pub(crate) mod columns;
 pub(crate) mod matches;
 pub(crate) mod operator;
 pub(crate) mod side;
+mod sorted;
 pub(crate) mod step;
 
 use partita_graph::Failure;

@@ -7,7 +7,7 @@ use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Sche
 
 use super::columns::{self, Out, Source};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
-use super::{How, Join, Link};
+use super::{How, Join, Link, sorted};
 use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
@@ -157,6 +157,17 @@ impl JoinStep {
             lowering.note_spread(joined, &keys);
         }
         joined
+    }
+
+    /// Which partitions meet, if the rows of both sides are known to ascend in the key. Rows of the right side may be in several of them, so
+    /// none of those may be in the result for itself, and it cannot be seen whether keys are unique.
+    fn neighbours(&self, inputs: &[Lowered], node: &Node) -> Option<Table> {
+        let kinds = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti);
+        if !kinds || !self.exact || self.left_unique || self.right_unique {
+            return None;
+        }
+        let side = |at: usize, on| (&node.inputs[at], on, inputs[at].partitions);
+        sorted::neighbours([side(0, &self.left_on[..]), side(1, &self.right_on[..])])
     }
 
     /// The side whose rows of frequent keys are dealt out to all parts, the left one if true; `None` when no side has such keys or none may
@@ -416,7 +427,13 @@ impl Step for JoinStep {
         let parts = |spec: Spec, left_inputs: u32| expr_op(JoinParts { spec, left_inputs }, self.line(), ops::token());
         let layer = match meeting {
             Meeting::Alone => Layer::single("join", 1, parts(spec, 1), vec![left.edge(Wiring::Each), right.edge(Wiring::Each)]),
-            Meeting::Shuffle(n) => return Ok(self.shuffled(spec, n, [left, right], node, lowering)),
+            Meeting::Shuffle(n) => match self.neighbours(inputs, node) {
+                Some(near) => {
+                    let edges = vec![left.edge(Wiring::Each), right.edge(Wiring::Table(near))];
+                    Layer::single("join_sorted", left.partitions, parts(spec, 1), edges)
+                }
+                None => return Ok(self.shuffled(spec, n, [left, right], node, lowering)),
+            },
             Meeting::Table { .. } if self.how == How::Cross => {
                 let op = OpRef::new(Concat, "all rows of the right frame");
                 let all = lowering.add(Layer::single("concat", 1, op, vec![right.edge(Wiring::Every)]), node);

@@ -12,7 +12,7 @@ use crate::frame::value::{chunk_of, frame_of};
 use crate::frame::{Admission, DFrame, Node, Step};
 
 impl DFrame {
-    /// A row for each item of the lists in some columns; the other columns are repeated. Several columns must have lists of equal lengths
+    /// A row for each item of the lists, or arrays of fixed length, in some columns; the other columns are repeated. Several columns must have lists of equal lengths
     /// in each row. An empty list or a null gives one row with null.
     ///
     /// ```
@@ -59,7 +59,7 @@ impl Step for ExplodeLists {
         let mut schema = Schema::default();
         for (name, dtype) in inputs[0].iter() {
             let dtype = match dtype {
-                DataType::List(inner) if self.is_exploded(name) => (**inner).clone(),
+                DataType::List(inner) | DataType::Array(inner, _) if self.is_exploded(name) => (**inner).clone(),
                 other if self.is_exploded(name) => {
                     return Err(Failure::new(Code::TypeMismatch, format!("`{name}` is of type {other} and holds no lists")));
                 }

@@ -29,7 +29,7 @@ impl DFrame {
         let (mut from, mut take) = (0, 1);
         while from < all {
             let until = (from + take).min(all);
-            let (rows, advice) = run::compute_advised(&client, &begin.partitions(from..until))?;
+            let (rows, advice) = run::compute_advised(&client, &begin.partitions_after(from..until, true))?;
             if !advice.is_empty() {
                 // A reader guessed wrong: the partitions before these are others now, or their types are.
                 begin = begin.advised(&advice);

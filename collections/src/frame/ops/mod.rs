@@ -49,6 +49,7 @@ pub(crate) mod scan;
 pub(crate) mod select;
 pub(crate) mod shift;
 pub(crate) mod slice;
+pub(crate) mod sorted_by;
 pub(crate) mod tail;
 pub(crate) mod to_darray;
 pub(crate) mod top_k;

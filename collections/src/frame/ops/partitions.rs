@@ -17,9 +17,9 @@ impl DFrame {
     /// The partitions of these numbers, from 0, in this order. Only they are computed.
     ///
     /// CSV files without line ends inside quotes in any sample are cut at line ends on trust, and whether a cut was right is seen by reading
-    /// on from the partition before it. So of a file that has such fields after all, away from the samples, a partition that begins inside one
-    /// may come out with lines of it as rows when the partitions before it are not among the numbers. [`DFrame::compute`] of all of them
-    /// finds out and cuts again; [`DFrame::persist`] first keeps what was found.
+    /// on from the partition before it. A partition whose predecessor is not among the numbers looks itself: its file is gone through from
+    /// the start to where the partition begins, which is several times faster than reading but takes its time in a large file far away. Say
+    /// that quotes mean nothing where that is so, and it is not done: `CsvOptions::new().quote(None)`.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -33,14 +33,27 @@ impl DFrame {
     #[doc(alias = "get_partition")]
     #[track_caller]
     pub fn partitions(&self, indices: impl IntoIterator<Item = usize>) -> DFrame {
+        self.partitions_after(indices, false)
+    }
+
+    /// The same. `known` says that the partition before the first one was read, so that the first one begins where it should.
+    #[track_caller]
+    pub(crate) fn partitions_after(&self, indices: impl IntoIterator<Item = usize>, known: bool) -> DFrame {
         let indices: Vec<u32> = indices.into_iter().map(|index| index as u32).collect();
         match self.planned() {
             Ok((_, n)) if indices.iter().any(|index| *index >= n) => {
                 let what = format!("the frame has {n} partitions, numbered from 0; asked for {indices:?}");
                 DFrame::failed(Failure::new(partita_graph::Code::InvalidOption, what), ".partitions(…)")
             }
-            Ok((planned, _)) => {
-                let (inputs, inside) = Inside::of(planned);
+            Ok((planned, n)) => {
+                let mut wanted = indices.clone();
+                wanted.sort_unstable();
+                wanted.dedup();
+                let checked = if known { Ok(planned) } else { looking(&planned, &wanted, n, &mut Lowering::default()) };
+                let (inputs, inside) = match checked {
+                    Ok(planned) => Inside::of(planned),
+                    Err(failure) => return DFrame::failed(failure, ".partitions(…)"),
+                };
                 DFrame::then(Partitions { indices, inside }, inputs, ".partitions(…)")
             }
             Err(_) => DFrame::then(Partitions { indices, inside: Inside::default() }, vec![self.clone()], ".partitions(…)"),
@@ -55,6 +68,36 @@ impl DFrame {
         let partitions = Lowering::default().frame(&planned)?.partitions;
         Ok((planned, partitions))
     }
+}
+
+/// A planned frame whose readers of CSV files look whether blocks begin where they should, where of `all` partitions only the wanted ones are
+/// read. A step that reads whole inputs has other numbers of partitions than they, or looks in vain.
+fn looking(frame: &DFrame, wanted: &[u32], all: u32, lowering: &mut Lowering) -> Result<DFrame, Failure> {
+    let node = frame.node();
+    if let Some(reader) = node.step.reader() {
+        let alone = if reader.npartitions() == all { reader.alone(wanted) } else { None };
+        return Ok(alone.map_or_else(|| frame.clone(), |alone| frame.rebuilt(Arc::new(alone), Vec::new())));
+    }
+    let counts = node.inputs.iter().map(|input| Ok(lowering.frame(input)?.partitions)).collect::<Result<Vec<u32>, Failure>>()?;
+    // One below the other, or side by side.
+    let stacked = node.inputs.len() > 1 && node.step.is_row_by_row();
+    let mut first = 0;
+    let mut changed = false;
+    let mut inputs = Vec::with_capacity(counts.len());
+    for (input, count) in node.inputs.iter().zip(counts) {
+        let looks = match stacked {
+            true => {
+                let own: Vec<u32> = wanted.iter().filter(|at| (first..first + count).contains(*at)).map(|at| at - first).collect();
+                looking(input, &own, count, lowering)?
+            }
+            false if count == all => looking(input, wanted, all, lowering)?,
+            false => input.clone(),
+        };
+        first += count;
+        changed |= looks.address() != input.address();
+        inputs.push(looks);
+    }
+    Ok(if changed { frame.rebuilt(node.step.clone(), inputs) } else { frame.clone() })
 }
 
 /// A planned frame whose partitions were counted, where it must stay as it was planned. Joins, sorts and groups are laid out by bytes, and
@@ -72,6 +115,11 @@ impl Inside {
             node.inputs.is_empty() || node.step.is_row_by_row() || node.step.predicate().is_some()
         });
         if stays { (vec![planned], Self(None)) } else { (Vec::new(), Self(Some(planned))) }
+    }
+
+    /// Whether the frame is an input.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 
     pub fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {

@@ -8,7 +8,8 @@ use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
 
 impl DFrame {
-    /// The last `n` rows. Computes the last partition, and more only when it has too few rows.
+    /// The last `n` rows. Computes the last partition, and more only when it has too few rows; how it is known where it begins in a CSV file
+    /// says [`DFrame::partitions`].
     ///
     /// ```
     /// use partita::prelude::*;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::expr::{Names, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, polars_failure, schema_after, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::select::Select;
+use crate::frame::row_by_row::check_repeatable;
 use crate::frame::shuffle::named;
 use crate::frame::value::{chunk_of, frame_of};
 use crate::frame::{Admission, DFrame, IntoExprs, Node, Step, across, ops};
@@ -85,6 +86,8 @@ impl Step for WithColumns {
 
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
         check_columns(&self.exprs, &inputs[0])?;
+        // Casts come here without having been expanded.
+        check_repeatable(&self.exprs, &inputs[0])?;
         check_row_by_row(&self.exprs, &inputs[0], ".with_columns(…)")?;
         schema_after(&inputs[0], |frame| frame.with_columns(self.exprs.clone()))
     }

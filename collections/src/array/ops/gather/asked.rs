@@ -1,4 +1,4 @@
-//! Places of a long array of one axis, where both are in several chunks: every block of places asks each block of elements for what it wants of
+//! Places of a long array of one axis: every block of places asks each block of elements for what it wants of
 //! that, gets it, and puts it in order. A task holds one block of each and what was asked for, however long both arrays are.
 
 use partita_graph::{Chunk, Failure, Layer, NamedOperator, OpRef, Operator, Parts, TaskContext, Wiring};
@@ -11,6 +11,9 @@ use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::ops::slice::{known_bounds, place_of};
 
+/// Bytes of an array that one task may read for the elements that it takes.
+const SHORT: u64 = 64 << 20;
+
 /// The layers that ask, answer and put in order, where asking is worth it.
 pub(super) fn lower(
     from: &Meta,
@@ -21,7 +24,9 @@ pub(super) fn lower(
 ) -> Result<Option<Lowered>, Failure> {
     let [elements, wanted] = inputs;
     let (blocks, askers) = (from.blocks()?, places.blocks()?);
-    if from.ndim() != 1 || from.cuts[0].sizes().is_none() || blocks == 1 || askers == 1 {
+    // A single block of places may read a short array whole.
+    let is_short = from.nbytes().is_none_or(|bytes| bytes <= SHORT);
+    if from.ndim() != 1 || from.cuts[0].sizes().is_none() || blocks == 1 || (askers == 1 && is_short) {
         return Ok(None);
     }
     let ends = known_bounds(from, 0)?;

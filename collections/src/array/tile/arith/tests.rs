@@ -20,6 +20,11 @@ fn integers_wrap_and_divide_as_numpy() {
     assert_eq!((of(Binary::Pow, 0, 0), of(Binary::Pow, 1, i32::MIN), of(Binary::Pow, -2i16, 3)), (1, 1, -8));
     assert_eq!((of(Binary::Shl, 1, 31), of(Binary::Shl, 1, 32), of(Binary::Shr, -8, 1), of(Binary::Shr, -8, 99)), (i32::MIN, 0, -4, -1));
     assert_eq!((of(Binary::Shl, 1u8, 8), of(Binary::Shr, 128u8, 7), of(Binary::Shl, 1, -1)), (0, 1, 0));
+    assert_eq!(
+        (of(Binary::Gcd, -12, 18), of(Binary::Gcd, 0u8, 200), of(Binary::Gcd, i64::MIN, 0), of(Binary::Lcm, -4, 6)),
+        (6, 200, i64::MIN, 12)
+    );
+    assert_eq!((of(Binary::Lcm, 0, 5), of(Binary::Lcm, 100u8, 3), of(Binary::Gcd, i8::MIN, 6)), (0, 44, 2));
     assert_eq!((of(Binary::Minimum, 3u8, 2), of(Binary::And, 6, 3), of(Binary::Xor, true, true)), (2, 2, false));
 }
 

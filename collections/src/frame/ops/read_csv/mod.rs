@@ -157,6 +157,21 @@ impl ReadCsv {
         }
     }
 
+    /// The reader where only some of its blocks, in ascending order, are read: those before which none is read look themselves whether they
+    /// start where a record does. `None`: nothing changes.
+    pub fn alone(&self, wanted: &[u32]) -> Option<Self> {
+        let mut blocks = self.blocks.to_vec();
+        let mut doubtful = false;
+        for (at, number) in wanted.iter().enumerate() {
+            let after_another = at > 0 && wanted[at - 1] + 1 == *number;
+            if let Some(block) = blocks.get_mut(*number as usize) {
+                block.alone = !after_another && !block.first && !block.exact;
+                doubtful |= block.alone;
+            }
+        }
+        doubtful.then(|| Self { blocks: blocks.into(), ..self.clone() })
+    }
+
     /// Blocks, each a partition; one empty partition when there are none.
     pub fn npartitions(&self) -> u32 {
         self.blocks.len().max(1) as u32
@@ -301,7 +316,7 @@ impl Step for ReadCsv {
             Change::ExactCuts if self.blocks.iter().all(|block| block.exact) => return None,
             Change::ExactCuts => {
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                changed.blocks = csv::exact_blocks(&self.table, self.blocksize, threads).ok()?.into();
+                changed.blocks = csv::exact_blocks_in_place(&self.table, self.blocksize, threads).ok()?.into();
             }
         }
         Some(Arc::new(changed))

@@ -15,7 +15,7 @@
 
 mod first;
 mod operator;
-mod prune;
+pub(crate) mod prune;
 
 use std::sync::Arc;
 

@@ -18,15 +18,17 @@ const LISTED: usize = 64;
 /// The partitions without the pieces in which no row can pass the predicate; partitions without pieces are left out.
 pub(super) fn prune(partitions: &Arc<[Vec<u32>]>, predicate: &Expr, table: &dyn FileTable) -> Arc<[Vec<u32>]> {
     let columns: Vec<PlSmallStr> = columns_of(predicate).into_iter().collect();
-    let statistics = table.statistics(&columns);
-    let Some(impossible) = Judge { schema: table.schema(), known: statistics.schema() }.impossible(predicate, false) else {
-        return partitions.clone();
-    };
-    let mask = on_polars_thread(|| statistics.clone().lazy().select([impossible.alias("skip")]).collect());
-    let Some(skip) = mask.ok().and_then(|mask| mask.column("skip").ok()?.bool().ok().cloned()) else { return partitions.clone() };
+    let Some(skip) = without_rows(predicate, table.schema(), &table.statistics(&columns)) else { return partitions.clone() };
     let read = |piece: &u32| skip.get(*piece as usize) != Some(true);
     let left = partitions.iter().map(|pieces| pieces.iter().copied().filter(|piece| read(piece)).collect::<Vec<u32>>());
     left.filter(|pieces| !pieces.is_empty()).collect()
+}
+
+/// For each piece of which something is known whether no row in it can pass the predicate; null where that cannot be told.
+pub(crate) fn without_rows(predicate: &Expr, schema: &Schema, statistics: &DataFrame) -> Option<BooleanChunked> {
+    let impossible = Judge { schema, known: statistics.schema() }.impossible(predicate, false)?;
+    let mask = on_polars_thread(|| statistics.clone().lazy().select([impossible.alias("skip")]).collect());
+    mask.ok()?.column("skip").ok()?.bool().ok().cloned()
 }
 
 /// At most how many different values a column of whole numbers has: those between its bounds.

@@ -5,7 +5,7 @@ mod operator;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use partita_graph::{Executor, Failure, Layer, OpRef, Origin, Wiring};
+use partita_graph::{Code, Executor, Failure, Layer, OpRef, Origin, Wiring};
 use partita_io::write::{CsvWriteOptions, Format, IpcWriteOptions, JsonWriteOptions, ParquetWriteOptions, Target};
 use polars::prelude::*;
 
@@ -173,8 +173,13 @@ impl DFrame {
         let mark = target.mark().map_err(|error| located(file_failure(error, &method, None)))?;
         crate::client::found_on_workers(&[&mark]).map_err(located)?;
         let parts = DFrame::build(Arc::new(Write { target: target.clone() }), vec![self.clone()], origin.clone());
-        let published = DFrame::build(Arc::new(Publishing { target }), vec![parts], origin.clone());
-        let computed = run::compute(executor, &published)?;
+        let published = DFrame::build(Arc::new(Publishing { target: target.clone() }), vec![parts], origin.clone());
+        let computed = run::compute(executor, &published).inspect_err(|failure| {
+            if failure.code == Code::OutputExists {
+                // Another write came first, and the run is over. What cannot be removed is hidden and does no harm.
+                let _ = target.withdraw();
+            }
+        })?;
         let number = |name: &str| computed.frame.column(name).ok().and_then(|column| column.u64().ok()?.get(0));
         match (number("rows"), number("files"), number("bytes")) {
             (Some(rows), Some(files), Some(bytes)) => Ok(Written { rows, files, bytes }),

@@ -1,0 +1,167 @@
+//! How a single file becomes visible: its parts are joined under a hidden name, and a rename is one step already.
+//!
+//! It refuses to know formats. Invariant: readers see what was there before or the whole new file. A file that may replace nothing needs one
+//! step that only one write can do: putting a manifest beside it, under a hidden name of the file. Whoever finds it joins the parts and
+//! renames; the manifest goes when the file stands.
+
+use std::io::Write;
+
+use super::destination::{Destination, FILE};
+use super::output::{Output, unwritable};
+use super::publish::{Published, TRIES, present, refuse_existing, remove_beaten, remove_staged};
+use crate::compress::Compression;
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::Folder;
+use crate::manifest::{Manifest, Part};
+use crate::source::Source;
+
+/// Parts are joined in pieces of so many bytes.
+const PIECE: usize = 1 << 20;
+
+/// The manifest of a file that is being published where there is none.
+fn claim(file: &str) -> String {
+    format!("{FILE}{file}.claim")
+}
+
+/// Brings a file to its end that was being published.
+pub(super) fn look(folder: &Folder, file: &str) -> Result<()> {
+    match Manifest::read_as(folder, &claim(file))? {
+        Some(manifest) => complete(folder, file, &manifest),
+        None => Ok(()),
+    }
+}
+
+/// Joins the parts and moves the file into its place; calling it again is harmless.
+pub(super) fn publish(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Result<Published> {
+    let published = Published { files: 1, ..Published::of(parts) };
+    match to.overwrite {
+        true => replace(to, folder, file, parts, published),
+        false => publish_new(to, folder, file, parts, published),
+    }
+}
+
+fn publish_new(to: &Destination, folder: &Folder, file: &str, parts: &[Part], published: Published) -> Result<Published> {
+    let mut refused = None;
+    for _ in 0..TRIES {
+        if let Some(manifest) = Manifest::read_as(folder, &claim(file))? {
+            complete(folder, file, &manifest)?;
+            if manifest.write == to.token {
+                return Ok(published);
+            }
+        }
+        if is_done(to, folder, file, published)? && !to.is_lost(folder)? {
+            remove_own(to, folder)?;
+            return Ok(published);
+        }
+        if let Some(error) = refused {
+            // What is missing is missing because another write came first.
+            refuse_existing(folder, to)?;
+            return Err(error);
+        }
+        // The same step done at the same time moves away what is looked for here: what it does is seen above.
+        match announce(to, folder, file, parts) {
+            Ok(true) => return Ok(published),
+            Ok(false) => {}
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(unwritable(&to.place(), "other writes are being published there again and again"))
+}
+
+/// Whether an earlier call has done it all, and has removed the parts or is about to.
+fn is_done(to: &Destination, folder: &Folder, file: &str, published: Published) -> Result<bool> {
+    Ok(to.finished(folder)? && folder.size_of(file)? == Some(published.bytes))
+}
+
+/// Tasks that were done again after all was done wrote in vain.
+fn remove_own(to: &Destination, folder: &Folder) -> Result<()> {
+    remove_staged(folder, &to.started(), &folder.staged(|staging| staging == to.staging())?)
+}
+
+/// Puts the manifest there and does what follows; says whether it did.
+fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Result<bool> {
+    refuse_existing(folder, to)?;
+    if to.finished(folder)? {
+        return Err(to.late(folder));
+    }
+    present(folder, parts)?;
+    let manifest = to.manifest(folder, parts)?;
+    folder.sync(parts.iter().map(|part| part.staged.as_str()))?;
+    if !folder.put_new(&claim(file), manifest.to_bytes(), &to.staging())? {
+        return Ok(false);
+    }
+    // In a store somebody slow may come back after another write was published to its end, which removed this one's mark.
+    if to.finished(folder)? {
+        folder.remove(&claim(file))?;
+        return Err(to.late(folder));
+    }
+    complete(folder, file, &manifest)?;
+    Ok(true)
+}
+
+/// What follows from a manifest, whoever does it and how often.
+fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
+    let own = format!("{FILE}{file}-{}", manifest.write);
+    match present(folder, &manifest.files).and_then(|()| join(folder, file, &own, &manifest.files)) {
+        // Somebody faster has moved it, and has removed the parts or is about to.
+        Err(_) if folder.size_of(file)?.is_some() => {}
+        joined => joined?,
+    }
+    folder.sync([file])?;
+    let prefix = format!("{FILE}{file}-");
+    let staged = folder.staged(|staging| staging.starts_with(&prefix))?;
+    // Somebody faster may have done the rest, and something newer may stand here by now.
+    if Manifest::read_as(folder, &claim(file))?.is_none_or(|standing| standing.write != manifest.write) {
+        return Ok(());
+    }
+    remove_beaten(folder, manifest, &own, staged)?;
+    folder.remove(&claim(file))
+}
+
+/// Takes the place of a file, if there is one; of several such writes the last one stands.
+fn replace(to: &Destination, folder: &Folder, file: &str, parts: &[Part], published: Published) -> Result<Published> {
+    let done = match to.finished(folder)? {
+        true => Err(to.late(folder)),
+        false => present(folder, parts).and_then(|()| join(folder, file, &to.staging(), parts)).and_then(|()| {
+            folder.sync([file])?;
+            let prefix = format!("{FILE}{file}-");
+            remove_staged(folder, &to.started(), &folder.staged(|staging| staging.starts_with(&prefix))?)
+        }),
+    };
+    match done {
+        // The same step done before or at the same time has done it all.
+        Err(_) if is_done(to, folder, file, published)? => {
+            remove_own(to, folder)?;
+            Ok(published)
+        }
+        done => done.map(|()| published),
+    }
+}
+
+/// Joins parts under a hidden name in the folder `staging`, and moves the file into its place.
+fn join(folder: &Folder, file: &str, staging: &str, parts: &[Part]) -> Result<()> {
+    let bytes = Published::of(parts).bytes;
+    let joined = format!("{staging}/joined");
+    let mut output = Output::create(folder, &joined)?;
+    for part in parts {
+        copy(&folder.name_of(&part.staged), part.bytes, &mut output)?;
+    }
+    output.finish()?;
+    // The same step done at the same time may have moved it.
+    if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(bytes) {
+        return Err(Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, folder.name_of(file)));
+    }
+    Ok(())
+}
+
+fn copy(name: &str, bytes: u64, output: &mut Output<'_>) -> Result<()> {
+    let mut source = Source::open(name, bytes, Compression::None, 0..bytes)?;
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < bytes {
+        let read = source.read_at(at, &mut piece)?;
+        output.write_all(&piece[..read]).map_err(|error| unwritable(name, error))?;
+        at += read as u64;
+    }
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! Worker to worker over loopback: 1 GiB in chunks of 64 MiB, against a raw TCP copy in the same run.
+//! Worker to worker over loopback: 1 GiB in chunks of 64 MiB, and as one chunk, against a raw TCP copy in the same run.
 //!
 //! `cargo bench -p partita-net --bench transfer`; with `-- --test` a small amount once. Each way is measured in turn, round by
 //! round, and the median of the rounds is compared, so that a disturbance of the machine meets all of them. The raw copy is
@@ -79,6 +79,8 @@ fn main() {
         Way { name: "chunks, plain", run: pieces(&runtime, &plain, &block, false), seconds: Vec::new() },
         Way { name: "chunks, TLS 1.3", run: pieces(&runtime, &tls, &block, false), seconds: Vec::new() },
         Way { name: "chunks, plain, all kept", run: pieces(&runtime, &plain, &block, true), seconds: Vec::new() },
+        Way { name: "one chunk, plain, kept", run: whole(&runtime, &plain, size * chunks), seconds: Vec::new() },
+        Way { name: "one chunk, TLS 1.3, kept", run: whole(&runtime, &tls, size * chunks), seconds: Vec::new() },
         Way { name: "Arrow Flight over HTTP/2, plain, read and dropped", run: flight(&runtime, &block), seconds: Vec::new() },
     ];
     for round in 0..=rounds {
@@ -168,6 +170,13 @@ fn pieces(runtime: &Arc<tokio::runtime::Runtime>, security: &ServerSecurity, blo
         assert_eq!(got, chunks);
         std::hint::black_box(kept);
     })
+}
+
+/// All of it as one chunk.
+fn whole(runtime: &Arc<tokio::runtime::Runtime>, security: &ServerSecurity, bytes: usize) -> Box<dyn Fn(usize)> {
+    let block: Buffer = Arc::new((0..bytes).map(|at: usize| (at >> 3) as u8).collect::<Vec<u8>>());
+    let fetch = pieces(runtime, security, &block, true);
+    Box::new(move |_| fetch(1))
 }
 
 fn flight(runtime: &Arc<tokio::runtime::Runtime>, block: &Buffer) -> Box<dyn Fn(usize)> {

@@ -6,6 +6,8 @@ mod datasets;
 mod deaths;
 #[path = "cluster/doors.rs"]
 mod doors;
+#[path = "cluster/orders.rs"]
+mod orders;
 #[path = "cluster/shells.rs"]
 mod shells;
 #[path = "cluster/spilled.rs"]

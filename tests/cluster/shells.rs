@@ -106,6 +106,46 @@ fn a_whole_cluster_by_one_command_and_what_may_be_asked_of_it() {
     says(&["info"], 1, "scheduler.json");
 }
 
+/// Runs to its end and expects this kind of end and these pieces of text.
+#[track_caller]
+fn ends(state: &Path, arguments: &[&str], well: bool, pieces: &[&str]) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_partita"));
+    command.args(arguments).env("XDG_STATE_HOME", state).env("XDG_CONFIG_HOME", state).current_dir(state);
+    let output = command.stdin(Stdio::null()).output().expect("the program starts");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.success(), well, "{arguments:?}\n{text}");
+    for piece in pieces {
+        assert!(text.contains(piece), "{arguments:?}: {piece:?} is not in\n{text}");
+    }
+    assert!(!text.contains("panicked at"), "{arguments:?}\n{text}");
+}
+
+#[test]
+fn what_cannot_be_started_says_why() {
+    let state = tempfile::tempdir().unwrap();
+    let refused = |arguments: &[&str], pieces: &[&str]| ends(state.path(), arguments, false, pieces);
+    refused(&["scheduler", "--host", "0.0.0.0", "--port", "0", "--no-dashboard", "--insecure"], &["E0222", "--insecure-off-loopback"]);
+    refused(&["scheduler", "--port", "0", "--tls-cert", "a.pem"], &["E0108", "--tls-ca-file"]);
+    refused(&["scheduler", "--port", "0", "--idle-timeout", "soon"], &["`scheduler.idle-timeout`", "--idle-timeout", "30s"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    refused(&["scheduler", "--port", &port, "--no-dashboard"], &["E0216", &port]);
+    refused(&["worker", "127.0.0.1:1", "--nthreads", "0"], &["`worker.nthreads`", "whole number from 1"]);
+    refused(&["worker", "127.0.0.1:1", "--memory-limit", "lots"], &["`worker.memory-limit`", "4GiB"]);
+    refused(&["worker", "127.0.0.1:1", "--nworkers", "2", "--no-nanny"], &["several workers need nannies"]);
+    refused(&["worker", "127.0.0.1:1", "--no-nanny", "--death-timeout", "300ms"], &["E0211", "127.0.0.1:1"]);
+    refused(&["worker", "--scheduler-file", "nowhere.json", "--no-nanny"], &["nowhere.json"]);
+    std::fs::write(state.path().join("partita.toml"), "[worker]\nnthread = 1\n").unwrap();
+    refused(&["worker", "127.0.0.1:1", "--no-nanny"], &["E0219", "`worker.nthreads`?", "partita.toml"]);
+}
+
+#[test]
+fn a_scheduler_ends_when_nothing_happens_for_long() {
+    let state = tempfile::tempdir().unwrap();
+    let arguments = ["scheduler", "--port", "0", "--http-port", "0", "--insecure", "--idle-timeout", "300ms"];
+    ends(state.path(), &arguments, true, &["idle timeout"]);
+}
+
 #[test]
 fn nobody_there_is_said_at_once() {
     let failure =

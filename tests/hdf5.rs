@@ -62,7 +62,7 @@ fn there_and_back_under_faults() {
         lazy.to_hdf5_on(&*executor, &path, "z", options).unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let read = |dataset: &str| DArray::<f64>::read_hdf5(&path, dataset).unwrap().compute_on(&*executor).unwrap();
         assert_eq!((read("x"), read("z")), ((&x + 1.0).reversed_axes(), x.clone()), "{name}");
-        assert_eq!(DArray::read_hdf5(&path, "below/y").unwrap().compute_on(&*executor).unwrap(), y, "{name}");
+        assert_eq!(DArray::<Complex<f64>>::read_hdf5(&path, "below/y").unwrap().compute_on(&*executor).unwrap(), y, "{name}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");
     }
 }

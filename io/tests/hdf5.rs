@@ -228,8 +228,7 @@ fn files_appear_at_once_and_lose_nothing() {
     whole_file.publish().unwrap();
     assert!(shape_of("c").is_ok() && shape_of("a").is_err());
     // Of two that continue one file the later one would lose what the earlier one added.
-    let (one, two) = (create(new().append(true)).unwrap(), create(new().append(true)).unwrap());
-    let mut one = one;
+    let (mut one, two) = (create(new().append(true)).unwrap(), create(new().append(true)).unwrap());
     fill(&mut one, "d", Kind::I32, [9, 9], [3, 3]).unwrap();
     one.publish().unwrap();
     assert!(matches!(two.publish().unwrap_err().kind(), ErrorKind::Unwritable { .. }));

@@ -27,7 +27,7 @@ fn values() -> DataFrame {
         col("d").cast(DataType::Date),
         col("t").cast(DataType::Datetime(TimeUnit::Microseconds, None)),
         lists.alias("l"),
-        concat_arr(vec![col("i"), wide, lit(2i64)]).unwrap().alias("a"),
+        concat_arr(vec![col("i"), wide, lit(2).cast(DataType::Int64)]).unwrap().alias("a"),
         col("s").cast(DataType::from_categories(Categories::global())).alias("c"),
         col("s").cast(DataType::Binary).alias("b"),
         as_struct(vec![col("i").alias("x"), col("s").alias("y")]).alias("st"),

@@ -385,8 +385,11 @@ fn parquet_of_others() {
     assert_eq!(open("bare").compute().unwrap().column("pair").unwrap().dtype(), &DataType::List(Box::new(DataType::Int64)));
     let sums = open("arrow").select([col("pair").arr().sum()]).compute().unwrap();
     assert_eq!(sums.column("pair").unwrap().i64().unwrap().to_vec(), [Some(3), Some(3), None, Some(0), Some(15)]);
-    // A zone that is an offset only.
-    assert_eq!(micros(&arrow, "offset"), MICROS);
+    // A zone that is a distance only, and of no whole hours.
+    assert_eq!(
+        (arrow.column("offset").unwrap().dtype(), micros(&arrow, "offset")),
+        (&zoned(TimeUnit::Microseconds, "UTC"), MICROS.to_vec())
+    );
 }
 
 /// Values that are few and hard to compare, of every kind there is: a column of five for each.

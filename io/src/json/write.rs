@@ -106,6 +106,8 @@ impl Cells {
                 let field = |field: &Series| Ok((key(field.name()), Self::of(field)?));
                 Self::Struct(series.is_null(), fields.iter().map(field).collect::<PolarsResult<_>>()?)
             }
+            // With the distance from UTC, which the name of a zone does not tell of an hour that comes twice.
+            DataType::Datetime(_, Some(_)) => Self::Text(series.datetime()?.to_string("%Y-%m-%dT%H:%M:%S%.f%:z")?),
             // Dates, times and categories as their text.
             _ => Self::Text(series.cast(&DataType::String)?.str()?.clone()),
         })
@@ -185,6 +187,18 @@ mod tests {
         let mut text = Vec::new();
         super::write(&frame, &mut text).unwrap();
         let expected = format!("{{\"w\":{},\"u\":{},\"a\":[1,2]}}\n{{\"w\":null,\"u\":1,\"a\":[3,4]}}\n", i128::MIN, u128::MAX);
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_told_apart() {
+        let times = Series::new("t".into(), [Some(1_729_989_000_000i64), Some(1_729_992_600_000), None]);
+        let zone = TimeZone::opt_try_new(Some("Europe/Berlin")).unwrap();
+        let times = times.cast(&DataType::Datetime(TimeUnit::Milliseconds, Some(TimeZone::UTC))).unwrap();
+        let times = times.cast(&DataType::Datetime(TimeUnit::Milliseconds, zone)).unwrap();
+        let mut text = Vec::new();
+        super::write(&DataFrame::new(3, vec![times.into_column()]).unwrap(), &mut text).unwrap();
+        let expected = "{\"t\":\"2024-10-27T02:30:00+02:00\"}\n{\"t\":\"2024-10-27T02:30:00+01:00\"}\n{\"t\":null}\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use polars::prelude::{ArrowSchema, DataType, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{ArrowDataType, ArrowSchema, DataType, PlSmallStr, Schema, SchemaRef, TimeZone};
 use polars_buffer::Buffer;
 use polars_parquet::parquet::read::deserialize_metadata;
 use polars_parquet::read::{FileMetadata, infer_schema};
@@ -42,9 +42,26 @@ pub(crate) fn read(found: &Found) -> Result<Footer> {
     let bytes = bytes(name, found.facts.size)?;
     let metadata = guarded(name, None, || deserialize_metadata(bytes))?;
     lies_in_the_file(name, found.facts.size, &metadata)?;
-    let arrow = guarded(name, None, || infer_schema(&metadata))?;
+    let mut arrow = guarded(name, None, || infer_schema(&metadata))?;
+    arrow.iter_values_mut().for_each(|field| known_zones(&mut field.dtype));
     let schema = polars_schema(name, &arrow)?;
     Ok(Footer { metadata: Arc::new(metadata), arrow, schema: Arc::new(schema) })
+}
+
+/// Zones that are a distance from UTC of no whole hours, which polars has no name for, become UTC: the moments are the same.
+fn known_zones(dtype: &mut ArrowDataType) {
+    match dtype {
+        ArrowDataType::Timestamp(_, zone) if zone.as_deref().is_some_and(|zone| zone.starts_with(['+', '-'])) => {
+            if TimeZone::opt_try_new(zone.clone()).is_err() {
+                *zone = Some(PlSmallStr::from_static("UTC"));
+            }
+        }
+        ArrowDataType::List(field) | ArrowDataType::LargeList(field) | ArrowDataType::FixedSizeList(field, _) => {
+            known_zones(&mut field.dtype)
+        }
+        ArrowDataType::Struct(fields) => fields.iter_mut().for_each(|field| known_zones(&mut field.dtype)),
+        _ => {}
+    }
 }
 
 /// From the footer's first byte to the end of the file.

@@ -17,6 +17,7 @@ use crate::frame::ops::filter::Filter;
 use crate::frame::ops::partitions::{Inside, Pass};
 use crate::frame::ops::scan::prune::without_rows;
 use crate::frame::replan::Change;
+use crate::frame::rewrite::in_order;
 use crate::frame::size::Size;
 use crate::frame::sort::order::By;
 use crate::frame::value::{chunk_of, frame_of};
@@ -85,7 +86,8 @@ impl DFrame {
             }
             let known = Known::of(&told, &by).map_err(located)?;
             let kept = (0..partitions).collect();
-            let step = SortedBy { by, known: Arc::new(known), kept, partitions, predicate: None, inside };
+            let stays = inputs.iter().all(|planned| stays(planned, &by));
+            let step = SortedBy { by, known: Arc::new(known), kept, partitions, predicate: None, stays, inside };
             return Ok(DFrame::build(Arc::new(step), inputs, origin));
         }
     }
@@ -207,6 +209,8 @@ struct SortedBy {
     /// Of the frame when it was looked at.
     partitions: u32,
     predicate: Option<Expr>,
+    /// Whether the partitions of the input stay whatever filter goes into it.
+    stays: bool,
     inside: Inside,
 }
 
@@ -253,7 +257,7 @@ impl Step for SortedBy {
         };
         // What leaves no partition out is better off in a reader.
         if kept.len() == self.kept.len() {
-            return if self.inside.is_none() { Admission::Through(predicate.clone()) } else { Admission::Stop };
+            return if self.inside.is_none() && self.stays { Admission::Through(predicate.clone()) } else { Admission::Stop };
         }
         let both = match &self.predicate {
             Some(first) => first.clone().and(predicate.clone()),
@@ -315,6 +319,13 @@ impl Step for SortedBy {
         let edges = vec![Edge { layer: input.layer, wiring }];
         Ok(lowering.add(Layer::single("partitions", self.kept.len() as u32, op, edges), node))
     }
+}
+
+/// Whether no reader below leaves partitions out by what it knows of their values: then they would have other numbers.
+fn stays(planned: &DFrame, by: &PlSmallStr) -> bool {
+    let leaves = in_order(planned).into_iter().filter(|frame| frame.node().inputs.is_empty());
+    let mut leaves = leaves.map(|frame| frame.node().step.clone());
+    leaves.all(|step| step.reader().is_some() || !matches!(step.admit(&Expr::Column(by.clone()).is_not_null()), Admission::Absorb(_)))
 }
 
 /// Between which keys of a column each partition of a frame lies, in ascending order, if that is known.

@@ -27,6 +27,10 @@ pub(crate) fn part_of(hash: u64, parts: u32) -> usize {
 }
 
 fn add(column: &Column, hashes: &mut [u64]) -> PolarsResult<()> {
+    if column.is_empty() {
+        // Arrays without rows may come without a piece of memory, which polars takes for granted.
+        return Ok(());
+    }
     let series = column.as_materialized_series();
     match series.dtype() {
         DataType::Null => hashes.iter_mut().for_each(|hash| *hash = fold(*hash, NULL)),

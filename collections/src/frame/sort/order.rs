@@ -103,6 +103,8 @@ impl Order {
         // Categories are sorted by their text; those of an enumeration by their place in it.
         let plain = keys.iter().map(|key| match key.dtype() {
             DataType::Categorical(..) => key.cast(&DataType::String),
+            // Arrays without rows may come without a piece of memory, which polars takes for granted.
+            DataType::Array(..) if key.is_empty() => Ok(Column::new_empty(key.name().clone(), &DataType::Boolean)),
             _ => Ok(key.clone()),
         });
         let plain = plain.collect::<PolarsResult<Vec<_>>>()?;

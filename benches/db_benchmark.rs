@@ -1,9 +1,10 @@
 //! The questions of the db-benchmark: ten group-bys and five joins, from CSV or on frames that are in memory.
 //!
 //! `cargo bench --bench db_benchmark -- groupby csv G1_1e7_1e2_0_0.csv` prints one JSON object for each question: the seconds of its first run
-//! in this process and of its second, rows, the sums of its columns of numbers, the peak of the process's memory so far and what was
-//! spilled. `benches/peers/db_benchmark.py` asks the same of others, in turns, and compares the answers. Also: `--questions q1,q5`,
-//! `--threads 2`, `--memory-limit 4GiB`. Without arguments, as `cargo bench` calls it, a small table is made and everything is asked of that.
+//! in this process, of its second and of all, rows, the sums of its columns of numbers, the peak of the process's memory so far and what
+//! was spilled. `benches/peers/db_benchmark.py` asks the same of others, in turns, and compares the answers. Also: `--questions q1,q5`,
+//! `--threads 2`, `--runs 2`, `--memory-limit 4GiB`. Without arguments, as `cargo bench` calls it, a small table is made and everything is
+//! asked of that.
 //!
 //! It refuses to know the right answers: whoever compares two engines does. Invariant: a frame is opened or persisted once, before the clock
 //! starts when it is in memory and after when it is not.
@@ -58,6 +59,7 @@ struct Asked {
     files: Vec<PathBuf>,
     questions: Option<String>,
     threads: usize,
+    runs: usize,
     memory_limit: Option<String>,
 }
 
@@ -93,9 +95,9 @@ fn main() -> Outcome<()> {
     }
     let table = |at: &usize| in_memory.get(at).map_or_else(|| open(*at), |table| Ok(table.clone()));
     for (name, tables, question) in questions {
-        let mut seconds = Vec::with_capacity(2);
+        let mut seconds = Vec::with_capacity(asked.runs);
         let mut answer = None;
-        for _ in 0..2 {
+        for _ in 0..asked.runs.max(2) {
             // The rows of the first answer are let go before they are made again.
             drop(answer.take());
             let start = Instant::now();
@@ -106,7 +108,7 @@ fn main() -> Outcome<()> {
         }
         let answer = answer.expect("it was computed twice");
         let line = serde_json::json!({
-            "question": name, "first": seconds[0], "seconds": seconds[1], "rows": answer.height(), "sums": sums(&answer)?,
+            "question": name, "first": seconds[0], "seconds": seconds[1], "all": seconds, "rows": answer.height(), "sums": sums(&answer)?,
             "peak_rss_bytes": peak(), "spilled_bytes": client.spilled_bytes(), "version": env!("CARGO_PKG_VERSION"),
         });
         println!("{line}");
@@ -128,13 +130,14 @@ fn sums(answer: &DataFrame) -> Outcome<serde_json::Map<String, serde_json::Value
 /// What is asked, and the folder of the table that was made for want of one.
 fn asked() -> Outcome<(Asked, Option<tempfile::TempDir>)> {
     let mut plain = Vec::new();
-    let (mut questions, mut threads, mut memory_limit) = (None, 2, None);
+    let (mut questions, mut threads, mut runs, mut memory_limit) = (None, 2, 2, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--questions" => questions = Some(value()?),
             "--threads" => threads = value()?.parse()?,
+            "--runs" => runs = value()?.parse()?,
             "--memory-limit" => memory_limit = Some(value()?),
             // What `cargo bench` adds.
             "--bench" => {}
@@ -151,7 +154,7 @@ fn asked() -> Outcome<(Asked, Option<tempfile::TempDir>)> {
     if let Some(folder) = &folder {
         files.push(small_table(folder.path())?);
     }
-    Ok((Asked { task, mode, files, questions, threads, memory_limit }, folder))
+    Ok((Asked { task, mode, files, questions, threads, runs, memory_limit }, folder))
 }
 
 /// A table of the group-by questions, so that they can be asked without a file.

@@ -1,9 +1,9 @@
 //! The first rows of each group: against sorting all, for all types of keys, ties, nulls and any number of rows.
 
-use super::check::{check, check_frame, check_in_order, failure};
-use partita::Code;
+use super::check::{check, check_frame, check_in_order, failure, table};
 use partita::polars::prelude::*;
 use partita::prelude::{DFrame, col, lit};
+use partita::{Client, Code};
 
 const KXT: &str = "k,x,t
     a,1,p
@@ -52,6 +52,26 @@ fn like_sorting_all() {
         let taken: Vec<IdxSize> = expected.iter().map(|row| *row as IdxSize).collect();
         let expected = frame.take(&IdxCa::from_vec("rows".into(), taken)).unwrap();
         check_frame(&frame, |t| t.group_by("k").top_k(wanted, ["x"]), &expected, false);
+    }
+}
+
+/// Rows that are in memory are not moved with all their columns.
+#[test]
+fn of_persisted_rows_only_the_wanted_columns() {
+    let client = Client::builder().threads(2).set_as_default(false).build().unwrap();
+    let written = DFrame::from_polars(table(KXT), 3);
+    let persisted = written.persist_on(&client).unwrap();
+    let cases: [fn(&DFrame) -> DFrame; 3] = [
+        |t| t.group_by("k").select(["x"]).top_k(2, ["x"]),
+        |t| t.filter(col("x").gt(lit(1))).group_by("k").agg([col("x").sum()]),
+        |t| t.unique_with(["k"], UniqueKeepStrategy::First).select(["k"]),
+    ];
+    for case in cases {
+        assert_eq!(client.compute(&case(&persisted)).unwrap(), client.compute(&case(&written)).unwrap());
+    }
+    for case in &cases[..2] {
+        let plan = case(&persisted).explain();
+        assert!(plan.split("rewritten").nth(1).is_some_and(|rewritten| rewritten.contains("select k, x")), "{plan}");
     }
 }
 

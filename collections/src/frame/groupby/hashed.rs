@@ -58,10 +58,13 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
     let numbering = if singly { Some(Numbering::of_single_rows(frame.height())) } else { number(key_columns) };
     let Some(numbering) = numbering else { return Ok(None) };
     let groups = ByGroup::new(&numbering.of_row, numbering.first.len());
+    // Rows that are groups of their own stand where their groups will.
+    let distinct = groups.count == frame.height();
     let first = IdxCa::from_vec(PlSmallStr::EMPTY, numbering.first);
     let mut out = Vec::with_capacity(keys.len() + work.len());
     for (key, values) in keys.iter().zip(key_columns) {
-        out.push(values.take(&first)?.with_name(expr_output_name(key)?));
+        let values = if distinct { values.clone() } else { values.take(&first)? };
+        out.push(values.with_name(expr_output_name(key)?));
     }
     for (index, work, value) in inputs_of {
         match (work, value) {
@@ -74,6 +77,7 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
             (work, value) => {
                 let state = match value {
                     None => Some(plain::lens(&groups)),
+                    Some(value) if distinct && is_itself(kind(work), value) => Some(value.clone()),
                     Some(value) => plain::state(kind(work), value, &groups)?,
                 };
                 let Some(state) = state else { return Ok(None) };
@@ -82,6 +86,16 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
         }
     }
     DataFrame::new(groups.count, out).map(Some)
+}
+
+/// Whether the state of one row is its value.
+fn is_itself(kind: Kind, value: &Series) -> bool {
+    match kind {
+        Kind::Sum => value.null_count() == 0 && matches!(value.dtype(), DataType::Int64 | DataType::UInt64 | DataType::Float64),
+        Kind::FloatSum => value.null_count() == 0 && *value.dtype() == DataType::Float64,
+        Kind::Min(_) | Kind::Max(_) | Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => true,
+        _ => false,
+    }
 }
 
 fn three(out: &mut Vec<Column>, index: usize, moments: [Series; 3]) {
@@ -109,7 +123,7 @@ fn input(index: usize, work: &Work<'_>) -> Option<Expr> {
 }
 
 /// The values of expressions, each in one piece; plain columns cost nothing.
-fn evaluated<'a>(frame: &DataFrame, exprs: impl Iterator<Item = &'a Expr>) -> PolarsResult<Vec<Column>> {
+pub(super) fn evaluated<'a>(frame: &DataFrame, exprs: impl Iterator<Item = &'a Expr>) -> PolarsResult<Vec<Column>> {
     let exprs: Vec<&Expr> = exprs.collect();
     let computed: Vec<Expr> = exprs
         .iter()
@@ -132,6 +146,36 @@ fn evaluated<'a>(frame: &DataFrame, exprs: impl Iterator<Item = &'a Expr>) -> Po
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As many groups as rows, by the way for rows that are groups of their own and by the one for all.
+    #[test]
+    fn distinct_rows_as_all_others() {
+        let frame = df!(
+            "k" => [3i64, 1, 2],
+            "x" => [Some(1i64), None, Some(3)],
+            "f" => [0.5, f64::NAN, -1.5],
+            "t" => [Some("a"), Some("b"), None],
+            "s" => [1i32, 2, 3],
+        );
+        let frame = frame.expect("columns of one length");
+        let twice = frame.vstack(&frame.clear()).and_then(|frame| frame.vstack(&frame)).expect("the same columns");
+        let kinds = [Kind::Sum, Kind::FloatSum, Kind::Min(false), Kind::Max(false), Kind::First, Kind::LastValue, Kind::Count];
+        for (kind, name) in kinds.into_iter().flat_map(|kind| ["x", "f", "t", "s"].map(|name| (kind, name))) {
+            let state = State { kind, input: col(name) };
+            if !plain::suits(kind, frame.column(name).expect("a column").dtype()) {
+                continue;
+            }
+            let of = |frame: &DataFrame| aggregate(frame, &[col("k")], &[Work::Rows(&state)]).expect("columns").expect("plain states");
+            let (once, both) = (of(&frame), of(&twice));
+            assert_eq!(once.dtypes(), both.dtypes(), "{kind:?} of {name}");
+            if !matches!(kind, Kind::Sum | Kind::FloatSum | Kind::Count) {
+                assert!(once.equals_missing(&both), "{kind:?} of {name}: {once} {both}");
+            } else {
+                let doubled = once.clone().lazy().select([col("k"), col(column(0)) + col(column(0))]).collect().expect("numbers");
+                assert!(doubled.equals_missing(&both), "{kind:?} of {name}: {doubled} {both}");
+            }
+        }
+    }
 
     /// Of keys alone nothing says whether they are rows or groups of several partitions, so equal ones are always one.
     #[test]

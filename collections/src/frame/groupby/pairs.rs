@@ -7,10 +7,15 @@ use std::sync::Arc;
 
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, Operator, TaskContext, Wiring};
 use polars::prelude::*;
+use polars_arrow::array::PrimitiveArray;
+use polars_arrow::bitmap::Bitmap;
+use polars_buffer::Buffer;
 use polars_plan::utils::expr_output_name;
 use serde::{Deserialize, Serialize};
 
 use super::GroupBy;
+use super::hashed::evaluated;
+use super::number::{Numbering, number};
 use crate::frame::compact::compact;
 use crate::frame::expr::{
     Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, polars_failure, schema_after, show,
@@ -97,7 +102,7 @@ impl Step for PairsByGroup {
         check_keys(&self.keys, &inputs[0], &self.method)?;
         check_columns(&self.pair, &inputs[0])?;
         check_row_by_row(&self.pair, &inputs[0], &self.method)?;
-        let numbers = schema_after(&inputs[0], |frame| frame.select(of_pair(&self.pair, |value| value)))?;
+        let numbers = schema_after(&inputs[0], |frame| frame.select(of_pair(&self.pair)))?;
         if let Some((dtype, value)) = numbers.iter_values().zip(&self.pair).find(|(dtype, _)| !super::is_number(dtype)) {
             let what = format!("`{}` is of type {dtype}, which is no number", show(std::slice::from_ref(value)));
             return Err(Failure::new(Code::TypeMismatch, what).help("cast it: col(\"x\").cast(DataType::Float64)"));
@@ -159,37 +164,136 @@ impl Step for PairsByGroup {
 const MOMENTS: [&str; 6] = ["\u{1}n", "\u{1}x", "\u{1}y", "\u{1}xx", "\u{1}yy", "\u{1}xy"];
 
 /// Both values under names of their own, so that they may be one column.
-fn of_pair(pair: &[Expr], change: impl Fn(Expr) -> Expr) -> Vec<Expr> {
-    pair.iter().zip(&MOMENTS[1..]).map(|(value, name)| change(value.clone()).alias(*name)).collect()
+fn of_pair(pair: &[Expr]) -> Vec<Expr> {
+    pair.iter().zip(&MOMENTS[1..]).map(|(value, name)| value.clone().alias(*name)).collect()
 }
 
-fn floats(frame: &DataFrame, name: &str) -> Result<Vec<Option<f64>>, Failure> {
-    let column = frame.column(name).and_then(|column| column.cast(&DataType::Float64));
-    let values = column.and_then(|column| Ok(column.f64()?.iter().collect()));
-    values.map_err(|e| polars_failure(e, None))
-}
-
-/// The key columns, a row for each group in order of first appearance, and what is made of the rows of each.
-fn by_group<T>(frame: &DataFrame, keys: &[String], of: impl Fn(&[IdxSize]) -> T) -> Result<(Vec<Column>, Vec<T>), Failure> {
-    if frame.height() == 0 {
-        let keys = frame.select(keys.iter().map(String::as_str)).map_err(|e| polars_failure(e, None))?;
-        return Ok((keys.into_columns(), Vec::new()));
+/// The key columns, a row for each group in order of first appearance, and the group of each row.
+fn by_group(keys: &[Column]) -> Result<(Vec<Column>, Numbering), Failure> {
+    if keys.first().is_none_or(Column::is_empty) {
+        return Ok((keys.to_vec(), Numbering { of_row: Vec::new(), first: Vec::new() }));
     }
-    let names: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let grouped = frame.group_by_stable(super::partial::beside_itself(frame, &names)).map_err(|e| polars_failure(e, None))?;
-    let found = match &**grouped.get_groups() {
-        GroupsType::Idx(groups) => groups.all().iter().map(|rows| of(rows)).collect(),
-        GroupsType::Slice { groups, .. } => groups.iter().map(|[start, len]| of(&(*start..*start + *len).collect::<Vec<_>>())).collect(),
+    let numbering = match number(keys) {
+        Some(numbering) => numbering,
+        None => numbered_by_polars(keys).map_err(|e| polars_failure(e, None))?,
     };
-    let mut columns = grouped.keys();
-    columns.truncate(keys.len());
-    Ok((columns, found))
+    let first = IdxCa::from_vec(PlSmallStr::EMPTY, numbering.first.clone());
+    let keys = keys.iter().map(|key| key.take(&first)).collect::<PolarsResult<Vec<Column>>>().map_err(|e| polars_failure(e, None))?;
+    Ok((keys, numbering))
+}
+
+/// For types of keys that our own numbering is not made for.
+fn numbered_by_polars(keys: &[Column]) -> PolarsResult<Numbering> {
+    let frame = DataFrame::new(keys.first().map_or(0, Column::len), keys.to_vec())?;
+    let names: Vec<&str> = frame.get_column_names().into_iter().map(|name| name.as_str()).collect();
+    let grouped = frame.group_by_stable(super::partial::beside_itself(&frame, &names))?;
+    let (mut of_row, mut first) = (vec![0; frame.height()], Vec::new());
+    let mut note = |group: usize, rows: &mut dyn Iterator<Item = IdxSize>| {
+        let mut rows = rows.peekable();
+        first.extend(rows.peek());
+        rows.for_each(|row| of_row[row as usize] = group as u32);
+    };
+    match &**grouped.get_groups() {
+        GroupsType::Idx(groups) => groups.all().iter().enumerate().for_each(|(group, rows)| note(group, &mut rows.iter().copied())),
+        GroupsType::Slice { groups, .. } => {
+            groups.iter().enumerate().for_each(|(group, [start, len])| note(group, &mut (*start..*start + *len)));
+        }
+    }
+    Ok(Numbering { of_row, first })
+}
+
+/// The moments of the pairs of each group, in two passes over the rows: the means, then the products of deviations from them, because sums
+/// of products of the values themselves cancel.
+fn moments_of(pair: [&Series; 2], groups: &Numbering) -> PolarsResult<Vec<Moments>> {
+    let pair = [Floats::of(pair[0])?, Floats::of(pair[1])?];
+    let mut moments = vec![Moments::default(); groups.first.len()];
+    each_pair(&pair, &groups.of_row, |group, x, y| {
+        let of_group = &mut moments[group];
+        (of_group.rows, of_group.x, of_group.y) = (of_group.rows + 1.0, of_group.x + x, of_group.y + y);
+    });
+    for of_group in moments.iter_mut().filter(|of_group| of_group.rows > 0.0) {
+        (of_group.x, of_group.y) = (of_group.x / of_group.rows, of_group.y / of_group.rows);
+    }
+    each_pair(&pair, &groups.of_row, |group, x, y| {
+        let of_group = &mut moments[group];
+        let (x, y) = (x - of_group.x, y - of_group.y);
+        of_group.xx += x * x;
+        of_group.yy += y * y;
+        of_group.xy += x * y;
+    });
+    Ok(moments)
+}
+
+/// Values of a column that are made floats when they are used, which takes less time than a column of floats takes to be written.
+struct Floats {
+    values: Values,
+    valid: Option<Bitmap>,
+}
+
+enum Values {
+    Whole(Buffer<i64>),
+    Floats(Buffer<f64>),
+}
+
+impl Floats {
+    fn of(series: &Series) -> PolarsResult<Self> {
+        let series = series.rechunk();
+        let of = |values, valid: Option<&Bitmap>| Self { values, valid: valid.filter(|valid| valid.unset_bits() > 0).cloned() };
+        if let Ok(whole) = series.i64()
+            && let Some(array) = whole.downcast_iter().next()
+        {
+            return Ok(of(Values::Whole(array.values().clone()), array.validity()));
+        }
+        let array = in_one_piece(&series)?;
+        Ok(of(Values::Floats(array.values().clone()), array.validity()))
+    }
+
+    fn block(&self, from: usize, out: &mut [f64]) {
+        match &self.values {
+            Values::Whole(values) => out.iter_mut().zip(&values[from..]).for_each(|(out, x)| *out = *x as f64),
+            Values::Floats(values) => out.copy_from_slice(&values[from..][..out.len()]),
+        }
+    }
+
+    fn is_valid(&self, row: usize) -> bool {
+        self.valid.as_ref().is_none_or(|valid| valid.get_bit(row))
+    }
+}
+
+fn in_one_piece(series: &Series) -> PolarsResult<PrimitiveArray<f64>> {
+    let floats = series.cast(&DataType::Float64)?.rechunk();
+    let array = floats.f64()?.downcast_iter().next().cloned();
+    array.ok_or_else(|| polars_err!(NoData: "a column without a chunk"))
+}
+
+/// Rows that are made floats at a time, so that these stay in the first cache.
+const BLOCK: usize = 1024;
+
+/// Calls `add` with the group and the values of each row that has both, in row order.
+fn each_pair(pair: &[Floats; 2], of_row: &[u32], mut add: impl FnMut(usize, f64, f64)) {
+    let (mut x, mut y) = ([0.0; BLOCK], [0.0; BLOCK]);
+    let whole = pair.iter().all(|floats| floats.valid.is_none());
+    for (at, groups) in of_row.chunks(BLOCK).enumerate() {
+        let (from, rows) = (at * BLOCK, groups.len());
+        pair[0].block(from, &mut x[..rows]);
+        pair[1].block(from, &mut y[..rows]);
+        for (at, ((group, x), y)) in groups.iter().zip(&x).zip(&y).enumerate() {
+            if whole || (pair[0].is_valid(from + at) && pair[1].is_valid(from + at)) {
+                add(*group as usize, *x, *y);
+            }
+        }
+    }
 }
 
 fn as_columns(moments: &[Moments]) -> Vec<Column> {
     let parts: [fn(&Moments) -> f64; 6] = [|m| m.rows, |m| m.x, |m| m.y, |m| m.xx, |m| m.yy, |m| m.xy];
     let column = |name: &str, part: fn(&Moments) -> f64| Column::new(name.into(), moments.iter().map(part).collect::<Vec<_>>());
     MOMENTS.iter().zip(parts).map(|(name, part)| column(name, part)).collect()
+}
+
+/// The columns of moments, which have no nulls.
+fn parts_of(states: &DataFrame) -> PolarsResult<Vec<Buffer<f64>>> {
+    MOMENTS.iter().map(|name| Ok(in_one_piece(states.column(name)?.as_materialized_series())?.values().clone())).collect()
 }
 
 /// Moments of two columns over the rows of each group of a partition.
@@ -201,12 +305,15 @@ pub(crate) struct MomentsOfGroups {
 
 impl Operator for MomentsOfGroups {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let wanted = self.keys.iter().cloned().chain(of_pair(&self.pair, |value| value.cast(DataType::Float64)));
-        let rows = frame_of(&inputs[0])?.lazy().select(wanted.collect::<Vec<_>>()).collect().map_err(|e| polars_failure(e, None))?;
-        let (x, y) = (floats(&rows, MOMENTS[1])?, floats(&rows, MOMENTS[2])?);
-        let keys: Vec<String> = rows.get_column_names().iter().take(self.keys.len()).map(|name| name.to_string()).collect();
-        let of = |group: &[IdxSize]| Moments::of(group.iter().filter_map(|row| x[*row as usize].zip(y[*row as usize])));
-        let (mut columns, moments) = by_group(&rows, &keys, of)?;
+        let rows = frame_of(&inputs[0])?;
+        let columns = evaluated(&rows, self.keys.iter().chain(&self.pair)).map_err(|e| polars_failure(e, None))?;
+        let (keys, pair) = columns.split_at(self.keys.len());
+        let (mut columns, groups) = by_group(keys)?;
+        // A literal has one value, whatever the rows.
+        let of_rows = |value: &Column| if value.len() == rows.height() { value.clone() } else { value.new_from_index(0, rows.height()) };
+        let pair = [of_rows(&pair[0]), of_rows(&pair[1])];
+        let moments = moments_of([pair[0].as_materialized_series(), pair[1].as_materialized_series()], &groups)
+            .map_err(|e| polars_failure(e, None))?;
         columns.extend(as_columns(&moments));
         compact(DataFrame::new(moments.len(), columns).map_err(|e| polars_failure(e, None))?).map(chunk_of)
     }
@@ -226,18 +333,15 @@ pub(crate) struct AddOfGroups {
 impl Operator for AddOfGroups {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let states = stack(inputs)?;
-        let columns = MOMENTS.iter().map(|name| floats(&states, name)).collect::<Result<Vec<_>, Failure>>()?;
-        let part = |at: usize, row: usize| columns[at][row].unwrap_or(0.0);
-        let moments = |row: usize| Moments {
-            rows: part(0, row),
-            x: part(1, row),
-            y: part(2, row),
-            xx: part(3, row),
-            yy: part(4, row),
-            xy: part(5, row),
-        };
-        let of = |group: &[IdxSize]| group.iter().map(|row| moments(*row as usize)).fold(Moments::default(), Moments::plus);
-        let (mut columns, found) = by_group(&states, &self.keys, of)?;
+        let keys = self.keys.iter().map(|name| states.column(name).map(Column::rechunk)).collect::<PolarsResult<Vec<Column>>>();
+        let (mut columns, groups) = by_group(&keys.map_err(|e| polars_failure(e, None))?)?;
+        let mut found = vec![Moments::default(); groups.first.len()];
+        let parts = parts_of(&states).map_err(|e| polars_failure(e, None))?;
+        for (row, group) in groups.of_row.iter().enumerate() {
+            let [rows, x, y, xx, yy, xy] = [0, 1, 2, 3, 4, 5].map(|at| parts[at][row]);
+            let known = &mut found[*group as usize];
+            *known = known.plus(Moments { rows, x, y, xx, yy, xy });
+        }
         match self.result {
             None => columns.extend(as_columns(&found)),
             Some(true) => columns.push(Column::new("corr".into(), found.iter().map(|m| m.correlation()).collect::<Vec<_>>())),
@@ -249,4 +353,47 @@ impl Operator for AddOfGroups {
 
 impl NamedOperator for AddOfGroups {
     const NAME: &'static str = "group_by_add_moments";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each group's moments against those of its rows alone, with nulls in one, the other or both.
+    #[test]
+    fn moments_are_those_of_each_group_alone() {
+        let rows = 5_000usize;
+        let group = |row: usize| (row * 7919 % 61) as u32;
+        let x = |row: usize| (row % 17 != 3).then_some((row * row % 1009) as i64 - 300);
+        let y = |row: usize| (row % 23 != 5).then_some((row * 31 % 257) as f64 / 8.0 + 1e6);
+        let z = |row: usize| Some((row % 100) as f32 / 4.0);
+        let series = [
+            Series::new("x".into(), (0..rows).map(x).collect::<Vec<_>>()),
+            Series::new("y".into(), (0..rows).map(y).collect::<Vec<_>>()),
+            Series::new("z".into(), (0..rows).map(z).collect::<Vec<_>>()),
+        ];
+        let value = |column: usize, row: usize| match column {
+            0 => x(row).map(|x| x as f64),
+            1 => y(row),
+            _ => z(row).map(f64::from),
+        };
+        // Some groups have no rows.
+        let groups = Numbering { of_row: (0..rows).map(group).collect(), first: vec![0; 70] };
+        for (a, b) in [(0, 1), (1, 0), (2, 2), (0, 2), (2, 1)] {
+            let found = moments_of([&series[a], &series[b]], &groups).expect("numbers");
+            for (at, found) in found.iter().enumerate() {
+                let of_group = (0..rows).filter(|row| group(*row) as usize == at);
+                assert_eq!(*found, Moments::of(of_group.filter_map(|row| value(a, row).zip(value(b, row)))), "{a} {b} group {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn polars_numbers_what_we_do_not() {
+        let keys = [Column::new("k".into(), [3, 1, 3, 2, 1]), Column::new("l".into(), ["a", "b", "a", "a", "b"])];
+        for keys in [&keys[..], &keys[..1]] {
+            let (ours, theirs) = (number(keys).expect("numbers and text"), numbered_by_polars(keys).expect("keys"));
+            assert_eq!((ours.of_row, ours.first), (theirs.of_row, theirs.first));
+        }
+    }
 }

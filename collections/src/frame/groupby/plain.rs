@@ -2,25 +2,33 @@
 //!
 //! Rows are added in row order, so results do not depend on anything but the partition.
 
+use std::cell::OnceCell;
+
 use polars::prelude::*;
+use polars_arrow::bitmap::Bitmap;
 
 use super::gathered;
 use super::states::Kind;
 
-/// Rows by group: the number of each row's group, how many groups there are, and how many rows each has.
+/// Rows by group: the number of each row's group, and how many groups there are.
 pub(super) struct ByGroup<'a> {
     pub of_row: &'a [u32],
     pub count: usize,
-    pub rows: Vec<u64>,
+    rows: OnceCell<Vec<u64>>,
 }
 
 impl<'a> ByGroup<'a> {
     pub fn new(of_row: &'a [u32], count: usize) -> Self {
-        let mut rows = vec![0u64; count];
-        for group in of_row {
-            rows[*group as usize] += 1;
-        }
-        Self { of_row, count, rows }
+        Self { of_row, count, rows: OnceCell::new() }
+    }
+
+    /// How many rows each group has, counted once somebody asks.
+    fn rows(&self) -> &[u64] {
+        self.rows.get_or_init(|| {
+            let mut rows = vec![0u64; self.count];
+            self.of_row.iter().for_each(|group| rows[*group as usize] += 1);
+            rows
+        })
     }
 }
 
@@ -63,9 +71,13 @@ pub(super) fn state(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsR
         Kind::NullCount => {
             let values = count_values(input, groups);
             let values = values.u64()?.into_no_null_iter();
-            Ok(Some(counts(&groups.rows.iter().zip(values).map(|(rows, values)| rows - values).collect::<Vec<u64>>())))
+            Ok(Some(counts(&groups.rows().iter().zip(values).map(|(rows, values)| rows - values).collect::<Vec<u64>>())))
         }
         Kind::First | Kind::Last | Kind::FirstValue | Kind::LastValue => input.take(&places(kind, input, groups)).map(Some),
+        Kind::FloatSum if *input.dtype() == DataType::Int64 => {
+            let sums = sums(input.i64()?, groups, |sum: f64, value| sum + value as f64);
+            Ok(Some(Float64Chunked::from_vec(PlSmallStr::EMPTY, sums).into_series()))
+        }
         Kind::FloatSum => float_sums(&input.cast(&DataType::Float64)?, groups).map(Some),
         Kind::Sum => match input.dtype() {
             DataType::Float64 => float_sums(input, groups).map(Some),
@@ -134,7 +146,7 @@ fn of_moments(n: Vec<f64>, mean: Vec<f64>, squares: Vec<f64>, null: bool) -> [Se
 
 /// The number of rows of each group.
 pub(super) fn lens(groups: &ByGroup<'_>) -> Series {
-    counts(&groups.rows)
+    counts(groups.rows())
 }
 
 fn counts(rows: &[u64]) -> Series {
@@ -159,7 +171,7 @@ pub(super) fn for_each<T: PolarsNumericType>(values: &ChunkedArray<T>, groups: &
 
 fn count_values(input: &Series, groups: &ByGroup<'_>) -> Series {
     if input.null_count() == 0 {
-        return counts(&groups.rows);
+        return counts(groups.rows());
     }
     let mut count = vec![0u64; groups.count];
     let valid = input.is_not_null();
@@ -239,28 +251,43 @@ fn whole_sums(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
     }))
 }
 
+/// The best value of each group, `worst` being no better than any; null where there is no value.
 fn best<T: PolarsNumericType>(
     values: &ChunkedArray<T>,
     groups: &ByGroup<'_>,
+    worst: T::Native,
     better: impl Fn(T::Native, T::Native) -> T::Native,
-) -> ChunkedArray<T>
-where
-    ChunkedArray<T>: NewChunkedArray<T, T::Native>,
-{
-    let mut best: Vec<Option<T::Native>> = vec![None; groups.count];
-    for_each(values, groups, |group, value| best[group] = Some(best[group].map_or(value, |known| better(known, value))));
-    ChunkedArray::from_iter_options(PlSmallStr::EMPTY, best.into_iter())
+) -> ChunkedArray<T> {
+    let mut best = vec![worst; groups.count];
+    let mut some: Option<Bitmap> = None;
+    if values.null_count() == 0 {
+        for_each(values, groups, |group, value| best[group] = better(best[group], value));
+        if groups.rows().contains(&0) {
+            some = Some(groups.rows().iter().map(|rows| *rows > 0).collect());
+        }
+    } else {
+        let mut met = vec![false; groups.count];
+        for_each(values, groups, |group, value| {
+            best[group] = better(best[group], value);
+            met[group] = true;
+        });
+        some = Some(met.into_iter().collect());
+    }
+    ChunkedArray::from_vec_validity(PlSmallStr::EMPTY, best, some)
 }
 
 /// The least or greatest values; what is not a number counts only where there is nothing else.
 fn extremes(kind: Kind, input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
     let least = matches!(kind, Kind::Min(_));
     Ok(match input.dtype() {
-        DataType::Float64 => best(input.f64()?, groups, if least { f64::min } else { f64::max }).into_series(),
-        DataType::Float32 => best(input.f32()?, groups, if least { f32::min } else { f32::max }).into_series(),
+        DataType::Float64 => best(input.f64()?, groups, f64::NAN, if least { f64::min } else { f64::max }).into_series(),
+        DataType::Float32 => best(input.f32()?, groups, f32::NAN, if least { f32::min } else { f32::max }).into_series(),
         _ => with_whole!(input, |values: Kind| {
             type Native = <Kind as PolarsNumericType>::Native;
-            best(values, groups, if least { <Native as Ord>::min } else { <Native as Ord>::max }).into_series()
+            match least {
+                true => best(values, groups, Native::MAX, <Native as Ord>::min).into_series(),
+                false => best(values, groups, Native::MIN, <Native as Ord>::max).into_series(),
+            }
         }),
     })
 }
@@ -308,5 +335,20 @@ mod tests {
         let times = Int64Chunked::from_vec("t".into(), vec![3, 1, 2]).into_datetime(TimeUnit::Microseconds, zone).into_series();
         let least = state(Kind::Min(false), &times, &ByGroup::new(&[0, 0, 1], 2)).expect("times").expect("times have a least one");
         assert_eq!(least.dtype(), times.dtype());
+    }
+
+    #[test]
+    fn extremes_of_groups_without_values() {
+        let groups = ByGroup::new(&[0, 2, 2, 3, 3], 4);
+        let found = |kind, values: Series| state(kind, &values, &groups).expect("numbers").expect("numbers have a least one");
+        let whole = Series::new("x".into(), [i64::MAX, 3, 1, 5, 5]);
+        assert_eq!(found(Kind::Min(false), whole.clone()), Series::new("".into(), [Some(i64::MAX), None, Some(1), Some(5)]));
+        assert_eq!(found(Kind::Max(false), whole), Series::new("".into(), [Some(i64::MAX), None, Some(3), Some(5)]));
+        let nulls = Series::new("x".into(), [Some(i64::MIN), Some(3), None, None, None]);
+        assert_eq!(found(Kind::Max(false), nulls), Series::new("".into(), [Some(i64::MIN), None, Some(3), None]));
+        let floats = found(Kind::Max(false), Series::new("x".into(), [f64::NAN, 3.0, f64::NAN, f64::NEG_INFINITY, f64::NAN]));
+        let floats: Vec<Option<f64>> = floats.f64().expect("floats").iter().collect();
+        assert!(floats[0].is_some_and(f64::is_nan));
+        assert_eq!(floats[1..], [None, Some(3.0), Some(f64::NEG_INFINITY)]);
     }
 }

@@ -243,6 +243,12 @@ impl Ranks {
     /// The same of rows that are numbered: row by row where few of a group are wanted, so that no list of its rows is needed.
     fn first_of_numbered(&self, numbering: &Numbering, most: usize) -> Vec<IdxSize> {
         let count = numbering.first.len();
+        if let Self::Numbers(numbers) = self
+            && most <= FEW
+            && count * most <= numbers.len() * 2
+        {
+            return first_of_numbers(numbers, numbering, most);
+        }
         if most > FEW {
             let (starts, rows) = numbering.lists();
             let mut first = Vec::with_capacity(rows.len());
@@ -288,6 +294,31 @@ impl Ranks {
     }
 }
 
+/// Marks a place that no row has taken.
+const NONE: IdxSize = IdxSize::MAX;
+
+/// The rows of each group with the least numbers, the first of equal ones first, group by group. Each group has `most` places for the numbers
+/// themselves, so that nearly every row is compared with one number and left.
+fn first_of_numbers(numbers: &[u64], numbering: &Numbering, most: usize) -> Vec<IdxSize> {
+    let places = numbering.first.len() * most;
+    let (mut best, mut rows) = (vec![u64::MAX; places], vec![NONE; places]);
+    for (row, (group, number)) in numbering.of_row.iter().zip(numbers).enumerate() {
+        let (start, number) = (*group as usize * most, *number);
+        let mut at = start + most - 1;
+        if number > best[at] || (number == best[at] && rows[at] != NONE) {
+            continue;
+        }
+        // Equal ones that are there already came first; a place that nobody took gives way to anyone.
+        while at > start && (best[at - 1] > number || rows[at - 1] == NONE) {
+            (best[at], rows[at]) = (best[at - 1], rows[at - 1]);
+            at -= 1;
+        }
+        (best[at], rows[at]) = (number, row as IdxSize);
+    }
+    rows.retain(|row| *row != NONE);
+    rows
+}
+
 const SIGN: u64 = 1 << 63;
 
 /// The values of a column of floats or integers without nulls as numbers in the wanted order. NaN is greatest, and zeros are equal.
@@ -329,5 +360,24 @@ mod tests {
         }
         let nulls = df!("x" => [Some(1), None]).expect("one column");
         assert!(matches!(Ranks::of(&nulls, &By::all(vec![col("x")], true, true)), Ok(Ranks::Order(_))));
+    }
+
+    /// Numbers with ties, among them the greatest there is, in groups of one row and of many.
+    #[test]
+    fn places_for_numbers_like_lists_of_rows() {
+        let rows = 4_000u64;
+        let number = |row: u64| [row * row % 97, u64::MAX, u64::MAX - row % 3][(row * 31 % 7 % 3) as usize];
+        let group = |row: u64| if row < 3_000 { (row * row % 50) as u32 } else { row as u32 - 2_950 };
+        let of_row: Vec<u32> = (0..rows).map(group).collect();
+        let numbers: Vec<u64> = (0..rows).map(number).collect();
+        let numbering = Numbering { of_row, first: vec![0; 1_050] };
+        let (starts, lists) = numbering.lists();
+        for most in [1, 2, 5] {
+            let mut expected = Vec::new();
+            for ends in starts.windows(2) {
+                Ranks::Numbers(numbers.clone()).first(lists[ends[0]..ends[1]].iter().copied(), most, &mut expected);
+            }
+            assert_eq!(first_of_numbers(&numbers, &numbering, most), expected, "{most}");
+        }
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn push(frame: &DFrame) -> Result<DFrame, Failure> {
         let step = frame.node().step.narrow(of_frame).unwrap_or_else(|| frame.node().step.clone());
         let needed = needs(frame, of_frame)?;
         let inputs = frame.node().inputs.iter().zip(&needed);
-        let inputs = inputs.map(|(input, needed)| match shared.holds(input) {
+        let carries = of_frame.len() < frame.resolved()?.len() && frame.node().step.narrow(of_frame).is_none();
+        let inputs = inputs.map(|(input, needed)| match shared.holds(input) || (carries && exists(input)) {
             true => picked(&made[&input.address()], needed),
             false => Ok(made[&input.address()].clone()),
         });
@@ -46,6 +47,11 @@ fn needs(frame: &DFrame, wanted: &Names) -> Result<Vec<Names>, Failure> {
     let node = frame.node();
     let step = node.step.narrow(wanted).unwrap_or_else(|| node.step.clone());
     node.inputs.iter().enumerate().map(|(at, input)| Ok(step.needs_of(at, wanted, input.resolved()?))).collect()
+}
+
+/// Whether a frame is there with all its columns already. A step that hands on whole rows would move those that nobody wants.
+fn exists(frame: &DFrame) -> bool {
+    frame.node().step.persisted().is_some()
 }
 
 /// Some columns of a frame that has more for others. At least one, because a frame without columns would lose its rows.

@@ -90,7 +90,9 @@ impl NamedOperator for Split {
 
 /// The rows of a frame in parts, in their order; `part_of_row` says for each row which.
 pub(crate) fn scatter(frame: &DataFrame, parts: u32, part_of_row: impl Iterator<Item = usize>) -> Result<Chunk, Failure> {
-    let mut rows: Vec<Vec<IdxSize>> = vec![Vec::new(); parts as usize];
+    // Keys mostly spread evenly: lists that need not grow are not copied.
+    let likely = frame.height() / parts.max(1) as usize;
+    let mut rows: Vec<Vec<IdxSize>> = (0..parts).map(|_| Vec::with_capacity(likely + likely / 8)).collect();
     for (row, part) in part_of_row.enumerate() {
         rows[part].push(row as IdxSize);
     }

@@ -8,17 +8,16 @@ mod table;
 mod text;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use polars::prelude::*;
 use polars_arrow::array::Utf8ViewArray;
 use polars_arrow::bitmap::Bitmap;
 
-use table::Table;
+use table::{BLOCK, Words};
 
 /// Words up to this often the number of rows are numbered through an array.
 const SPARSE: u64 = 2;
-/// Rows that are looked at together, so that their digits stay in the first cache.
-const BLOCK: usize = 2048;
 /// Values of one key are at most this many where they are numbered; so are rows.
 const NUMBER_BITS: u32 = 32;
 /// Partitions of fewer rows are grouped whatever comes of it.
@@ -36,10 +35,6 @@ impl Numbering {
     /// Each row is a group of its own.
     pub fn of_single_rows(rows: usize) -> Self {
         Self { of_row: (0..rows as u32).collect(), first: (0..rows as IdxSize).collect() }
-    }
-
-    fn with_capacity(rows: usize) -> Self {
-        Self { of_row: Vec::with_capacity(rows), first: Vec::new() }
     }
 
     /// The rows of each group in order, group after group, and where each group's rows begin, with the end of the last.
@@ -92,14 +87,13 @@ pub(super) fn are_distinct(keys: &[Column]) -> bool {
 
 /// Numbers a block of rows by each key, then by all of them. `None` when the digits of all keys do not fit into a word.
 fn in_blocks(keys: &[Key<'_>], rows: usize) -> Option<Numbering> {
-    let mut digits = keys.iter().map(Digits::of).collect::<Vec<_>>();
+    let mut digits = keys.iter().map(|key| Digits::of(key, rows)).collect::<Vec<_>>();
     let known: u32 = digits.iter().filter_map(Digits::bits).sum();
     let open = digits.iter().filter(|digits| digits.bits().is_none()).count() as u32;
     let each = 64u32.checked_sub(known)?.checked_div(open).map_or(NUMBER_BITS, |bits| bits.min(NUMBER_BITS));
     if each < LEAST_BITS {
         return None;
     }
-    let mut out = Numbering::with_capacity(rows);
     let mut groups = Groups::new(if open == 0 { Some(1u64.checked_shl(known)?) } else { None }, rows);
     let (mut words, mut part) = (vec![0u64; BLOCK], vec![0u64; BLOCK]);
     for from in (0..rows).step_by(BLOCK) {
@@ -114,9 +108,9 @@ fn in_blocks(keys: &[Key<'_>], rows: usize) -> Option<Numbering> {
             }
             words.iter_mut().zip(&*part).for_each(|(word, digit)| *word = *word << bits | digit);
         }
-        groups.add(from, words.iter().copied(), &mut out);
+        groups.add(words.iter().copied());
     }
-    Some(out)
+    Some(groups.numbering())
 }
 
 /// Numbers rows by one key after the other; takes any number of keys.
@@ -125,7 +119,7 @@ fn in_columns(keys: Vec<Key<'_>>, rows: usize) -> Numbering {
     for key in keys {
         let (digits, base) = key.packable(rows);
         if radix.checked_mul(base).is_none() {
-            let numbering = number_words(rows, None, words.iter().copied());
+            let numbering = number_words(rows, None, |block| words[block].iter().copied());
             radix = numbering.first.len() as u64;
             words = numbering.of_row.into_iter().map(u64::from).collect();
         }
@@ -133,26 +127,24 @@ fn in_columns(keys: Vec<Key<'_>>, rows: usize) -> Numbering {
         radix = radix.saturating_mul(base);
         words.iter_mut().zip(digits).for_each(|(word, digit)| *word = *word * base + digit);
     }
-    number_words(rows, Some(radix), words.into_iter())
+    number_words(rows, Some(radix), |block| words[block].iter().copied())
 }
 
 /// The digits of one key, block by block.
 enum Digits<'a> {
     Range { values: &'a [i64], valid: Option<&'a Bitmap>, least: i64, range: u64 },
-    Wide { values: &'a [i64], valid: Option<&'a Bitmap>, table: Table, count: u32, null: Option<u32> },
+    Wide { values: &'a [i64], valid: Option<&'a Bitmap>, words: Words },
     Text(text::Texts<'a>),
 }
 
 impl<'a> Digits<'a> {
-    fn of(key: &'a Key<'_>) -> Self {
+    fn of(key: &'a Key<'_>, rows: usize) -> Self {
         match key {
             Key::Text(array) => Self::Text(text::Texts::of(array)),
             Key::Whole { values, valid, least, range: Some(range) } => {
                 Self::Range { values, valid: valid.as_ref(), least: *least, range: *range }
             }
-            Key::Whole { values, valid, range: None, .. } => {
-                Self::Wide { values, valid: valid.as_ref(), table: Table::new(), count: 0, null: None }
-            }
+            Key::Whole { values, valid, range: None, .. } => Self::Wide { values, valid: valid.as_ref(), words: Words::new(rows) },
         }
     }
 
@@ -168,7 +160,7 @@ impl<'a> Digits<'a> {
     fn count(&self) -> u64 {
         match self {
             Self::Range { .. } => 0,
-            Self::Wide { count, .. } => u64::from(*count),
+            Self::Wide { words, .. } => words.len(),
             Self::Text(texts) => texts.first.len() as u64,
         }
     }
@@ -182,15 +174,17 @@ impl<'a> Digits<'a> {
                     out.iter_mut().enumerate().filter(|(at, _)| !valid.get_bit(from + at)).for_each(|(_, out)| *out = *range - 1);
                 }
             }
-            Self::Wide { values, valid, table, count, null } => {
-                for (at, (out, x)) in out.iter_mut().zip(&values[from..]).enumerate() {
-                    let is_null = valid.is_some_and(|valid| !valid.get_bit(from + at));
-                    let number = if is_null { *null.get_or_insert(*count) } else { table.group(*x as u64, *count, |_| true) };
-                    *count += u32::from(number == *count);
-                    *out = u64::from(number);
-                }
-            }
+            Self::Wide { values, valid, words } => number_wide(words, values, *valid, from, out),
         }
+    }
+}
+
+/// Numbers a block of values of any size, among which may be nulls.
+fn number_wide<T: From<u32>>(words: &mut Words, values: &[i64], valid: Option<&Bitmap>, from: usize, out: &mut [T]) {
+    let block = from..from + out.len();
+    match valid {
+        None => words.numbers(from, values[block].iter().map(|x| *x as u64), out),
+        Some(valid) => words.numbers_or_null(from, block.map(|row| valid.get_bit(row).then_some(values[row] as u64)), out),
     }
 }
 
@@ -277,16 +271,19 @@ impl<'a> Key<'a> {
                 Numbering { of_row, first: texts.first }
             }
             Self::Whole { values, valid: None, least, range: Some(range) } => {
-                number_words(rows, Some(range), values.iter().map(|x| x.wrapping_sub(least) as u64))
+                number_words(rows, Some(range), |block| values[block].iter().map(move |x| x.wrapping_sub(least) as u64))
             }
             Self::Whole { values, valid: Some(valid), least, range: Some(range) } => {
-                let digit = |(x, valid): (&i64, bool)| if valid { x.wrapping_sub(least) as u64 } else { range - 1 };
-                number_words(rows, Some(range), values.iter().zip(valid.iter()).map(digit))
+                let digit = |row: usize| if valid.get_bit(row) { values[row].wrapping_sub(least) as u64 } else { range - 1 };
+                number_words(rows, Some(range), |block| block.map(digit))
             }
-            Self::Whole { values, valid, range: None, .. } => match valid {
-                None => number_words(rows, None, values.iter().map(|x| *x as u64)),
-                Some(valid) => number_with_null(&values, &valid),
-            },
+            Self::Whole { values, valid, range: None, .. } => {
+                let (mut words, mut of_row) = (Words::new(rows), vec![0u32; rows]);
+                for (at, block) in of_row.chunks_mut(BLOCK).enumerate() {
+                    number_wide(&mut words, &values, valid.as_ref(), at * BLOCK, block);
+                }
+                Numbering { of_row, first: words.first }
+            }
         }
     }
 
@@ -325,69 +322,63 @@ fn bits(x: f64) -> i64 {
     canonical.to_bits() as i64
 }
 
-/// Groups of words: by an array where words are small, else by a table.
-enum Groups {
-    Array(Vec<u32>),
-    Table(Table),
+/// Groups of words, by an array where words are small.
+struct Groups {
+    of_row: Vec<u32>,
+    by: By,
+}
+
+enum By {
+    Array { groups: Vec<u32>, first: Vec<IdxSize> },
+    Words(Words),
 }
 
 impl Groups {
     /// For words below `radix`, if one is given.
     fn new(radix: Option<u64>, rows: usize) -> Self {
-        match radix.filter(|radix| *radix <= (rows as u64 * SPARSE).max(1 << 12)) {
-            Some(radix) => Self::Array(vec![u32::MAX; radix as usize]),
-            None => Self::Table(Table::new()),
-        }
+        let by = match radix.filter(|radix| *radix <= (rows as u64 * SPARSE).max(1 << 12)) {
+            Some(radix) => By::Array { groups: vec![u32::MAX; radix as usize], first: Vec::new() },
+            None => By::Words(Words::new(rows)),
+        };
+        Self { of_row: Vec::with_capacity(rows), by }
     }
 
-    /// Numbers the rows that begin with `from`.
-    fn add(&mut self, from: usize, words: impl Iterator<Item = u64>, out: &mut Numbering) {
-        match self {
-            Self::Array(groups) => {
-                for (at, word) in words.enumerate() {
-                    let group = &mut groups[word as usize];
-                    if *group == u32::MAX {
-                        *group = out.first.len() as u32;
-                        out.first.push((from + at) as IdxSize);
-                    }
-                    out.of_row.push(*group);
+    /// Numbers the rows that come next, at most a block of them.
+    fn add(&mut self, words: impl ExactSizeIterator<Item = u64> + Clone) {
+        let from = self.of_row.len();
+        match &mut self.by {
+            By::Array { groups, first } => self.of_row.extend(words.enumerate().map(|(at, word)| {
+                let group = &mut groups[word as usize];
+                if *group == u32::MAX {
+                    *group = first.len() as u32;
+                    first.push((from + at) as IdxSize);
                 }
-            }
-            Self::Table(table) => {
-                for (at, word) in words.enumerate() {
-                    let next = out.first.len() as u32;
-                    let group = table.group(word, next, |_| true);
-                    if group == next {
-                        out.first.push((from + at) as IdxSize);
-                    }
-                    out.of_row.push(group);
-                }
+                *group
+            })),
+            By::Words(numbered) => {
+                self.of_row.resize(from + words.len(), 0);
+                numbered.numbers(from, words, &mut self.of_row[from..]);
             }
         }
     }
-}
 
-/// Numbers words, which are below `radix` if one is given.
-fn number_words(rows: usize, radix: Option<u64>, words: impl Iterator<Item = u64>) -> Numbering {
-    let mut out = Numbering::with_capacity(rows);
-    Groups::new(radix, rows).add(0, words, &mut out);
-    out
-}
-
-/// Numbers values of any size among which are nulls.
-fn number_with_null(values: &[i64], valid: &Bitmap) -> Numbering {
-    let mut out = Numbering::with_capacity(values.len());
-    let mut table = Table::new();
-    let mut null = None;
-    for (row, (value, valid)) in values.iter().zip(valid.iter()).enumerate() {
-        let next = out.first.len() as u32;
-        let group = if valid { table.group(*value as u64, next, |_| true) } else { *null.get_or_insert(next) };
-        if group == next {
-            out.first.push(row as IdxSize);
-        }
-        out.of_row.push(group);
+    fn numbering(self) -> Numbering {
+        let first = match self.by {
+            By::Array { first, .. } => first,
+            By::Words(words) => words.first,
+        };
+        Numbering { of_row: self.of_row, first }
     }
-    out
+}
+
+/// Numbers words, which are below `radix` if one is given, block by block.
+fn number_words<I>(rows: usize, radix: Option<u64>, words: impl Fn(Range<usize>) -> I) -> Numbering
+where
+    I: ExactSizeIterator<Item = u64> + Clone,
+{
+    let mut groups = Groups::new(radix, rows);
+    (0..rows).step_by(BLOCK).for_each(|from| groups.add(words(from..rows.min(from + BLOCK))));
+    groups.numbering()
 }
 
 #[cfg(test)]

@@ -283,8 +283,9 @@ impl JoinStep {
         let left_kinds = matches!(self.how, How::Inner | How::Right);
         let right_kinds = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti | How::Cross);
         let may = [left_kinds && (!self.right_unique || partitions[1] == 1), right_kinds && (!self.left_unique || partitions[0] == 1)];
-        // Which rows of the left side are met by some partition of the right one can be known, whatever the right side's size.
-        let marked = matches!(self.how, How::Semi | How::Anti) && (!self.right_unique || partitions[1] == 1);
+        // Which rows of the left side are met by some partition of the right one can be known, whatever the right side's size; whether a key is
+        // in several of its partitions cannot.
+        let marked = matches!(self.how, How::Semi | How::Anti) && !self.right_unique;
         let small = |side: usize| match self.broadcast {
             Some(forced) => forced,
             None => is_small(sizes[side], partitions[side], sizes[1 - side]),

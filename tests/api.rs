@@ -51,6 +51,8 @@ mod array_users;
 mod bad_input;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/clustered.rs"]
+mod clustered;
 #[path = "api/csv.rs"]
 mod csv;
 #[path = "api/decimals.rs"]
@@ -71,6 +73,8 @@ mod group_top;
 mod groupby;
 #[path = "api/join.rs"]
 mod join;
+#[path = "api/join_few.rs"]
+mod join_few;
 #[path = "api/join_order.rs"]
 mod join_order;
 #[path = "api/kinds.rs"]

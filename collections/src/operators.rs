@@ -31,7 +31,7 @@ use crate::frame::ops::{
 };
 use crate::frame::ops::{slice, sorted_by, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
-use crate::frame::shuffle::{skew, split};
+use crate::frame::shuffle::{clustered, skew, split};
 use crate::frame::sort::{range, rows};
 use crate::frame::value;
 
@@ -60,6 +60,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<pairs_of_groups::MomentsOfGroups>(),
     OperatorEntry::of::<pairs_of_groups::AddOfGroups>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<clustered::SplitAt>(),
     OperatorEntry::of::<skew::DealOut>(),
     OperatorEntry::of::<skew::FrequentKeys>(),
     OperatorEntry::of::<skew::SendToAll>(),
@@ -76,6 +77,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<join::operator::JoinParts>(),
     OperatorEntry::of::<join::operator::BuildTable>(),
     OperatorEntry::of::<join::operator::LookUp>(),
+    OperatorEntry::of::<join::marks::MarkMet>(),
+    OperatorEntry::of::<join::marks::PickMet>(),
     OperatorEntry::of::<join::asof::operator::JoinNearest>(),
     OperatorEntry::of::<join::asof::operator::RangeEnds>(),
     OperatorEntry::of::<rows::SortRows>(),

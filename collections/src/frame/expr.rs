@@ -9,6 +9,7 @@ use polars_plan::plans::prepare_projection;
 use polars_plan::prelude::OptFlags;
 use polars_plan::utils::{expr_output_name, expr_to_leaf_column_names_iter};
 
+use super::constant::folded;
 use super::row_by_row::check_repeatable;
 pub(crate) use super::row_by_row::{check_row_by_row, is_row_by_row};
 
@@ -155,7 +156,7 @@ pub(crate) fn expand(exprs: Vec<Expr>, schema: &Schema) -> Result<Vec<Expr>, Fai
     check_columns(&exprs, schema)?;
     let (expanded, _) = prepare_projection(exprs, schema, &mut OptFlags::default()).map_err(|e| polars_failure(e, Some(schema)))?;
     check_repeatable(&expanded, schema)?;
-    let named = expanded.into_iter().map(|expr| named(expr, schema)).collect::<PolarsResult<_>>();
+    let named = expanded.into_iter().map(|expr| named(folded(expr), schema)).collect::<PolarsResult<_>>();
     named.map_err(|e| polars_failure(e, Some(schema)))
 }
 

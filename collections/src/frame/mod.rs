@@ -6,6 +6,7 @@
 pub(crate) mod across;
 pub(crate) mod approx;
 pub(crate) mod compact;
+pub(crate) mod constant;
 pub(crate) mod expr;
 pub(crate) mod files;
 pub(crate) mod groupby;
@@ -17,6 +18,8 @@ pub(crate) mod replan;
 pub(crate) mod rewrite;
 pub(crate) mod row_by_row;
 pub(crate) mod schema;
+pub(crate) mod selectivity;
+pub(crate) mod short_lists;
 pub(crate) mod shuffle;
 pub(crate) mod size;
 pub(crate) mod sort;
@@ -100,8 +103,16 @@ pub(crate) trait Step: Send + Sync {
     fn whole(&self) -> Option<u64> {
         None
     }
+    /// How many rows a join would have without the filters below it.
+    fn whole_of(&self, _inputs: &[Option<u64>]) -> Option<u64> {
+        None
+    }
     /// At most how many different values a column of the result has, if something is known of it.
     fn different(&self, _column: &PlSmallStr) -> Option<u64> {
+        None
+    }
+    /// Between which whole numbers the values of a reader's column lie in each of its partitions, if that is known of all and none has nulls.
+    fn ranges(&self, _column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
         None
     }
     /// Some of a reader's rows, if they are at hand.

@@ -6,11 +6,13 @@
 
 pub(crate) mod asof;
 pub(crate) mod columns;
+pub(crate) mod marks;
 pub(crate) mod matches;
 pub(crate) mod operator;
 pub(crate) mod side;
 mod sorted;
 pub(crate) mod step;
+pub(crate) mod table;
 
 use partita_graph::Failure;
 use polars::prelude::{Expr, JoinValidation, PlSmallStr};

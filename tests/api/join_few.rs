@@ -47,7 +47,7 @@ fn bounds_in_footers_say_how_many_rows_a_filter_leaves() {
     DFrame::from_polars(numbers.collect().unwrap(), 1).to_parquet(&path, ParquetWriteOptions::new()).unwrap();
     let about = |predicate: Expr| {
         let plan = DFrame::read_parquet(&path).unwrap().filter(predicate).explain();
-        let line = plan.lines().filter(|line| line.contains("read_parquet") && line.contains("about")).next_back().unwrap().to_owned();
+        let line = plan.lines().rfind(|line| line.contains("read_parquet") && line.contains("about")).unwrap().to_owned();
         line.split("about ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|rows| rows.parse::<u64>().ok()).unwrap()
     };
     for (predicate, rows) in [

@@ -112,7 +112,7 @@ pub(crate) trait Step: Send + Sync {
         None
     }
     /// Between which whole numbers the values of a reader's column lie in each of its partitions, if that is known of all and none has nulls.
-    fn ranges(&self, _column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
+    fn key_bounds(&self, _column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
         None
     }
     /// Some of a reader's rows, if they are at hand.

@@ -51,10 +51,10 @@ pub(crate) fn read(found: &Found) -> Result<Footer> {
 /// Zones that are a distance from UTC of no whole hours, which polars has no name for, become UTC: the moments are the same.
 fn known_zones(dtype: &mut ArrowDataType) {
     match dtype {
-        ArrowDataType::Timestamp(_, zone) if zone.as_deref().is_some_and(|zone| zone.starts_with(['+', '-'])) => {
-            if TimeZone::opt_try_new(zone.clone()).is_err() {
-                *zone = Some(PlSmallStr::from_static("UTC"));
-            }
+        ArrowDataType::Timestamp(_, zone)
+            if zone.as_deref().is_some_and(|zone| zone.starts_with(['+', '-'])) && TimeZone::opt_try_new(zone.clone()).is_err() =>
+        {
+            *zone = Some(PlSmallStr::from_static("UTC"));
         }
         ArrowDataType::List(field) | ArrowDataType::LargeList(field) | ArrowDataType::FixedSizeList(field, _) => {
             known_zones(&mut field.dtype)

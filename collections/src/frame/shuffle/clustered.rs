@@ -52,7 +52,7 @@ impl Clusters {
 fn ranges(frame: &DFrame, column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
     let node = frame.node();
     if node.inputs.is_empty() {
-        return node.step.ranges(column);
+        return node.step.key_bounds(column);
     }
     let one_by_one = node.step.predicate().is_some() || node.step.is_row_by_row();
     match node.step.admit(&Expr::Column(column.clone())) {

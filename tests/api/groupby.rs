@@ -80,6 +80,18 @@ fn aggregates_that_only_look_simple() {
     check(KX, |t| t.group_by("k").agg([col("x").median()]).filter(col("x").gt(lit(3.2))), "k,x\nb,3.5\n,5.5");
 }
 
+/// What is small beside a sum is not lost; infinite sums stay what they are.
+#[test]
+fn sums_of_large_and_small_numbers() {
+    let values: Vec<f64> = [1e16].into_iter().chain([1.0; 1000]).chain([-1e16]).collect();
+    let input = df!("k" => vec![1i64; values.len()], "x" => values).unwrap();
+    let found = DFrame::from_polars(input, 1).group_by("k").sum().compute().unwrap();
+    assert_eq!(found, df!("k" => [1i64], "x" => [1000.0]).unwrap());
+    let infinite = df!("k" => [1i64, 1, 2, 2, 3, 3], "x" => [f64::INFINITY, 1.0, f64::MAX, f64::MAX, 1.0, f64::NEG_INFINITY]).unwrap();
+    let sums = df!("k" => [1i64, 2, 3], "x" => [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY]).unwrap();
+    check_frame(&infinite, |t| t.group_by("k").sum(), &sums, false);
+}
+
 /// A whole level of the tree of combinations may have no rows.
 #[test]
 fn first_and_last_of_partitions_without_rows() {

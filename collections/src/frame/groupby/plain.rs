@@ -191,8 +191,17 @@ fn sums<T: PolarsNumericType, S: Copy + Default>(
     sums
 }
 
+/// Sums of floats and of what each addition left out, so that what is small beside a sum is not lost (Neumaier, 1974); polars compensates too.
 fn float_sums(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
-    Ok(Float64Chunked::from_vec(PlSmallStr::EMPTY, sums(input.f64()?, groups, |sum: f64, value| sum + value)).into_series())
+    let add = |(sum, missed): (f64, f64), value: f64| {
+        let next = sum + value;
+        let taken = next - sum;
+        (next, missed + ((sum - (next - taken)) + (value - taken)))
+    };
+    // Of an infinite sum nothing was left out, nor of one that is no number.
+    let whole = |(sum, missed): (f64, f64)| if missed.is_finite() { sum + missed } else { sum };
+    let sums = sums(input.f64()?, groups, add).into_iter().map(whole).collect();
+    Ok(Float64Chunked::from_vec(PlSmallStr::EMPTY, sums).into_series())
 }
 
 /// Calls a function with the typed array of whole numbers.

@@ -70,7 +70,7 @@ fn every_kind_and_order_of_bytes() {
         assert_eq!(found.read(&whole(&[4, 5])).unwrap(), counted(kind, &[4, 5], &whole(&[4, 5])), "{name}");
     }
     assert_eq!(open("kinds.h5", "number").read(&[]).unwrap(), 42.5f64.to_ne_bytes());
-    assert_eq!(open("kinds.h5", "nothing").read(&[0..0, 0..3]).unwrap(), []);
+    assert!(open("kinds.h5", "nothing").read(&[0..0, 0..3]).unwrap().is_empty());
     let special = open("kinds.h5", "special").read(std::slice::from_ref(&(1..4))).unwrap();
     assert_eq!(special, [f64::INFINITY, f64::NEG_INFINITY, -0.0].map(f64::to_ne_bytes).concat());
 }

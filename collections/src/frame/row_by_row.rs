@@ -133,7 +133,9 @@ fn is_list_of_its_row(function: &IRFunctionExpr, first: Node, argument: Node, ar
     match function {
         IRFunctionExpr::Boolean(_) => first.nesting_level() != argument.nesting_level(),
         // One list for all rows is all that polars takes.
-        IRFunctionExpr::Replace | IRFunctionExpr::ReplaceStrict { .. } => false,
+        IRFunctionExpr::Replace
+        | IRFunctionExpr::ReplaceStrict { .. }
+        | IRFunctionExpr::StringExpr(IRStringFunction::ContainsAny { .. }) => false,
         _ => argument.is_list(),
     }
 }
@@ -146,7 +148,7 @@ pub(crate) fn check_repeatable(exprs: &[Expr], schema: &Schema) -> Result<(), Fa
             return Err(Failure::new(Code::Unsupported, what).help("give it a seed: Some(1)"));
         }
         if shows_codes(part, schema) {
-            let what = format!("`{}` shows codes of categories, which are different in each process", show_one(part));
+            let what = format!("`{}` shows codes or hashes of categories, which are different in each process", show_one(part));
             return Err(Failure::new(Code::Unsupported, what)
                 .help("make them text: .cast(DataType::String), or an Enum, whose codes are the same everywhere"));
         }
@@ -168,9 +170,11 @@ fn is_unseeded(expr: &Expr) -> bool {
 fn shows_codes(expr: &Expr, schema: &Schema) -> bool {
     let codes = |expr: &Expr| expr.to_field(schema).is_ok_and(|field| has_codes(&field.dtype));
     match expr {
-        Expr::Function { input, function: FunctionExpr::ToPhysical | FunctionExpr::Categorical(CategoricalFunction::Physical) } => {
-            input.first().is_some_and(codes)
-        }
+        // The hashes of categories, too, begin with a random number in each process.
+        Expr::Function {
+            input,
+            function: FunctionExpr::ToPhysical | FunctionExpr::Categorical(CategoricalFunction::Physical) | FunctionExpr::Hash(..),
+        } => input.first().is_some_and(codes),
         Expr::Cast { expr, dtype: DataTypeExpr::Literal(dtype), .. } => match dtype.is_primitive_numeric() {
             true => codes(expr),
             false => has_codes(dtype) && expr.to_field(schema).is_ok_and(|field| field.dtype.is_primitive_numeric()),

@@ -191,7 +191,8 @@ fn sums<T: PolarsNumericType, S: Copy + Default>(
     sums
 }
 
-/// Sums of floats and of what each addition left out, so that what is small beside a sum is not lost (Neumaier, 1974); polars compensates too.
+/// Sums of floats and of what each addition left out, so that what is small beside a sum is not lost (Neumaier, 1974). polars
+/// compensates too.
 fn float_sums(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
     let add = |(sum, missed): (f64, f64), value: f64| {
         let next = sum + value;

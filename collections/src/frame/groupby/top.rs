@@ -297,8 +297,8 @@ impl Ranks {
 /// Marks a place that no row has taken.
 const NONE: IdxSize = IdxSize::MAX;
 
-/// The rows of each group with the least numbers, the first of equal ones first, group by group. Each group has `most` places for the numbers
-/// themselves, so that nearly every row is compared with one number and left.
+/// The rows of each group with the least numbers, the first of equal ones first, group by group. Each group has `most` places for the
+/// numbers themselves, so that nearly every row is compared with one number and left.
 fn first_of_numbers(numbers: &[u64], numbering: &Numbering, most: usize) -> Vec<IdxSize> {
     let places = numbering.first.len() * most;
     let (mut best, mut rows) = (vec![u64::MAX; places], vec![NONE; places]);

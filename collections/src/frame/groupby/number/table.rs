@@ -1,8 +1,8 @@
 //! An open-addressing table from hashes to numbers, and the numbering of words by it.
 //!
-//! It refuses to know keys: whoever asks compares them. A slot is a number alone, so that the slots of many keys fit into a cache. Rows come
-//! in blocks: first the slot of each is read, which waits for no comparison, then the keys are compared. A slot that was read is a guess: it
-//! may be that of another key, and it is found out by comparing.
+//! It refuses to know keys: whoever asks compares them. A slot is a number alone, so that the slots of many keys fit into a cache. Rows
+//! come in blocks: first the slot of each is read, which waits for no comparison, then the keys are compared. A slot that was read is a
+//! guess: it may be that of another key, and it is found out by comparing.
 
 use polars::prelude::IdxSize;
 

@@ -3,20 +3,33 @@
 //! It refuses to know columns of results and kinds of joins. Invariant: what it finds depends on the keys alone, in order of rows,
 //! whichever side the table is built of.
 
+use std::sync::OnceLock;
+
 use polars::prelude::row_encode::_get_rows_encoded_ca_unordered;
 use polars::prelude::*;
+use polars_arrow::array::PrimitiveArray;
 
+use super::table::{END, Table};
 use crate::frame::shuffle::hash::{is_integral, row_hashes};
 
 /// The keys of the rows of one side.
 pub(crate) struct Keys {
-    hashes: Vec<u64>,
-    exact: Exact,
+    columns: Vec<Column>,
+    rows: usize,
     /// For each row whether one of its keys is null; `None` when there are no nulls.
     null: Option<Vec<bool>>,
+    /// The values of all columns, when all are whole numbers.
+    whole: Option<Vec<PrimitiveArray<i64>>>,
+    /// What every type has. Tables of whole numbers rarely need it.
+    hashed: OnceLock<Hashed>,
 }
 
-/// What tells keys of equal hash apart.
+/// A hash for each row, and what tells keys of equal hash apart.
+struct Hashed {
+    hashes: Vec<u64>,
+    exact: Exact,
+}
+
 enum Exact {
     /// Nothing: of one number the hash is one to one.
     Hash,
@@ -26,9 +39,8 @@ enum Exact {
     Rows(<BinaryOffsetType as PolarsDataType>::Array),
 }
 
-impl Keys {
-    /// The keys in these columns. Both sides of a join must have the same types.
-    pub fn of(columns: &[Column]) -> PolarsResult<Self> {
+impl Hashed {
+    fn of(columns: &[Column]) -> PolarsResult<Self> {
         let hashes = row_hashes(columns)?;
         let exact = match columns {
             // A join without keys: nothing is ever looked up.
@@ -44,38 +56,76 @@ impl Keys {
                 Exact::Rows(rows.downcast_as_array().clone())
             }
         };
-        Ok(Self { null: nulls(columns, hashes.len()), hashes, exact })
+        Ok(Self { hashes, exact })
     }
 
-    /// How many rows.
-    pub fn rows(&self) -> usize {
-        self.hashes.len()
-    }
-
-    /// About how many bytes they take.
-    pub fn nbytes(&self) -> u64 {
+    fn nbytes(&self) -> usize {
         let exact = match &self.exact {
             Exact::Hash => 0,
             Exact::Text(texts) => texts.total_bytes_len() + 16 * texts.len(),
             Exact::Rows(rows) => rows.values().len() + 8 * rows.len(),
         };
-        (8 * self.hashes.len() + exact + self.null.as_ref().map_or(0, Vec::len)) as u64
+        8 * self.hashes.len() + exact
+    }
+}
+
+impl Keys {
+    /// The keys in these columns. Both sides of a join must have the same types.
+    pub fn of(columns: &[Column]) -> PolarsResult<Self> {
+        let rows = columns.first().map_or(0, Column::len);
+        let whole = whole(columns)?;
+        let hashed = OnceLock::new();
+        if whole.is_none() {
+            // Now, because there are types that cannot be hashed.
+            let _ = hashed.set(Hashed::of(columns)?);
+        }
+        Ok(Self { null: nulls(columns, rows), columns: columns.to_vec(), rows, whole, hashed })
     }
 
-    fn is_null(&self, row: usize) -> bool {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// About how many bytes they take.
+    pub fn nbytes(&self) -> u64 {
+        let whole: usize = self.whole.iter().flatten().map(|values| 8 * values.len()).sum();
+        (whole + self.hashed.get().map_or(0, Hashed::nbytes) + self.null.as_ref().map_or(0, Vec::len)) as u64
+    }
+
+    /// The values of the columns, when all are whole numbers; what stands in the place of a null is no key.
+    pub(super) fn whole(&self) -> Option<&[PrimitiveArray<i64>]> {
+        self.whole.as_deref()
+    }
+
+    /// For each row whether one of its keys is null, if there are such rows.
+    pub(super) fn null(&self) -> Option<&[bool]> {
+        self.null.as_deref()
+    }
+
+    fn hashed(&self) -> &Hashed {
+        self.hashed.get_or_init(|| Hashed::of(&self.columns).expect("whole numbers can be hashed"))
+    }
+
+    pub(super) fn hashes(&self) -> &[u64] {
+        &self.hashed().hashes
+    }
+
+    pub(super) fn is_null(&self, row: usize) -> bool {
         self.null.as_ref().is_some_and(|null| null[row])
     }
 
     /// Whether a row may have an equal at all.
-    fn takes_part(&self, row: usize, nulls_equal: bool) -> bool {
+    pub(super) fn takes_part(&self, row: usize, nulls_equal: bool) -> bool {
         nulls_equal || !self.is_null(row)
     }
 
-    fn equal(&self, row: usize, other: &Keys, at: usize) -> bool {
-        if self.hashes[row] != other.hashes[at] || self.is_null(row) != other.is_null(at) {
+    pub(super) fn equal(&self, row: usize, other: &Keys, at: usize) -> bool {
+        let (own, others) = (self.hashed(), other.hashed());
+        if own.hashes[row] != others.hashes[at] || self.is_null(row) != other.is_null(at) {
             return false;
         }
-        match (&self.exact, &other.exact) {
+        match (&own.exact, &others.exact) {
             (Exact::Hash, Exact::Hash) => true,
             // Both are null or none is.
             (Exact::Text(these), Exact::Text(those)) => self.is_null(row) || these.value(row) == those.value(at),
@@ -94,6 +144,17 @@ fn is_text(dtype: &DataType) -> bool {
     matches!(dtype, DataType::String | DataType::Categorical(..) | DataType::Enum(..))
 }
 
+fn whole(columns: &[Column]) -> PolarsResult<Option<Vec<PrimitiveArray<i64>>>> {
+    if columns.is_empty() || !columns.iter().all(|column| is_integral(column.dtype())) {
+        return Ok(None);
+    }
+    let values = |column: &Column| -> PolarsResult<PrimitiveArray<i64>> {
+        let numbers = column.as_materialized_series().to_physical_repr().cast(&DataType::Int64)?;
+        Ok(numbers.i64()?.rechunk().downcast_as_array().clone())
+    };
+    columns.iter().map(values).collect::<PolarsResult<Vec<_>>>().map(Some)
+}
+
 fn nulls(columns: &[Column], rows: usize) -> Option<Vec<bool>> {
     if columns.iter().all(|column| column.null_count() == 0) {
         return None;
@@ -103,70 +164,6 @@ fn nulls(columns: &[Column], rows: usize) -> Option<Vec<bool>> {
         null.iter_mut().zip(column.is_null().iter()).for_each(|(null, this)| *null |= this == Some(true));
     }
     Some(null)
-}
-
-/// No row: the end of a chain.
-const END: u32 = u32::MAX;
-
-/// Rows by the hash of their keys: chains of ascending rows.
-pub(crate) struct Table {
-    heads: Vec<u32>,
-    next: Vec<u32>,
-    nulls_equal: bool,
-}
-
-impl Table {
-    /// A table of all rows that may have an equal.
-    pub fn of(keys: &Keys, nulls_equal: bool) -> Self {
-        let rows = keys.rows();
-        let mut table = Self { heads: vec![END; rows.max(1).next_power_of_two()], next: vec![END; rows], nulls_equal };
-        // From the last row to the first, each in front of its chain.
-        for row in (0..rows).rev().filter(|row| keys.takes_part(*row, nulls_equal)) {
-            let slot = table.slot(keys.hashes[row]);
-            table.next[row] = table.heads[slot];
-            table.heads[slot] = row as u32;
-        }
-        table
-    }
-
-    /// Bytes that it takes.
-    pub fn nbytes(&self) -> u64 {
-        4 * (self.heads.len() + self.next.len()) as u64
-    }
-
-    /// The lower bits of the hash: the upper ones are the same for all rows of one part of a shuffle.
-    fn slot(&self, hash: u64) -> usize {
-        hash as usize & (self.heads.len() - 1)
-    }
-
-    /// Calls `found` with each row of the table, ascending, that equals `row` of `keys`, until it says that this is enough.
-    fn find(&self, built: &Keys, keys: &Keys, row: usize, mut found: impl FnMut(usize) -> bool) {
-        if !keys.takes_part(row, self.nulls_equal) {
-            return;
-        }
-        let mut at = self.heads[self.slot(keys.hashes[row])];
-        while at != END {
-            if keys.equal(row, built, at as usize) && found(at as usize) {
-                return;
-            }
-            at = self.next[at as usize];
-        }
-    }
-
-    /// The first row of the table that equals `row` of `keys`.
-    pub fn first(&self, built: &Keys, keys: &Keys, row: usize) -> Option<usize> {
-        let mut first = None;
-        self.find(built, keys, row, |at| {
-            first = Some(at);
-            true
-        });
-        first
-    }
-
-    /// A row that has an equal before it, if there is one.
-    pub fn repeated(&self, built: &Keys) -> Option<usize> {
-        (0..built.rows()).find(|row| self.first(built, built, *row).is_some_and(|first| first < *row))
-    }
 }
 
 /// For each row of one side the rows of the other with an equal key, ascending.
@@ -180,13 +177,14 @@ impl Matches {
     /// The matches of each row of `keys` among the rows that the table was built of.
     pub fn of(keys: &Keys, built: &Keys, table: &Table) -> Self {
         let mut matches = Self { ends: Vec::with_capacity(keys.rows()), rows: Vec::new() };
-        for row in 0..keys.rows() {
-            table.find(built, keys, row, |at| {
-                matches.rows.push(at as IdxSize);
-                false
-            });
+        table.each(built, keys, |_, first| {
+            let mut at = first;
+            while at != END {
+                matches.rows.push(at);
+                at = table.after(built, at);
+            }
             matches.ends.push(matches.rows.len());
-        }
+        });
         matches
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod matches;
 pub(crate) mod operator;
 pub(crate) mod side;
 pub(crate) mod step;
+pub(crate) mod table;
 
 use partita_graph::Failure;
 use polars::prelude::{Expr, JoinValidation, PlSmallStr};

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::How;
 use super::columns::{Out, Source};
-use super::matches::{Matches, Table};
+use super::matches::Matches;
 use super::side::{Built, Side};
+use super::table::{END, Table};
 use crate::frame::compact::compact;
 use crate::frame::expr::{polars_failure, show};
 use crate::frame::ops::concat::stack;
@@ -189,6 +190,27 @@ impl Pairs {
         self.right.push(right);
     }
 
+    /// The same pairs in order of the left rows, those of one row as they come.
+    fn by_left(self, left: usize) -> Self {
+        let mut ends = vec![0u32; left];
+        for row in &self.left {
+            ends[*row as usize] += 1;
+        }
+        let mut start = 0;
+        for end in &mut ends {
+            // For now where each begins; each pair that is put in moves it on, to where it ends.
+            start += std::mem::replace(end, start);
+        }
+        let mut sorted = Self { left: vec![0; self.left.len()], right: vec![0; self.right.len()] };
+        for (row, other) in self.left.into_iter().zip(self.right) {
+            let place = &mut ends[row as usize];
+            sorted.left[*place as usize] = row;
+            sorted.right[*place as usize] = other;
+            *place += 1;
+        }
+        sorted
+    }
+
     /// Each row with each, left ones first.
     fn all(left: usize, right: usize) -> Self {
         let each = |row: usize| std::iter::repeat_n(row as IdxSize, right);
@@ -199,8 +221,59 @@ impl Pairs {
 /// Rows come in order of the left side, of a right join in that of the right one; matches of a row in order of the other side; rows
 /// that only the right side of a full join has come last.
 fn pairs(how: How, left: &Side, right: &Side, looked: Looked<'_>) -> Pairs {
+    match (how, &looked) {
+        (How::Semi | How::Anti, Looked::UpInRight(table)) => meeting(how, left, right, table),
+        (How::Inner | How::Left, Looked::UpInRight(table)) => in_order(how, left, right, table),
+        (How::Inner, Looked::UpInLeft(table)) => turned(left, right, table),
+        _ => of_matches(how, left, right, &looked),
+    }
+}
+
+/// The rows of the left side that meet some row of the right one, or none.
+fn meeting(how: How, left: &Side, right: &Side, table: &Table) -> Pairs {
+    let mut pairs = Pairs::default();
+    table.meets(&right.index, &left.index, |row, meets| {
+        if meets == (how == How::Semi) {
+            pairs.left.push(row as IdxSize);
+        }
+    });
+    pairs
+}
+
+/// All pairs, as they are found.
+fn in_order(how: How, left: &Side, right: &Side, table: &Table) -> Pairs {
+    let mut pairs = Pairs::default();
+    table.each(&right.index, &left.index, |row, first| {
+        if first == END && how == How::Left {
+            pairs.push(row, NONE);
+        }
+        let mut at = first;
+        while at != END {
+            pairs.push(row, at);
+            at = table.after(&right.index, at);
+        }
+    });
+    pairs
+}
+
+/// All pairs, found in order of the right side.
+fn turned(left: &Side, right: &Side, table: &Table) -> Pairs {
+    let mut pairs = Pairs::default();
+    table.each(&left.index, &right.index, |row, first| {
+        let mut at = first;
+        while at != END {
+            pairs.push(at as usize, row as IdxSize);
+            at = table.after(&left.index, at);
+        }
+    });
+    // Both sides often lie in the order of their keys.
+    if pairs.left.is_sorted() { pairs } else { pairs.by_left(left.rows) }
+}
+
+/// The pairs of any join.
+fn of_matches(how: How, left: &Side, right: &Side, looked: &Looked<'_>) -> Pairs {
     let by_right = how == How::Right;
-    let matches = match (&looked, by_right) {
+    let matches = match (looked, by_right) {
         (Looked::UpInRight(table), false) => Matches::of(&left.index, &right.index, table),
         (Looked::UpInRight(table), true) => Matches::of(&left.index, &right.index, table).turned(right.rows),
         (Looked::UpInLeft(table), true) => Matches::of(&right.index, &left.index, table),

@@ -5,7 +5,8 @@
 use partita_graph::{Chunk, Encoded, Failure, Registry, Value};
 use polars::prelude::*;
 
-use super::matches::{Keys, Table};
+use super::matches::Keys;
+use super::table::Table;
 use crate::frame::expr::polars_failure;
 use crate::frame::shuffle::keys::{key_columns, key_name};
 use crate::frame::value::{Partition, decoded};

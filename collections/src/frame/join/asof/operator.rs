@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::nearest::{Distant, Near};
 use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
-use crate::frame::join::matches::Table;
 use crate::frame::join::operator::{NONE, Pairs, Spec, assembled};
 use crate::frame::join::side::Side;
+use crate::frame::join::table::Table;
 use crate::frame::ops::concat::stack;
 use crate::frame::shuffle::hash::is_integral;
 use crate::frame::shuffle::keys::key_columns;
@@ -60,9 +60,10 @@ impl JoinNearest {
         }
         // The first row of a key stands for all rows of the key.
         let table = Table::of(&right.index, false);
-        let groups = Groups::of(of_right, right.rows, |row| table.first(&right.index, &right.index, row));
-        let rows = of_left.iter().enumerate();
-        rows.map(|(row, value)| groups.find(self.near, table.first(&right.index, &left.index, row), *value)).collect()
+        let of_itself = table.firsts(&right.index, &right.index);
+        let groups = Groups::of(of_right, right.rows, |row| of_itself[row]);
+        let firsts = table.firsts(&right.index, &left.index);
+        of_left.iter().zip(firsts).map(|(value, first)| groups.find(self.near, first, *value)).collect()
     }
 }
 

@@ -63,6 +63,8 @@ mod group_top;
 mod groupby;
 #[path = "api/join.rs"]
 mod join;
+#[path = "api/join_few.rs"]
+mod join_few;
 #[path = "api/join_order.rs"]
 mod join_order;
 #[path = "api/limits.rs"]

@@ -73,6 +73,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<join::operator::JoinParts>(),
     OperatorEntry::of::<join::operator::BuildTable>(),
     OperatorEntry::of::<join::operator::LookUp>(),
+    OperatorEntry::of::<join::marks::MarkMet>(),
+    OperatorEntry::of::<join::marks::PickMet>(),
     OperatorEntry::of::<join::asof::operator::JoinNearest>(),
     OperatorEntry::of::<join::asof::operator::RangeEnds>(),
     OperatorEntry::of::<rows::SortRows>(),

@@ -9,6 +9,8 @@ use polars_plan::plans::{ExprToIRContext, is_elementwise_rec, prepare_projection
 use polars_plan::prelude::OptFlags;
 use polars_plan::utils::{expr_output_name, expr_to_leaf_column_names_iter};
 
+use super::constant::folded;
+
 /// Something that stands for one column or expression: a name is a column.
 pub trait IntoExpr {
     /// The expression.
@@ -151,7 +153,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
 pub(crate) fn expand(exprs: Vec<Expr>, schema: &Schema) -> Result<Vec<Expr>, Failure> {
     check_columns(&exprs, schema)?;
     let (expanded, _) = prepare_projection(exprs, schema, &mut OptFlags::default()).map_err(|e| polars_failure(e, Some(schema)))?;
-    let named = expanded.into_iter().map(|expr| named(expr, schema)).collect::<PolarsResult<_>>();
+    let named = expanded.into_iter().map(|expr| named(folded(expr), schema)).collect::<PolarsResult<_>>();
     named.map_err(|e| polars_failure(e, Some(schema)))
 }
 

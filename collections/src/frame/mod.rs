@@ -6,6 +6,7 @@
 pub(crate) mod across;
 pub(crate) mod approx;
 pub(crate) mod compact;
+pub(crate) mod constant;
 pub(crate) mod expr;
 pub(crate) mod files;
 pub(crate) mod groupby;
@@ -16,6 +17,7 @@ pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;
 pub(crate) mod schema;
+pub(crate) mod selectivity;
 pub(crate) mod shuffle;
 pub(crate) mod size;
 pub(crate) mod sort;
@@ -97,6 +99,10 @@ pub(crate) trait Step: Send + Sync {
     }
     /// How many rows a reader would give without its predicate.
     fn whole(&self) -> Option<u64> {
+        None
+    }
+    /// How many rows a join would have without the filters below it.
+    fn whole_of(&self, _inputs: &[Option<u64>]) -> Option<u64> {
         None
     }
     /// At most how many different values a column of the result has, if something is known of it.

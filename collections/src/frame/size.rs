@@ -74,6 +74,19 @@ impl DFrame {
     }
 }
 
+/// Rows of a frame before filters and joins took some away.
+pub(crate) fn whole_of(frame: &DFrame) -> Option<u64> {
+    let node = frame.node();
+    match &node.inputs[..] {
+        [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => whole_of(input),
+        [] => node.step.whole().or_else(|| size_of(frame).map(|size| size.rows)),
+        inputs => {
+            let inputs: Vec<Option<u64>> = inputs.iter().map(whole_of).collect();
+            node.step.whole_of(&inputs).or_else(|| size_of(frame).map(|size| size.rows))
+        }
+    }
+}
+
 /// As many rows as the first input has, in the columns of the result.
 pub(super) fn like_first(inputs: &[Option<Size>], node: &Node) -> Option<Size> {
     let size = inputs.first().copied().flatten()?;

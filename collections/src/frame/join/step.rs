@@ -6,23 +6,27 @@ use partita_graph::{Code, Failure, Layer, OpRef, Table, Wiring};
 use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Schema, SchemaRef};
 
 use super::columns::{self, Out, Source};
+use super::marks::{MarkMet, PickMet};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
 use super::{How, Join, Link};
 use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
+use crate::frame::selectivity;
 use crate::frame::shuffle::Together;
 use crate::frame::shuffle::keys::check_keys;
 use crate::frame::shuffle::skew::{self, SkewSide};
 use crate::frame::shuffle::split::Nulls;
-use crate::frame::size::{Size, parts_for_rows, size_of};
+use crate::frame::size::{Size, parts_for_rows, size_of, whole_of};
 use crate::frame::{Admission, DFrame, Node, Step};
 
 /// A side of up to so many bytes is handed to all partitions of the other, whatever their number.
-const SMALL: u64 = 1 << 20;
+const SMALL: u64 = 4 << 20;
 /// A side of up to so many bytes is, when the other has [`MANY_TIMES`] as many: its table stays in memory while all tasks run.
 const BROADCAST: u64 = 64 << 20;
-const MANY_TIMES: u64 = 4;
+const MANY_TIMES: u64 = 2;
+/// No semi or anti join is taken to keep less.
+const LEAST_KEPT: f64 = 0.01;
 /// More pairs of partitions than this are more tasks than anything gains by them.
 const MOST_PAIRS: u64 = 100_000;
 
@@ -50,6 +54,8 @@ enum Meeting {
     Alone,
     /// All partitions of one side look up in a table of the other, the left one if true.
     Table { of_left: bool },
+    /// All partitions of the right side look up in a table of the left one which of its rows they meet.
+    Marks,
     /// Both are split by their keys into so many parts.
     Shuffle(u32),
     /// Each partition with each.
@@ -239,6 +245,33 @@ impl JoinStep {
         self.left_on.iter().map(of_result).collect()
     }
 
+    /// About how many pairs of rows have equal keys: all pairs, divided by how many values the key has, those of the side with fewer being
+    /// among the others. Where they are not known, the keys of the frame with fewer rows are taken to be there once each, before filters.
+    fn pairs(&self, left: u64, right: u64, node: &Node) -> u64 {
+        let whole = |side: usize, rows: u64| whole_of(&node.inputs[side]).unwrap_or(rows).max(rows);
+        let most = whole(0, left).min(whole(1, right));
+        let different = |(a, b): (&Expr, &Expr)| {
+            let of = |side: usize, key: &Expr| as_column(key).and_then(|name| node.inputs[side].different(name));
+            of(0, a).max(of(1, b))
+        };
+        let known = self.left_on.iter().zip(&self.right_on).map(different).try_fold(1u64, |all, one| Some(all.saturating_mul(one?)));
+        let values = known.unwrap_or(most).min(most).max(1);
+        (left as f64 * right as f64 / values as f64) as u64
+    }
+
+    /// Which share of the left rows a semi or anti join keeps: of those that would meet rows if nothing were filtered on the right, each is
+    /// met with the chance that not all of its rows were filtered away.
+    fn share_kept(&self, right: u64, node: &Node) -> f64 {
+        let wholes = whole_of(&node.inputs[0]).zip(whole_of(&node.inputs[1]));
+        let (left_whole, right_whole) = wholes.map_or((1.0, right as f64), |(left, right)| (left.max(1) as f64, right as f64));
+        let each = (right_whole / left_whole).max(1.0);
+        let met = 1.0 - (1.0 - (right as f64 / right_whole.max(1.0)).min(1.0)).powf(each);
+        match self.how {
+            How::Anti => (1.0 - met).max(LEAST_KEPT),
+            _ => met.max(LEAST_KEPT),
+        }
+    }
+
     fn meeting(&self, inputs: &[Lowered], node: &Node) -> Meeting {
         let sizes = [size_of(&node.inputs[0]), size_of(&node.inputs[1])];
         let partitions = [inputs[0].partitions, inputs[1].partitions];
@@ -250,6 +283,9 @@ impl JoinStep {
         let left_kinds = matches!(self.how, How::Inner | How::Right);
         let right_kinds = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti | How::Cross);
         let may = [left_kinds && (!self.right_unique || partitions[1] == 1), right_kinds && (!self.left_unique || partitions[0] == 1)];
+        // Which rows of the left side are met by some partition of the right one can be known, whatever the right side's size; whether a key is
+        // in several of its partitions cannot.
+        let marked = matches!(self.how, How::Semi | How::Anti) && !self.right_unique;
         let small = |side: usize| match self.broadcast {
             Some(forced) => forced,
             None => is_small(sizes[side], partitions[side], sizes[1 - side]),
@@ -258,6 +294,7 @@ impl JoinStep {
         let order = if self.broadcast == Some(true) && bytes(sizes[0]) < bytes(sizes[1]) { [0, 1] } else { [1, 0] };
         match order.into_iter().find(|side| may[*side] && small(*side)) {
             Some(side) => Meeting::Table { of_left: side == 0 },
+            None if marked && small(0) => Meeting::Marks,
             None if self.how == How::Cross => {
                 let pairs = u64::from(partitions[0]) * u64::from(partitions[1]);
                 if pairs > MOST_PAIRS { Meeting::Table { of_left: false } } else { Meeting::Pairs }
@@ -400,13 +437,22 @@ impl Step for JoinStep {
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         let (left, right) = (inputs[0]?.rows, inputs[1]?.rows);
         let rows = match self.how {
-            // As if the keys of one side were unique.
-            How::Inner | How::Left | How::Right => left.max(right),
-            How::Full => left.saturating_add(right),
-            How::Semi | How::Anti => left,
             How::Cross => left.saturating_mul(right),
+            How::Semi | How::Anti => selectivity::kept(left, self.share_kept(right, node)),
+            How::Inner => self.pairs(left, right, node),
+            How::Left => left.max(self.pairs(left, right, node)),
+            How::Right => right.max(self.pairs(left, right, node)),
+            How::Full => left.saturating_add(right),
         };
         Some(Size::of_rows(rows, node.schema.as_ref().ok()?))
+    }
+
+    fn whole_of(&self, inputs: &[Option<u64>]) -> Option<u64> {
+        match self.how {
+            How::Semi | How::Anti => inputs[0],
+            How::Cross => None,
+            How::Inner | How::Left | How::Right | How::Full => Some(inputs[0]?.max(inputs[1]?)),
+        }
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -428,6 +474,16 @@ impl Step for JoinStep {
                 let table = lowering.add(Layer::single("table", 1, op, vec![built.edge(Wiring::Every)]), node);
                 let op = expr_op(LookUp { spec, in_left: of_left }, self.line(), ops::token());
                 Layer::single("join", rows.partitions, op, vec![rows.edge(Wiring::Each), table.edge(Wiring::Every)])
+            }
+            Meeting::Marks => {
+                let op = BuildTable { spec: spec.clone(), left: true };
+                let op = expr_op(op, format!("table of {}", show(&self.left_on)), ops::token());
+                let table = lowering.add(Layer::single("table", 1, op, vec![left.edge(Wiring::Every)]), node);
+                let op = expr_op(MarkMet { spec: spec.clone() }, format!("rows met by {}", show(&self.right_on)), ops::token());
+                let edges = vec![right.edge(Wiring::Each), table.edge(Wiring::Every)];
+                let marks = lowering.add(Layer::single("marks", right.partitions, op, edges), node);
+                let op = expr_op(PickMet { spec }, self.line(), ops::token());
+                Layer::single("join", 1, op, vec![table.edge(Wiring::Every), marks.edge(Wiring::Every)])
             }
             Meeting::Pairs => {
                 let n = left.partitions * right.partitions;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::{Names, can_fail, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::selectivity::{self, Facts};
 use crate::frame::size::Size;
 use crate::frame::value::{chunk_of, frame_of};
 use crate::frame::{Admission, DFrame, Node, Step, across, ops};
@@ -93,9 +94,10 @@ impl Step for Filter {
         Some(columns.to_vec())
     }
 
-    fn size(&self, inputs: &[Option<Size>], _: &Node) -> Option<Size> {
-        // Half of the rows: without a sample one guess is as good as another, and this one shows that a filter makes frames smaller.
-        inputs[0].map(|size| size.with_rows(size.rows / 2))
+    fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+        let facts = |name: &PlSmallStr| Facts { bounds: None, values: node.inputs[0].different(name) };
+        let share = selectivity::share(&self.predicate, &facts);
+        inputs[0].map(|size| size.with_rows(selectivity::kept(size.rows, share)))
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

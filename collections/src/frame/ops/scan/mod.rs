@@ -17,6 +17,7 @@ mod first;
 mod operator;
 mod prune;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partita_graph::{Arg, Failure, Layer, Origin};
@@ -28,6 +29,7 @@ use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
 use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
+use crate::frame::selectivity::{self, Facts};
 use crate::frame::size::Size;
 use crate::frame::sort::order::First;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
@@ -60,6 +62,8 @@ pub(crate) struct Scan {
     /// The columns of the result, in the order of the table.
     columns: Vec<PlSmallStr>,
     predicate: Option<Expr>,
+    /// Which share of the rows that are read are likely to pass the predicate.
+    share: f64,
     /// No more rows of each partition than these.
     limit: Option<u64>,
     /// Nobody looks at the values: only rows are counted, and nothing is read.
@@ -72,7 +76,7 @@ impl Scan {
     fn new(source: u64, table: Arc<dyn FileTable>) -> Self {
         let columns = table.schema().iter_names().cloned().collect();
         let partitions = table.partitions().iter().map(|pieces| pieces.clone().collect()).collect();
-        Self { source, table, columns, predicate: None, limit: None, counted: false, partitions }
+        Self { source, table, columns, predicate: None, share: 1.0, limit: None, counted: false, partitions }
     }
 
     /// The columns that are read: those of the result and those of the predicate.
@@ -105,6 +109,16 @@ impl Scan {
     fn fields(&self) -> Vec<(PlSmallStr, DataType)> {
         let schema = self.table.schema();
         self.columns.iter().filter_map(|name| Some((name.clone(), schema.get(name)?.clone()))).collect()
+    }
+
+    /// Which share of the rows of some partitions passes a predicate.
+    fn share_of(&self, predicate: &Expr, partitions: &[Vec<u32>]) -> f64 {
+        let known = columns_of(predicate).into_iter().map(|name| {
+            let bounds = prune::bounds(&name, &*self.table, partitions);
+            (name.clone(), Facts { bounds, values: prune::values(&name, &*self.table) })
+        });
+        let known: BTreeMap<PlSmallStr, Facts> = known.collect();
+        selectivity::share(predicate, &|name| known.get(name).copied().unwrap_or_default())
     }
 
     /// What is left of so many rows of a partition.
@@ -182,7 +196,8 @@ impl Step for Scan {
             None => predicate.clone(),
         };
         let partitions = prune::prune(&self.partitions, predicate, &*self.table);
-        Admission::Absorb(Arc::new(Self { predicate: Some(both), partitions, ..self.clone() }))
+        let share = self.share_of(&both, &partitions);
+        Admission::Absorb(Arc::new(Self { predicate: Some(both), share, partitions, ..self.clone() }))
     }
 
     fn rows(&self, _: &[Option<u64>]) -> Option<u64> {
@@ -217,9 +232,7 @@ impl Step for Scan {
             (None, Some(limit)) => limit.saturating_mul(self.partitions.len() as u64),
             (None, None) => Size::of_bytes(pieces().map(|piece| self.table.bytes(*piece)).sum(), self.table.schema()).rows,
         };
-        // What is known of the values left pieces out already; of the rows that are read half are guessed to pass, as by a filter.
-        let kept = if self.predicate.is_some() { rows / 2 } else { rows };
-        Some(Size::of_rows(kept, node.schema.as_ref().ok()?))
+        Some(Size::of_rows(selectivity::kept(rows, self.share), node.schema.as_ref().ok()?))
     }
 
     fn whole(&self) -> Option<u64> {

@@ -45,6 +45,22 @@ pub(super) fn values(column: &PlSmallStr, table: &dyn FileTable) -> Option<u64> 
     u64::try_from(i128::from(high) - i128::from(low) + 1).ok()
 }
 
+/// Between which numbers the values of a column lie in these partitions, days and times as the numbers that they are made of.
+pub(super) fn bounds(column: &PlSmallStr, table: &dyn FileTable, partitions: &[Vec<u32>]) -> Option<(f64, f64)> {
+    let dtype = table.schema().get(column)?;
+    if !(dtype.is_primitive_numeric() || matches!(dtype, DataType::Date | DataType::Datetime(..) | DataType::Duration(_))) {
+        return None;
+    }
+    let known = table.statistics(std::slice::from_ref(column));
+    let read = IdxCa::from_iter_values(PlSmallStr::EMPTY, partitions.iter().flatten().copied());
+    let bound = |name: String| {
+        let bounds = known.column(&name).ok()?.as_materialized_series().take(&read).ok()?;
+        bounds.to_physical_repr().cast(&DataType::Float64).ok().filter(|bounds| bounds.null_count() == 0)
+    };
+    let (low, high) = (bound(least(column))?, bound(greatest(column))?);
+    Some((low.min::<f64>().ok()??, high.max::<f64>().ok()??))
+}
+
 /// Turns a predicate over rows into one over bounds.
 struct Judge<'a> {
     schema: &'a Schema,

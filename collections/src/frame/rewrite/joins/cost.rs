@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use super::chain::Place;
 use crate::frame::DFrame;
-use crate::frame::size::size_of;
+use crate::frame::size::{size_of, whole_of};
 
 /// An order is better only if it has at most this share of the rows of the written one: estimates differ by more than that from the truth.
 const CLEARLY: f64 = 0.8;
@@ -88,7 +88,7 @@ impl Costs {
     pub fn of(leaves: &[DFrame], classes: &BTreeMap<Place, usize>) -> Option<Self> {
         let part = |(at, leaf): (usize, &DFrame)| {
             let rows = size_of(leaf)?.rows as f64;
-            let whole = (whole(leaf)? as f64).max(rows).max(1.0);
+            let whole = (whole_of(leaf)? as f64).max(rows).max(1.0);
             let own = classes.iter().filter(|((of, _), _)| *of == at);
             let keys = own.map(|((_, name), class)| (*class, Key { values: leaf.different(name).map(|values| values as f64), whole }));
             Some(Part { rows: rows.max(1.0), whole, keys: keys.collect() })
@@ -143,15 +143,6 @@ impl Costs {
             there = next.1;
         }
         Some((order, cost))
-    }
-}
-
-/// Rows of a frame before filters took some away.
-fn whole(frame: &DFrame) -> Option<u64> {
-    let node = frame.node();
-    match &node.inputs[..] {
-        [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => whole(input),
-        _ => node.step.whole().or_else(|| size_of(frame).map(|size| size.rows)),
     }
 }
 

@@ -1,0 +1,62 @@
+//! Joins of few rows with many: how few is guessed from bounds of columns, and semi and anti joins leave the large side where it is.
+
+use super::check::check_frame;
+use partita::polars::prelude::*;
+use partita::prelude::{DFrame, Join, ParquetWriteOptions, col, lit};
+
+/// Larger than what is handed to all partitions.
+const MANY: i64 = 600_000;
+
+fn few() -> DataFrame {
+    let keys = [Some(7), None, Some(-1), Some(2 * (MANY - 1)), Some(7), Some(8), Some(2 * MANY), Some(100)];
+    df!("k" => keys, "t" => ["a", "b", "c", "d", "e", "f", "g", "h"]).unwrap()
+}
+
+/// The even numbers, and a null.
+fn many() -> DataFrame {
+    let keys = (0..MANY).map(|row| if row == 17 { None } else { Some(2 * row) });
+    df!("k" => keys.collect::<Vec<Option<i64>>>()).unwrap()
+}
+
+#[test]
+fn a_small_left_side_is_marked_by_a_large_right_one() {
+    for partitions in [2, 3] {
+        let right = DFrame::from_polars(many(), partitions);
+        let plan = DFrame::from_polars(few(), 2).join(&right, Join::semi(["k"])).explain();
+        assert!(plan.contains("rows met by k"), "{plan}");
+        let expected = |kept: &[&str]| {
+            few().lazy().filter(col("t").is_in(lit(Series::new("t".into(), [Series::new("t".into(), kept)])), false)).collect()
+        };
+        let semi = expected(&["d", "f", "h"]).unwrap();
+        check_frame(&few(), |left| left.join(&right, Join::semi(["k"])), &semi, true);
+        let anti = expected(&["a", "b", "c", "e", "g"]).unwrap();
+        check_frame(&few(), |left| left.join(&right, Join::anti(["k"])), &anti, true);
+        let anti = expected(&["a", "c", "e", "g"]).unwrap();
+        check_frame(&few(), |left| left.join(&right, Join::anti(["k"]).nulls_equal(true)), &anti, true);
+    }
+}
+
+#[test]
+fn bounds_in_footers_say_how_many_rows_a_filter_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers");
+    let numbers = df!("k" => (0..10_000i64).collect::<Vec<_>>())
+        .unwrap()
+        .lazy()
+        .with_column(col("k").cast(DataType::Int32).cast(DataType::Date).alias("d"));
+    DFrame::from_polars(numbers.collect().unwrap(), 1).to_parquet(&path, ParquetWriteOptions::new()).unwrap();
+    let about = |predicate: Expr| {
+        let plan = DFrame::read_parquet(&path).unwrap().filter(predicate).explain();
+        let line = plan.lines().filter(|line| line.contains("read_parquet") && line.contains("about")).next_back().unwrap().to_owned();
+        line.split("about ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|rows| rows.parse::<u64>().ok()).unwrap()
+    };
+    for (predicate, rows) in [
+        (col("k").lt(lit(1000)), 1000),
+        (col("k").gt_eq(lit(2000)).and(col("k").lt(lit(3000))), 1000),
+        (col("d").gt_eq(lit("1970-01-01").cast(DataType::Date)).and(col("d").lt(lit("1971-05-16").cast(DataType::Date))), 500),
+        (col("k").eq(lit(5)), 50),
+    ] {
+        let found = about(predicate.clone());
+        assert!(found.abs_diff(rows) <= 2, "{predicate}: about {found} rows");
+    }
+}

@@ -18,6 +18,7 @@ pub(crate) mod replan;
 pub(crate) mod rewrite;
 pub(crate) mod schema;
 pub(crate) mod selectivity;
+pub(crate) mod short_lists;
 pub(crate) mod shuffle;
 pub(crate) mod size;
 pub(crate) mod sort;

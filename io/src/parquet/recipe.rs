@@ -4,10 +4,9 @@
 //! the piece that pass the test; columns that only the result needs are neither fetched nor decoded when no row passes.
 
 use std::io::Cursor;
-use std::iter::repeat_n;
 
 use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, IntoColumn, PlSmallStr, PolarsResult, Series};
-use polars_arrow::bitmap::Bitmap;
+use polars_arrow::bitmap::BitmapBuilder;
 use polars_buffer::Buffer;
 use polars_parquet::parquet::read::PageMetaData;
 use polars_parquet::read::{BasicDecompressor, Filter, PageReader, column_iter_to_arrays};
@@ -196,8 +195,16 @@ impl Rows {
         }
         // A decoder's mask covers the whole row group.
         let (before, after) = (piece.start as usize, (piece.rows - piece.end) as usize);
-        let bits = repeat_n(false, before).chain(mask.iter().map(|keep| keep.unwrap_or(false))).chain(repeat_n(false, after));
-        Self { filter: Filter::new_masked(bits.collect::<Bitmap>()), count }
+        let mut bits = BitmapBuilder::with_capacity(piece.rows as usize);
+        bits.extend_constant(before, false);
+        for array in mask.downcast_iter() {
+            match array.validity() {
+                None => bits.extend_from_bitmap(array.values()),
+                Some(valid) => bits.extend_from_bitmap(&(array.values() & valid)),
+            }
+        }
+        bits.extend_constant(after, false);
+        Self { filter: Filter::new_masked(bits.freeze()), count }
     }
 
     fn few_runs(&self) -> bool {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::frame::expr::{Names, can_fail, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::selectivity::{self, Facts};
+use crate::frame::short_lists::spelled_out;
 use crate::frame::size::Size;
 use crate::frame::value::{chunk_of, frame_of};
 use crate::frame::{Admission, DFrame, Node, Step, across, ops};
@@ -101,7 +102,8 @@ impl Step for Filter {
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let op = expr_op(self.clone(), self.line(), ops::token());
+        let predicate = spelled_out(self.predicate.clone(), node.inputs[0].resolved()?);
+        let op = expr_op(Self { predicate }, self.line(), ops::token());
         Ok(lowering.add(Layer::single("filter", inputs[0].partitions, op, vec![inputs[0].edge(Wiring::Each)]), node))
     }
 }

@@ -30,6 +30,7 @@ use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
 use crate::frame::selectivity::{self, Facts};
+use crate::frame::short_lists::spelled_out;
 use crate::frame::size::Size;
 use crate::frame::sort::order::First;
 use crate::frame::{Admission, DFrame, Node, Step, ops};
@@ -93,7 +94,7 @@ impl Scan {
             source: self.source,
             method: format!("read_{format}"),
             recipe: self.table.recipe(&read),
-            predicate: self.predicate.clone(),
+            predicate: self.predicate.clone().map(|predicate| spelled_out(predicate, self.table.schema())),
             limit: self.limit,
             output: self.fields(),
         });

@@ -47,6 +47,8 @@ mod array_users;
 mod bad_input;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/clustered.rs"]
+mod clustered;
 #[path = "api/csv.rs"]
 mod csv;
 #[path = "api/decimals.rs"]

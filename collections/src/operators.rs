@@ -29,7 +29,7 @@ use crate::frame::ops::{
 };
 use crate::frame::ops::{slice, to_darray, unique, unpivot, with_columns, write};
 use crate::frame::quantile::operator as quantiles;
-use crate::frame::shuffle::{skew, split};
+use crate::frame::shuffle::{clustered, skew, split};
 use crate::frame::sort::{range, rows};
 use crate::frame::value;
 
@@ -57,6 +57,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<pairs_of_groups::MomentsOfGroups>(),
     OperatorEntry::of::<pairs_of_groups::AddOfGroups>(),
     OperatorEntry::of::<split::Split>(),
+    OperatorEntry::of::<clustered::SplitAt>(),
     OperatorEntry::of::<skew::DealOut>(),
     OperatorEntry::of::<skew::FrequentKeys>(),
     OperatorEntry::of::<skew::SendToAll>(),

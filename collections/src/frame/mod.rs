@@ -110,6 +110,10 @@ pub(crate) trait Step: Send + Sync {
     fn different(&self, _column: &PlSmallStr) -> Option<u64> {
         None
     }
+    /// Between which whole numbers the values of a reader's column lie in each of its partitions, if that is known of all and none has nulls.
+    fn ranges(&self, _column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
+        None
+    }
     /// Some of a reader's rows, if they are at hand.
     fn sampled_rows(&self) -> Option<DataFrame> {
         None

@@ -13,6 +13,7 @@ use super::partial::Partial;
 use super::states::{Decomposed, Kind, decompose};
 use crate::frame::expr::{Names, as_column, check_columns, check_row_by_row, columns_of, columns_of_all, expr_op, schema_after, show};
 use crate::frame::lower::{FAN_IN, Lowered, Lowering};
+use crate::frame::shuffle::clustered::Clusters;
 use crate::frame::shuffle::{named, spread};
 use crate::frame::size::{Size, parts_for_unknown, size_of};
 use crate::frame::{Admission, Node, Step, ops};
@@ -233,6 +234,12 @@ impl GroupByStep {
         if parts > 1 && lowering.is_together(input, &self.keys) && self.split_out.is_none_or(|parts| parts == input.partitions as usize) {
             // No group is in two partitions: each is finished where it is.
             return Ok(lowering.add(Layer::single("finish", level.partitions, finish, vec![level.edge(Wiring::Each)]), node));
+        }
+        let clusters = if parts > 1 && self.split_out.is_none() { Clusters::of(&node.inputs[0], &self.keys) } else { None };
+        if let Some(clusters) = clusters {
+            let parts = clusters.parts();
+            let level = clusters.split(level, node, lowering);
+            return Ok(lowering.add(Layer::single("finish", parts, finish, vec![level.edge(Wiring::Part)]), node));
         }
         if parts > 1 {
             let keys = named(self.key_names());

@@ -1,6 +1,7 @@
 //! Shuffles: rows with equal keys come into one partition. Every partition is split by a hash of the keys ([`split`]), and partition `j` of
 //! the result is made of part `j` of each, in the order of the partitions.
 
+pub(crate) mod clustered;
 pub(crate) mod hash;
 pub(crate) mod keys;
 pub(crate) mod skew;

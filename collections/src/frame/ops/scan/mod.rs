@@ -242,6 +242,10 @@ impl Step for Scan {
         counted.or_else(|| Some(Size::of_bytes(pieces().map(|piece| self.table.bytes(piece)).sum(), self.table.schema()).rows))
     }
 
+    fn ranges(&self, column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
+        prune::ranges(column, &*self.table, &self.partitions)
+    }
+
     fn different(&self, column: &PlSmallStr) -> Option<u64> {
         prune::values(column, &*self.table)
     }

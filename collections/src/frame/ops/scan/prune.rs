@@ -45,6 +45,28 @@ pub(super) fn values(column: &PlSmallStr, table: &dyn FileTable) -> Option<u64> 
     u64::try_from(i128::from(high) - i128::from(low) + 1).ok()
 }
 
+/// Between which whole numbers the values of a column lie in each of these partitions, if that is known of all and none has nulls.
+pub(super) fn ranges(column: &PlSmallStr, table: &dyn FileTable, partitions: &[Vec<u32>]) -> Option<Vec<(i64, i64)>> {
+    let dtype = table.schema().get(column)?;
+    if !dtype.is_signed_integer() && *dtype != DataType::Date {
+        return None;
+    }
+    let known = table.statistics(std::slice::from_ref(column));
+    let numbers = |name: String| known.column(&name).ok()?.as_materialized_series().to_physical_repr().cast(&DataType::Int64).ok();
+    let all = [numbers(nulls(column))?, numbers(least(column))?, numbers(greatest(column))?];
+    let [missing, low, high] = all.each_ref().map(|series| series.i64().ok());
+    let (missing, low, high) = (missing?, low?, high?);
+    let of_piece = |piece: &u32| {
+        let at = *piece as usize;
+        (missing.get(at)? == 0).then_some((low.get(at)?, high.get(at)?))
+    };
+    let of_partition = |pieces: &Vec<u32>| {
+        let bounds = pieces.iter().map(of_piece).collect::<Option<Vec<(i64, i64)>>>()?;
+        bounds.into_iter().reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)))
+    };
+    partitions.iter().map(of_partition).collect()
+}
+
 /// Between which numbers the values of a column lie in these partitions, days and times as the numbers that they are made of.
 pub(super) fn bounds(column: &PlSmallStr, table: &dyn FileTable, partitions: &[Vec<u32>]) -> Option<(f64, f64)> {
     let dtype = table.schema().get(column)?;

@@ -1,0 +1,57 @@
+//! Group-bys of files whose rows lie in the order of a key: partitions are split where they end, and no key's rows are parted.
+
+use std::path::Path;
+
+use super::check::executors;
+use partita::polars::prelude::*;
+use partita::prelude::{DFrame, ParquetOptions, ParquetWriteOptions, col, len, lit};
+
+/// Runs of one to five rows of a key, some of which go on in the next partition, and one key that fills partitions.
+fn rows() -> DataFrame {
+    let mut keys: Vec<i64> = (0..90_000i64).flat_map(|key| std::iter::repeat_n(4 * key, 1 + (key * key % 7) as usize)).collect();
+    keys.extend(std::iter::repeat_n(400_000, 90_000));
+    keys.extend((0..1_000i64).map(|row| 400_000 + row / 3));
+    let rows = keys.len() as i64;
+    df!("k" => keys, "x" => (0..rows).collect::<Vec<i64>>(), "u" => (0..rows).map(|row| row % 2).collect::<Vec<_>>()).unwrap()
+}
+
+/// Writes a frame as so many files, and reads it with a partition for each.
+fn in_files(frame: DataFrame, files: usize, path: &Path) -> DFrame {
+    DFrame::from_polars(frame, files).to_parquet(path, ParquetWriteOptions::new()).unwrap();
+    let bytes = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
+    let read = DFrame::read_parquet_with(path, ParquetOptions::new().blocksize(bytes)).unwrap();
+    assert_eq!(read.npartitions().unwrap(), files);
+    read
+}
+
+#[test]
+fn groups_of_a_clustered_key_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let days = col("k").cast(DataType::Int32).cast(DataType::Date);
+    let days = rows().lazy().with_column(days).collect().unwrap();
+    for (name, rows, keys) in [("numbers", rows(), vec!["k"]), ("days", days, vec!["u", "k"])] {
+        let read = in_files(rows.clone(), 9, &folder.path().join(name)).filter(col("x").gt(lit(100)));
+        let aggs = [col("x").sum(), len().alias("n")];
+        let groups = read.group_by(keys.clone()).agg(aggs.clone());
+        let plan = groups.explain();
+        assert!(plan.contains("split by k where partitions end, into 9"), "{plan}");
+        let by: Vec<Expr> = keys.iter().map(|key| col(*key)).collect();
+        let sorted = |groups: LazyFrame| groups.sort_by_exprs(by.clone(), SortMultipleOptions::default()).collect().unwrap();
+        let expected = sorted(rows.lazy().filter(col("x").gt(lit(100))).group_by(by.clone()).agg(aggs));
+        for (name, executor) in executors() {
+            let found = sorted(groups.compute_on(&*executor).unwrap().frame.lazy());
+            assert!(found.equals_missing(&expected), "{name}: by {keys:?}");
+        }
+    }
+}
+
+#[test]
+fn other_orders_are_spread_by_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = df!("k" => (0..500_000i64).map(|row| row * 7919 % 500_000).collect::<Vec<_>>()).unwrap();
+    let read = in_files(keys, 4, &folder.path().join("keys"));
+    let groups = read.group_by(["k"]).agg([len()]);
+    let plan = groups.explain();
+    assert!(plan.contains("split by k into") && !plan.contains("where partitions end"), "{plan}");
+    assert_eq!(groups.len().unwrap(), 500_000);
+}

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use partita_graph::{Code, Failure};
 
 use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
+use super::chain::{Chain, Chained, Lane};
 use super::in_order::{InOrder, copy_line};
 use super::layout::{Layout, Tile, Wish};
 use super::program::{Instruction, Op, Program, Source};
@@ -21,6 +22,8 @@ use crate::array::meta::tuple;
 const TILE_BYTES: usize = 8 << 10;
 /// Elements of a tile where nothing is buffered.
 const DIRECT: usize = 4096;
+/// The same where rows are folded into each other: long pieces of a few rows, as memory likes to be read.
+const DIRECT_FOLDED: usize = 16 << 10;
 
 /// A tile of results, row by row.
 #[derive(Clone, Copy)]
@@ -94,6 +97,8 @@ pub struct Evaluator<'a> {
     program: &'a Program,
     shape: Vec<usize>,
     feeds: Vec<Feed<'a>>,
+    /// What runs the program, where its steps are not run one by one.
+    chain: Option<Chained>,
     constants: Vec<(Scalar, Column)>,
     registers: Vec<Column>,
     /// The register of each step's result. Results that are not read any more give theirs up.
@@ -116,8 +121,13 @@ impl<'a> Evaluator<'a> {
         // Of a small block one tile takes all; longer buffers would cost more to clear than it costs to compute.
         let size = size.min(shape.iter().product::<usize>().max(1));
         let feeds = blocks.iter().copied().map(|block| Feed::new(block, &shape, size)).collect::<Result<_, _>>()?;
-        let (homes, registers) = registers(program, size);
-        Ok(Self { program, shape, feeds, constants: constants(program, size), registers, homes, size, cancelled: None })
+        let chain = Chained::of(program);
+        let ((homes, registers), constants) = match chain {
+            // Only its result is kept here.
+            Some(_) => ((vec![0; program.steps.len()], vec![Column::new(program.dtype()?, size)]), Vec::new()),
+            None => (registers(program, size), constants(program, size)),
+        };
+        Ok(Self { program, shape, feeds, chain, constants, registers, homes, size, cancelled: None })
     }
 
     /// Stops when this is set.
@@ -148,6 +158,10 @@ impl<'a> Evaluator<'a> {
         for feed in &mut self.feeds {
             feed.bring_in_order(&self.shape)?;
         }
+        if self.program.steps.is_empty() {
+            self.size = DIRECT_FOLDED.min(self.shape.iter().product::<usize>().max(1));
+            self.feeds.iter_mut().try_for_each(|feed| feed.fill(self.size))?;
+        }
         let read = self.feeds.len();
         self.walk(beside, Wish { size: self.size, read, folded: Some(read + folded) }, sink)
     }
@@ -166,11 +180,19 @@ impl<'a> Evaluator<'a> {
             for (at, feed) in self.feeds.iter_mut().enumerate() {
                 with_dtype!(feed.block.dtype(), U => feed.prepare::<U>(tile, at, direct))?;
             }
-            for at in 0..self.program.steps.len() {
-                self.execute(at, tile.len())?;
-            }
+            self.calculate(tile.len())?;
             sink.take(self.result(tile)?, tile)
         })
+    }
+
+    /// The program's result for the tile at hand.
+    fn calculate(&mut self, len: usize) -> Result<(), Failure> {
+        let done = match &mut self.chain {
+            Some(Chained::Double(chain)) => chained(chain, &self.feeds, &mut self.registers[0], len)?,
+            Some(Chained::Single(chain)) => chained(chain, &self.feeds, &mut self.registers[0], len)?,
+            None => return (0..self.program.steps.len()).try_for_each(|at| self.execute(at, len)),
+        };
+        if done { Ok(()) } else { Err(Failure::internal(format!("a step of {} is not defined for its kind", self.program.show()))) }
     }
 
     fn execute(&mut self, at: usize, len: usize) -> Result<(), Failure> {
@@ -206,21 +228,14 @@ impl<'a> Evaluator<'a> {
     /// The elements of an operand that belong to the tile at hand.
     fn values<T: Held>(&self, source: Source, len: usize) -> Result<&[T], Failure> {
         let column = match source {
-            Source::Input(at) => {
-                let feed = &self.feeds[at as usize];
-                match feed.now {
-                    Now::There(offset) => return Ok(&feed.block.memory::<T>()?[offset..offset + len]),
-                    Now::Rows(_) | Now::Copied => &feed.buffer,
-                }
-            }
+            Source::Input(at) => return self.feeds[at as usize].values(len),
             Source::Step(at) => &self.registers[self.homes[at as usize]],
             Source::Scalar(scalar) => {
                 let found = self.constants.iter().find(|(known, _)| *known == scalar);
                 &found.ok_or_else(|| Failure::internal("a constant that was not prepared"))?.1
             }
         };
-        let values = T::values(column).ok_or_else(|| Failure::internal("an operand of another kind than its operation"))?;
-        Ok(&values[..len])
+        some(column, len)
     }
 
     fn result<T: Held>(&self, tile: &Tile<'_>) -> Result<Rows<'_, T>, Failure> {
@@ -234,6 +249,18 @@ impl<'a> Evaluator<'a> {
         let values = self.values(self.program.result, tile.len())?;
         Ok(Rows { values, stride: tile.columns, count: tile.rows, len: tile.columns })
     }
+}
+
+/// Runs a chain on the elements of a tile.
+fn chained<T: Lane>(chain: &mut Chain<T>, feeds: &[Feed<'_>], out: &mut Column, len: usize) -> Result<bool, Failure> {
+    let inputs = feeds.iter().map(|feed| feed.values(len)).collect::<Result<Vec<&[T]>, Failure>>()?;
+    Ok(chain.run(&inputs, target(out, len)?))
+}
+
+/// The first elements of a buffer.
+fn some<T: Held>(column: &Column, len: usize) -> Result<&[T], Failure> {
+    let values = T::values(column).ok_or_else(|| Failure::internal("an operand of another kind than its operation"))?;
+    Ok(&values[..len])
 }
 
 /// The part of a buffer that a tile takes.
@@ -314,11 +341,17 @@ impl<'a> Feed<'a> {
         let strides = over(shape, block, block.strides());
         // Along an axis of one element nothing moves.
         let constant = strides.iter().zip(shape).all(|(stride, len)| *stride == 0 || *len == 1) && !shape.contains(&0);
-        let buffer = match constant {
-            true => with_dtype!(block.dtype(), T => T::column(vec![block.memory::<T>()?[block.offset()]; size])),
-            false => Column::default(),
-        };
-        Ok(Self { block: Cow::Borrowed(block), strides, order: None, buffer, constant, now: Now::Copied })
+        let mut feed = Self { block: Cow::Borrowed(block), strides, order: None, buffer: Column::default(), constant, now: Now::Copied };
+        feed.fill(size)?;
+        Ok(feed)
+    }
+
+    /// Repeats an element that is the same everywhere as often as a tile has elements.
+    fn fill(&mut self, size: usize) -> Result<(), Failure> {
+        if self.constant {
+            self.buffer = with_dtype!(self.block.dtype(), T => T::column(vec![self.block.memory::<T>()?[self.block.offset()]; size]));
+        }
+        Ok(())
     }
 
     /// From here on tiles see the strides that the block would have in row-major order. A block that lies across is copied whole: the
@@ -335,6 +368,14 @@ impl<'a> Feed<'a> {
             self.order = Some(order);
         }
         Ok(())
+    }
+
+    /// The elements that belong to the tile at hand.
+    fn values<T: Held>(&self, len: usize) -> Result<&[T], Failure> {
+        match self.now {
+            Now::There(offset) => Ok(&self.block.memory::<T>()?[offset..offset + len]),
+            Now::Rows(_) | Now::Copied => some(&self.buffer, len),
+        }
     }
 
     /// The place of the first element.

@@ -2,6 +2,7 @@
 //! that a chain of operations passes over memory once.
 
 mod arith;
+mod chain;
 mod collect;
 mod complex;
 mod convert;

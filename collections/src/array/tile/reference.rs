@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
+use super::chain::Chained;
 use super::evaluate::broadcast;
 use super::program::{Binary, Compare, Component, Instruction, Op, Program, Source, Test, Unary};
 use super::{collect, mapped};
@@ -196,6 +197,24 @@ proptest! {
         let inputs = if choices.is_empty() { 1 } else { blocks.len() };
         let program = Program { inputs: program.inputs[..inputs].to_vec(), ..program };
         prop_assert_eq!(found(&program, &blocks[..inputs]), expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Programs of floats alone, which run in pairs of steps and line by line.
+    #[test]
+    fn chains_give_what_single_elements_give(
+        (shape, lies) in vec(1usize..12, 0..4).prop_flat_map(|shape| (Just(shape.clone()), vec(lies(shape.len()), 1..4))),
+        choices in vec((0u8..6, 0usize..50, 0usize..50, 0usize..50), 1..12),
+    ) {
+        let lies = lies.into_iter().map(|lie| Lie { floats: true, ..lie });
+        let blocks: Vec<Block> = lies.enumerate().map(|(salt, lie)| block(&shape, &lie, salt)).collect();
+        let blocks: Vec<&Block> = blocks.iter().collect();
+        let program = program(vec![DType::F64; blocks.len()], &choices);
+        prop_assert!(Chained::of(&program).is_some());
+        prop_assert_eq!(found(&program, &blocks), reference(&program, &blocks));
     }
 }
 

@@ -73,6 +73,16 @@ wide! {
 }
 
 wide! {
+    /// Adds four rows to plain sums, which are read and written once for all of them.
+    fn add_rows<T: Held>(sums: &mut [f64], rows: [&[T]; 4]) {
+        let [a, b, c, d] = rows;
+        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *sum += (a.to_f64() + b.to_f64()) + (c.to_f64() + d.to_f64());
+        }
+    }
+}
+
+wide! {
     /// Adds plain sums to sums of two parts.
     fn add_sums<>(high: &mut [f64], low: &mut [f64], sums: &[f64]) {
         for ((high, low), sum) in high.iter_mut().zip(low).zip(sums) {
@@ -104,8 +114,12 @@ impl<T: Held> Folder<T> for FloatSum {
         while rows.peek().is_some() {
             self.sums.clear();
             self.sums.resize(width, 0.0);
-            for row in rows.by_ref().take(PLAIN_ROWS) {
-                add_row(&mut self.sums, row);
+            let mut some = rows.by_ref().take(PLAIN_ROWS);
+            while let Some(a) = some.next() {
+                match (some.next(), some.next(), some.next()) {
+                    (Some(b), Some(c), Some(d)) => add_rows(&mut self.sums, [a, b, c, d]),
+                    (b, c, d) => [Some(a), b, c, d].into_iter().flatten().for_each(|row| add_row(&mut self.sums, row)),
+                }
             }
             add_sums(&mut self.high[lane..][..width], &mut self.low[lane..][..width], &self.sums);
         }
@@ -251,12 +265,44 @@ pub(super) fn combine(a: (&mut f64, &mut f64, &mut f64), b: (f64, f64, f64)) {
     *count = all;
 }
 
+/// Sums of the distances of elements from a number, and of their squares.
+#[inline(always)]
+fn distances<T: Held>(run: &[T], from: f64) -> (f64, f64) {
+    let (chunks, rest) = run.as_chunks::<LANES>();
+    let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
+    for chunk in chunks {
+        for ((sum, square), element) in sums.iter_mut().zip(&mut squares).zip(chunk) {
+            let distance = element.to_f64() - from;
+            *sum += distance;
+            *square += distance * distance;
+        }
+    }
+    for ((sum, square), element) in sums.iter_mut().zip(&mut squares).zip(rest) {
+        let distance = element.to_f64() - from;
+        *sum += distance;
+        *square += distance * distance;
+    }
+    (pairs(sums), pairs(squares))
+}
+
+/// Count, mean and squared distances of a run, in two passes.
+#[inline(always)]
+fn moments_in_two<T: Held>(run: &[T]) -> (f64, f64, f64) {
+    let count = run.len() as f64;
+    let mean = plain_sum(run, |element| element) / count;
+    (count, mean, plain_sum(run, |element| (element - mean) * (element - mean)))
+}
+
 wide! {
-    /// Count, mean and squared distances of a run, in two passes over what lies in the cache.
+    /// The same in one pass, with distances from the first element. It is one of them, so what the distance of the mean from it adds to
+    /// the squares, and is taken away again, is at most as many times the result as the run has elements.
     fn moments_of_run<T: Held>(run: &[T]) -> (f64, f64, f64) {
-        let count = run.len() as f64;
-        let mean = plain_sum(run, |element| element) / count;
-        (count, mean, plain_sum(run, |element| (element - mean) * (element - mean)))
+        let Some(first) = run.first() else { return (0.0, 0.0, 0.0) };
+        let (count, first) = (run.len() as f64, first.to_f64());
+        let (sum, squares) = distances(run, first);
+        let squares = squares - sum * (sum / count);
+        // From an infinity, and over what no float holds, there is no distance.
+        if squares.is_finite() { (count, first + sum / count, squares.max(0.0)) } else { moments_in_two(run) }
     }
 }
 
@@ -372,6 +418,48 @@ mod tests {
         assert_eq!(moments.counts[0], 1000.0);
         assert!((moments.means[0] - (1e9 + 4.5)).abs() < 1e-6, "{}", moments.means[0]);
         assert!((moments.squares[0] / 1000.0 - 8.25).abs() < 1e-6, "{}", moments.squares[0]);
+    }
+
+    #[test]
+    fn one_pass_gives_what_two_give() {
+        let numbers = |near: f64| (0..PLAIN).map(move |at| near + (at as f64 * 0.7).sin());
+        let first = |value: f64, near: f64| std::iter::once(value).chain(numbers(near).skip(1)).collect::<Vec<f64>>();
+        let runs = [
+            numbers(0.0).collect(),
+            numbers(1e6).collect(),
+            first(1e9, 0.0),
+            first(-1e300, 1.0),
+            first(0.0, 1e8),
+            vec![0.1; 77],
+            vec![3.0],
+        ];
+        for run in runs {
+            let (found, expected) = (moments_of_run(&run), moments_in_two(&run));
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs() + 1e-30 || a == b;
+            assert!(found.0 == expected.0 && near(found.1, expected.1) && near(found.2, expected.2), "{found:?} {expected:?}");
+        }
+        assert_eq!(moments_of_run(&[0.1; 77]), (77.0, 0.1, 0.0), "what does not differ has no distances");
+        for bad in [f64::INFINITY, f64::NAN] {
+            for at in [0, 5] {
+                let mut run: Vec<f64> = numbers(0.0).collect();
+                run[at] = bad;
+                assert_eq!(format!("{:?}", moments_of_run(&run)), format!("{:?}", moments_in_two(&run)));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_added_by_fours() {
+        let values: Vec<f64> = (0..23 * 40).map(|at| (at as f64).sin() * 1e3).collect();
+        for count in [1, 3, 4, 5, 16, 17, 23] {
+            let mut sum = FloatSum::new(40);
+            sum.lanes(0, Rows::of(&values[..count * 40], 40), Names::default(), 0);
+            for lane in 0..40 {
+                let expected: f64 = values[..count * 40].iter().skip(lane).step_by(40).sum();
+                let found = total(sum.high[lane], sum.low[lane]);
+                assert!((found - expected).abs() <= 1e-10, "{count} rows, lane {lane}: {found} {expected}");
+            }
+        }
     }
 
     #[test]

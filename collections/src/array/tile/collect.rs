@@ -10,10 +10,11 @@ use super::program::Program;
 use crate::array::block::Block;
 use crate::array::element::{Held, with_dtype};
 
-/// Puts tiles together. Rows of several tiles beside each other wait until all of the row is there.
+/// Puts tiles together. Of tiles beside each other the first makes room for whole rows, into which the others are put.
 struct Collect<T> {
     values: Vec<T>,
-    band: Vec<T>,
+    /// Where the rows at hand begin.
+    band: usize,
 }
 
 impl<T: Held> Sink<T> for Collect<T> {
@@ -25,12 +26,12 @@ impl<T: Held> Sink<T> for Collect<T> {
             }
             return Ok(());
         }
-        self.band.resize(tile.rows * tile.width, T::default());
-        for (line, row) in self.band.chunks_exact_mut(tile.width).zip(rows.iter()) {
-            line[tile.column..][..row.len()].copy_from_slice(row);
+        if tile.column == 0 {
+            self.band = self.values.len();
+            self.values.resize(self.band + tile.rows * tile.width, T::default());
         }
-        if tile.column + tile.columns == tile.width {
-            self.values.extend_from_slice(&self.band);
+        for (line, row) in self.values[self.band..].chunks_exact_mut(tile.width).zip(rows.iter()) {
+            line[tile.column..][..row.len()].copy_from_slice(row);
         }
         Ok(())
     }
@@ -39,7 +40,7 @@ impl<T: Held> Sink<T> for Collect<T> {
 /// The elements that a program gives for blocks, in row-major order.
 fn collected<T: Held>(evaluator: &mut Evaluator<'_>) -> Result<Vec<T>, Failure> {
     let count = evaluator.shape().iter().product();
-    let mut sink = Collect { values: Vec::with_capacity(count), band: Vec::new() };
+    let mut sink = Collect { values: Vec::with_capacity(count), band: 0 };
     evaluator.run::<T>(&mut sink)?;
     Ok(sink.values)
 }

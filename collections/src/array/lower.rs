@@ -6,6 +6,7 @@ use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
 
 use super::group::Groups;
 use super::meta::{Cuts, Meta};
+use super::ops::make::filled;
 use super::rechunk::rechunk;
 use super::wiring::follow;
 use super::{AnyArray, Node};
@@ -28,6 +29,8 @@ pub(crate) struct Lowering {
     /// Which steps are made inside others.
     pub groups: Groups,
     done: BTreeMap<usize, Lowered>,
+    /// Readers so far that make blocks of their own, see [`Lowering::aligned`].
+    makers: u32,
 }
 
 impl Lowering {
@@ -43,15 +46,28 @@ impl Lowering {
     }
 
     /// Edges by which each block of an array with these cuts reads the blocks of others that belong to it elementwise. Others are cut
-    /// anew where their chunks differ.
+    /// anew where their chunks differ. Blocks that are the same everywhere are made by each reader for itself, which costs less than to
+    /// keep them.
     pub fn aligned(&mut self, others: &[AnyArray], cuts: &[Cuts], node: &Node) -> Result<Vec<Edge>, Failure> {
         let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
         let mut edges = Vec::with_capacity(others.len());
+        self.makers += 1;
         for other in others {
             let meta: &Meta = other.meta()?;
             let ahead = cuts.len() - meta.ndim();
             // What is repeated has one chunk, which all blocks read.
             let repeated = |own: &Cuts, whole: &Cuts| own.len() == Some(1) && whole.len() != Some(1);
+            let places = || Meta { dtype: meta.dtype, cuts: cuts.to_vec() }.places();
+            if let Some(value) = other.everywhere()
+                && let Ok(places) = places()
+            {
+                let fixed: Vec<bool> = meta.cuts.iter().zip(&cuts[ahead..]).map(|(own, whole)| repeated(own, whole)).collect();
+                let own = |len: &usize, fixed: &bool| if *fixed { 1 } else { *len };
+                let shapes =
+                    places.iter().map(|place| place.shape[ahead..].iter().zip(&fixed).map(|(len, fixed)| own(len, fixed)).collect());
+                edges.push(self.add(filled(value, shapes, Some(self.makers)), node).edge(Wiring::Each));
+                continue;
+            }
             let wanted = |(own, whole): (&Cuts, &Cuts)| if repeated(own, whole) { Cuts::whole(1) } else { whole.clone() };
             let wanted: Vec<Cuts> = meta.cuts.iter().zip(&cuts[ahead..]).map(wanted).collect();
             let input = self.of(other);
@@ -99,7 +115,7 @@ pub(crate) fn lower_into(graph: &mut Graph, array: &AnyArray) -> Result<Lowered,
     array.meta()?;
     // They outlive the lowering, which knows arrays by address.
     let arrays = ordered(array);
-    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new() };
+    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new(), makers: 0 };
     let lowered = lowering.arrays(&arrays).map(|()| lowering.of(array));
     *graph = lowering.graph;
     lowered
@@ -117,4 +133,24 @@ pub(crate) fn layers(array: &AnyArray) -> Result<(Graph, LayerId), Failure> {
     let mut graph = Graph::default();
     let lowered = lower_into(&mut graph, array)?;
     Ok((graph, lowered.layer))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::array::DArray;
+
+    /// The names of an array's layers.
+    fn names(array: &DArray<f64>) -> Vec<String> {
+        let graph = super::plan(&array.to_any()).expect("it can be planned");
+        graph.layers.iter().map(|layer| layer.name.to_string()).collect()
+    }
+
+    #[test]
+    fn constants_are_made_by_those_who_read_them() {
+        let x = DArray::<f64>::ones([40, 40], 10);
+        let found = names(&(&x + x.t() - x.mean_axis(0)).sum());
+        assert_eq!(found, ["make+reduce", "finish", "make+reduce", "finish"]);
+        assert_eq!(names(&x), ["make"]);
+        assert_eq!(names(&(&x * DArray::arange(0.0, 40.0, 1.0, 20))), ["make", "rechunk", "make+map"], "a range is made once");
+    }
 }

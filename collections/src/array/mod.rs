@@ -39,6 +39,7 @@ pub(crate) use block::{Block, block_of};
 pub use chunks::{Chunks, Shape};
 pub use class::{Bits, Element, Float, Inexact, Integer, Number, Ordered, Real};
 pub use element::DType;
+use element::Scalar;
 pub(crate) use element::{Held, with_dtype};
 pub use fft::{Fft, FftNorm};
 pub use lend::ArrayBlock;
@@ -163,6 +164,10 @@ pub(crate) trait Step: Send + Sync {
     fn absorbs(&self) -> bool {
         false
     }
+    /// The element that the array has everywhere, if it is known to be the same. Readers then make their blocks of it themselves.
+    fn everywhere(&self, _inputs: &[AnyArray]) -> Option<Scalar> {
+        None
+    }
     /// Layers for the graph; the last of them has one task for each block, in row-major order.
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure>;
 }
@@ -178,6 +183,11 @@ impl AnyArray {
 
     pub(crate) fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// The element that it has everywhere, if it is known to be the same.
+    pub(crate) fn everywhere(&self) -> Option<Scalar> {
+        self.node.step.everywhere(&self.node.inputs)
     }
 
     pub(crate) fn address(&self) -> usize {

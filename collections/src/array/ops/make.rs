@@ -1,5 +1,7 @@
 //! Arrays made of nothing but a rule: constants, ranges, diagonals and triangles of ones.
 
+use std::collections::BTreeMap;
+
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use crate::array::block::Block;
 use crate::array::element::{DType, Held, Scalar, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, Place};
-use crate::array::{Chunks, DArray, Element, Float, Node, Number, Real, Shape, Step};
+use crate::array::{AnyArray, Chunks, DArray, Element, Float, Node, Number, Real, Shape, Step};
 
 impl<T: Element> DArray<T> {
     /// An array whose elements are all `value`. Its blocks take no memory to speak of.
@@ -215,11 +217,36 @@ impl Step for MakeStep {
         Ok(self.meta.clone())
     }
 
+    fn everywhere(&self, _: &[AnyArray]) -> Option<Scalar> {
+        match &self.pattern {
+            Pattern::Fill(value) => Some(*value),
+            Pattern::Steps { .. } | Pattern::Line { .. } | Pattern::Eye(_) | Pattern::Tri(_) => None,
+        }
+    }
+
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let op = OpRef::new(Make { pattern: self.pattern.clone(), dtype: self.meta.dtype }, self.line());
-        let args = self.meta.places()?.iter().map(Arg::encode).collect();
+        let places = self.meta.places()?;
+        if let Pattern::Fill(value) = self.pattern {
+            return Ok(lowering.add(filled(value, places.into_iter().map(|place| place.shape), None), node));
+        }
+        let op = OpRef::new(Make { pattern: self.pattern.clone(), dtype: self.meta.dtype, reader: None }, self.line());
+        let args = places.iter().map(Arg::encode).collect();
         Ok(lowering.add(Layer::with_args("make", op, args, Vec::new()), node))
     }
+}
+
+/// A layer of blocks of these shapes that are the same everywhere. For the one reader that it says: layers for different readers are
+/// different ones, so that each becomes part of its reader's tasks.
+pub(crate) fn filled(value: Scalar, shapes: impl Iterator<Item = Vec<usize>>, reader: Option<u32>) -> Layer {
+    let op = OpRef::new(Make { pattern: Pattern::Fill(value), dtype: value.dtype, reader }, format!("full of {value}"));
+    // Where a block lies does not matter, so blocks of one shape share their argument.
+    let mut known: BTreeMap<Vec<usize>, Arg> = BTreeMap::new();
+    let args = shapes.map(|shape| {
+        let arg = |shape: &Vec<usize>| Arg::encode(&Place { start: vec![0; shape.len()], shape: shape.clone() });
+        known.entry(shape).or_insert_with_key(arg).clone()
+    });
+    let args = args.collect();
+    Layer::with_args("make", op, args, Vec::new())
 }
 
 /// Makes the block at a place.
@@ -227,6 +254,8 @@ impl Step for MakeStep {
 pub(crate) struct Make {
     pattern: Pattern,
     dtype: DType,
+    /// For which reader alone; it changes nothing but the name.
+    reader: Option<u32>,
 }
 
 impl Operator for Make {

@@ -4,10 +4,11 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::block_of;
+use crate::array::element::Scalar;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, axis_of, tuple};
 use crate::array::wiring::follow;
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::{AnyArray, DArray, Element, Node, Step};
 
 impl<T: Element> DArray<T> {
     /// All axes in reverse order.
@@ -71,6 +72,10 @@ impl Step for Transpose {
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
         let order = self.order(inputs[0].ndim())?;
         Ok(Meta { dtype: inputs[0].dtype, cuts: order.into_iter().map(|axis| inputs[0].cuts[axis].clone()).collect() })
+    }
+
+    fn everywhere(&self, inputs: &[AnyArray]) -> Option<Scalar> {
+        inputs.first()?.everywhere()
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

@@ -4,8 +4,13 @@
 //!     cargo run --release --example array_jobs            all rows but the largest, on 2 threads
 //!     cargo run --release --example array_jobs -- chain_sum_20k rechunk_20k
 //!
-//! Each row is run several times on arrays that are in memory; the least and the median of the seconds are printed.
+//! Each row is run several times on arrays that are in memory; the least and the median of the seconds are printed. The rows `copy_kept`
+//! and `copy_fresh` are no work of partita's: they say how fast the machine copies as many bytes, into memory that is used again and into
+//! memory that the system hands out anew. `rechunk_20k_1gib` and `rechunk_10k_256mib` have a third of the memory that their array takes, and
+//! say how much was spilled; they need as much room on disk as both arrays.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use partita::graph::Failure;
@@ -19,9 +24,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const THREADS: usize = 2;
 const RUNS: usize = 5;
 /// Rows that need more than 8 GiB of memory; they are run when they are named.
-const LARGE: [&str; 2] = ["chain_sum_20k", "rechunk_20k"];
+const LARGE: [&str; 4] = ["chain_sum_20k", "rechunk_20k", "rechunk_20k_1gib", "rechunk_10k_256mib"];
 
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 16] = [
+    "copy_kept_10k",
+    "copy_fresh_10k",
     "chain_sum_10k",
     "chain_sum_20k",
     "sum_10k",
@@ -31,6 +38,8 @@ const ROWS: [&str; 12] = [
     "matmul_4k",
     "svd_1e6x50",
     "rechunk_20k",
+    "rechunk_20k_1gib",
+    "rechunk_10k_256mib",
     "normal_10k",
     "graph_100k_chunks",
     "moving_average_10k",
@@ -38,11 +47,18 @@ const ROWS: [&str; 12] = [
 
 fn main() -> Result<(), Failure> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let _client = Client::builder().threads(THREADS).build()?;
     for row in ROWS {
         let wanted = if asked.is_empty() { !LARGE.contains(&row) } else { asked.iter().any(|name| name == row) };
-        if wanted {
-            run(row)?;
+        if !wanted {
+            continue;
+        }
+        match row {
+            "rechunk_20k_1gib" => out_of_core(row, 20_000, 1 << 30)?,
+            "rechunk_10k_256mib" => out_of_core(row, 10_000, 256 << 20)?,
+            _ => {
+                let _client = Client::builder().threads(THREADS).build()?;
+                run(row)?;
+            }
         }
     }
     Ok(())
@@ -57,6 +73,8 @@ fn run(row: &str) -> Result<(), Failure> {
     let square = |side: usize| uniform(side, side, [1000, 1000]);
     let chain = |x: &DArray<f64>| ((x + 1.0) * 2.0 - x.pow(2.0)).sum();
     match row {
+        "copy_kept_10k" => copy(row, true),
+        "copy_fresh_10k" => copy(row, false),
         "chain_sum_10k" => scalar(row, &chain(&square(10_000)?)),
         "chain_sum_20k" => scalar(row, &chain(&square(20_000)?)),
         "sum_10k" => scalar(row, &square(10_000)?.sum()),
@@ -93,6 +111,49 @@ fn run(row: &str) -> Result<(), Failure> {
         }
         other => unreachable!("{other} is no row"),
     }
+}
+
+/// Copies 100 blocks of 1000 by 1000 on as many threads as the other rows have.
+fn copy(row: &str, kept: bool) -> Result<(), Failure> {
+    const BLOCK: usize = 1_000_000;
+    let blocks: Vec<Vec<f64>> = (0..100).map(|at| vec![f64::from(at); BLOCK]).collect();
+    let room = || if kept { vec![1.0; BLOCK] } else { Vec::new() };
+    let copies: Vec<Mutex<Vec<f64>>> = blocks.iter().map(|_| Mutex::new(room())).collect();
+    let pairs: Vec<(&Vec<f64>, &Mutex<Vec<f64>>)> = blocks.iter().zip(&copies).collect();
+    timed(row, || {
+        let next = AtomicUsize::new(0);
+        let one = || {
+            while let Some((block, copy)) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let mut copy = copy.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept { copy.copy_from_slice(block) } else { *copy = block.to_vec() }
+            }
+        };
+        std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(one))));
+        Ok(copies[7].lock().unwrap_or_else(PoisonError::into_inner)[0])
+    })
+}
+
+/// Rows to columns under a limit of memory: both arrays are mostly on disk. Run once.
+fn out_of_core(row: &str, side: usize, limit: u64) -> Result<(), Failure> {
+    let client = Client::builder().threads(THREADS).memory_limit(limit).build()?;
+    let x = uniform(side, side, [side / 40, side])?;
+    let start = Instant::now();
+    let turned = x.rechunk([side, side / 40]).persist()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let differ = (&x - &turned).abs().max().compute_scalar()?;
+    assert_eq!(differ, 0.0, "cut anew, and not the same");
+    let (spilled, peak) = (client.spilled_bytes(), peak().unwrap_or(0));
+    println!(
+        "{{\"row\": \"{row}\", \"engine\": \"partita\", \"threads\": {THREADS}, \"median\": {seconds:.1}, \"spilled\": {spilled}, \"peak\": {peak}}}"
+    );
+    Ok(())
+}
+
+/// The most memory that this process had, in bytes, where the system tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
 /// The mean of each element and its neighbours above and below; the first and last rows belong to the surroundings.

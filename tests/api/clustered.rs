@@ -45,6 +45,19 @@ fn groups_of_a_clustered_key_are_whole() {
     }
 }
 
+/// All of them say where to split, not the first alone, whose borders would leave all rows of the others to one part.
+#[test]
+fn files_one_below_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = |from: i64| df!("k" => (from..from + 400_000).collect::<Vec<_>>()).unwrap();
+    let read = |from: i64, files, name: &str| in_files(keys(from), files, &folder.path().join(name));
+    let both = DFrame::concat([read(0, 2, "first"), read(400_000, 7, "second")]);
+    // As many columns as make groups large, so that there are several parts.
+    let sums: Vec<Expr> = (0..60).map(|at| (col("k") + lit(at)).sum().alias(format!("s{at}"))).collect();
+    let plan = both.group_by(["k"]).agg(sums).explain();
+    assert!(plan.contains("split by k where partitions end, into 9"), "{plan}");
+}
+
 #[test]
 fn other_orders_are_spread_by_hash() {
     let folder = tempfile::tempdir().unwrap();
@@ -54,4 +67,7 @@ fn other_orders_are_spread_by_hash() {
     let plan = groups.explain();
     assert!(plan.contains("split by k into") && !plan.contains("where partitions end"), "{plan}");
     assert_eq!(groups.len().unwrap(), 500_000);
+    // Few rows are guessed to pass, and that is no bound of how many groups there are.
+    let guessed = read.filter((col("k") % lit(2)).eq(lit(0))).group_by(["k"]).agg([len()]);
+    assert!(guessed.explain().contains("split by k into"), "{}", guessed.explain());
 }

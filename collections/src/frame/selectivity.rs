@@ -22,8 +22,10 @@ const LEAST: f64 = 0.005;
 /// What is known of a column.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {
-    /// Between which values all others lie: whole numbers, floats, and days and times as the numbers that they are made of.
+    /// Between which values all others lie: whole numbers, floats, and days and times in microseconds.
     pub bounds: Option<(f64, f64)>,
+    /// How far the next value is at least, as for whole numbers and days; 0 where that is not known.
+    pub step: f64,
     /// How many different values it has at most.
     pub values: Option<u64>,
 }
@@ -76,16 +78,32 @@ impl Guess<'_> {
     /// A comparison of a column with a constant between its bounds: the column, and the share that is on the right side.
     fn bound<'e>(&self, part: &'e Expr) -> Option<(&'e PlSmallStr, f64)> {
         let Expr::BinaryExpr { left, op, right } = part else { return None };
-        let (name, constant, below) = match (as_column(left), as_column(right)) {
-            (Some(name), None) => (name, number(right)?, matches!(op, Operator::Lt | Operator::LtEq)),
-            (None, Some(name)) => (name, number(left)?, matches!(op, Operator::Gt | Operator::GtEq)),
+        let (name, constant, mirrored) = match (as_column(left), as_column(right)) {
+            (Some(name), None) => (name, number(right)?, false),
+            (None, Some(name)) => (name, number(left)?, true),
             _ => return None,
         };
-        if !matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
+        // Whether those below pass, and whether the constant itself counts as one below.
+        let (below, with) = match op {
+            Operator::Lt => (!mirrored, mirrored),
+            Operator::LtEq => (!mirrored, !mirrored),
+            Operator::Gt => (mirrored, !mirrored),
+            Operator::GtEq => (mirrored, mirrored),
+            _ => return None,
+        };
+        let Facts { bounds, step, .. } = (self.facts)(name);
+        let (low, high) = bounds?;
+        // A whole number takes up the place up to the next one.
+        let (edge, width) = (if with { constant + step } else { constant }, high + step - low);
+        // Between infinite bounds everything is equally far from both, and what is no number is nowhere.
+        if !width.is_finite() || edge.is_nan() {
             return None;
         }
-        let (low, high) = (self.facts)(name).bounds?;
-        let under = if high > low { ((constant - low) / (high - low)).clamp(0.0, 1.0) } else { UNKNOWN };
+        let under = match width > 0.0 {
+            true => ((edge - low) / width).clamp(0.0, 1.0),
+            // One value, which is on one side.
+            false => f64::from(u8::from(low < constant || (with && low == constant))),
+        };
         Some((name, if below { under } else { 1.0 - under }))
     }
 
@@ -151,10 +169,27 @@ fn number(constant: &Expr) -> Option<f64> {
     match constant {
         Expr::Literal(LiteralValue::Dyn(DynLiteralValue::Int(value))) => Some(*value as f64),
         Expr::Literal(LiteralValue::Dyn(DynLiteralValue::Float(value))) => Some(*value),
-        Expr::Literal(LiteralValue::Scalar(scalar)) => scalar.value().clone().to_physical().extract::<f64>(),
+        Expr::Literal(LiteralValue::Scalar(scalar)) => {
+            scalar.value().clone().to_physical().extract::<f64>().map(|value| value * unit(scalar.dtype()))
+        }
         Expr::Alias(inner, _) => number(inner),
         _ => None,
     }
+}
+
+/// How many microseconds one is, of days, times and durations: they are compared whatever they are counted in. Other numbers are what they are.
+pub(crate) fn unit(dtype: &DataType) -> f64 {
+    match dtype {
+        DataType::Date => 86_400e6,
+        DataType::Datetime(TimeUnit::Nanoseconds, _) | DataType::Duration(TimeUnit::Nanoseconds) => 1e-3,
+        DataType::Datetime(TimeUnit::Milliseconds, _) | DataType::Duration(TimeUnit::Milliseconds) => 1e3,
+        _ => 1.0,
+    }
+}
+
+/// [`Facts::step`] of a type.
+pub(crate) fn step(dtype: &DataType) -> f64 {
+    if dtype.is_integer() || *dtype == DataType::Date { unit(dtype) } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -163,7 +198,12 @@ mod tests {
 
     fn of(predicate: Expr) -> f64 {
         let facts = |name: &PlSmallStr| match name.as_str() {
-            "k" => Facts { bounds: Some((0.0, 100.0)), values: Some(50) },
+            "k" => Facts { bounds: Some((0.0, 100.0)), step: 0.0, values: Some(50) },
+            "d" => Facts { bounds: Some((0.0, 99.0 * 86_400e6)), step: 86_400e6, values: None },
+            "year" => Facts { bounds: Some((2023.0, 2024.0)), step: 1.0, values: Some(2) },
+            "one" => Facts { bounds: Some((7.0, 7.0)), step: 0.0, values: None },
+            "wide" => Facts { bounds: Some((f64::NEG_INFINITY, f64::INFINITY)), step: 0.0, values: None },
+            "above" => Facts { bounds: Some((0.0, f64::INFINITY)), step: 0.0, values: None },
             _ => Facts::default(),
         };
         (share(&predicate, &facts) * 1000.0).round() / 1000.0
@@ -189,6 +229,14 @@ mod tests {
             (col("x").lt(col("y")).and(k().lt(lit(10))), 0.05),
             (col("t").is_null(), 0.1),
             (col("b"), 0.5),
+            (col("year").gt_eq(lit(2024)), 0.5),
+            (lit(2023).lt(col("year")), 0.5),
+            (col("year").lt_eq(lit(2024)), 1.0),
+            (col("one").gt_eq(lit(7)).and(col("one").lt_eq(lit(7))), 1.0),
+            (col("one").gt(lit(7)), 0.005),
+            (col("wide").gt(lit(0.0)), 0.5),
+            (col("above").lt(lit(5.0)), 0.5),
+            (k().lt(lit(f64::NAN)), 0.5),
         ];
         for (predicate, expected) in cases {
             assert_eq!(of(predicate.clone()), expected, "{predicate}");
@@ -198,6 +246,9 @@ mod tests {
     #[test]
     fn days_are_numbers() {
         let day = |day: i32| Expr::Literal(LiteralValue::Scalar(Scalar::new(DataType::Date, AnyValue::Date(day))));
-        assert_eq!(of(col("k").lt(day(30))), 0.3);
+        assert_eq!(of(col("d").lt(day(30))), 0.3);
+        let time = |value, unit| lit(Scalar::new_datetime(value, unit, None));
+        assert_eq!(of(col("d").lt(time(30 * 86_400_000, TimeUnit::Milliseconds))), 0.3);
+        assert_eq!(of(col("d").lt(time(30 * 86_400_000_000_000, TimeUnit::Nanoseconds))), 0.3);
     }
 }

@@ -7,7 +7,7 @@ use super::partial::by_keys;
 use crate::frame::DFrame;
 use crate::frame::expr::{Names, as_column, columns_of_all, on_polars_thread};
 use crate::frame::ops::read_csv::ReadCsv;
-use crate::frame::size::size_of;
+use crate::frame::size::{size_of, whole_of};
 
 /// The number of groups that keys over this frame will have, or `None` when nothing is known.
 ///
@@ -24,7 +24,8 @@ pub(crate) fn groups(input: &DFrame, keys: &[Expr]) -> Option<u64> {
 }
 
 fn of_bounds(input: &DFrame, keys: &[Expr]) -> Option<u64> {
-    let rows = size_of(input)?.rows;
+    // How many rows filters leave is a guess, and no upper bound.
+    let rows = size_of(input)?.rows.max(whole_of(input).unwrap_or(0));
     let values = keys.iter().map(|key| input.different(as_column(key)?)).collect::<Option<Vec<u64>>>()?;
     Some(values.into_iter().fold(1, u64::saturating_mul).min(rows))
 }

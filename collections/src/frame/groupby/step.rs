@@ -235,7 +235,7 @@ impl GroupByStep {
             // No group is in two partitions: each is finished where it is.
             return Ok(lowering.add(Layer::single("finish", level.partitions, finish, vec![level.edge(Wiring::Each)]), node));
         }
-        let clusters = if parts > 1 && self.split_out.is_none() { Clusters::of(&node.inputs[0], &self.keys) } else { None };
+        let clusters = if parts > 1 && self.split_out.is_none() { Clusters::of(&node.inputs[0], &self.keys, parts) } else { None };
         if let Some(clusters) = clusters {
             let parts = clusters.parts();
             let level = clusters.split(level, node, lowering);

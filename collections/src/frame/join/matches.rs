@@ -45,6 +45,8 @@ impl Hashed {
         let exact = match columns {
             // A join without keys: nothing is ever looked up.
             [] => Exact::Hash,
+            // Nor in no rows; arrays without rows may come without a piece of memory, which polars takes for granted.
+            [first, ..] if first.is_empty() => Exact::Hash,
             [one] if is_number(one.dtype()) => Exact::Hash,
             [one] if is_text(one.dtype()) => Exact::Text(one.cast(&DataType::String)?.str()?.rechunk().downcast_as_array().clone()),
             several => {

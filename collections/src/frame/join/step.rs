@@ -27,6 +27,8 @@ const BROADCAST: u64 = 64 << 20;
 const MANY_TIMES: u64 = 2;
 /// No semi or anti join is taken to keep less.
 const LEAST_KEPT: f64 = 0.01;
+/// Bytes that a row takes that is met.
+const MARK: u64 = 5;
 /// More pairs of partitions than this are more tasks than anything gains by them.
 const MOST_PAIRS: u64 = 100_000;
 
@@ -305,7 +307,7 @@ impl JoinStep {
         let order = if self.broadcast == Some(true) && bytes(sizes[0]) < bytes(sizes[1]) { [0, 1] } else { [1, 0] };
         match order.into_iter().find(|side| may[*side] && small(*side)) {
             Some(side) => Meeting::Table { of_left: side == 0 },
-            None if marked && small(0) => Meeting::Marks,
+            None if marked && small(0) && (self.broadcast == Some(true) || few_marks(sizes[0], partitions[1])) => Meeting::Marks,
             None if self.how == How::Cross => {
                 let pairs = u64::from(partitions[0]) * u64::from(partitions[1]);
                 if pairs > MOST_PAIRS { Meeting::Table { of_left: false } } else { Meeting::Pairs }
@@ -320,6 +322,12 @@ impl JoinStep {
 
 fn bytes(size: Option<Size>) -> u64 {
     size.map_or(u64::MAX, |size| size.bytes)
+}
+
+/// Whether the rows of the left side that are met fit into the memory of one task, if each partition of the right side meets all of them.
+fn few_marks(left: Option<Size>, partitions: u32) -> bool {
+    let most = crate::client::planned_memory() / 8;
+    left.is_some_and(|left| left.rows.saturating_mul(MARK).saturating_mul(u64::from(partitions)) <= most)
 }
 
 /// Whether a predicate only compares, so that its outcome is the same for all values that are equal.
@@ -512,5 +520,16 @@ impl Step for JoinStep {
             }
         };
         Ok(lowering.add(layer, node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_all_partitions_fit_into_one_task() {
+        let rows = |rows| Some(Size { rows, bytes: 8 * rows });
+        assert!(few_marks(rows(1000), 100) && !few_marks(rows(1 << 40), 1 << 10) && !few_marks(rows(u64::MAX), 2) && !few_marks(None, 2));
     }
 }

@@ -96,7 +96,7 @@ impl Step for Filter {
     }
 
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
-        let facts = |name: &PlSmallStr| Facts { bounds: None, values: node.inputs[0].different(name) };
+        let facts = |name: &PlSmallStr| Facts { values: node.inputs[0].different(name), ..Facts::default() };
         let share = selectivity::share(&self.predicate, &facts);
         inputs[0].map(|size| size.with_rows(selectivity::kept(size.rows, share)))
     }

@@ -25,12 +25,14 @@ pub(crate) struct Clusters {
 }
 
 impl Clusters {
-    /// By the first of these keys in whose order the partitions of a frame are known to come.
-    pub fn of(frame: &DFrame, keys: &[Expr]) -> Option<Self> {
+    /// By the first of these keys in whose order the partitions of a frame are known to come, if that makes about as many parts as are wanted.
+    pub fn of(frame: &DFrame, keys: &[Expr], parts: u32) -> Option<Self> {
+        let most = MOST_PARTS.max(parts as usize);
         let of_key = |key: &PlSmallStr| {
             let dtype = frame.resolved().ok()?.get(key)?;
-            let borders = borders(&ranges(frame, key).filter(|_| is_integral(dtype))?)?;
-            Some(Self { key: key.clone(), borders })
+            let borders = borders(&ranges(frame, key).filter(|_| is_integral(dtype))?, most)?;
+            // Much fewer parts would each take in more than a task should: bounds may be those of the small side of a join.
+            (2 * (borders.len() + 1) >= parts as usize).then(|| Self { key: key.clone(), borders })
         };
         keys.iter().filter_map(as_column).find_map(of_key)
     }
@@ -57,24 +59,29 @@ fn ranges(frame: &DFrame, column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
     let one_by_one = node.step.predicate().is_some() || node.step.is_row_by_row();
     match node.step.admit(&Expr::Column(column.clone())) {
         Admission::Through(Expr::Column(old)) if one_by_one => ranges(&node.inputs[0], &old),
-        // Of a join: most often the rows of one side stay where they are.
         Admission::Below(forms) => {
             let of_input = |(input, form): (&DFrame, &Option<Expr>)| ranges(input, as_column(form.as_ref()?)?);
-            node.inputs.iter().zip(&forms).find_map(of_input)
+            let each = node.inputs.iter().zip(&forms).map(of_input);
+            match one_by_one {
+                // Frames one below the other: those of all.
+                true => each.collect::<Option<Vec<_>>>().map(|all| all.concat()),
+                // Of a join: most often the rows of one side stay where they are.
+                false => each.flatten().next(),
+            }
         }
         _ => None,
     }
 }
 
-/// The first values of all parts but the first; `None` when partitions do not come in the order of their values.
-fn borders(ranges: &[(i64, i64)]) -> Option<Vec<i64>> {
+/// The first values of all of at most so many parts but the first; `None` when partitions do not come in the order of their values.
+fn borders(ranges: &[(i64, i64)], most: usize) -> Option<Vec<i64>> {
     if ranges.len() < 2 || !ranges.windows(2).all(|pair| pair[0].1 <= pair[1].0) {
         return None;
     }
     // A value in which one partition ends and the next begins stays in the first.
     let border = |pair: &[(i64, i64)]| if pair[0].1 < pair[1].0 { Some(pair[1].0) } else { pair[1].0.checked_add(1) };
     let all = ranges.windows(2).map(border).collect::<Option<Vec<i64>>>()?;
-    let each = ranges.len().div_ceil(MOST_PARTS);
+    let each = ranges.len().div_ceil(most);
     Some(all.into_iter().enumerate().filter(|(at, _)| (at + 1) % each == 0).map(|(_, border)| border).collect())
 }
 
@@ -133,12 +140,13 @@ mod tests {
 
     #[test]
     fn partitions_that_end_where_the_next_begins_are_split_there() {
-        assert_eq!(borders(&[(1, 4), (4, 9), (10, 12)]), Some(vec![5, 10]));
-        assert_eq!(borders(&[(1, 4), (4, 4), (4, 9)]), Some(vec![5, 5]));
-        assert_eq!(borders(&[(1, 4), (3, 9)]), None);
-        assert_eq!(borders(&[(1, 4)]), None);
-        assert_eq!(borders(&[(0, i64::MAX), (i64::MAX, i64::MAX)]), None);
+        let all = |ranges: &[(i64, i64)]| borders(ranges, MOST_PARTS);
+        assert_eq!(all(&[(1, 4), (4, 9), (10, 12)]), Some(vec![5, 10]));
+        assert_eq!(all(&[(1, 4), (4, 4), (4, 9)]), Some(vec![5, 5]));
+        assert_eq!(all(&[(1, 4), (3, 9)]), None);
+        assert_eq!(all(&[(1, 4)]), None);
+        assert_eq!(all(&[(0, i64::MAX), (i64::MAX, i64::MAX)]), None);
         let many: Vec<(i64, i64)> = (0..200).map(|at| (at, at)).collect();
-        assert_eq!(borders(&many).map(|borders| (borders.len(), borders[0])), Some((50, 4)));
+        assert_eq!(all(&many).map(|borders| (borders.len(), borders[0])), Some((49, 4)));
     }
 }

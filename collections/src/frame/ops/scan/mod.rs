@@ -116,7 +116,8 @@ impl Scan {
     fn share_of(&self, predicate: &Expr, partitions: &[Vec<u32>]) -> f64 {
         let known = columns_of(predicate).into_iter().map(|name| {
             let bounds = prune::bounds(&name, &*self.table, partitions);
-            (name.clone(), Facts { bounds, values: prune::values(&name, &*self.table) })
+            let step = self.table.schema().get(&name).map_or(0.0, selectivity::step);
+            (name.clone(), Facts { bounds, step, values: prune::values(&name, &*self.table) })
         });
         let known: BTreeMap<PlSmallStr, Facts> = known.collect();
         selectivity::share(predicate, &|name| known.get(name).copied().unwrap_or_default())

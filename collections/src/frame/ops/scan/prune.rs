@@ -11,6 +11,7 @@ use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 use polars_plan::plans::LiteralValue;
 
 use crate::frame::expr::{as_column, columns_of, on_polars_thread};
+use crate::frame::selectivity::unit;
 
 /// A longer list of values is compared by its least and greatest value only.
 const LISTED: usize = 64;
@@ -69,7 +70,7 @@ pub(super) fn ranges(column: &PlSmallStr, table: &dyn FileTable, partitions: &[V
     partitions.iter().map(of_partition).collect()
 }
 
-/// Between which numbers the values of a column lie in these partitions, days and times as the numbers that they are made of.
+/// Between which numbers the values of a column lie in these partitions, days and times in microseconds.
 pub(super) fn bounds(column: &PlSmallStr, table: &dyn FileTable, partitions: &[Vec<u32>]) -> Option<(f64, f64)> {
     let dtype = table.schema().get(column)?;
     if !(dtype.is_primitive_numeric() || matches!(dtype, DataType::Date | DataType::Datetime(..) | DataType::Duration(_))) {
@@ -82,7 +83,7 @@ pub(super) fn bounds(column: &PlSmallStr, table: &dyn FileTable, partitions: &[V
         bounds.to_physical_repr().cast(&DataType::Float64).ok().filter(|bounds| bounds.null_count() == 0)
     };
     let (low, high) = (bound(least(column))?, bound(greatest(column))?);
-    Some((low.min::<f64>().ok()??, high.max::<f64>().ok()??))
+    Some((low.min::<f64>().ok()?? * unit(dtype), high.max::<f64>().ok()?? * unit(dtype)))
 }
 
 /// Turns a predicate over rows into one over bounds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use partita::Client;
 
-use crate::start::{files, here, job, kill, until};
+use crate::start::{by_file, files, here, job, kill, until};
 
 /// Ends with the test.
 struct Process(Child);
@@ -37,7 +37,7 @@ fn a_scheduler_and_two_workers_by_hand() {
     };
     let lonely = worker("lonely", &["--no-nanny"]);
     let _nursed = worker("nursed", &["--memory-limit", "1GiB", "--resources", "GPU=1"]);
-    let client = Client::scheduler_file(&file).expect("the scheduler answers");
+    let client = by_file(&file);
     client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
     let frame = job(&pattern);
     let expected = here(&frame);
@@ -69,7 +69,7 @@ fn a_whole_cluster_by_one_command_and_what_may_be_asked_of_it() {
     let more = ["--scheduler-file", &named, "--local-directory", &spilled, "--death-timeout", "20s"];
     let mut whole = partita(state.path(), &[&["local", "-n", "2"][..], &flags, &more].concat());
     until("the scheduler wrote its file", || file.exists());
-    let client = Client::scheduler_file(&file).expect("the scheduler answers");
+    let client = by_file(&file);
     client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
     let info = client.scheduler_info().unwrap();
     assert!(info.workers.iter().all(|worker| worker.nanny && worker.about.threads == 1 && worker.about.memory_limit == 1 << 30));

@@ -1,6 +1,8 @@
 //! What all of these tests begin with.
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use partita::prelude::*;
@@ -13,6 +15,15 @@ pub fn cluster(workers: usize) -> (LocalCluster, Client) {
     let client = cluster.connect().expect("the scheduler answers");
     client.wait_for_workers(workers, Duration::from_secs(60)).expect("all workers join");
     (cluster, client)
+}
+
+/// A client by the file that a scheduler wrote. Not the current one, as which it comes: tests that stand in the same process read files meanwhile,
+/// and would ask a cluster about them that is about to end.
+pub fn by_file(file: &Path) -> Client {
+    static HERE: OnceLock<Client> = OnceLock::new();
+    let client = Client::scheduler_file(file).expect("the scheduler answers");
+    HERE.get_or_init(|| Client::builder().threads(2).build().expect("a local engine starts")).set_as_current();
+    client
 }
 
 /// Rows in so many files, and what is to be found in them.

@@ -323,10 +323,11 @@ pub fn fails_once(name: &str) -> Result<i64, Error> {
 /// Says that it has begun, waits for a value of a queue, and says that it waits no more.
 #[task]
 pub fn take_one(name: &str) -> Result<i64, Error> {
-    partita::Event::new(&format!("{name}-begun"))?.set()?;
-    let taken = partita::Queue::<i64>::new(name)?.get();
+    let (begun, ended) = (partita::Event::new(&format!("{name}-begun"))?, partita::Event::new(&format!("{name}-ended"))?);
+    // Whoever hears the first may cancel this task before it is told that it was heard.
+    let taken = begun.set().and_then(|()| partita::Queue::<i64>::new(name)?.get());
     // A task that is cancelled is told nothing any more, but what it says is heard.
-    let _ = partita::Event::new(&format!("{name}-ended"))?.set();
+    let _ = ended.set();
     taken
 }
 

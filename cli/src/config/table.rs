@@ -111,7 +111,7 @@ mod tests {
         for setting in SETTINGS {
             assert!(setting.default.is_empty() || setting.kind.parse(setting.default).is_some(), "{}: {:?}", setting.key, setting.default);
             assert_eq!(SETTINGS.iter().filter(|other| other.key == setting.key).count(), 1, "{}", setting.key);
-            let plain = |c: char| c.is_ascii_lowercase() || c == '.' || c == '-';
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
             assert!(setting.key.chars().all(plain), "{}", setting.key);
         }
     }

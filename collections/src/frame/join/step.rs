@@ -529,7 +529,7 @@ mod tests {
 
     #[test]
     fn marks_of_all_partitions_fit_into_one_task() {
-        let rows = |rows| Some(Size { rows, bytes: 8 * rows });
+        let rows = |rows: u64| Some(Size { rows, bytes: rows.saturating_mul(8) });
         assert!(few_marks(rows(1000), 100) && !few_marks(rows(1 << 40), 1 << 10) && !few_marks(rows(u64::MAX), 2) && !few_marks(None, 2));
     }
 }

@@ -14,12 +14,14 @@ const ROUNDED: f64 = 0.005_001;
 const SUMMED: f64 = 1e-10;
 
 /// Misprints of the crate, by query: what it has, and what TPC's own answers have and DuckDB computes.
-const MISPRINTS: [(usize, &str, &str); 2] = [(11, "1002         |10696675.55", "100202       |10696675.55"), (17, "348406.02", "348406.05")];
+const MISPRINTS: [(usize, &str, &str); 2] =
+    [(11, "1002         |10696675.55", "100202       |10696675.55"), (17, "348406.02", "348406.05")];
 
 /// Fails with the first row that differs.
 pub fn check(number: usize, found: &DataFrame) -> Result<(), Error> {
     let text = answer(number as i32).unwrap_or_default();
-    let mended = |text: String, (query, wrong, right): &(usize, &str, &str)| if *query == number { text.replace(wrong, right) } else { text };
+    let mended =
+        |text: String, (query, wrong, right): &(usize, &str, &str)| if *query == number { text.replace(wrong, right) } else { text };
     match difference(&MISPRINTS.iter().fold(text.to_owned(), mended), found) {
         None => Ok(()),
         Some(difference) => Err(Error::internal(format!("query {number} is not the official answer: {difference}"))),

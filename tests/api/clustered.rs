@@ -18,7 +18,7 @@ fn rows() -> DataFrame {
 /// Writes a frame as so many files, and reads it with a partition for each.
 fn in_files(frame: DataFrame, files: usize, path: &Path) -> DFrame {
     DFrame::from_polars(frame, files).to_parquet(path, ParquetWriteOptions::new()).unwrap();
-    let bytes = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
+    let bytes = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).min().unwrap();
     let read = DFrame::read_parquet_with(path, ParquetOptions::new().blocksize(bytes)).unwrap();
     assert_eq!(read.npartitions().unwrap(), files);
     read

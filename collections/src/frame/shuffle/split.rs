@@ -101,6 +101,10 @@ pub(crate) fn scatter(frame: &DataFrame, parts: u32, part_of_row: impl Iterator<
 
 /// A part for each list of rows.
 pub(super) fn taken(frame: &DataFrame, rows: Vec<Vec<IdxSize>>) -> Result<Vec<Chunk>, Failure> {
+    if frame.height() == 0 {
+        // Arrays without rows may come without a piece of memory, which polars takes for granted.
+        return Ok(rows.iter().map(|_| chunk_of(frame.clone())).collect());
+    }
     let take = |rows: Vec<IdxSize>| {
         let part = frame.take(&IdxCa::from_vec("rows".into(), rows)).map_err(|e| polars_failure(e, None))?;
         // Each part has text of its own: parts go to different readers at different times.

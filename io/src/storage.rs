@@ -106,6 +106,12 @@ impl StorageOptions {
 
     /// These over others.
     fn over(&mut self, stronger: &StorageOptions) {
+        use AmazonS3ConfigKey::{AccessKeyId, SecretAccessKey, Token};
+        let key = |name: &str| name.parse::<AmazonS3ConfigKey>().ok();
+        // Keys belong together: a token that belongs to other keys would spoil the ones that were said.
+        if stronger.0.keys().any(|name| key(name) == Some(AccessKeyId)) {
+            self.0.retain(|name, _| !matches!(key(name), Some(AccessKeyId | SecretAccessKey | Token)));
+        }
         self.0.extend(stronger.0.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
@@ -214,10 +220,8 @@ fn exists(kind: &str, name: &str) -> bool {
     }
 }
 
-/// All that holds for a store: what is said of its bucket over what is said of its kind over the environment.
-pub(crate) fn options_of(base: &str) -> StorageOptions {
-    let Some(place) = normal(base) else { return StorageOptions::default() };
-    let kind = kind_of(&place);
+/// What `PARTITA_STORAGE__S3__…` and the like say.
+fn environment_of(kind: &str) -> StorageOptions {
     let mut all = StorageOptions::default();
     let prefix = format!("PARTITA_STORAGE__{}__", kind.to_ascii_uppercase());
     for (name, value) in std::env::vars_os() {
@@ -227,6 +231,14 @@ pub(crate) fn options_of(base: &str) -> StorageOptions {
             all = all.option(name, value);
         }
     }
+    all
+}
+
+/// All that holds for a store: what is said of its bucket over what is said of its kind over the environment.
+pub(crate) fn options_of(base: &str) -> StorageOptions {
+    let Some(place) = normal(base) else { return StorageOptions::default() };
+    let kind = kind_of(&place);
+    let mut all = environment_of(kind);
     let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     for place in [format!("{kind}://"), place] {
         if let Some(stronger) = said.get(&place) {
@@ -238,8 +250,12 @@ pub(crate) fn options_of(base: &str) -> StorageOptions {
 
 /// Text of a store's answer without secrets: some servers repeat what they were sent.
 pub(crate) fn without_secrets(mut text: String) -> String {
-    let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    for secret in said.values().flat_map(StorageOptions::secrets) {
+    let mut all: Vec<StorageOptions> = SAID.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+    all.extend(["s3", "gs", "az"].map(environment_of));
+    let mut secrets: Vec<&str> = all.iter().flat_map(StorageOptions::secrets).collect();
+    // One that contains another goes as a whole.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets {
         if text.contains(secret) {
             text = text.replace(secret, "***");
         }
@@ -311,6 +327,10 @@ mod tests {
         let before = storage_changes();
         set_storage_options("s3://nearer", StorageOptions::new().region("near")).unwrap();
         assert_eq!(storage_changes(), before, "nothing is new");
+        let keys = |id: &str| StorageOptions::new().access_key_id(id).secret_access_key("hush");
+        set_storage_options("s3://", keys("all").session_token("of all")).unwrap();
+        set_storage_options("s3://nearer", keys("near")).unwrap();
+        assert_eq!(of("s3://nearer/"), ["access_key_id=near", "secret_access_key=hush"], "a token of other keys");
         set_storage_options("s3://", StorageOptions::new()).unwrap();
         set_storage_options("s3://nearer", StorageOptions::new()).unwrap();
         assert!(of("s3://nearer/").is_empty() && storage_changes() > before);
@@ -330,11 +350,18 @@ mod tests {
     #[test]
     fn secrets_are_taken_out_of_answers() {
         let _alone = alone();
-        set_storage_options("s3://told", StorageOptions::new().endpoint("http://shown").secret_access_key("hush/hush+hush")).unwrap();
+        set_storage_options(
+            "s3://told",
+            StorageOptions::new().endpoint("http://shown").access_key_id("me").secret_access_key("hush/hush+hush"),
+        )
+        .unwrap();
         let text = without_secrets("http://shown says: <Key>hush/hush+hush</Key>".into());
         assert_eq!(text, "http://shown says: <Key>***</Key>");
         let store = crate::store::address("s3://told/a").unwrap();
         assert!(!format!("{store:?}").contains("hush"), "{store:?}");
+        // One that holds another is taken out as a whole.
+        set_storage_options("s3://told", StorageOptions::new().secret_access_key("hush/hush").session_token("hush/hush/and/more")).unwrap();
+        assert_eq!(without_secrets("<Token>hush/hush/and/more</Token>".into()), "<Token>***</Token>");
         set_storage_options("s3://told", StorageOptions::new()).unwrap();
     }
 }

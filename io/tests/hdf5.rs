@@ -104,6 +104,23 @@ fn variables_of_netcdf_as_they_are_stored() {
 }
 
 #[test]
+fn groups_that_lead_back_and_axes_that_say_they_are_long_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.h5");
+    let name = path.to_string_lossy().into_owned();
+    {
+        let file = ::hdf5::File::create(&path).unwrap();
+        let group = file.create_group("a").unwrap();
+        group.link_hard("/a", "x").unwrap();
+        group.link_hard("/a", "y").unwrap();
+        file.new_dataset::<u8>().chunk(vec![1usize]).shape(vec![1usize << 40]).create("long").unwrap();
+    }
+    assert!(matches!(hdf5::open(&name, "missing").unwrap_err().kind(), ErrorKind::NoSuchArray { .. }));
+    let chunks = hdf5::open(&name, "long").unwrap().chunks().unwrap();
+    assert_eq!((chunks[0].len(), chunks[0].iter().sum::<usize>()), (1 << 20, 1 << 40));
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let refused = |file: &str, dataset: &str| hdf5::open(file, dataset).unwrap_err();
     for (dataset, what) in [("text", "string"), ("half", ""), ("records", "compound"), ("null", "empty dataspace")] {
@@ -225,6 +242,7 @@ fn files_appear_at_once_and_lose_nothing() {
     assert_eq!((shape_of("a"), shape_of("b")), (Ok(vec![5, 4]), Ok(vec![4, 4])));
     let mut whole_file = create(new().overwrite(true)).unwrap();
     fill(&mut whole_file, "c", Kind::I32, [1, 1], [1, 1]).unwrap();
+    assert!(matches!(fill(&mut whole_file, "/c", Kind::I32, [1, 1], [1, 1]).unwrap_err().kind(), ErrorKind::OutputExists { .. }));
     whole_file.publish().unwrap();
     assert!(shape_of("c").is_ok() && shape_of("a").is_err());
     // Of two that continue one file the later one would lose what the earlier one added.

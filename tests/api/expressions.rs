@@ -426,6 +426,7 @@ fn refused() -> Vec<Expr> {
         s().str().contains_any(s().str().split(lit(",")), false),
         s().str().extract_many(s(), false, false, false),
         s().str().replace_many(s(), known!(["a"]), false, false),
+        s().str().replace_many(s().str().split(lit(",")), known!(["a"]), false, false),
         i().replace(i(), col("n").cast(DataType::Int64)),
         i().replace(known!([3i64]), i().max()),
         i().replace_strict(i(), col("n"), None, None::<DataType>),

@@ -215,9 +215,13 @@ fn from_flags(flags: &[Flag]) -> Result<BTreeMap<&'static str, Said>, Error> {
     given.map(|(key, flag, text)| Ok((key, said(known(key, flag)?, text.into(), flag.into())?))).collect()
 }
 
-/// The variables that are meant: `PARTITA_` and two underscores where a key has its points.
+/// The variables that are meant: `PARTITA_` and two underscores where a key has its points. Those of Google's and Azure's stores are no settings
+/// of this program: whoever reaches such a store reads them.
 fn from_environment(variables: Vec<(String, String)>) -> Result<BTreeMap<&'static str, Said>, Error> {
-    let meant = |name: &str| name.strip_prefix("PARTITA_").is_some_and(|rest| rest.contains("__"));
+    let meant = |name: &str| {
+        name.strip_prefix("PARTITA_")
+            .is_some_and(|rest| rest.contains("__") && !rest.starts_with("STORAGE__GS__") && !rest.starts_with("STORAGE__AZ__"))
+    };
     let variables: std::collections::HashMap<_, _> = variables.into_iter().filter(|(name, _)| meant(name)).collect();
     let source = Environment::with_prefix("PARTITA").prefix_separator("_").separator("__").source(Some(variables));
     let collected = source.collect().map_err(|error| Error::new(Code::InvalidOption, format!("the environment: {error}")))?;

@@ -85,6 +85,12 @@ fn any_letters_in_keys_and_values_end_in_a_value_or_a_failure() {
 }
 
 #[test]
+fn variables_of_other_stores_are_left_alone() {
+    let environment = variables(&[("PARTITA_STORAGE__AZ__ACCOUNT_NAME", "me"), ("PARTITA_STORAGE__GS__SERVICE_ACCOUNT", "f")]);
+    assert!(Settings::from_sources(&[], environment, None, None).unwrap().storage().is_empty());
+}
+
+#[test]
 fn secrets_are_used_and_never_shown() {
     let environment = variables(&[
         ("PARTITA_STORAGE__S3__SECRET_ACCESS_KEY", "hush/hush"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::group::Groups;
 use super::meta::{Cuts, Meta};
@@ -29,8 +30,6 @@ pub(crate) struct Lowering {
     /// Which steps are made inside others.
     pub groups: Groups,
     done: BTreeMap<usize, Lowered>,
-    /// Readers so far that make blocks of their own, see [`Lowering::aligned`].
-    makers: u32,
 }
 
 impl Lowering {
@@ -51,7 +50,7 @@ impl Lowering {
     pub fn aligned(&mut self, others: &[AnyArray], cuts: &[Cuts], node: &Node) -> Result<Vec<Edge>, Failure> {
         let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
         let mut edges = Vec::with_capacity(others.len());
-        self.makers += 1;
+        let reader = self.reader(others, node);
         for other in others {
             let meta: &Meta = other.meta()?;
             let ahead = cuts.len() - meta.ndim();
@@ -65,7 +64,7 @@ impl Lowering {
                 let own = |len: &usize, fixed: &bool| if *fixed { 1 } else { *len };
                 let shapes =
                     places.iter().map(|place| place.shape[ahead..].iter().zip(&fixed).map(|(len, fixed)| own(len, fixed)).collect());
-                edges.push(self.add(filled(value, shapes, Some(self.makers)), node).edge(Wiring::Each));
+                edges.push(self.add(filled(value, shapes, Some(reader)), node).edge(Wiring::Each));
                 continue;
             }
             let wanted = |(own, whole): (&Cuts, &Cuts)| if repeated(own, whole) { Cuts::whole(1) } else { whole.clone() };
@@ -77,6 +76,21 @@ impl Lowering {
             edges.push(input.edge(follow(&own, &grid, &axes)));
         }
         Ok(edges)
+    }
+
+    /// A name of what a step makes of others, and of what is made inside it. The same work has the same one, wherever and however often it is
+    /// written, so that constants do not keep it from being done once.
+    fn reader(&self, others: &[AnyArray], node: &Node) -> u64 {
+        let mut text = node.step.line();
+        let (mut seen, mut left) = (BTreeSet::new(), node.inputs.iter().rev().collect::<Vec<_>>());
+        while let Some(input) = left.pop() {
+            if self.groups.is_inlined(input) && seen.insert(input.address()) {
+                text = format!("{text}\n{}", input.node().step.line());
+                left.extend(input.node().inputs.iter().rev());
+            }
+        }
+        let others = others.iter().map(|other| self.of(other).layer.0);
+        xxh3_64(others.fold(text, |text, layer| format!("{text}\n{layer}")).as_bytes())
     }
 
     /// Lowers arrays and all that they read, each once.
@@ -115,7 +129,7 @@ pub(crate) fn lower_into(graph: &mut Graph, array: &AnyArray) -> Result<Lowered,
     array.meta()?;
     // They outlive the lowering, which knows arrays by address.
     let arrays = ordered(array);
-    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new(), makers: 0 };
+    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new() };
     let lowered = lowering.arrays(&arrays).map(|()| lowering.of(array));
     *graph = lowering.graph;
     lowered
@@ -143,6 +157,14 @@ mod tests {
     fn names(array: &DArray<f64>) -> Vec<String> {
         let graph = super::plan(&array.to_any()).expect("it can be planned");
         graph.layers.iter().map(|layer| layer.name.to_string()).collect()
+    }
+
+    #[test]
+    fn what_reads_constants_and_is_written_twice_is_made_once() {
+        let (x, c) = (DArray::<f64>::arange(0.0, 40.0, 1.0, 10), DArray::<f64>::full([40], 2.0, 10));
+        let sum = || (&x * &c).sum();
+        let reduced = names(&(sum() + sum())).iter().filter(|name| name.contains("reduce")).count();
+        assert_eq!(reduced, 1);
     }
 
     #[test]

@@ -78,9 +78,7 @@ pub fn start_worker(spec: &WorkerSpec) -> Result<Worker, Failure> {
     if let Some(folder) = &spec.folder {
         crate::delayed::upload::keep_in(folder);
     }
-    for (place, options) in &spec.storage {
-        storage::adopt(place, options)?;
-    }
+    storage::begin_with(&spec.storage)?;
     let address = spec.address.parse()?;
     let pool = Arc::new(PolarsPool::new(spec.threads.max(1)));
     let options = partita_net::worker::Options { heed: Some(storage::heed), ..spec.worker_options() };

@@ -66,18 +66,38 @@ pub(super) fn tell_workers(remote: &Remote, told: &std::sync::Mutex<Told>) -> Re
     Ok(())
 }
 
+/// What a worker's own settings say of places.
+#[cfg(feature = "cluster")]
+static OWN: std::sync::OnceLock<Vec<(String, Pairs)>> = std::sync::OnceLock::new();
+
+/// Names of options and their values.
+#[cfg(feature = "cluster")]
+type Pairs = Vec<(String, String)>;
+
+/// Takes over a worker's own settings, which hold where clients say nothing.
+#[cfg(feature = "cluster")]
+pub(super) fn begin_with(own: &[(String, Pairs)]) -> Result<(), Failure> {
+    OWN.get_or_init(|| own.to_vec()).iter().try_for_each(|(place, pairs)| adopt(place, pairs))
+}
+
 /// What a worker does with what clients share.
 #[cfg(feature = "cluster")]
 pub(super) fn heed(name: &str, body: &[u8]) {
     let Some(place) = name.strip_prefix(SHARED) else { return };
-    let Ok(pairs) = postcard::from_bytes::<Vec<(String, String)>>(body) else { return };
+    let Ok(said) = postcard::from_bytes::<Pairs>(body) else { return };
+    // The worker's own settings hold where the client says nothing; keys belong together.
+    let keys = said.iter().any(|(name, _)| name.ends_with("access_key_id"));
+    let is_key = |name: &str| ["access-key-id", "secret-access-key", "session-token"].contains(&name);
+    let own = OWN.get().into_iter().flatten().filter(|(own, _)| own == place).flat_map(|(_, pairs)| pairs);
+    let own = own.filter(|(name, _)| !keys || !is_key(&name.replace('_', "-"))).cloned();
+    let pairs: Pairs = own.chain(said).collect();
     // The client has checked it; another version of the library may know other options, and the store then says what is missing.
     let _ = adopt(place, &pairs);
 }
 
 /// Takes over what another process of the cluster said of a place.
 #[cfg(feature = "cluster")]
-pub(super) fn adopt(place: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
+fn adopt(place: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
     let options = pairs.iter().fold(StorageOptions::new(), |options, (name, value)| options.option(name, value.as_str()));
     partita_io::adopt_storage_options(place, options).map_err(|error| file_failure(error, "set_storage_options", None))
 }

@@ -135,7 +135,7 @@ fn is_list_of_its_row(function: &IRFunctionExpr, first: Node, argument: Node, ar
         // One list for all rows is all that polars takes.
         IRFunctionExpr::Replace
         | IRFunctionExpr::ReplaceStrict { .. }
-        | IRFunctionExpr::StringExpr(IRStringFunction::ContainsAny { .. }) => false,
+        | IRFunctionExpr::StringExpr(IRStringFunction::ContainsAny { .. } | IRStringFunction::ReplaceMany { .. }) => false,
         _ => argument.is_list(),
     }
 }

@@ -305,6 +305,35 @@ fn a_retirement_has_its_time_and_who_stays_serves_again() {
 }
 
 #[test]
+fn a_retirement_has_its_time_though_who_wanted_it_has_left() {
+    use partita_net::message::{ClientToScheduler, Hello, PeerInfo, Question};
+    use partita_net::security::{Role, Security};
+    let (server, store) = (server(), Store::default());
+    let mut ways = Ways::new("slow");
+    ways.hold = true;
+    let slow = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let _run = client.submit(graph(Act::Number, 1)).expect("sound");
+    until("it has the task", || !slow.seen.held.lock().unwrap().is_empty());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
+    let retiring = || server.info().workers.iter().any(|worker| worker.retiring);
+    let _leaver = runtime.block_on(async {
+        let address = server.client_address();
+        let security = Security::resolve(&address, Role::Client, None).await.expect("plain");
+        let hello = Hello::new(PeerInfo::Client { name: "leaver".into() });
+        let (link, events, _) = partita_net::link::connect(&address, &security, hello).await.expect("let in");
+        let what = Question::Retire { names: vec!["slow".into()], within: 1_000_000 };
+        for said in [ClientToScheduler::Ask { query: 1, what }, ClientToScheduler::Goodbye] {
+            link.send(partita_net::wire::encode_asked(&said).expect("sound"));
+        }
+        (link, events)
+    });
+    until("it is asked to go", retiring);
+    until("it serves again", || !retiring());
+}
+
+#[test]
 fn a_worker_that_may_go_in_the_middle_of_what_it_says_ends_nobody() {
     let (server, store) = (server(), Store::default());
     let mut ways = Ways::new("leaver");

@@ -30,6 +30,11 @@ use crate::table::absolute;
 const SHOWN: usize = 50;
 /// Groups nest no deeper than this; a link that leads back up would have no end.
 const DEEPEST: usize = 32;
+/// Groups that are looked into for names: with two links that lead back up there would be more ways than anybody can go.
+const MOST_GROUPS: usize = 1_000;
+
+/// Pieces along an axis that are told apart.
+const MOST_PIECES: usize = 1 << 20;
 
 /// A dataset in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,23 +91,28 @@ fn find(file: &str, opened: &File, dataset: &str) -> Result<Dataset> {
     let below = dataset.trim_matches('/');
     let group = if below.is_empty() { opened.as_group().ok() } else { opened.group(below).ok() };
     if let Some(group) = group {
-        let members = names(&group, 0).into_iter().map(|name| name.trim_start_matches('/').to_owned()).collect();
+        let members = names(&group).into_iter().map(|name| name.trim_start_matches('/').to_owned()).collect();
         return Err(Error::new(ErrorKind::Group { members }, file));
     }
     let missing = |_| {
-        let names = opened.as_group().map_or_else(|_| Vec::new(), |root| names(&root, 0));
+        let names = opened.as_group().map_or_else(|_| Vec::new(), |root| names(&root));
         Error::new(ErrorKind::NoSuchArray { name: format!("/{below}"), names }, file)
     };
     opened.dataset(below).map_err(missing)
 }
 
 /// The datasets in a group, at any depth, each once; what cannot be opened is left out.
-fn names(group: &Group, depth: usize) -> Vec<String> {
+fn names(group: &Group) -> Vec<String> {
+    names_within(group, 0, &mut { MOST_GROUPS })
+}
+
+fn names_within(group: &Group, depth: usize, left: &mut usize) -> Vec<String> {
     let mut found: Vec<String> = group.datasets().into_iter().flatten().map(|dataset| dataset.name()).collect();
     if depth < DEEPEST {
         for below in group.groups().into_iter().flatten() {
-            if found.len() < SHOWN {
-                found.extend(names(&below, depth + 1));
+            if found.len() < SHOWN && *left > 0 {
+                *left -= 1;
+                found.extend(names_within(&below, depth + 1, left));
             }
         }
     }
@@ -229,11 +239,16 @@ impl Hdf5 {
         &self.shape
     }
 
-    /// The lengths of what the file stores together, along each axis; `None` where all elements lie side by side.
+    /// The lengths of what the file stores together, along each axis, several together where there are very many; `None` where all elements lie side by side.
     pub fn chunks(&self) -> Option<Vec<Vec<usize>>> {
-        let lengths = |(len, unit): (&usize, &usize)| match len {
-            0 => vec![0],
-            len => (0..*len).step_by((*unit).max(1)).map(|start| (*unit).max(1).min(len - start)).collect(),
+        let lengths = |(len, unit): (&usize, &usize)| {
+            let (len, unit) = (*len, (*unit).max(1));
+            // A small file may say that it is long and cut into single elements: several pieces count as one then.
+            let unit = unit.saturating_mul(len.div_ceil(unit).div_ceil(MOST_PIECES).max(1));
+            match len {
+                0 => vec![0],
+                len => (0..len).step_by(unit).map(|start| unit.min(len - start)).collect(),
+            }
         };
         Some(self.shape.iter().zip(self.chunk.as_ref()?).map(lengths).collect())
     }

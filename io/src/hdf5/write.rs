@@ -29,6 +29,8 @@ pub struct Hdf5Writer {
     /// `None` when it is published.
     file: Option<File>,
     datasets: Vec<(Dataset, Kind)>,
+    /// Paths of these.
+    names: Vec<String>,
     /// As printed.
     name: String,
     place: PathBuf,
@@ -54,7 +56,8 @@ impl Hdf5Writer {
         let continued = version.is_some() && options.append;
         let made = place.parent().map_or(Ok(()), fs::create_dir_all);
         let made = made.and_then(|()| if continued { fs::copy(&place, &staged).map(drop) } else { Ok(()) });
-        let mut writer = Self { file: None, datasets: Vec::new(), name, place, staged, options: options.clone(), version };
+        let mut writer =
+            Self { file: None, datasets: Vec::new(), names: Vec::new(), name, place, staged, options: options.clone(), version };
         made.map_err(|error| unwritable(&writer.name, error))?;
         let file = guarded(&writer.name, None, || match continued {
             true => File::open_rw(&writer.staged),
@@ -83,7 +86,8 @@ impl Hdf5Writer {
         }
         let file = self.file.as_ref().expect("it is not published");
         if file.link_exists(below) {
-            if !self.options.overwrite || file.dataset(below).is_err() {
+            // What this write has made itself is never replaced.
+            if !self.options.overwrite || self.names.iter().any(|name| name == below) || file.dataset(below).is_err() {
                 return Err(Error::new(ErrorKind::OutputExists { example: format!("/{below}") }, &self.name));
             }
             guarded(&self.name, None, || file.unlink(below)).map_err(|error| self.refused(error))?;
@@ -100,6 +104,7 @@ impl Hdf5Writer {
             kind => with_number!(kind, T => make::<T>(file, below, shape, unit.as_deref(), self.options.gzip)),
         });
         self.datasets.push((made.map_err(|error| self.refused(error))?, kind));
+        self.names.push(below.to_owned());
         Ok(self.datasets.len() - 1)
     }
 

@@ -79,6 +79,14 @@ fn refused(error: impl Display) -> Refusal {
     Refusal::Damaged(error.to_string())
 }
 
+/// Decoders ask for all memory at once, and the process ends where the system does not have it. Pages that nobody writes cost nothing.
+fn has_room(bytes: Option<usize>) -> std::result::Result<(), Refusal> {
+    let mut room = Vec::<u8>::new();
+    let had = bytes.is_some_and(|bytes| room.try_reserve_exact(bytes).is_ok());
+    drop(std::hint::black_box(room));
+    if had { Ok(()) } else { Err(refused("it announces more than there is memory for")) }
+}
+
 /// Reads the headers of all files that a name or pattern stands for; a pattern's in the order of their names, numbers by value.
 ///
 /// # Errors
@@ -150,15 +158,25 @@ impl Images {
     pub fn read(&self, at: usize) -> Result<Vec<u8>> {
         let File { name, size, .. } = &self.files[at];
         let bytes = Source::open(name, *size, Compression::None, 0..*size)?.copy(0..*size)?;
-        let (layout, elements) = decoded(name, || match Format::of(&bytes)? {
-            Format::Png => png::decode(Cursor::new(&bytes)),
-            Format::Jpeg => jpeg::decode(&bytes),
-            Format::Tiff => tiff::decode(Cursor::new(&bytes)),
+        let format = decoded(name, || Format::of(&bytes))?;
+        let layout = decoded(name, || match format {
+            Format::Png => png::layout(Cursor::new(&bytes)),
+            Format::Jpeg => jpeg::layout(Cursor::new(&bytes)),
+            Format::Tiff => tiff::layout(Cursor::new(&bytes)),
         })?;
-        match layout == self.layout {
-            true => Ok(elements),
-            false => Err(damaged(name, None, format!("{}, and it had {} when it was found", layout.show(), self.layout.show()))),
+        // Before memory is taken for what a file announces that nobody has looked at.
+        if layout != self.layout {
+            return Err(damaged(name, None, format!("{}, and it had {} when it was found", layout.show(), self.layout.show())));
         }
+        decoded(name, || {
+            has_room(layout.bytes())?;
+            match format {
+                Format::Png => png::decode(Cursor::new(&bytes)),
+                Format::Jpeg => jpeg::decode(&bytes),
+                Format::Tiff => tiff::decode(Cursor::new(&bytes)),
+            }
+        })
+        .map(|(_, elements)| elements)
     }
 }
 

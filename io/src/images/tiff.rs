@@ -8,6 +8,9 @@ use ::tiff::decoder::{Decoder, DecodingSampleType, Limits};
 use super::{Layout, Refusal, refused};
 use crate::kind::Kind;
 
+/// Tiles may be wider than their picture, but nobody makes such wide ones.
+const WIDEST_TILE: u32 = 1 << 16;
+
 pub(super) fn layout(from: impl Read + Seek) -> Result<Layout, Refusal> {
     let mut decoder = open(from)?;
     let first = page(&mut decoder)?;
@@ -52,6 +55,10 @@ fn of_pages(page: Layout, pages: usize) -> Layout {
 /// The page at which the decoder stands.
 fn page<R: Read + Seek>(decoder: &mut Decoder<R>) -> Result<Layout, Refusal> {
     let (width, height) = decoder.dimensions().map_err(refused)?;
+    // The decoder makes room for a row of a tile, whatever the picture's own rows are.
+    if decoder.chunk_dimensions().0 > width.max(WIDEST_TILE) {
+        return Err(refused(format!("tiles of {} columns, and the picture has {width}", decoder.chunk_dimensions().0)));
+    }
     let color = decoder.colortype().map_err(refused)?;
     let stored = decoder.image_buffer_layout().map_err(refused)?;
     let unknown = || Refusal::Unknown(format!("{color:?}, {:?}", stored.sample_format));

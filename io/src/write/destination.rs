@@ -19,6 +19,8 @@ pub(super) const STAGING: &str = ".partita-";
 pub(super) const FILE: &str = ".partita-file-";
 /// Folders that tell a write that it lost end with this.
 pub(super) const LOST: &str = ".lost";
+/// Marks of writes that may replace nothing end with this: whoever is published instead leaves them word.
+pub(super) const FRESH: &[u8] = b"\nfresh";
 
 /// Which files of a folder a write takes the place of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +85,9 @@ impl Destination {
         let folder = Folder::of(&self.folder)?;
         publish::look(&folder, self)?;
         let mut started = Output::create(&folder, &self.started())?;
-        started.write_all(self.token.as_bytes()).map_err(|error| unwritable(&folder.name, error))?;
+        let fresh: &[u8] = if self.overwrite { b"" } else { FRESH };
+        let written = started.write_all(self.token.as_bytes()).and_then(|()| started.write_all(fresh));
+        written.map_err(|error| unwritable(&folder.name, error))?;
         started.finish().map(drop)
     }
 

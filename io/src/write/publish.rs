@@ -15,10 +15,11 @@
 //! How a single file becomes visible says `single.rs`.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::destination::{Destination, FILE, LOST, STAGING, started};
+use super::destination::{Destination, FILE, FRESH, LOST, STAGING, started};
 use super::output::{Output, unwritable};
 use super::single;
 use crate::csv::in_parallel;
@@ -53,7 +54,7 @@ impl Published {
 /// Refuses a place where there is something that is not to be replaced. A write that was being published there is brought to its end.
 pub(super) fn look(folder: &Folder, to: &Destination) -> Result<()> {
     if let Some(manifest) = Manifest::read(folder)? {
-        complete(folder, &manifest, "")?;
+        complete_other(folder, &manifest, "")?;
     }
     if let Some(file) = &to.file {
         single::look(folder, file)?;
@@ -92,9 +93,12 @@ impl Destination {
             match Manifest::read(&folder)? {
                 Some(manifest) if manifest.write == self.token => {
                     complete(&folder, &manifest, "")?;
-                    return Ok(Published::of(&manifest.files));
+                    // In a store the manifest of a write that lost can stand for a moment.
+                    if !self.is_lost(&folder)? {
+                        return Ok(Published::of(&manifest.files));
+                    }
                 }
-                Some(other) => complete(&folder, &other, &self.staging())?,
+                Some(other) => complete_other(&folder, &other, &self.staging())?,
                 None => {}
             }
             if self.is_published(&folder, parts)? {
@@ -220,22 +224,46 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
         return Ok(());
     }
     remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
-    remove_beaten(folder, manifest, &own, staged)?;
+    remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
     folder.remove(manifest::NAME)
 }
 
-/// Removes the hidden folder `own` of a write that is published, and those of the writes that it beat, which get word of it if nothing
-/// was to be replaced.
-pub(super) fn remove_beaten(folder: &Folder, manifest: &Manifest, own: &str, mut staged: Vec<String>) -> Result<()> {
-    if manifest.fresh {
-        let name = |staged: &str| staged.split('/').next().unwrap_or_default().to_owned();
-        staged.retain(|staged| !name(staged).ends_with(LOST));
-        let beaten: BTreeSet<String> = staged.iter().map(|staged| name(staged)).filter(|name| name != own).collect();
-        // Before anything of theirs is removed: who misses it looks for the word.
-        for name in beaten {
-            Output::create(folder, &started(&format!("{name}{LOST}")))?.finish()?;
+/// The same for the manifest of another write. One whose parts are gone while its mark is gone too was followed to its end, or never should
+/// have been there: its files were removed since, and it is in nobody's way.
+fn complete_other(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
+    match complete(folder, manifest, spare) {
+        Err(error) if matches!(error.kind(), ErrorKind::PartsMissing { .. }) => {
+            let mark = started(&format!("{STAGING}{}", manifest.write));
+            match folder.size_of(&mark)?.is_none() && stands(folder, manifest)? {
+                true => folder.remove(manifest::NAME),
+                false => Err(error),
+            }
+        }
+        done => done,
+    }
+}
+
+/// Removes the hidden folder `own` of the write `write`, which is published, and those of the writes that it beat. If it may replace
+/// nothing they get word of it, and of others those that may replace nothing.
+pub(super) fn remove_beaten(folder: &Folder, write: &str, fresh: bool, own: &str, mut staged: Vec<String>) -> Result<()> {
+    let name = |staged: &str| staged.split('/').next().unwrap_or_default().to_owned();
+    let names: BTreeSet<String> = staged.iter().map(|staged| name(staged)).filter(|name| name != own).collect();
+    let mut kept = BTreeSet::new();
+    // Before anything of theirs is removed: who misses it looks for the word.
+    for name in names {
+        let content = || Ok::<_, Error>(folder.read(&started(&name))?.unwrap_or_default());
+        if name.ends_with(LOST) {
+            // Somebody faster gave word of this very write. What is older is nobody's any more.
+            if fresh || content()? == write.as_bytes() {
+                kept.insert(name);
+            }
+        } else if fresh || content()?.ends_with(FRESH) {
+            let mut word = Output::create(folder, &started(&format!("{name}{LOST}")))?;
+            word.write_all(write.as_bytes()).map_err(|error| unwritable(&folder.name, error))?;
+            word.finish()?;
         }
     }
+    staged.retain(|staged| !kept.contains(&name(staged)));
     remove_staged(folder, &started(own), &staged)
 }
 

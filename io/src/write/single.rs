@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use super::destination::{Destination, FILE};
+use super::destination::{Destination, FILE, started};
 use super::output::{Output, unwritable};
 use super::publish::{Published, TRIES, present, refuse_existing, remove_beaten, remove_staged};
 use crate::compress::Compression;
@@ -21,6 +21,13 @@ const PIECE: usize = 1 << 20;
 /// The manifest of a file that is being published where there is none.
 fn claim(file: &str) -> String {
     format!("{FILE}{file}.claim")
+}
+
+/// Whether a hidden folder is of a write of this file, and not of another one whose name begins with it: of `t`, not of `t-2`. The names of
+/// writes have no dash.
+fn is_of(file: &str, staging: &str) -> bool {
+    let named = staging.strip_prefix(FILE).filter(|rest| !rest.ends_with(".claim")).and_then(|rest| rest.rsplit_once('-'));
+    named.is_some_and(|(name, _)| name == file)
 }
 
 /// Brings a file to its end that was being published.
@@ -45,7 +52,8 @@ fn publish_new(to: &Destination, folder: &Folder, file: &str, parts: &[Part], pu
     for _ in 0..TRIES {
         if let Some(manifest) = Manifest::read_as(folder, &claim(file))? {
             complete(folder, file, &manifest)?;
-            if manifest.write == to.token {
+            // In a store the manifest of a write that lost can stand for a moment.
+            if manifest.write == to.token && !to.is_lost(folder)? {
                 return Ok(published);
             }
         }
@@ -103,18 +111,18 @@ fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Re
 fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
     let own = format!("{FILE}{file}-{}", manifest.write);
     match present(folder, &manifest.files).and_then(|()| join(folder, file, &own, &manifest.files)) {
-        // Somebody faster has moved it, and has removed the parts or is about to.
-        Err(_) if folder.size_of(file)?.is_some() => {}
+        // Somebody faster has moved it, and has removed the parts or is about to. Where the mark is gone too that was done to its end, and
+        // the file may be gone by now.
+        Err(_) if folder.size_of(file)?.is_some() || folder.size_of(&started(&own))?.is_none() => {}
         joined => joined?,
     }
     folder.sync([file])?;
-    let prefix = format!("{FILE}{file}-");
-    let staged = folder.staged(|staging| staging.starts_with(&prefix))?;
+    let staged = folder.staged(|staging| is_of(file, staging))?;
     // Somebody faster may have done the rest, and something newer may stand here by now.
     if Manifest::read_as(folder, &claim(file))?.is_none_or(|standing| standing.write != manifest.write) {
         return Ok(());
     }
-    remove_beaten(folder, manifest, &own, staged)?;
+    remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
     folder.remove(&claim(file))
 }
 
@@ -124,8 +132,7 @@ fn replace(to: &Destination, folder: &Folder, file: &str, parts: &[Part], publis
         true => Err(to.late(folder)),
         false => present(folder, parts).and_then(|()| join(folder, file, &to.staging(), parts)).and_then(|()| {
             folder.sync([file])?;
-            let prefix = format!("{FILE}{file}-");
-            remove_staged(folder, &to.started(), &folder.staged(|staging| staging.starts_with(&prefix))?)
+            remove_beaten(folder, &to.token, false, &to.staging(), folder.staged(|staging| is_of(file, staging))?)
         }),
     };
     match done {

@@ -122,6 +122,35 @@ fn no_cut_gives_other_elements() {
     }
 }
 
+/// One element in a tile of four thousand million columns.
+#[test]
+fn tiles_that_nobody_has_memory_for_are_refused() {
+    let entries: [(u16, u32); 12] = [
+        (256, 1),
+        (257, 1),
+        (258, 64),
+        (259, 1),
+        (262, 1),
+        (277, 1),
+        (317, 3),
+        (322, u32::MAX - 15),
+        (323, 16),
+        (324, 8),
+        (325, 8),
+        (339, 3),
+    ];
+    let mut bytes = vec![b'I', b'I', 42, 0, 8, 0, 0, 0, 12, 0];
+    for (tag, value) in entries {
+        bytes.extend([&tag.to_le_bytes()[..], &4u16.to_le_bytes(), &1u32.to_le_bytes(), &value.to_le_bytes()].concat());
+    }
+    bytes.extend([0; 4]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wide.tif");
+    std::fs::write(&file, bytes).unwrap();
+    let error = images::open(&text(&file)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Damaged { .. }), "{error:?}");
+}
+
 #[test]
 fn what_is_no_image_or_unlike_the_first_is_named() {
     let refused = |name: &str, words: &str| {

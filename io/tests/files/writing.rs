@@ -141,6 +141,24 @@ fn of_two_new_writes_to_one_place_one_is_published() {
     });
 }
 
+/// One may replace and comes first, the other may not, and writes the same number of bytes.
+#[test]
+fn a_new_write_that_an_overwriting_one_beat_knows_it() {
+    each_place("beaten", |root| {
+        for single in [false, true] {
+            let place = format!("{root}/{single}");
+            let prepared = |token: &str, over: bool| {
+                let options = CsvWriteOptions::new().single_file(single).overwrite(over);
+                Target::prepare(&place, token, options.into(), numbers(0..0).schema()).unwrap()
+            };
+            let (first, second) = (prepared("a", true), prepared("b", false));
+            let (of_first, of_second) = (ten(&first, 0, 1), ten(&second, 0, 1));
+            assert_eq!(outcome(first.publish(&[of_first])), Some(10));
+            assert_eq!(outcome(second.publish(&[of_second])), None);
+        }
+    });
+}
+
 #[test]
 fn new_writes_published_on_several_threads() {
     each_place("both-threads", |root| {
@@ -161,6 +179,22 @@ fn new_writes_published_on_several_threads() {
             targets.iter().zip(&found).filter(|(_, found)| found.is_none()).for_each(|(target, _)| target.withdraw().unwrap());
             let left: Vec<String> = files_in(root).into_iter().filter(|name| name.contains(".partita")).collect();
             assert!(left.is_empty(), "round {round}: {left:?}");
+        }
+    });
+}
+
+#[test]
+fn files_whose_names_begin_alike_do_not_meet() {
+    each_place("alike", |root| {
+        for over in [false, true] {
+            let prepared = |name: &str| {
+                let options = CsvWriteOptions::new().single_file(true).overwrite(over);
+                Target::prepare(&format!("{root}/{name}"), "w", options.into(), numbers(0..0).schema()).unwrap()
+            };
+            let (short, long) = (prepared(&format!("t{over}")), prepared(&format!("t{over}-2")));
+            let (of_short, of_long) = (ten(&short, 0, 1), ten(&long, 0, 1));
+            assert_eq!(outcome(short.publish(&[of_short])), Some(10));
+            assert_eq!(outcome(long.publish(&[of_long])), Some(10));
         }
     });
 }
@@ -187,6 +221,12 @@ fn a_crash_while_one_file_is_published_is_brought_to_its_end() {
         let part = ten(&over, 0, 1);
         assert_eq!(outcome(over.publish(&[part])), Some(10));
         assert_eq!(files_in(root), ["t.csv"]);
+        // Its writer died when only the manifest was left to remove, and somebody took the file away: the next write goes on.
+        put(&format!("{root}/.partita-file-u.csv.claim"), manifest.to_string()).unwrap();
+        let options = CsvWriteOptions::new().single_file(true);
+        let next = Target::prepare(&format!("{root}/u.csv"), "x", options.into(), numbers(0..0).schema()).unwrap();
+        assert_eq!(outcome(next.publish(&[ten(&next, 0, 1)])), Some(10));
+        assert_eq!(files_in(root), ["t.csv", "u.csv"]);
     });
 }
 
@@ -234,6 +274,18 @@ fn a_crash_after_publishing_is_brought_to_its_end_by_whoever_comes_next() {
             assert_eq!((files_in(root), seen(root).unwrap()), (plain(2), upto(20)));
         });
     }
+}
+
+/// The process died when only the manifest was left to remove, and the files were taken away since.
+#[test]
+fn a_manifest_of_files_that_are_gone_is_in_nobodys_way() {
+    each_place("gone", |root| {
+        let part = Part { path: "part-00000.parquet".into(), staged: ".partita-w/part-00000.parquet".into(), rows: 1, bytes: 9 };
+        let manifest = serde_json::json!({ "write": "w", "files": [part], "replaces": [] });
+        put(&format!("{root}/_partita_manifest.json"), manifest.to_string()).unwrap();
+        write(root, "next", fresh(), &numbers(0..7), 3).unwrap();
+        assert_eq!((files_in(root), seen(root).unwrap()), (plain(3), upto(7)));
+    });
 }
 
 fn transfer(root: &str, from: &str, to: &str) {

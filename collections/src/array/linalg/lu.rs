@@ -8,7 +8,7 @@ use partita_graph::{Arg, Chunk, Failure, Layer, NamedOperator, OpRef, Operator, 
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Eliminated, Panels, uppers};
-use super::dense::lu::exchange;
+use super::dense::lu::{exchange, product};
 use super::factor::{TakePart, in_kind, square};
 use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};
 use super::panels::{GAUSS, parts};
@@ -369,7 +369,7 @@ impl MultiplyPivots {
         let zero = E::of(0.0);
         let direction = |pivot: E| if pivot == zero { zero } else { pivot.direction() };
         Ok(match self.asked {
-            Asked::Product => Block::full(Vec::new(), pivots.into_iter().fold(sign, |product, pivot| product * pivot)),
+            Asked::Product => Block::full(Vec::new(), product(sign, pivots)),
             Asked::Direction => Block::full(Vec::new(), pivots.into_iter().fold(sign, |product, pivot| product * direction(pivot))),
             Asked::Logarithm => Block::full(Vec::new(), pivots.into_iter().fold(0.0, |sum, pivot| sum + pivot.distance().ln())),
         })

@@ -94,7 +94,9 @@ impl<T: Inexact> DArray<T> {
     #[track_caller]
     fn condition<R: Element>(&self) -> DArray<R> {
         let values = self.singular_alone::<f64>();
-        (values.max() / values.min()).cast::<R>()
+        let ratio = values.max() / values.min();
+        // Zero over zero: elements that are no numbers have no singular values at all.
+        ratio.where_(&!ratio.is_nan(), f64::INFINITY).cast::<R>()
     }
 }
 
@@ -107,6 +109,7 @@ impl<T: Float> DArray<T> {
     /// use partita::ndarray::array;
     /// let x = DArray::from_array(array![[4.0_f64, 0.0], [0.0, 0.5]], 1);
     /// assert!((x.cond().compute_scalar()? - 8.0).abs() < 1e-12);
+    /// assert_eq!((&x * 0.0).cond().compute_scalar()?, f64::INFINITY);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///

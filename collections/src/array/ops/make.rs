@@ -237,7 +237,7 @@ impl Step for MakeStep {
 
 /// A layer of blocks of these shapes that are the same everywhere. For the one reader that it says: layers for different readers are
 /// different ones, so that each becomes part of its reader's tasks.
-pub(crate) fn filled(value: Scalar, shapes: impl Iterator<Item = Vec<usize>>, reader: Option<u32>) -> Layer {
+pub(crate) fn filled(value: Scalar, shapes: impl Iterator<Item = Vec<usize>>, reader: Option<u64>) -> Layer {
     let op = OpRef::new(Make { pattern: Pattern::Fill(value), dtype: value.dtype, reader }, format!("full of {value}"));
     // Where a block lies does not matter, so blocks of one shape share their argument.
     let mut known: BTreeMap<Vec<usize>, Arg> = BTreeMap::new();
@@ -255,7 +255,7 @@ pub(crate) struct Make {
     pattern: Pattern,
     dtype: DType,
     /// For which reader alone; it changes nothing but the name.
-    reader: Option<u32>,
+    reader: Option<u64>,
 }
 
 impl Operator for Make {

@@ -77,7 +77,8 @@ wide! {
     fn add_rows<T: Held>(sums: &mut [f64], rows: [&[T]; 4]) {
         let [a, b, c, d] = rows;
         for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *sum += (a.to_f64() + b.to_f64()) + (c.to_f64() + d.to_f64());
+            // One after the other: two of them may be beyond floats where the sum so far makes up for it.
+            *sum = *sum + a.to_f64() + b.to_f64() + c.to_f64() + d.to_f64();
         }
     }
 }
@@ -408,6 +409,14 @@ mod tests {
         assert_eq!(total(high, low), 2.0);
         add(&mut high, &mut low, f64::INFINITY);
         assert_eq!(total(high, low), f64::INFINITY);
+    }
+
+    #[test]
+    fn rows_are_added_one_after_the_other() {
+        let mut sums = FloatSum::new(1);
+        let column = [0.0, 0.0, 0.0, -1e308, 1e308, 1e308, -1e308, 0.0];
+        Folder::<f64>::lanes(&mut sums, 0, Rows::of(&column, 1), Names::default(), 0);
+        assert_eq!(total(sums.high[0], sums.low[0]), 0.0);
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl<T: Real> DArray<T> {
     /// use partita::prelude::*;
     /// let x = DArray::from_array(partita::ndarray::array![1.0, 2.0, 3.0, 10.0], 2);
     /// assert!((x.skew(0).compute_scalar()? - 1.018_233_764_908_628).abs() < 1e-12);
+    /// assert_eq!(DArray::<f64>::full([3], 0.1, 2).skew(0).compute_scalar()?, 0.0);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
@@ -46,7 +47,7 @@ impl<T: Real> DArray<T> {
     pub fn skew(&self, axis: isize) -> DArray<f64> {
         let x = self.cast::<f64>();
         let spread = x.moment(2, axis);
-        (x.moment(3, axis) / spread.pow(1.5)).where_(&spread.neq(0.0), 0.0)
+        (x.moment(3, axis) / spread.pow(1.5)).where_(&differs(&x, axis, &spread), 0.0)
     }
 
     /// How much heavier the tails are than those of a normal distribution, along an axis: the fourth central moment over the square of the
@@ -58,7 +59,7 @@ impl<T: Real> DArray<T> {
     pub fn kurtosis(&self, axis: isize) -> DArray<f64> {
         let x = self.cast::<f64>();
         let spread = x.moment(2, axis);
-        (x.moment(4, axis) / spread.square()).where_(&spread.neq(0.0), 0.0) - 3.0
+        (x.moment(4, axis) / spread.square()).where_(&differs(&x, axis, &spread), 0.0) - 3.0
     }
 
     /// Whether [`DArray::skew`] is that of a normal distribution (R. B. D'Agostino). At least 8 elements along the axis.
@@ -207,7 +208,8 @@ impl<T: Real> DArray<T> {
             let logarithms = &found * (&found / &expected).ln() * 2.0;
             where_(&found.eq(0.0), DArray::full((), 0.0, 1), &logarithms)
         } else if power == -1.0 {
-            &expected * (&expected / &found).ln() * 2.0
+            let logarithms = &expected * (&expected / &found).ln() * 2.0;
+            where_(&(expected.eq(0.0) & found.neq(0.0)), DArray::full((), 0.0, 1), &logarithms)
         } else {
             (&found * ((&found / &expected).pow(power) - 1.0)) * (2.0 / (power * (power + 1.0)))
         };
@@ -250,6 +252,14 @@ impl<T: Real> DArray<T> {
         let cube = below.sign() * ((1.0 - 2.0 / a) / below.abs()).cbrt();
         ((1.0 - 2.0 / (9.0 * a)) - cube) / (2.0 / (9.0 * a)).sqrt()
     }
+}
+
+/// Where not all elements along an axis are the same. The spread of such that are need not be zero: their mean is rounded.
+#[track_caller]
+fn differs(x: &DArray<f64>, axis: isize, spread: &DArray<f64>) -> DArray<bool> {
+    let is_spread = spread.neq(0.0);
+    // Of no elements there is no least one.
+    if x.shape().is_ok_and(|shape| shape.contains(&0)) { is_spread } else { x.min_axis(axis).neq(x.max_axis(axis)) & is_spread }
 }
 
 #[track_caller]

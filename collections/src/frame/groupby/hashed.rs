@@ -36,22 +36,8 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
     }
     let inputs: Vec<Option<Expr>> = work.iter().enumerate().map(|(index, work)| input(index, work)).collect();
     let columns = evaluated(frame, keys.iter().chain(inputs.iter().flatten()))?;
-    let (key_columns, mut values) = columns.split_at(keys.len());
-    let mut inputs_of = Vec::with_capacity(work.len());
-    for ((index, work), input) in work.iter().enumerate().zip(&inputs) {
-        let value = match input {
-            None => None,
-            Some(_) => {
-                let (value, rest) = values.split_first().expect("one column for each input");
-                values = rest;
-                Some(value.as_materialized_series())
-            }
-        };
-        if value.is_some_and(|value| !plain::suits(kind(work), value.dtype())) {
-            return Ok(None);
-        }
-        inputs_of.push((index, work, value));
-    }
+    let (key_columns, values) = columns.split_at(keys.len());
+    let Some(inputs_of) = with_inputs(work, &inputs, values) else { return Ok(None) };
     // What is combined later anyway need not be grouped here when there is next to nothing to group. Without a state nothing says whether
     // it is.
     let singly = !work.is_empty() && work.iter().all(|work| matches!(work, Work::Rows(_))) && are_distinct(key_columns);
@@ -86,6 +72,20 @@ fn grouped(frame: &DataFrame, keys: &[Expr], work: &[Work<'_>]) -> PolarsResult<
         }
     }
     DataFrame::new(groups.count, out).map(Some)
+}
+
+/// Each piece of work with its number and the values it reads; `None` if there is one that cannot be done here.
+fn with_inputs<'a>(
+    work: &'a [Work<'a>],
+    inputs: &[Option<Expr>],
+    values: &'a [Column],
+) -> Option<Vec<(usize, &'a Work<'a>, Option<&'a Series>)>> {
+    let mut values = values.iter();
+    let with_input = |((index, work), input): ((usize, &'a Work<'a>), &Option<Expr>)| {
+        let value = input.as_ref().map(|_| values.next().expect("one column for each input").as_materialized_series());
+        value.is_none_or(|value| plain::suits(kind(work), value.dtype())).then_some((index, work, value))
+    };
+    work.iter().enumerate().zip(inputs).map(with_input).collect()
 }
 
 /// Whether the state of one row is its value.

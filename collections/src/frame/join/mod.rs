@@ -10,6 +10,7 @@ pub(crate) mod marks;
 pub(crate) mod matches;
 pub(crate) mod operator;
 pub(crate) mod side;
+mod small;
 mod sorted;
 pub(crate) mod step;
 pub(crate) mod table;

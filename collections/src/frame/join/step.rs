@@ -8,6 +8,7 @@ use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Sche
 use super::columns::{self, Out, Source};
 use super::marks::{MarkMet, PickMet};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
+use super::small::{bytes, few_marks, is_small};
 use super::{How, Join, Link, sorted};
 use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
@@ -20,15 +21,8 @@ use crate::frame::shuffle::split::Nulls;
 use crate::frame::size::{Size, parts_for_rows, size_of, whole_of};
 use crate::frame::{Admission, DFrame, Node, Step};
 
-/// A side of up to so many bytes is handed to all partitions of the other, whatever their number.
-const SMALL: u64 = 4 << 20;
-/// A side of up to so many bytes is, when the other has [`MANY_TIMES`] as many: its table stays in memory while all tasks run.
-const BROADCAST: u64 = 64 << 20;
-const MANY_TIMES: u64 = 2;
 /// No semi or anti join is taken to keep less.
 const LEAST_KEPT: f64 = 0.01;
-/// Bytes that a row takes that is met.
-const MARK: u64 = 5;
 /// More pairs of partitions than this are more tasks than anything gains by them.
 const MOST_PAIRS: u64 = 100_000;
 
@@ -320,16 +314,6 @@ impl JoinStep {
     }
 }
 
-fn bytes(size: Option<Size>) -> u64 {
-    size.map_or(u64::MAX, |size| size.bytes)
-}
-
-/// Whether the rows of the left side that are met fit into the memory of one task, if each partition of the right side meets all of them.
-fn few_marks(left: Option<Size>, partitions: u32) -> bool {
-    let most = crate::client::planned_memory() / 8;
-    left.is_some_and(|left| left.rows.saturating_mul(MARK).saturating_mul(u64::from(partitions)) <= most)
-}
-
 /// Whether a predicate only compares, so that its outcome is the same for all values that are equal.
 fn compares(predicate: &Expr) -> bool {
     predicate.into_iter().all(|expr| match expr {
@@ -343,16 +327,6 @@ fn compares(predicate: &Expr) -> bool {
 fn is_exact(dtype: &DataType) -> bool {
     dtype.is_integer()
         || matches!(dtype, DataType::Boolean | DataType::String | DataType::Date | DataType::Datetime(..) | DataType::Duration(_))
-}
-
-/// Whether a side may be in the memory of all tasks. What is one partition and of unknown size is in one place already.
-pub(super) fn is_small(size: Option<Size>, partitions: u32, other: Option<Size>) -> bool {
-    // The table stays in memory beside all that the tasks need.
-    let broadcast = BROADCAST.min(crate::client::planned_memory() / 8);
-    match size {
-        None => partitions == 1,
-        Some(size) => size.bytes <= SMALL || (size.bytes <= broadcast && size.bytes.saturating_mul(MANY_TIMES) <= bytes(other)),
-    }
 }
 
 impl Step for JoinStep {
@@ -520,16 +494,5 @@ impl Step for JoinStep {
             }
         };
         Ok(lowering.add(layer, node))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_of_all_partitions_fit_into_one_task() {
-        let rows = |rows: u64| Some(Size { rows, bytes: rows.saturating_mul(8) });
-        assert!(few_marks(rows(1000), 100) && !few_marks(rows(1 << 40), 1 << 10) && !few_marks(rows(u64::MAX), 2) && !few_marks(None, 2));
     }
 }

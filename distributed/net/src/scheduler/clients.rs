@@ -15,6 +15,7 @@ use super::door::NewClient;
 use super::inbox::{FromClient, LinkChange};
 use super::outbox::Outbox;
 use super::owner::Owner;
+use super::pending::Pending;
 use crate::link::Link;
 use crate::message::{ClientToScheduler, KeyNews, SchedulerToClient};
 
@@ -293,7 +294,8 @@ impl Owner {
         let Some(client) = self.clients.remove(&id) else { return false };
         self.diary.write(format!("client {} is gone: {why}", client.name));
         client.link.close(why);
-        self.pending.retain(|pending| pending.client() != id);
+        // Workers that it wanted to go still have their time, after which they serve again.
+        self.pending.retain(|pending| pending.client() != id || matches!(pending, Pending::Retire { .. }));
         self.release_agreed(id);
         true
     }

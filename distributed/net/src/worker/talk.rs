@@ -22,6 +22,8 @@ use crate::wire::WorkerDecoder;
 
 /// How often the machine hears that time passed, and memory is measured.
 const TICK: Duration = Duration::from_millis(100);
+/// A worker whose lifetime is over asks again to be let go after so long.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Everything that a worker consists of.
 pub(super) struct Office {
@@ -131,6 +133,7 @@ pub(super) async fn tick(office: Arc<Office>) {
     let _duty = Duty(office.clone(), "the worker does not notice any more that time passes");
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asked = None;
     loop {
         interval.tick().await;
         let rss = office.host.tick();
@@ -138,7 +141,12 @@ pub(super) async fn tick(office: Arc<Office>) {
         if let Some(recorder) = &office.voice.recorder {
             recorder.beat(rss.unwrap_or(0));
         }
-        if office.lifetime.is_some_and(|lifetime| office.started.elapsed() >= lifetime) {
+        if office.lifetime.is_some_and(|lifetime| office.started.elapsed() >= lifetime)
+            && asked.is_none_or(|at: Instant| at.elapsed() >= ASK_AGAIN)
+        {
+            asked = Some(Instant::now());
+            // It may have been refused, which nobody tells it.
+            office.asked.store(false, Ordering::Relaxed);
             office.ask_to_go(Exit::LifetimeOver);
         }
         let lost = *office.lost();

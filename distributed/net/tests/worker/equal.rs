@@ -117,6 +117,7 @@ fn chunks_that_were_spilled_are_served_from_their_files() {
     }
     let before = known();
     cluster.workers[0].worker.retire();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
     let gone = || cluster.client.info().expect("answered").workers.len() == 1;
     while !gone() {
         assert!(std::time::Instant::now() < end, "it never goes");

@@ -96,6 +96,30 @@ pub fn back<E: Entry>(panel: MatRef<'_, E>, start: usize, columns: MatMut<'_, E>
     true
 }
 
+/// The product of a sign and of pivots. It is kept near 1, with a power of two beside it: parts of it may be beyond floats where the whole is not.
+pub fn product<E: Entry>(sign: E, pivots: impl IntoIterator<Item = E>) -> E {
+    let (mut product, mut power) = (sign, 0.0f64);
+    for pivot in pivots {
+        let (pivot, own) = near_one(pivot);
+        let (next, rest) = near_one(product * pivot);
+        (product, power) = (next, power + own + rest);
+    }
+    // In two steps, because the power alone may be beyond floats.
+    let power = power.clamp(-2200.0, 2040.0);
+    let half = (power / 2.0).floor();
+    E::mul_real_impl(&E::mul_real_impl(&product, &half.exp2()), &(power - half).exp2())
+}
+
+/// A number divided by a power of two, so that it is near 1, and which power; zero, and what is no number, as it is.
+fn near_one<E: Entry>(value: E) -> (E, f64) {
+    let power = value.distance().log2().floor();
+    if !power.is_finite() {
+        return (value, 0.0);
+    }
+    let power = power.clamp(-1000.0, 1000.0);
+    (E::mul_real_impl(&value, &(-power).exp2()), power)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{SIDES, assert_close, complex, matrix, only, unit};
@@ -152,6 +176,16 @@ mod tests {
     fn panels_solve_equations_however_wide_they_are() {
         check_panels(matrix);
         check_panels(complex);
+    }
+
+    #[test]
+    fn products_are_beyond_floats_only_as_a_whole() {
+        assert!((product(-1.0, [1e200, 1e200, 1e-200, 1e-200]) + 1.0).abs() < 1e-14);
+        assert!((product(1.0, [1e-200, 1e-200, 1e200, 1e200]) - 1.0).abs() < 1e-14);
+        assert_eq!((product(1.0, [1e200, 1e200, 0.0]), product(1.0, [1e200, 1e200])), (0.0, f64::INFINITY));
+        assert_eq!((product(-1.0, [3.0, 2.0]), product(1.0, [1e-200, 1e-200]), product(1.0, [])), (-6.0, 0.0, 1.0));
+        let turned = product(c64::new(1.0, 0.0), [c64::new(0.0, 1e200), c64::new(1e200, 0.0), c64::new(1e-300, 0.0)]);
+        assert!((turned.im / 1e100 - 1.0).abs() < 1e-14 && turned.re == 0.0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all,
 use crate::frame::join::How;
 use crate::frame::join::columns::{self, Out, Source};
 use crate::frame::join::operator::Spec;
-use crate::frame::join::step::is_small;
+use crate::frame::join::small::is_small;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
 use crate::frame::shuffle::hash::is_integral;

@@ -101,7 +101,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Obstacle::Busy { tasks, threads } => write!(f, "is busy ({tasks} tasks for {threads} threads)"),
-            Obstacle::Paused => f.write_str("is out of memory"),
+            Obstacle::Paused => f.write_str("is out of memory, or of threads: tasks that were told to stop have them all"),
             Obstacle::Retiring => f.write_str("is retiring"),
             Obstacle::LinkLost => f.write_str("cannot be heard"),
             Obstacle::NotNamed => f.write_str("is not named by the task"),

@@ -1,8 +1,9 @@
 //! The process as a whole: it may use more memory than its chunks, and then chunks give way, and work does.
 //!
-//! It refuses to know who measures. Invariants: while the worker is paused nothing is fetched and no task starts beside another;
-//! what has not begun is handed back once when a pause begins; what the scheduler hears is new at once when a pause begins or
-//! ends, and else at most a few times a second.
+//! A worker all of whose threads are taken by tries that nobody wants any more, and that do not return, is paused as one without
+//! memory is: what it was given goes to others. It refuses to know who measures. Invariants: while the worker is paused nothing is
+//! fetched and no task starts beside another; what has not begun is handed back once when a pause begins; what the scheduler hears
+//! is new at once when a pause begins or ends, and else at most a few times a second.
 
 use partita_graph::Key;
 
@@ -11,6 +12,9 @@ use crate::protocol::{Tick, ToScheduler, WorkerAction};
 
 /// A pause ends below this share of the bytes at which it began, so that it does not end and begin with every measurement.
 const RELIEF: f64 = 0.95;
+
+/// Tries that nobody wants mostly return at once; after so many microseconds their threads are taken to be lost.
+const PATIENCE: u64 = 1_000_000;
 
 /// Reports without need are at least so many microseconds apart.
 const REPORT_EVERY: u64 = 200_000;
@@ -28,7 +32,12 @@ struct Figures {
 #[derive(Default)]
 pub(super) struct Pressure {
     pub rss: u64,
+    /// For want of memory, or of a thread.
     pub paused: bool,
+    /// For want of memory.
+    full: bool,
+    /// Since when all threads are taken by tries that nobody wants.
+    taken_since: Option<Tick>,
     /// When something ran last, or the pause began.
     pub idle_since: Tick,
     /// When the last report was made, and what it said.
@@ -46,9 +55,12 @@ impl Worker {
             let keep = self.memory.resident.saturating_sub(rss - low);
             self.spill_down(0, keep);
         }
-        let Some(pause) = self.config.mark(self.config.pause) else { return self.report_now_and_then() };
+        let full = |pause: u64| rss > if self.pressure.full { (pause as f64 * RELIEF) as u64 } else { pause };
+        self.pressure.full = self.config.mark(self.config.pause).is_some_and(full);
+        self.pressure.taken_since = if self.all_taken() { self.pressure.taken_since.or(Some(self.now)) } else { None };
         let was = self.pressure.paused;
-        self.pressure.paused = rss > if was { (pause as f64 * RELIEF) as u64 } else { pause };
+        let taken = self.pressure.taken_since.is_some_and(|since| self.now >= since + PATIENCE);
+        self.pressure.paused = self.pressure.full || taken;
         if was == self.pressure.paused {
             return self.report_now_and_then();
         }
@@ -56,6 +68,24 @@ impl Worker {
         if self.pressure.paused {
             self.pressure.idle_since = self.now;
             self.hand_back();
+        }
+    }
+
+    /// Whether no thread is left, because tries that nobody wants have them all.
+    fn all_taken(&self) -> bool {
+        let threads = self.config.threads;
+        let takes = |task: &&Task| task.phase == Phase::Executing && task.abandoned && !task.waits;
+        self.abandoned >= threads && self.tasks.values().filter(takes).count() as u32 >= threads
+    }
+
+    /// A try that nobody wanted has returned: there is a thread again.
+    pub(super) fn thread_is_back(&mut self) {
+        if self.pressure.taken_since.is_some() && !self.all_taken() {
+            self.pressure.taken_since = None;
+            if self.pressure.paused && !self.pressure.full {
+                self.pressure.paused = false;
+                self.report();
+            }
         }
     }
 

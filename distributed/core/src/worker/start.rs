@@ -224,6 +224,7 @@ impl Worker {
     fn after(&mut self, task: Task) {
         if task.abandoned {
             self.abandoned -= 1;
+            self.thread_is_back();
             self.out.push(WorkerAction::Send(ToScheduler::Ended(task.assignment.key, task.assignment.attempt)));
         }
         if let Some(next) = task.next {

@@ -84,7 +84,7 @@ fn a_worker_stays_when_all_others_are_full() {
 fn a_worker_stays_when_nobody_waits_for_it_to_go_any_longer() {
     check(
         "
-        worker ada
+        worker ada threads 2
         worker bob
         layer x 4 : only ada
         layer y 1 : only ada takes 50000

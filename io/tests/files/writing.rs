@@ -279,7 +279,7 @@ fn a_crash_after_publishing_is_brought_to_its_end_by_whoever_comes_next() {
 /// The process died when only the manifest was left to remove, and the files were taken away since.
 #[test]
 fn a_manifest_of_files_that_are_gone_is_in_nobodys_way() {
-    each_place("gone", |root| {
+    each_place("vanished", |root| {
         let part = Part { path: "part-00000.parquet".into(), staged: ".partita-w/part-00000.parquet".into(), rows: 1, bytes: 9 };
         let manifest = serde_json::json!({ "write": "w", "files": [part], "replaces": [] });
         put(&format!("{root}/_partita_manifest.json"), manifest.to_string()).unwrap();

@@ -101,11 +101,11 @@ pub(crate) fn scatter(frame: &DataFrame, parts: u32, part_of_row: impl Iterator<
 
 /// A part for each list of rows.
 pub(super) fn taken(frame: &DataFrame, rows: Vec<Vec<IdxSize>>) -> Result<Vec<Chunk>, Failure> {
-    if frame.height() == 0 {
-        // Arrays without rows may come without a piece of memory, which polars takes for granted.
-        return Ok(rows.iter().map(|_| chunk_of(frame.clone())).collect());
-    }
     let take = |rows: Vec<IdxSize>| {
+        if rows.is_empty() {
+            // polars cannot take no rows of an array of fixed length.
+            return Ok(chunk_of(frame.clear()));
+        }
         let part = frame.take(&IdxCa::from_vec("rows".into(), rows)).map_err(|e| polars_failure(e, None))?;
         // Each part has text of its own: parts go to different readers at different times.
         compact(part).map(chunk_of)

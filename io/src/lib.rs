@@ -21,6 +21,7 @@ pub mod parquet;
 mod ranges;
 mod read;
 mod resolve;
+mod seekable;
 mod source;
 mod storage;
 mod store;

@@ -104,11 +104,18 @@ impl StorageOptions {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// These over others.
-    fn over(&mut self, stronger: &StorageOptions) {
+    /// Lets others hold before these. Keys belong together: where the others name a key, none of these is left.
+    ///
+    /// ```
+    /// use partita_io::StorageOptions;
+    /// let mut options = StorageOptions::new().region("eu-1").access_key_id("a").session_token("of a");
+    /// options.give_way_to(&StorageOptions::new().access_key_id("b"));
+    /// assert_eq!(options, StorageOptions::new().region("eu-1").access_key_id("b"));
+    /// ```
+    pub fn give_way_to(&mut self, stronger: &StorageOptions) {
         use AmazonS3ConfigKey::{AccessKeyId, SecretAccessKey, Token};
         let key = |name: &str| name.parse::<AmazonS3ConfigKey>().ok();
-        // Keys belong together: a token that belongs to other keys would spoil the ones that were said.
+        // A token that belongs to other keys would spoil the ones that were said.
         if stronger.0.keys().any(|name| key(name) == Some(AccessKeyId)) {
             self.0.retain(|name, _| !matches!(key(name), Some(AccessKeyId | SecretAccessKey | Token)));
         }
@@ -242,7 +249,7 @@ pub(crate) fn options_of(base: &str) -> StorageOptions {
     let said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     for place in [format!("{kind}://"), place] {
         if let Some(stronger) = said.get(&place) {
-            all.over(stronger);
+            all.give_way_to(stronger);
         }
     }
     all

@@ -88,19 +88,22 @@ fn folder(name: &str) -> String {
     format!("{}/tests/numpy/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The array in a file of NumPy's first format.
-fn read<T: Known>(kept: &str, name: &str) -> ArrayD<T> {
-    let path = format!("{}/{name}.npy", folder(kept));
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}; run tests/numpy/cases.py"));
+/// The array in a file of NumPy's first format, which that script wrote: elements of that kind, each from its bytes.
+pub fn read_file<T>(path: &str, script: &str, kind: &str, of_bytes: impl Fn(&[u8]) -> T) -> ArrayD<T> {
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{path}: {e}; run tests/numpy/{script}"));
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "{path}");
     let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let header = std::str::from_utf8(&bytes[10..end]).expect("a header of text");
     let part = |from: &str, to: char| header.split_once(from).and_then(|(_, rest)| rest.split_once(to)).map(|(part, _)| part).expect(from);
-    assert_eq!(part("'descr': '", '\''), T::KIND, "{name}: elements of another kind");
+    assert_eq!(part("'descr': '", '\''), kind, "{path}: elements of another kind");
     assert!(header.contains("'fortran_order': False"), "{path}");
     let shape: Vec<usize> = part("'shape': (", ')').split(',').filter_map(|len| len.trim().parse().ok()).collect();
-    let values = bytes[end..].chunks_exact(size_of::<T>()).map(T::of_bytes).collect();
+    let values = bytes[end..].chunks_exact(size_of::<T>()).map(of_bytes).collect();
     ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many elements as the shape says")
+}
+
+fn read<T: Known>(kept: &str, name: &str) -> ArrayD<T> {
+    read_file(&format!("{}/{name}.npy", folder(kept)), "cases.py", T::KIND, T::of_bytes)
 }
 
 /// Ways to cut arrays: in one piece, in twos, in threes, and unevenly with a chunk of nothing.

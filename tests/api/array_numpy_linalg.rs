@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 
 use super::array_factors::Factored;
+use super::array_numpy::read_file;
 use super::arrays::failure;
 use partita::graph::Serial;
-use partita::ndarray::{ArrayD, IxDyn};
+use partita::ndarray::ArrayD;
 use partita::prelude::*;
 use partita::{Axes, Code, Inexact, MatrixNorm, einsum, operator_registry};
 
@@ -63,19 +64,8 @@ fn folder() -> String {
     format!("{}/tests/numpy/linalg", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The array in a file of NumPy's first format.
 fn read<T: Known>(name: &str) -> ArrayD<T> {
-    let path = format!("{}/{name}.npy", folder());
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}; run tests/numpy/linalg.py"));
-    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "{path}");
-    let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = std::str::from_utf8(&bytes[10..end]).expect("a header of text");
-    let part = |from: &str, to: char| header.split_once(from).and_then(|(_, rest)| rest.split_once(to)).map(|(part, _)| part).expect(from);
-    assert_eq!(part("'descr': '", '\''), T::KIND, "{name}: elements of another kind");
-    assert!(header.contains("'fortran_order': False"), "{path}");
-    let shape: Vec<usize> = part("'shape': (", ')').split(',').filter_map(|len| len.trim().parse().ok()).collect();
-    let values = bytes[end..].chunks_exact(size_of::<T>()).map(T::of_bytes).collect();
-    ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many elements as the shape says")
+    read_file(&format!("{}/{name}.npy", folder()), "linalg.py", T::KIND, T::of_bytes)
 }
 
 /// Ways to cut arrays: in one piece, in twos, in fours along rows only, along columns only, and unevenly with a chunk of nothing.

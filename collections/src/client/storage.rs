@@ -77,7 +77,7 @@ type Pairs = Vec<(String, String)>;
 /// Takes over a worker's own settings, which hold where clients say nothing.
 #[cfg(feature = "cluster")]
 pub(super) fn begin_with(own: &[(String, Pairs)]) -> Result<(), Failure> {
-    OWN.get_or_init(|| own.to_vec()).iter().try_for_each(|(place, pairs)| adopt(place, pairs))
+    OWN.get_or_init(|| own.to_vec()).iter().try_for_each(|(place, pairs)| adopt(place, options_of(pairs)))
 }
 
 /// What a worker does with what clients share.
@@ -85,19 +85,21 @@ pub(super) fn begin_with(own: &[(String, Pairs)]) -> Result<(), Failure> {
 pub(super) fn heed(name: &str, body: &[u8]) {
     let Some(place) = name.strip_prefix(SHARED) else { return };
     let Ok(said) = postcard::from_bytes::<Pairs>(body) else { return };
-    // The worker's own settings hold where the client says nothing; keys belong together.
-    let keys = said.iter().any(|(name, _)| name.ends_with("access_key_id"));
-    let is_key = |name: &str| ["access-key-id", "secret-access-key", "session-token"].contains(&name);
-    let own = OWN.get().into_iter().flatten().filter(|(own, _)| own == place).flat_map(|(_, pairs)| pairs);
-    let own = own.filter(|(name, _)| !keys || !is_key(&name.replace('_', "-"))).cloned();
-    let pairs: Pairs = own.chain(said).collect();
+    // The worker's own settings hold where the client says nothing.
+    let own = OWN.get().into_iter().flatten().find(|(own, _)| own == place);
+    let mut options = own.map(|(_, pairs)| options_of(pairs)).unwrap_or_default();
+    options.give_way_to(&options_of(&said));
     // The client has checked it; another version of the library may know other options, and the store then says what is missing.
-    let _ = adopt(place, &pairs);
+    let _ = adopt(place, options);
 }
 
 /// Takes over what another process of the cluster said of a place.
 #[cfg(feature = "cluster")]
-fn adopt(place: &str, pairs: &[(String, String)]) -> Result<(), Failure> {
-    let options = pairs.iter().fold(StorageOptions::new(), |options, (name, value)| options.option(name, value.as_str()));
+fn adopt(place: &str, options: StorageOptions) -> Result<(), Failure> {
     partita_io::adopt_storage_options(place, options).map_err(|error| file_failure(error, "set_storage_options", None))
+}
+
+#[cfg(feature = "cluster")]
+fn options_of(pairs: &Pairs) -> StorageOptions {
+    pairs.iter().fold(StorageOptions::new(), |options, (name, value)| options.option(name, value.as_str()))
 }

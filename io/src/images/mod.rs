@@ -7,9 +7,8 @@ mod jpeg;
 mod png;
 mod tiff;
 
-use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Cursor};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +18,7 @@ use crate::damage::{damaged, guarded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kind::Kind;
 use crate::resolve::{self, Found};
+use crate::seekable::Seekable;
 use crate::source::Source;
 use crate::table::{REMOTE_THREADS, absolute};
 
@@ -108,9 +108,9 @@ pub fn open(pattern: &str) -> Result<Images> {
 
 fn layout_of(found: &Found) -> Result<Layout> {
     let (name, size) = (&found.name, found.facts.size);
-    let trouble = RefCell::new(None);
     let source = Source::open(name, size, Compression::None, 0..HEAD)?;
-    let mut reader = BufReader::with_capacity(HEAD as usize, Bytes { source, size, at: 0, trouble: &trouble });
+    let (bytes, trouble) = Seekable::new(source, size);
+    let mut reader = BufReader::with_capacity(HEAD as usize, bytes);
     let layout = decoded(name, || match Format::of(reader.fill_buf().map_err(refused)?)? {
         Format::Png => png::layout(reader),
         Format::Jpeg => jpeg::layout(reader),
@@ -195,41 +195,5 @@ impl Format {
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Ok(Self::Tiff),
             _ => Err(refused("it does not begin as PNG, JPEG or TIFF files do")),
         }
-    }
-}
-
-/// A file for decoders that jump in it.
-struct Bytes<'a> {
-    source: Source,
-    size: u64,
-    at: u64,
-    /// What the storage refused: decoders hand on a part of it only.
-    trouble: &'a RefCell<Option<Error>>,
-}
-
-impl Read for Bytes<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.source.read_at(self.at, out) {
-            Ok(read) => {
-                self.at += read as u64;
-                Ok(read)
-            }
-            Err(error) => {
-                *self.trouble.borrow_mut() = Some(error.clone());
-                Err(io::Error::other(error))
-            }
-        }
-    }
-}
-
-impl Seek for Bytes<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let to = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(back) => self.size.checked_add_signed(back),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = to.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        Ok(self.at)
     }
 }

@@ -3,10 +3,7 @@
 //! It refuses to map files into memory: a file of the user's may be cut off by somebody else while it is mapped. Invariant: all files
 //! have the same columns of the same types; a piece is one record batch, of which only the wanted columns are read.
 
-use std::cell::RefCell;
-use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use polars::prelude::{DataFrame, DataType, PlSmallStr, SchemaRef};
@@ -24,6 +21,7 @@ use crate::hive::Hive;
 use crate::options::{Room, TableOptions};
 use crate::parquet::polars_schema;
 use crate::ranges::fetch;
+use crate::seekable::Seekable;
 use crate::source::Source;
 use crate::table::{
     self, FileTable, Formats, Located, Origin, cancelled, check_alike, is_remote, merge, origins, schema_with, threads_for,
@@ -228,11 +226,10 @@ impl Recipe {
             return Err(damaged(name, None, "it has fewer record batches than when it was opened: it was changed meanwhile"));
         }
         positions.sort_unstable();
-        let failed = Rc::new(RefCell::new(None));
         // For a few rows little of each column is read, and a store is not asked for all of them ahead.
         let likely = if limit.is_none() { piece.end } else { piece.start };
         let source = Source::open(name, file.size, Compression::None, piece.start..likely)?;
-        let bytes = Bytes { source, at: 0, size: file.size, failed: failed.clone() };
+        let (bytes, failed) = Seekable::new(source, file.size);
         let read =
             guarded(name, Some(piece.start), || batch(FileReader::new(bytes, footer, Some(positions.clone()), limit), piece, &positions));
         let failed = failed.borrow_mut().take();
@@ -256,7 +253,7 @@ impl Recipe {
 }
 
 /// The columns of a record batch in the order of the file. Without columns it is only as high as the batch.
-fn batch(mut reader: FileReader<Bytes>, piece: &Piece, positions: &[usize]) -> std::result::Result<DataFrame, String> {
+fn batch(mut reader: FileReader<Seekable>, piece: &Piece, positions: &[usize]) -> std::result::Result<DataFrame, String> {
     reader.set_current_block(piece.number as usize);
     if positions.is_empty() {
         let batch = reader.next_record_batch().transpose().map_err(|error| error.to_string())?;
@@ -267,40 +264,5 @@ fn batch(mut reader: FileReader<Bytes>, piece: &Piece, positions: &[usize]) -> s
     match reader.next() {
         Some(batch) => batch.map(DataFrame::from).map_err(|error| error.to_string()),
         None => Err("the record batch is not there".to_owned()),
-    }
-}
-
-/// A file as the decoder reads it: from anywhere, forwards. What the storage refuses is kept, because decoders turn it into words.
-struct Bytes {
-    source: Source,
-    at: u64,
-    size: u64,
-    failed: Rc<RefCell<Option<Error>>>,
-}
-
-impl Read for Bytes {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.source.read_at(self.at, out) {
-            Ok(read) => {
-                self.at += read as u64;
-                Ok(read)
-            }
-            Err(error) => {
-                *self.failed.borrow_mut() = Some(error.clone());
-                Err(io::Error::other(error))
-            }
-        }
-    }
-}
-
-impl Seek for Bytes {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let at = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => self.size.checked_add_signed(by),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by),
-        };
-        self.at = at.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a place before the file's start"))?;
-        Ok(self.at)
     }
 }

@@ -4,6 +4,7 @@
 //! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
 //! `from_darray` know arrays.
 
+pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;
 mod broadcast;
@@ -24,6 +25,7 @@ pub(crate) mod random;
 pub(crate) mod rechunk;
 pub(crate) mod reductions;
 mod scalar;
+mod several;
 pub(crate) mod sort;
 mod storage;
 mod tile;
@@ -46,12 +48,12 @@ pub use lend::ArrayBlock;
 pub use linalg::{LeastSquares, MatrixNorm, einsum};
 pub(crate) use lower::{Lowered, Lowering, lower_into};
 pub(crate) use meta::{Cuts, Meta, unknown_sizes};
-pub use ops::blockwise::{blockwise, blockwise_with};
+pub use ops::blockwise::{blockwise, blockwise_task, blockwise_with, blockwise_with_task};
 pub use ops::broadcast_to::broadcast_arrays;
 pub use ops::concatenate::{concatenate, dstack, from_blocks, hstack, stack, vstack};
 use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
-pub use ops::gufunc::apply_gufunc;
+pub use ops::gufunc::{apply_gufunc, apply_gufunc_task};
 pub use ops::map_blocks::BlockInfo;
 pub use ops::map_overlap::{Boundaries, Boundary};
 pub use ops::meshgrid::meshgrid;
@@ -67,6 +69,7 @@ pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_
 pub use reductions::quantile::Between;
 pub use reductions::samples::{Tested, f_oneway};
 pub use reductions::statistics::Norm;
+pub use several::{Arrays, NamedArrays};
 pub use write::WrittenArray;
 
 /// Lets a registry decode what the tasks of arrays hand to each other.

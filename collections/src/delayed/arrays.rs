@@ -173,11 +173,13 @@ impl NamedOperator for AnnouncedBlock {
     const NAME: &'static str = "array_from_delayed";
 }
 
-/// All blocks of an array as one.
+/// All blocks of an array, or all of a part of it, as one.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct WholeArray {
-    dtype: DType,
-    grid: Vec<usize>,
+    /// The kind of its elements.
+    pub dtype: DType,
+    /// Blocks along each axis.
+    pub grid: Vec<usize>,
 }
 
 impl Operator for WholeArray {

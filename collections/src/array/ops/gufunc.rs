@@ -1,27 +1,38 @@
-//! `apply_gufunc`: a function of the user's own on the last axes of several arrays, at every place of the other axes, in process.
+//! `apply_gufunc`: a function of the user's own on the last axes of several arrays, at every place of the other axes; as a closure in
+//! process and as a task anywhere.
+
+pub(crate) mod places;
+pub(in crate::array) mod signature;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Chunk, Code, Failure, Layer, OpRef};
+
+use places::{at_places, other_core, view_at};
+use signature::Signature;
 
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, advance, tuple, unknown_sizes};
+use crate::array::meta::{Cuts, Meta, unknown_sizes};
 use crate::array::rechunk::rechunk;
+use crate::array::several::Arrays;
 use crate::array::wiring::follow;
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::{DArray, DType, Element, Node, Step};
+use crate::delayed::BlockValue;
+use crate::delayed::call;
+use crate::delayed::places::Places;
+use crate::delayed::task_support::{Task, TaskOf};
 use crate::frame::ops::token;
-
-type Function<T, U> = Arc<dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync>;
 
 /// What a function makes of the last axes of several arrays, which a signature names: `(i,j),(j)->(i)` is a function of a matrix and a vector
 /// that gives a vector. These core axes come into one chunk each. All axes before them are gone through place by place, and fit together as
 /// those of elementwise operations do. `sizes` says how long axes are that no array has.
 ///
-/// A closure runs in this process only; on a cluster it is refused with the fix.
+/// A closure runs in this process only; on a cluster it is refused with the fix, [`apply_gufunc_task`], which also takes arrays of elements
+/// of several kinds.
 ///
 /// ```
 /// use partita::{apply_gufunc, prelude::*};
@@ -68,85 +79,124 @@ pub fn apply_gufunc<T: Element, U: Element, F>(signature: &str, arrays: &[&DArra
 where
     F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
 {
-    let (cores, out) = match parsed(signature, arrays.len()) {
-        Ok(found) => found,
+    let signature = match Signature::parsed(signature, arrays.len()) {
+        Ok(signature) => signature,
         Err(failure) => return DArray::failed(failure, "apply_gufunc(…)"),
     };
-    let sizes = sizes.iter().map(|(name, len)| ((*name).to_string(), *len)).collect();
-    let step = Gufunc::<T, U> { signature: signature.to_string(), cores, out, sizes, function: Arc::new(function), token: token() };
+    let step = Gufunc::here::<T, U, F>(signature, lens(sizes), function);
     DArray::then(step, arrays.iter().map(|array| array.to_any()).collect(), "apply_gufunc(…)")
 }
 
-/// The names of core axes, array by array.
-type Cores = Vec<Vec<String>>;
-
-/// The names in a signature: of the core axes of each array, and of the result.
-fn parsed(signature: &str, arrays: usize) -> Result<(Cores, Vec<String>), Failure> {
-    let unreadable = |why: &str| {
-        let what = format!("the signature \"{signature}\" {why}");
-        Failure::new(Code::InvalidOption, what).help("the core axes of each array and of the result: \"(i,j),(j)->(i)\"")
-    };
-    let (inputs, out) = signature.split_once("->").ok_or_else(|| unreadable("has no ->"))?;
-    let (inputs, out) = (groups(inputs), groups(out));
-    let (Some(inputs), Some(mut out)) = (inputs, out) else { return Err(unreadable("cannot be read")) };
-    if inputs.len() != arrays {
-        return Err(unreadable(&format!("is for {} arrays, and {arrays} are given", inputs.len())));
-    }
-    match (out.pop(), out.is_empty()) {
-        (Some(one), true) => Ok((inputs, one)),
-        _ => Err(unreadable("is for several results, where a function gives one")),
-    }
-}
-
-/// `(i,j),(j)` as names.
-fn groups(text: &str) -> Option<Cores> {
-    let mut found = Vec::new();
-    let mut rest = text.trim();
-    loop {
-        let (inside, behind) = rest.strip_prefix('(')?.split_once(')')?;
-        let names: Vec<String> = inside.split(',').map(|name| name.trim().to_string()).filter(|name| !name.is_empty()).collect();
-        if names.iter().any(|name| !name.chars().all(|c| c.is_alphanumeric() || c == '_')) {
-            return None;
-        }
-        found.push(names);
-        rest = behind.trim_start();
-        if rest.is_empty() {
-            return Some(found);
-        }
-        rest = rest.strip_prefix(',')?.trim_start();
+/// [`apply_gufunc`] with a `#[task]`, which runs anywhere. It takes what lies at one place of each array, in their order, as an
+/// `ArrayBlock<T>` or an ndarray, and gives the result for that place; all of them may be of elements of different kinds.
+///
+/// ```
+/// use partita::ndarray::{Array0, Array1, arr0, array};
+/// use partita::{ArrayBlock, apply_gufunc_task, prelude::*, task};
+///
+/// #[task]
+/// fn weighted(row: &ArrayBlock<f64>, weights: &Array1<i64>) -> Array0<f64> {
+///     let weighted = row.view().iter().zip(weights).map(|(x, weight)| x * *weight as f64).sum::<f64>();
+///     arr0(weighted / weights.sum() as f64)
+/// }
+///
+/// let x = DArray::from_array(array![[1.0, 2.0, 6.0], [3.0, 5.0, 7.0]], [1, 2]);
+/// let weights = DArray::from_array(array![2, 1, 1], 2);
+/// let means = apply_gufunc_task("(i),(i)->()", (&x, &weights), &[], weighted);
+/// assert_eq!(means.compute()?, array![2.5, 4.5].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`apply_gufunc`]; while it runs, the task's own failure.
+#[track_caller]
+pub fn apply_gufunc_task<U, F, I>(signature: &str, arrays: I, sizes: &[(&str, usize)], task: F) -> DArray<U>
+where
+    U: Element,
+    I: Arrays,
+    F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
+{
+    let arrays = arrays.untyped();
+    match Signature::parsed(signature, arrays.len()) {
+        Ok(signature) => DArray::then(Gufunc::anywhere(U::DTYPE, signature, lens(sizes), task), arrays, "apply_gufunc_task(…)"),
+        Err(failure) => DArray::failed(failure, "apply_gufunc_task(…)"),
     }
 }
 
-struct Gufunc<T, U> {
-    signature: String,
-    cores: Cores,
-    out: Vec<String>,
+fn lens(sizes: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    sizes.iter().map(|(name, len)| ((*name).to_string(), *len)).collect()
+}
+
+/// The operator, given how long the core axes of the result are.
+type MakeOperator = Box<dyn Fn(Vec<usize>) -> OpRef + Send + Sync>;
+
+pub(super) struct Gufunc {
+    /// The kind of the result's elements.
+    dtype: DType,
+    signature: Signature,
+    /// Of axes by name; those of the arrays come to it.
     sizes: BTreeMap<String, usize>,
-    function: Function<T, U>,
-    token: u64,
+    op: MakeOperator,
 }
 
-impl<T: Element, U: Element> Gufunc<T, U> {
+impl Gufunc {
+    fn here<T: Element, U: Element, F>(signature: Signature, sizes: BTreeMap<String, usize>, function: F) -> Self
+    where
+        F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
+    {
+        let (function, token) = (Arc::new(function), token());
+        let cores: Arc<[usize]> = signature.cores.iter().map(Vec::len).collect();
+        let op: MakeOperator = Box::new(move |core| {
+            let (function, cores) = (function.clone(), cores.clone());
+            OpRef::closure("apply_gufunc", token, move |_, inputs| {
+                let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+                let views = blocks.iter().map(|block| block.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
+                let shapes: Vec<&[usize]> = blocks.iter().map(|block| block.shape()).collect();
+                let made = at_places::<U>(&shapes, &cores, &core, |place, mut target| {
+                    let found: Vec<ArrayViewD<'_, T>> =
+                        views.iter().zip(&*cores).map(|(view, core)| view_at(view, *core, place)).collect();
+                    let made = function(&found);
+                    if made.shape() != core {
+                        return Err(other_core(made.shape(), &core));
+                    }
+                    target.assign(&made);
+                    Ok(())
+                });
+                Ok(Chunk::new(Block::from_array(made?)))
+            })
+        });
+        Self { dtype: U::DTYPE, signature, sizes, op }
+    }
+
+    pub(super) fn anywhere<F: Task>(dtype: DType, signature: Signature, sizes: BTreeMap<String, usize>, task: F) -> Self {
+        // It has no fields: its type says which function it is.
+        let _ = task;
+        let cores: Vec<usize> = signature.cores.iter().map(Vec::len).collect();
+        let token = call::token_of::<F>();
+        let op: MakeOperator = Box::new(move |core| call::at_places::<F>(Places { cores: cores.clone(), core, dtype }, token));
+        Self { dtype, signature, sizes, op }
+    }
+
     /// The cuts of the axes that are gone through, and the lengths of the core axes of the result.
     fn layout(&self, inputs: &[&Meta]) -> Result<(Vec<Cuts>, Vec<usize>), Failure> {
         let mut lens = self.sizes.clone();
         let mut loops = Vec::with_capacity(inputs.len());
-        for (meta, core) in inputs.iter().zip(&self.cores) {
+        for (meta, core) in inputs.iter().zip(&self.signature.cores) {
             let Some(ahead) = meta.ndim().checked_sub(core.len()) else {
-                let what = format!("\"{}\" on an array of shape {}", self.signature, meta.show_shape());
+                let what = format!("\"{}\" on an array of shape {}", self.signature.text, meta.show_shape());
                 return Err(Failure::new(Code::ShapeMismatch, what).help("as many axes as the signature names, or more in front"));
             };
             for (name, axis) in core.iter().zip(ahead..) {
                 let len = meta.cuts[axis].len().ok_or_else(|| unknown_sizes(axis))?;
                 let known = *lens.entry(name.clone()).or_insert(len);
                 if known != len {
-                    let what = format!("core axes `{name}` of \"{}\" are of different lengths: {known} and {len}", self.signature);
+                    let what = format!("core axes `{name}` of \"{}\" are of different lengths: {known} and {len}", self.signature.text);
                     return Err(Failure::new(Code::ShapeMismatch, what));
                 }
             }
             loops.push(Meta { dtype: meta.dtype, cuts: meta.cuts[..ahead].to_vec() });
         }
-        let core = self.out.iter().map(|name| {
+        let core = self.signature.out.iter().map(|name| {
             let none = || Failure::new(Code::InvalidOption, format!("nothing says how long the core axis `{name}` of the result is"));
             lens.get(name).copied().ok_or_else(|| none().help(format!("say it: &[(\"{name}\", 3)]")))
         });
@@ -155,15 +205,15 @@ impl<T: Element, U: Element> Gufunc<T, U> {
     }
 }
 
-impl<T: Element, U: Element> Step for Gufunc<T, U> {
+impl Step for Gufunc {
     fn line(&self) -> String {
-        format!("apply_gufunc {}", self.signature)
+        format!("apply_gufunc {}", self.signature.text)
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
         let (mut cuts, core) = self.layout(inputs)?;
         cuts.extend(core.into_iter().map(Cuts::whole));
-        Ok(Meta { dtype: U::DTYPE, cuts })
+        Ok(Meta { dtype: self.dtype, cuts })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -171,7 +221,7 @@ impl<T: Element, U: Element> Step for Gufunc<T, U> {
         let ((loops, core), meta) = (self.layout(&metas)?, node.known()?);
         let grid = meta.grid();
         let mut edges = Vec::with_capacity(metas.len());
-        for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.cores) {
+        for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.signature.cores) {
             let own = from.ndim() - names.len();
             let ahead = loops.len() - own;
             let mut cuts = from.cuts.clone();
@@ -189,74 +239,7 @@ impl<T: Element, U: Element> Step for Gufunc<T, U> {
             let axes: Vec<Option<usize>> = (0..from.ndim()).map(|axis| (axis < own).then_some(ahead + axis)).collect();
             edges.push(input.edge(follow(&own_grid, &grid, &axes)));
         }
-        let (function, cores) = (self.function.clone(), self.cores.iter().map(Vec::len).collect::<Vec<usize>>());
-        let op = OpRef::closure("apply_gufunc", self.token, move |_, inputs| {
-            let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
-            let views = blocks.iter().map(|block| block.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
-            Ok(Chunk::new(Block::from_array(applied(&*function, &views, &cores, &core)?)))
-        });
+        let op = (self.op)(core);
         Ok(lowering.add(Layer::single("apply_gufunc", meta.blocks()?, op, edges), node))
-    }
-}
-
-/// Calls a function at each place of the axes before the core axes, of which each view has so many.
-fn applied<T: Element, U: Element>(
-    function: &dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U>,
-    views: &[ArrayViewD<'_, T>],
-    cores: &[usize],
-    core: &[usize],
-) -> Result<ArrayD<U>, Failure> {
-    let ahead: Vec<usize> = views.iter().zip(cores).map(|(view, core)| view.ndim().saturating_sub(*core)).collect();
-    let mut loops = vec![1; ahead.iter().max().copied().unwrap_or(0)];
-    for (view, own) in views.iter().zip(&ahead) {
-        let first = loops.len() - own;
-        let longer = view.shape()[..*own].iter().zip(&mut loops[first..]).filter(|(len, _)| **len != 1);
-        longer.for_each(|(len, known)| *known = *len);
-    }
-    let mut result = ArrayD::from_elem(IxDyn(&[&loops[..], core].concat()), U::default());
-    if loops.contains(&0) {
-        return Ok(result);
-    }
-    let mut position = vec![0; loops.len()];
-    loop {
-        let found: Vec<ArrayViewD<'_, T>> =
-            views.iter().zip(&ahead).map(|(view, own)| core_at(view, &position[loops.len() - own..])).collect();
-        let made = function(&found);
-        if made.shape() != core {
-            let what = format!("the function of apply_gufunc gave shape {}", tuple(made.shape()));
-            return Err(Failure::new(Code::UserFunction, what).detail("announced", tuple(core)));
-        }
-        let mut target = position.iter().fold(result.view_mut(), |target, place| target.index_axis_move(Axis(0), *place));
-        target.assign(&made);
-        if !advance(&mut position, &loops) {
-            return Ok(result);
-        }
-    }
-}
-
-/// The core of a view at a place of its first axes; along those of length 1 it is repeated.
-fn core_at<'a, T: Element>(view: &ArrayViewD<'a, T>, places: &[usize]) -> ArrayViewD<'a, T> {
-    places.iter().fold(view.clone(), |view, place| {
-        let place = if view.shape()[0] == 1 { 0 } else { *place };
-        view.index_axis_move(Axis(0), place)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signatures_are_read() {
-        let names = |text: &str| groups(text).map(|groups| groups.iter().map(|names| names.join(" ")).collect::<Vec<_>>());
-        assert_eq!(names("(i,j),(j)"), Some(vec!["i j".to_string(), "j".to_string()]));
-        assert_eq!(names(" ( m_1 , 3 ) , () "), Some(vec!["m_1 3".to_string(), String::new()]));
-        for text in ["", "i", "(i", "(i)(j)", "(i),", "(i;j)"] {
-            assert_eq!(names(text), None, "{text}");
-        }
-        assert!(parsed("(i)->()", 1).is_ok());
-        for (text, arrays) in [("(i)", 1), ("(i)->()", 2), ("(i)->(),()", 1), ("(i)->", 1)] {
-            assert_eq!(parsed(text, arrays).map(|_| ()).expect_err(text).code, Code::InvalidOption);
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! `map_overlap`: a function of the user's own on blocks that also have what lies around them. `overlap` and `trim_overlap` are its two
-//! halves. Blocks may be shorter than what they are given of their neighbours: it is taken from as many as it needs.
+//! `map_overlap`: a function of the user's own on blocks that also have what lies around them, as a closure or a task. `overlap` and
+//! `trim_overlap` are its two halves. Blocks may be shorter than what they are given of their neighbours: it is taken from as many as it needs.
 
 use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
@@ -13,6 +13,9 @@ use crate::array::ops::pad::{Pad, mirrored};
 use crate::array::ops::slice::known_bounds;
 use crate::array::pick::{Made, Picking, as_it_is, runs, stepwise};
 use crate::array::{DArray, Element, Node, Real, Step};
+use crate::delayed::BlockValue;
+use crate::delayed::takes::MayTake;
+use crate::delayed::task_support::{Task, TaskOf};
 
 /// What lies beyond the ends of an array, for functions that look around them.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -79,7 +82,7 @@ impl<T: Real> DArray<T> {
     /// (one number holds for every axis, and so does one [`Boundary`]). What belongs to the surroundings is cut off from the result, which
     /// has the shape of what the function got.
     ///
-    /// A closure runs in this process only; on a cluster it is refused with the fix.
+    /// A closure runs in this process only; on a cluster it is refused with the fix, [`DArray::map_overlap_task`].
     ///
     /// ```
     /// use partita::{Boundary, prelude::*};
@@ -116,10 +119,51 @@ impl<T: Real> DArray<T> {
     {
         let boundaries: Boundaries<T> = boundary.into();
         let mapped = self.overlap(depth, boundaries.clone()).map_blocks(function);
-        let margins = self.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta));
-        match margins {
-            Ok(margins) => DArray::then(Trim { margins }, vec![mapped.to_any()], ".map_overlap(…)"),
-            Err(failure) => DArray::failed(failure, ".map_overlap(…)"),
+        self.without_surroundings(&mapped, depth, &boundaries, ".map_overlap(…)")
+    }
+
+    /// The same with a `#[task]`, which runs anywhere. It takes a block with its surroundings, as an `ArrayBlock<T>` or an ndarray, and behind it
+    /// a [`BlockInfo`] if it wants one: where that block lies in [`DArray::overlap`].
+    ///
+    /// ```
+    /// use partita::ndarray::Array1;
+    /// use partita::{Boundary, prelude::*, task};
+    ///
+    /// #[task]
+    /// fn sums_of_three(x: &Array1<f64>) -> Array1<f64> {
+    ///     let mut sums = x.clone();
+    ///     for at in 1..x.len() - 1 {
+    ///         sums[at] = x[at - 1] + x[at] + x[at + 1];
+    ///     }
+    ///     sums
+    /// }
+    ///
+    /// let x = DArray::arange(0.0, 6.0, 1.0, 2);
+    /// let sums = x.map_overlap_task(&[1], Boundary::Constant(0.0), sums_of_three);
+    /// assert_eq!(sums.compute()?.into_iter().collect::<Vec<_>>(), [1.0, 3.0, 6.0, 9.0, 12.0, 9.0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DArray::map_overlap`]; while it runs, the task's own failure.
+    #[track_caller]
+    pub fn map_overlap_task<U, F, A>(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>, task: F) -> DArray<U>
+    where
+        U: Element,
+        A: MayTake<DArray<T>, BlockInfo>,
+        F: TaskOf<A> + Task<Output: BlockValue<U>>,
+    {
+        let boundaries: Boundaries<T> = boundary.into();
+        let mapped = self.overlap(depth, boundaries.clone()).map_blocks_task::<U, F, A>(task);
+        self.without_surroundings(&mapped, depth, &boundaries, ".map_overlap_task(…)")
+    }
+
+    /// What was made of blocks with their surroundings, without what belongs to those.
+    #[track_caller]
+    fn without_surroundings<U: Element>(&self, made: &DArray<U>, depth: &[usize], boundaries: &Boundaries<T>, method: &str) -> DArray<U> {
+        match self.untyped().meta().and_then(|meta| margins(depth, boundaries, meta)) {
+            Ok(margins) => DArray::then(Trim { margins }, vec![made.to_any()], method),
+            Err(failure) => DArray::failed(failure, method),
         }
     }
 

@@ -55,7 +55,7 @@ use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
 pub use ops::gufunc::{apply_gufunc, apply_gufunc_task};
 pub use ops::map_blocks::BlockInfo;
-pub use ops::map_overlap::{Boundaries, Boundary};
+pub use ops::map_overlap::{Boundaries, Boundary, Depths};
 pub use ops::meshgrid::meshgrid;
 pub use ops::pad::Pad;
 pub use ops::search::Side;

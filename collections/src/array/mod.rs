@@ -53,7 +53,7 @@ pub use ops::broadcast_to::broadcast_arrays;
 pub use ops::concatenate::{concatenate, dstack, from_blocks, hstack, stack, vstack};
 use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
-pub use ops::gufunc::{apply_gufunc, apply_gufunc_task};
+pub use ops::gufunc::{GufuncOptions, apply_gufunc, apply_gufunc_task, apply_gufunc_with, apply_gufunc_with_task};
 pub use ops::map_blocks::BlockInfo;
 pub use ops::map_overlap::{Boundaries, Boundary, Depths};
 pub use ops::meshgrid::meshgrid;

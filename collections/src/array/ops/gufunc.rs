@@ -1,6 +1,7 @@
 //! `apply_gufunc`: a function of the user's own on the last axes of several arrays, at every place of the other axes; as a closure in
 //! process and as a task anywhere.
 
+mod options;
 pub(crate) mod places;
 pub(in crate::array) mod signature;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Chunk, Code, Failure, Layer, OpRef};
 
+pub use options::GufuncOptions;
 use places::{at_places, other_core, view_at};
 use signature::Signature;
 
@@ -20,7 +22,7 @@ use crate::array::meta::{Cuts, Meta, unknown_sizes};
 use crate::array::rechunk::rechunk;
 use crate::array::several::Arrays;
 use crate::array::wiring::follow;
-use crate::array::{DArray, DType, Element, Node, Step};
+use crate::array::{AnyArray, DArray, DType, Element, Node, Step};
 use crate::delayed::BlockValue;
 use crate::delayed::call;
 use crate::delayed::places::Places;
@@ -79,12 +81,43 @@ pub fn apply_gufunc<T: Element, U: Element, F>(signature: &str, arrays: &[&DArra
 where
     F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
 {
-    let signature = match Signature::parsed(signature, arrays.len()) {
-        Ok(signature) => signature,
-        Err(failure) => return DArray::failed(failure, "apply_gufunc(…)"),
-    };
-    let step = Gufunc::here::<T, U, F>(signature, lens(sizes), function);
-    DArray::then(step, arrays.iter().map(|array| array.to_any()).collect(), "apply_gufunc(…)")
+    let options = GufuncOptions { sizes: lens(sizes), ..GufuncOptions::new() };
+    let arrays = arrays.iter().map(|array| array.to_any()).collect();
+    applied(signature, arrays, &options, "apply_gufunc(…)", |signature| Gufunc::here::<T, U, F>(signature, options.sizes.clone(), function))
+}
+
+/// [`apply_gufunc`] where core axes are not the last ones, or are to be kept; see [`GufuncOptions`].
+///
+/// A closure runs in this process only; on a cluster it is refused with the fix, [`apply_gufunc_with_task`].
+///
+/// ```
+/// use partita::ndarray::array;
+/// use partita::{GufuncOptions, apply_gufunc_with, prelude::*};
+/// let x = DArray::from_array(array![[1, 4], [2, 8], [7, 9]], 1);
+/// // The steps down each column, in the place of the column.
+/// let options = GufuncOptions::new().axes([vec![0], vec![0]]).size("steps", 2);
+/// let steps = apply_gufunc_with("(i)->(steps)", &[&x], options, |cores| {
+///     array![cores[0][[1]] - cores[0][[0]], cores[0][[2]] - cores[0][[1]]].into_dyn()
+/// });
+/// assert_eq!(steps.compute()?, array![[1, 4], [5, 1]].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`apply_gufunc`]; at `compute`, axes that do not exist or that do not fit the signature.
+#[track_caller]
+pub fn apply_gufunc_with<T: Element, U: Element, F>(
+    signature: &str,
+    arrays: &[&DArray<T>],
+    options: GufuncOptions,
+    function: F,
+) -> DArray<U>
+where
+    F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
+{
+    let arrays = arrays.iter().map(|array| array.to_any()).collect();
+    let step = |signature| Gufunc::here::<T, U, F>(signature, options.sizes.clone(), function);
+    applied(signature, arrays, &options, "apply_gufunc_with(…)", step)
 }
 
 /// [`apply_gufunc`] with a `#[task]`, which runs anywhere. It takes what lies at one place of each array, in their order, as an
@@ -116,10 +149,63 @@ where
     I: Arrays,
     F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
 {
-    let arrays = arrays.untyped();
-    match Signature::parsed(signature, arrays.len()) {
-        Ok(signature) => DArray::then(Gufunc::anywhere(U::DTYPE, signature, lens(sizes), task), arrays, "apply_gufunc_task(…)"),
-        Err(failure) => DArray::failed(failure, "apply_gufunc_task(…)"),
+    let options = GufuncOptions { sizes: lens(sizes), ..GufuncOptions::new() };
+    let step = |signature| Gufunc::anywhere::<F>(U::DTYPE, signature, options.sizes.clone(), task);
+    applied(signature, arrays.untyped(), &options, "apply_gufunc_task(…)", step)
+}
+
+/// [`apply_gufunc_with`] with a `#[task]`, which runs anywhere; see [`apply_gufunc_task`].
+///
+/// ```
+/// use partita::ndarray::{Array0, Array1, arr0, array};
+/// use partita::{GufuncOptions, apply_gufunc_with_task, prelude::*, task};
+///
+/// #[task]
+/// fn distance(a: &Array1<f64>, b: &Array1<f64>) -> Array0<f64> {
+///     arr0(a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt())
+/// }
+///
+/// let x = DArray::from_array(array![[0.0, 3.0], [4.0, 0.0]], 1);
+/// let found = apply_gufunc_with_task("(i),(i)->()", (&x, &(&x * 2.0)), GufuncOptions::new().axis(0), distance);
+/// assert_eq!(found.compute()?, array![4.0, 3.0].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`apply_gufunc_with`]; while it runs, the task's own failure.
+#[track_caller]
+pub fn apply_gufunc_with_task<U, F, I>(signature: &str, arrays: I, options: GufuncOptions, task: F) -> DArray<U>
+where
+    U: Element,
+    I: Arrays,
+    F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
+{
+    let step = |signature| Gufunc::anywhere::<F>(U::DTYPE, signature, options.sizes.clone(), task);
+    applied(signature, arrays.untyped(), &options, "apply_gufunc_with_task(…)", step)
+}
+
+/// The array that a step gives, whose arrays have their core axes where the options say, and which then has its own there.
+#[track_caller]
+fn applied<U: Element>(
+    signature: &str,
+    arrays: Vec<AnyArray>,
+    options: &GufuncOptions,
+    method: &str,
+    step: impl FnOnce(Signature) -> Gufunc,
+) -> DArray<U> {
+    let found = Signature::parsed(signature, arrays.len()).and_then(|signature| Ok((options.places(&signature)?, signature)));
+    let (places, signature) = match found {
+        Ok(found) => found,
+        Err(failure) => return DArray::failed(failure, method),
+    };
+    let arrays = match places.at_end(arrays, &signature) {
+        Ok(arrays) => arrays,
+        Err(failure) => return DArray::failed(failure, method),
+    };
+    let made: DArray<U> = DArray::then(step(signature.clone()), arrays, method);
+    match places.in_place(made, &signature) {
+        Ok(array) => array,
+        Err(failure) => DArray::failed(failure, method),
     }
 }
 

@@ -6,6 +6,7 @@ use partita_graph::{Code, Failure};
 pub(in crate::array) type Cores = Vec<Vec<String>>;
 
 /// What a signature says.
+#[derive(Clone)]
 pub(in crate::array) struct Signature {
     /// As it was written.
     pub text: String,

@@ -26,7 +26,7 @@ mod operators;
 pub use array::{
     AnyArray, ArrayBlock, Arrays, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Depths, Element, Fft,
     FftNorm, Float, GufuncOptions, Inexact, Integer, LeastSquares, MatrixNorm, NamedArrays, Norm, Number, Operand, Ordered, Pad, Random,
-    Real, Shape, Side, Tested, WrittenArray, apply_gufunc, apply_gufunc_task, apply_gufunc_with, apply_gufunc_with_task, blockwise,
+    Real, Results, Shape, Side, Tested, WrittenArray, apply_gufunc, apply_gufunc_several, apply_gufunc_several_task, apply_gufunc_task, apply_gufunc_with, apply_gufunc_with_task, blockwise,
     blockwise_task, blockwise_with, blockwise_with_task, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
     histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
 };

@@ -5,7 +5,7 @@ use super::arrays::{check, check_by, counted, failure};
 use super::check::executors;
 use partita::ndarray::{Array, ArrayD, ArrayViewD, Axis, Ix2, arr0, array, concatenate};
 use partita::prelude::*;
-use partita::{Boundary, Code, GufuncOptions, apply_gufunc, apply_gufunc_with, blockwise_with};
+use partita::{Boundary, Code, GufuncOptions, apply_gufunc, apply_gufunc_several, apply_gufunc_with, blockwise_with};
 
 #[test]
 fn functions_of_core_axes() {
@@ -65,6 +65,27 @@ fn core_axes_are_where_they_are_said_to_be() {
     failure(&apply_gufunc_with("(i)->(i)", &[&x], axis(0).keepdims(), sum), Code::InvalidOption);
     let text = failure(&apply_gufunc_with("(i)->()", &[&x], axis(3), sum), Code::AxisOutOfRange);
     assert!(text.contains("array_users.rs"), "{text}");
+}
+
+#[test]
+fn functions_give_several_arrays() {
+    let a = counted(&[4, 3, 5]);
+    let x = DArray::from_array(a.clone(), [3, 2, 2]);
+    let sum_and_back = |cores: &[ArrayViewD<'_, f64>]| {
+        vec![arr0(cores[0].sum()).into_dyn(), cores[0].slice(partita::ndarray::s![..;-1]).to_owned().into_dyn()]
+    };
+    let found = apply_gufunc_several("(i)->(),(i)", &[&x], GufuncOptions::new().axis(1), sum_and_back);
+    assert_eq!(found.len(), 2);
+    check(&found[0], a.sum_axis(Axis(1)));
+    check(&found[1], a.slice(partita::ndarray::s![.., ..;-1, ..]).to_owned());
+    // What is asked for together is made once.
+    check(&(&found[1] * found[0].expand_dims(1)).sum(), arr0((0..4).map(|i| a.index_axis(Axis(0), i).sum_axis(Axis(0))).map(|s| (&s * &s).sum()).sum()));
+    for signature in ["(i)->()", "(i)->(),(i),()"] {
+        let found = apply_gufunc_several(signature, &[&x], GufuncOptions::new(), sum_and_back);
+        failure(&found[0], Code::UserFunction);
+    }
+    let found = apply_gufunc_several("(i)->", &[&x], GufuncOptions::new(), sum_and_back);
+    assert!(failure(&found[0], Code::InvalidOption).contains("array_users.rs"));
 }
 
 #[test]

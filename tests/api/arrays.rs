@@ -15,6 +15,7 @@ const CLUSTER: &str = "Cluster(2)";
 const TAKE_CLOSURES: &[&str] = &[
     "apply_along_axis",
     "apply_gufunc",
+    "apply_gufunc_several",
     "apply_gufunc_with",
     "blockwise",
     "blockwise_with",

@@ -2,8 +2,8 @@
 
 use partita::ndarray::{Array, Array0, Array1, Array2, Array3, ArrayD, Axis, IxDyn, arr0, array, concatenate, s, stack};
 use partita::prelude::*;
-use partita::{ArrayBlock, BlockInfo, Boundary, Code, Error};
-use partita::{apply_gufunc_task, blockwise, blockwise_task, blockwise_with_task, compute, task};
+use partita::{ArrayBlock, BlockInfo, Boundary, Code, Error, GufuncOptions};
+use partita::{apply_gufunc_several_task, apply_gufunc_task, blockwise, blockwise_task, blockwise_with_task, compute, task};
 
 use crate::Case;
 use crate::everywhere::{array_failures, check_array, clients, cluster};
@@ -18,6 +18,7 @@ pub const CASES: &[Case] = &[
     ("lanes_are_given_to_tasks", lanes_are_given_to_tasks),
     ("blocks_of_one_name_come_together", blocks_of_one_name_come_together),
     ("core_axes_are_given_to_tasks", core_axes_are_given_to_tasks),
+    ("tuples_of_arrays_become_arrays", tuples_of_arrays_become_arrays),
     ("blocks_are_reduced_by_tasks", blocks_are_reduced_by_tasks),
     ("elements_and_indices_are_given_to_tasks", elements_and_indices_are_given_to_tasks),
     ("calls_that_differ_are_made_once_each", calls_that_differ_are_made_once_each),
@@ -227,6 +228,55 @@ fn core_axes_are_given_to_tasks() {
         array_failures(&apply_gufunc_task(signature, (&x, &y), &[], weighted), Code::InvalidOption);
     }
     array_failures(&apply_gufunc_task("(i)->(i)", (&x,), &[], extent), Code::UserFunction);
+}
+
+/// The sum of a lane, which of its elements are even, and the lane backwards.
+#[task]
+fn sum_evens_back(lane: &ArrayBlock<i64>) -> Result<(Array0<i64>, ArrayD<bool>, Array1<f64>), Error> {
+    let lane = lane.view();
+    let back = lane.iter().rev().map(|x| *x as f64).collect();
+    Ok((arr0(lane.sum()), lane.mapv(|x| x % 2 == 0), back))
+}
+
+#[task]
+fn two_sums(a: &ArrayD<i64>, b: &ArrayD<f64>) -> (Array0<i64>, Array0<f64>) {
+    (arr0(a.sum()), arr0(b.sum()))
+}
+
+fn tuples_of_arrays_become_arrays() {
+    let whole = counted(&[4, 3, 5]);
+    for chunks in [[4, 3, 5], [3, 2, 2], [1, 1, 1]] {
+        let x = DArray::from_array(whole.clone(), chunks);
+        let (sum, evens, back) = apply_gufunc_several_task("(i)->(),(i),(i)", (&x,), GufuncOptions::new(), sum_evens_back);
+        check_array(&sum, &whole.sum_axis(Axis(2)));
+        check_array(&evens, &whole.mapv(|x| x % 2 == 0));
+        check_array(&(&back + sum.cast::<f64>().expand_dims(-1)), &{
+            let back = whole.slice(s![.., .., ..;-1]).mapv(|x| x as f64);
+            back + whole.sum_axis(Axis(2)).insert_axis(Axis(2)).mapv(|x| x as f64)
+        });
+        let (sum, evens, _) = apply_gufunc_several_task("(i)->(),(i),(i)", (&x,), GufuncOptions::new().axis(1), sum_evens_back);
+        check_array(&sum, &whole.sum_axis(Axis(1)));
+        check_array(&evens, &whole.mapv(|x| x % 2 == 0));
+        let y = x.cast::<f64>() / 2.0;
+        let options = GufuncOptions::new().axes([vec![0, 2], vec![2, 0]]).keepdims();
+        let (a, b) = apply_gufunc_several_task("(i,j),(j,i)->(),()", (&x, &y), options, two_sums);
+        let sums = whole.sum_axis(Axis(2)).sum_axis(Axis(0)).insert_axis(Axis(0)).insert_axis(Axis(2));
+        check_array(&a, &sums);
+        check_array(&b, &sums.mapv(|x| x as f64 / 2.0));
+    }
+    let x = DArray::from_array(whole, 3);
+    for signature in ["(i)->(),(i)", "(i)->()", "(i),(i)->(),(i),(i)", "(i)->(),(i),(n)"] {
+        let (sum, evens, back) = apply_gufunc_several_task(signature, (&x,), GufuncOptions::new(), sum_evens_back);
+        array_failures(&sum, Code::InvalidOption);
+        array_failures(&evens, Code::InvalidOption);
+        array_failures(&back, Code::InvalidOption);
+    }
+    let (sum, _, _) = apply_gufunc_several_task("(i)->(),(),(i)", (&x,), GufuncOptions::new(), sum_evens_back);
+    array_failures(&sum, Code::UserFunction);
+    let none = DArray::from_array(counted(&[0, 3]), 1);
+    let (sum, evens, _) = apply_gufunc_several_task("(i)->(),(i),(i)", (&none,), GufuncOptions::new(), sum_evens_back);
+    check_array(&sum, &Array1::zeros(0));
+    check_array(&evens, &Array2::from_elem((0, 3), false));
 }
 
 /// Sums and how many there were.

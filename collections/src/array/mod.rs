@@ -53,7 +53,10 @@ pub use ops::broadcast_to::broadcast_arrays;
 pub use ops::concatenate::{concatenate, dstack, from_blocks, hstack, stack, vstack};
 use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
-pub use ops::gufunc::{GufuncOptions, apply_gufunc, apply_gufunc_task, apply_gufunc_with, apply_gufunc_with_task};
+pub use ops::gufunc::{
+    GufuncOptions, apply_gufunc, apply_gufunc_several, apply_gufunc_several_task, apply_gufunc_task, apply_gufunc_with,
+    apply_gufunc_with_task,
+};
 pub use ops::map_blocks::BlockInfo;
 pub use ops::map_overlap::{Boundaries, Boundary, Depths};
 pub use ops::meshgrid::meshgrid;
@@ -69,7 +72,7 @@ pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_
 pub use reductions::quantile::Between;
 pub use reductions::samples::{Tested, f_oneway};
 pub use reductions::statistics::Norm;
-pub use several::{Arrays, NamedArrays};
+pub use several::{Arrays, NamedArrays, Results};
 pub use write::WrittenArray;
 
 /// Lets a registry decode what the tasks of arrays hand to each other.

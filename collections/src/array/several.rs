@@ -1,6 +1,7 @@
-//! Several arrays, also of elements of different kinds, as what one task is given.
+//! Several arrays, also of elements of different kinds, as what one task is given or gives.
 
-use super::{AnyArray, DArray, Element};
+use super::{AnyArray, DArray, DType, Element};
+use crate::delayed::BlockValue;
 
 /// Arrays of which a task takes a part each: a tuple of references to arrays, up to eight.
 #[diagnostic::on_unimplemented(message = "this is no tuple of references to arrays", note = "one array alone is given as `(&x,)`")]
@@ -65,4 +66,44 @@ tuples! {
     A 0 B 1 C 2 D 3 E 4 F 5;
     A 0 B 1 C 2 D 3 E 4 F 5 G 6;
     A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
+}
+
+/// What a task may give that gives several arrays: a tuple of two to six of them. `Elements` are the kinds of their elements.
+#[diagnostic::on_unimplemented(message = "the task gives no tuple of arrays", label = "it gives {Self}")]
+pub trait Results<Elements> {
+    /// As many lazy arrays.
+    #[doc(hidden)]
+    type Arrays;
+    /// The kinds of their elements.
+    #[doc(hidden)]
+    fn dtypes() -> Vec<DType>;
+    /// The arrays, of these kinds.
+    #[doc(hidden)]
+    fn arrays(parts: &[AnyArray]) -> Self::Arrays;
+}
+
+macro_rules! results {
+    ($($($A:ident $T:ident $at:tt)*;)*) => {
+        $(
+            impl<$($A: BlockValue<$T>, $T: Element),*> Results<($($T,)*)> for ($($A,)*) {
+                type Arrays = ($(DArray<$T>,)*);
+
+                fn dtypes() -> Vec<DType> {
+                    vec![$($T::DTYPE),*]
+                }
+
+                fn arrays(parts: &[AnyArray]) -> Self::Arrays {
+                    ($(DArray::of(parts[$at].clone()),)*)
+                }
+            }
+        )*
+    };
+}
+
+results! {
+    A S 0 B T 1;
+    A S 0 B T 1 C U 2;
+    A S 0 B T 1 C U 2 D V 3;
+    A S 0 B T 1 C U 2 D V 3 E W 4;
+    A S 0 B T 1 C U 2 D V 3 E W 4 F X 5;
 }

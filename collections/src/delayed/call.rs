@@ -41,6 +41,10 @@ pub trait Task: Copy + Send + Sync + 'static {
     type Output: TaskValue;
     /// Takes the arguments and calls the function.
     fn call(context: &TaskContext<'_>, inputs: &mut Inputs<'_>) -> Result<Self::Output, Failure>;
+    /// What it gave, in a chunk; of a tuple each value in one of its own.
+    fn parts(output: Self::Output) -> Vec<Chunk> {
+        vec![chunk_from(output)]
+    }
 }
 
 /// A task that takes these arguments; implemented by `#[task]`.
@@ -161,7 +165,7 @@ impl<F: Task> Operator for Call<F> {
         match &self.calls {
             Calls::Once => once(chunks).map(chunk_from),
             Calls::ForGroups(groups) => groups.each(ctx, chunks, |group| once(slice::from_ref(group)).map(chunk_from)),
-            Calls::AtPlaces(places) => places.each(ctx, chunks, &|cores| once(cores).map(chunk_from)),
+            Calls::AtPlaces(places) => places.each(ctx, chunks, &|cores| once(cores).map(F::parts)),
             Calls::ForElements => {
                 let block = chunks.first().map(block_of).ok_or_else(|| Failure::internal("a call for elements without a block"))??;
                 self.called_for_each(ctx, block.shape(), |call| elements::each_element(ctx, block, call))

@@ -59,8 +59,9 @@ pub mod task_support {
     pub use super::argument::{Argument, IntoArgument};
     pub use super::call::{Inputs, Task, TaskEntry, TaskOf, block_on, deferred, outcome_of};
     pub use super::state::StateCell;
-    pub use super::value::{Lent, TaskValue};
+    pub use super::value::{Lent, TaskValue, chunk_from as part};
     pub use inventory;
+    pub use partita_graph::Chunk as Part;
 }
 
 /// A call of a function that will be made when its result is asked for.

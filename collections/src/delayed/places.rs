@@ -6,41 +6,43 @@
 use partita_graph::{Chunk, Failure, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use crate::array::ops::gufunc::places::{at_places, core_of, other_core};
-use crate::array::{Block, DType, block_of, with_dtype};
+use crate::array::ops::gufunc::places::{Made, at_places, core_of, loops_of, put, several_at_places};
+use crate::array::{Block, block_of, with_dtype};
 
 /// Where a function is called, and what comes out.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Places {
     /// How many axes of each block the function gets, the last ones.
     pub cores: Vec<usize>,
-    /// The lengths of the axes of what it gives.
-    pub core: Vec<usize>,
-    /// The kind of the elements of that.
-    pub dtype: DType,
+    /// What it gives.
+    pub results: Vec<Made>,
 }
 
 impl Places {
-    /// Calls at each place, and puts what comes there into one block.
+    /// Calls at each place, and puts what comes there into one block; into one for each result, where there are several.
     pub fn each(
         &self,
         ctx: &TaskContext<'_>,
         chunks: &[Chunk],
-        call: &dyn Fn(&[Chunk]) -> Result<Chunk, Failure>,
+        call: &dyn Fn(&[Chunk]) -> Result<Vec<Chunk>, Failure>,
     ) -> Result<Chunk, Failure> {
         let blocks = chunks.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
         let shapes: Vec<&[usize]> = blocks.iter().map(|block| block.shape()).collect();
-        with_dtype!(self.dtype, U => {
-            let made = at_places::<U>(&shapes, &self.cores, &self.core, |place, mut target| {
-                ctx.check_cancelled()?;
-                let core = |(block, core): (&&Block, &usize)| Chunk::new(core_of(block, *core, place));
-                let made = call(&blocks.iter().zip(&self.cores).map(core).collect::<Vec<Chunk>>())?;
-                let made = block_of(&made)?.view::<U>()?;
-                if made.shape() != self.core {
-                    return Err(other_core(made.shape(), &self.core));
-                }
-                target.assign(&made);
-                Ok(())
+        let loops = loops_of(&shapes, &self.cores);
+        let made_at = |place: &[usize]| {
+            ctx.check_cancelled()?;
+            let core = |(block, core): (&&Block, &usize)| Chunk::new(core_of(block, *core, place));
+            call(&blocks.iter().zip(&self.cores).map(core).collect::<Vec<Chunk>>())
+        };
+        let [Made { dtype, core }] = &self.results[..] else {
+            return several_at_places(&loops, &self.results, |place| {
+                made_at(place)?.iter().map(|part| block_of(part).cloned()).collect::<Result<Vec<Block>, Failure>>()
+            });
+        };
+        with_dtype!(*dtype, U => {
+            let made = at_places::<U>(&loops, core, |place, target| {
+                let made = made_at(place)?;
+                put(block_of(made.first().ok_or_else(|| Failure::internal("a call without a result"))?)?, core, target)
             });
             Ok(Chunk::new(Block::from_array(made?)))
         })

@@ -115,7 +115,7 @@ impl Value for Datum {
 }
 
 /// A value as a chunk.
-pub(crate) fn chunk_from<T: TaskValue>(value: T) -> Chunk {
+pub fn chunk_from<T: TaskValue>(value: T) -> Chunk {
     let mut value = Some(value);
     if let Some(frame) = (&mut value as &mut dyn Any).downcast_mut::<Option<DataFrame>>().and_then(Option::take) {
         return chunk_of(frame);

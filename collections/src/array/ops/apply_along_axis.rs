@@ -95,7 +95,7 @@ impl<T: Element> DArray<T> {
             Ok(axis) => axis as isize,
             Err(failure) => return DArray::failed(failure, method),
         };
-        let step = Gufunc::anywhere::<F>(U::DTYPE, Signature::of_lanes(), [("made".to_string(), length)].into(), task);
+        let step = Gufunc::anywhere::<F>(vec![U::DTYPE], Signature::of_lanes(), [("made".to_string(), length)].into(), task);
         let made: DArray<U> = DArray::then(step, vec![self.move_axis(axis, -1).to_any()], method);
         made.move_axis(-1, axis)
     }

@@ -3,6 +3,7 @@
 
 mod options;
 pub(crate) mod places;
+mod several;
 pub(in crate::array) mod signature;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Chunk, Code, Failure, Layer, OpRef};
 
 pub use options::GufuncOptions;
-use places::{at_places, other_core, view_at};
+use places::{Made, at_places, loops_of, other_core, view_at};
+pub use several::{apply_gufunc_several, apply_gufunc_several_task};
 use signature::Signature;
 
 use crate::array::block::{Block, block_of};
@@ -67,8 +69,8 @@ use crate::frame::ops::token;
 /// # Ok::<(), partita::Error>(())
 /// ```
 ///
-/// A function gives one array. Several results can be given side by side along a core axis and taken apart with
-/// [`DArray::index_axis`].
+/// Core axes that are not the last ones are named with [`apply_gufunc_with`]; a function that gives several arrays is called with
+/// [`apply_gufunc_several`].
 ///
 /// # Errors
 /// At `compute`: a signature that cannot be read or names other than the arrays at hand, arrays with fewer axes than it says, core axes of one
@@ -150,7 +152,7 @@ where
     F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
 {
     let options = GufuncOptions { sizes: lens(sizes), ..GufuncOptions::new() };
-    let step = |signature| Gufunc::anywhere::<F>(U::DTYPE, signature, options.sizes.clone(), task);
+    let step = |signature| Gufunc::anywhere::<F>(vec![U::DTYPE], signature, options.sizes.clone(), task);
     applied(signature, arrays.untyped(), &options, "apply_gufunc_task(…)", step)
 }
 
@@ -180,7 +182,7 @@ where
     I: Arrays,
     F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
 {
-    let step = |signature| Gufunc::anywhere::<F>(U::DTYPE, signature, options.sizes.clone(), task);
+    let step = |signature| Gufunc::anywhere::<F>(vec![U::DTYPE], signature, options.sizes.clone(), task);
     applied(signature, arrays.untyped(), &options, "apply_gufunc_with_task(…)", step)
 }
 
@@ -193,7 +195,7 @@ fn applied<U: Element>(
     method: &str,
     step: impl FnOnce(Signature) -> Gufunc,
 ) -> DArray<U> {
-    let found = Signature::parsed(signature, arrays.len()).and_then(|signature| Ok((options.places(&signature)?, signature)));
+    let found = Signature::parsed(signature, arrays.len(), Some(1)).and_then(|signature| Ok((options.places(&signature)?, signature)));
     let (places, signature) = match found {
         Ok(found) => found,
         Err(failure) => return DArray::failed(failure, method),
@@ -203,7 +205,7 @@ fn applied<U: Element>(
         Err(failure) => return DArray::failed(failure, method),
     };
     let made: DArray<U> = DArray::then(step(signature.clone()), arrays, method);
-    match places.in_place(made, &signature) {
+    match places.in_place(made, 0, &signature) {
         Ok(array) => array,
         Err(failure) => DArray::failed(failure, method),
     }
@@ -213,12 +215,12 @@ fn lens(sizes: &[(&str, usize)]) -> BTreeMap<String, usize> {
     sizes.iter().map(|(name, len)| ((*name).to_string(), *len)).collect()
 }
 
-/// The operator, given how long the core axes of the result are.
-type MakeOperator = Box<dyn Fn(Vec<usize>) -> OpRef + Send + Sync>;
+/// The operator, given what it makes at each place.
+type MakeOperator = Box<dyn Fn(Vec<Made>) -> OpRef + Send + Sync>;
 
 pub(super) struct Gufunc {
-    /// The kind of the result's elements.
-    dtype: DType,
+    /// The kinds of the results' elements.
+    dtypes: Vec<DType>,
     signature: Signature,
     /// Of axes by name; those of the arrays come to it.
     sizes: BTreeMap<String, usize>,
@@ -232,16 +234,15 @@ impl Gufunc {
     {
         let (function, token) = (Arc::new(function), token());
         let cores: Arc<[usize]> = signature.cores.iter().map(Vec::len).collect();
-        let op: MakeOperator = Box::new(move |core| {
+        let op: MakeOperator = Box::new(move |results| {
             let (function, cores) = (function.clone(), cores.clone());
+            let core = results.into_iter().next().map(|made| made.core).unwrap_or_default();
             OpRef::closure("apply_gufunc", token, move |_, inputs| {
                 let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
                 let views = blocks.iter().map(|block| block.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
                 let shapes: Vec<&[usize]> = blocks.iter().map(|block| block.shape()).collect();
-                let made = at_places::<U>(&shapes, &cores, &core, |place, mut target| {
-                    let found: Vec<ArrayViewD<'_, T>> =
-                        views.iter().zip(&*cores).map(|(view, core)| view_at(view, *core, place)).collect();
-                    let made = function(&found);
+                let made = at_places::<U>(&loops_of(&shapes, &cores), &core, |place, mut target| {
+                    let made = function(&views_at(&views, &cores, place));
                     if made.shape() != core {
                         return Err(other_core(made.shape(), &core));
                     }
@@ -251,20 +252,20 @@ impl Gufunc {
                 Ok(Chunk::new(Block::from_array(made?)))
             })
         });
-        Self { dtype: U::DTYPE, signature, sizes, op }
+        Self { dtypes: vec![U::DTYPE], signature, sizes, op }
     }
 
-    pub(super) fn anywhere<F: Task>(dtype: DType, signature: Signature, sizes: BTreeMap<String, usize>, task: F) -> Self {
+    pub(super) fn anywhere<F: Task>(dtypes: Vec<DType>, signature: Signature, sizes: BTreeMap<String, usize>, task: F) -> Self {
         // It has no fields: its type says which function it is.
         let _ = task;
         let cores: Vec<usize> = signature.cores.iter().map(Vec::len).collect();
         let token = call::token_of::<F>();
-        let op: MakeOperator = Box::new(move |core| call::at_places::<F>(Places { cores: cores.clone(), core, dtype }, token));
-        Self { dtype, signature, sizes, op }
+        let op: MakeOperator = Box::new(move |results| call::at_places::<F>(Places { cores: cores.clone(), results }, token));
+        Self { dtypes, signature, sizes, op }
     }
 
-    /// The cuts of the axes that are gone through, and the lengths of the core axes of the result.
-    fn layout(&self, inputs: &[&Meta]) -> Result<(Vec<Cuts>, Vec<usize>), Failure> {
+    /// The cuts of the axes that are gone through, and what is made at each place of them.
+    fn layout(&self, inputs: &[&Meta]) -> Result<(Vec<Cuts>, Vec<Made>), Failure> {
         let mut lens = self.sizes.clone();
         let mut loops = Vec::with_capacity(inputs.len());
         for (meta, core) in inputs.iter().zip(&self.signature.cores) {
@@ -282,13 +283,21 @@ impl Gufunc {
             }
             loops.push(Meta { dtype: meta.dtype, cuts: meta.cuts[..ahead].to_vec() });
         }
-        let core = self.signature.out.iter().map(|name| {
-            let none = || Failure::new(Code::InvalidOption, format!("nothing says how long the core axis `{name}` of the result is"));
-            lens.get(name).copied().ok_or_else(|| none().help(format!("say it: &[(\"{name}\", 3)]")))
-        });
-        let core = core.collect::<Result<Vec<usize>, Failure>>()?;
-        Ok((broadcast(&loops.iter().collect::<Vec<_>>())?, core))
+        let mut results = Vec::with_capacity(self.dtypes.len());
+        for (names, dtype) in self.signature.outs.iter().zip(&self.dtypes) {
+            let core = names.iter().map(|name| {
+                let none = || Failure::new(Code::InvalidOption, format!("nothing says how long the core axis `{name}` of the result is"));
+                lens.get(name).copied().ok_or_else(|| none().help(format!("say it: &[(\"{name}\", 3)]")))
+            });
+            results.push(Made { dtype: *dtype, core: core.collect::<Result<Vec<usize>, Failure>>()? });
+        }
+        Ok((broadcast(&loops.iter().collect::<Vec<_>>())?, results))
     }
+}
+
+/// What of each view lies at a place.
+fn views_at<'a, T>(views: &[ArrayViewD<'a, T>], cores: &[usize], place: &[usize]) -> Vec<ArrayViewD<'a, T>> {
+    views.iter().zip(cores).map(|(view, core)| view_at(view, *core, place)).collect()
 }
 
 impl Step for Gufunc {
@@ -297,14 +306,17 @@ impl Step for Gufunc {
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        let (mut cuts, core) = self.layout(inputs)?;
-        cuts.extend(core.into_iter().map(Cuts::whole));
-        Ok(Meta { dtype: self.dtype, cuts })
+        let (mut cuts, results) = self.layout(inputs)?;
+        // Several results come in one chunk, which is no block: there are as many chunks as there are blocks.
+        if let [Made { core, .. }] = &results[..] {
+            cuts.extend(core.iter().copied().map(Cuts::whole));
+        }
+        Ok(Meta { dtype: results[0].dtype, cuts })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let metas = node.inputs.iter().map(|input| input.meta()).collect::<Result<Vec<&Meta>, Failure>>()?;
-        let ((loops, core), meta) = (self.layout(&metas)?, node.known()?);
+        let ((loops, results), meta) = (self.layout(&metas)?, node.known()?);
         let grid = meta.grid();
         let mut edges = Vec::with_capacity(metas.len());
         for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.signature.cores) {
@@ -325,7 +337,7 @@ impl Step for Gufunc {
             let axes: Vec<Option<usize>> = (0..from.ndim()).map(|axis| (axis < own).then_some(ahead + axis)).collect();
             edges.push(input.edge(follow(&own_grid, &grid, &axes)));
         }
-        let op = (self.op)(core);
+        let op = (self.op)(results);
         Ok(lowering.add(Layer::single("apply_gufunc", meta.blocks()?, op, edges), node))
     }
 }

@@ -53,7 +53,7 @@ impl<T: Element> DArray<T> {
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        DArray::then(MapBlocks::here(function, None), vec![self.to_any()], ".map_blocks(…)")
+        DArray::then(MapBlocks::here::<T, U, F>(function, None), vec![self.to_any()], ".map_blocks(…)")
     }
 
     /// The same with a `#[task]`, which runs anywhere. It takes a block, as an `ArrayBlock<T>` or an ndarray, and behind it a [`BlockInfo`] if it
@@ -114,7 +114,7 @@ impl<T: Element> DArray<T> {
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        DArray::then(MapBlocks::here(function, Some(chunks)), vec![self.to_any()], ".map_blocks_to(…)")
+        DArray::then(MapBlocks::here::<T, U, F>(function, Some(chunks)), vec![self.to_any()], ".map_blocks_to(…)")
     }
 
     /// The same with a `#[task]`, which runs anywhere; see [`DArray::map_blocks_task`].

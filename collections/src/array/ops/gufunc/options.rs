@@ -71,49 +71,50 @@ impl GufuncOptions {
         self
     }
 
-    /// For each array its core axes, where they are not the last; for the result those, and which new ones it gets.
+    /// For each array its core axes, where they are not the last; for each result those, and which new ones it gets.
     pub(super) fn places(&self, signature: &Signature) -> Result<CorePlaces, Failure> {
         let refused = |why: &str| Failure::new(Code::InvalidOption, format!("\"{}\" {why}", signature.text));
-        let arrays = signature.cores.len();
-        let out = signature.out.len();
+        let (arrays, results) = (signature.cores.len(), signature.outs.len());
         let mut places = match (self.axis, &self.axes) {
-            (None, None) => CorePlaces { arrays: vec![None; arrays], ..CorePlaces::default() },
+            (None, None) => CorePlaces { arrays: vec![None; arrays], outs: vec![None; results], kept: None },
             (Some(_), Some(_)) => return Err(refused("is given the core axes twice").help("either .axis(…) or .axes(…)")),
             (Some(axis), None) => {
                 let differs = |names: &Vec<String>| names.len() != 1 || *names != signature.cores[0];
-                if signature.cores.iter().any(differs) || out > 1 {
+                if signature.cores.iter().any(differs) || signature.outs.iter().any(|names| names.len() > 1) {
                     return Err(refused("has not one core axis that all share").help("those of each array: .axes([vec![0], vec![1]])"));
                 }
-                CorePlaces { arrays: vec![Some(vec![axis]); arrays], out: Some(vec![axis]), kept: None }
+                CorePlaces { arrays: vec![Some(vec![axis]); arrays], outs: vec![Some(vec![axis]); results], kept: None }
             }
             (None, Some(axes)) => {
-                let (own, of_result) = axes.split_at_checked(arrays).ok_or_else(|| refused("needs the core axes of each array"))?;
-                if of_result.len() > 1 {
-                    return Err(refused(&format!("has {arrays} arrays and one result, and axes are given for {}", axes.len())));
+                let (own, of_results) = axes.split_at_checked(arrays).ok_or_else(|| refused("needs the core axes of each array"))?;
+                if !of_results.is_empty() && of_results.len() != results {
+                    let given = axes.len();
+                    return Err(refused(&format!("has {arrays} arrays and {results} results, and axes are given for {given}")));
                 }
-                CorePlaces { arrays: own.iter().cloned().map(Some).collect(), out: of_result.first().cloned(), kept: None }
+                let outs = (0..results).map(|at| of_results.get(at).cloned()).collect();
+                CorePlaces { arrays: own.iter().cloned().map(Some).collect(), outs, kept: None }
             }
         };
         if self.keepdims {
             let count = signature.cores.first().map_or(0, Vec::len);
-            if out > 0 || signature.cores.iter().any(|names| names.len() != count) {
-                return Err(refused("cannot keep core axes: arrays have several numbers of them, or the result has some"));
+            if signature.outs.iter().any(|names| !names.is_empty()) || signature.cores.iter().any(|names| names.len() != count) {
+                return Err(refused("cannot keep core axes: arrays have several numbers of them, or a result has some"));
             }
-            let first = places.arrays.first().cloned().flatten();
-            places.kept = Some(places.out.take().or(first).unwrap_or_else(|| (-(count as isize)..0).collect()));
+            let first = places.arrays.first().cloned().flatten().unwrap_or_else(|| (-(count as isize)..0).collect());
+            let kept = places.outs.iter().map(|own| own.clone().unwrap_or_else(|| first.clone()));
+            places.kept = Some(kept.collect());
         }
-        places.out = places.out.filter(|_| out > 0);
+        places.outs.iter_mut().zip(&signature.outs).filter(|(_, names)| names.is_empty()).for_each(|(out, _)| *out = None);
         Ok(places)
     }
 }
 
 /// Where core axes are; `None` for the last ones.
-#[derive(Default)]
 pub(super) struct CorePlaces {
     arrays: Vec<Option<Vec<isize>>>,
-    out: Option<Vec<isize>>,
-    /// New axes of the result.
-    kept: Option<Vec<isize>>,
+    outs: Vec<Option<Vec<isize>>>,
+    /// New axes of the results.
+    kept: Option<Vec<Vec<isize>>>,
 }
 
 impl CorePlaces {
@@ -135,15 +136,15 @@ impl CorePlaces {
         Ok(moved)
     }
 
-    /// The result with its core axes where they are to be, given with them at its end.
+    /// A result with its core axes where they are to be, given with them at its end.
     #[track_caller]
-    pub fn in_place<U: Element>(&self, made: DArray<U>, signature: &Signature) -> Result<DArray<U>, Failure> {
+    pub fn in_place<U: Element>(&self, made: DArray<U>, at: usize, signature: &Signature) -> Result<DArray<U>, Failure> {
         if let Some(kept) = &self.kept {
-            return Ok(made.expand_dims(kept.clone()));
+            return Ok(made.expand_dims(kept[at].clone()));
         }
-        let Some(out) = &self.out else { return Ok(made) };
+        let Some(out) = &self.outs[at] else { return Ok(made) };
         let ndim = made.ndim()?;
-        let cores = numbered(out, ndim, signature.out.len())?;
+        let cores = numbered(out, ndim, signature.outs[at].len())?;
         let mut loops = 0..ndim - cores.len();
         let mut order = Vec::with_capacity(ndim);
         for axis in 0..ndim {

@@ -12,32 +12,37 @@ pub(in crate::array) struct Signature {
     pub text: String,
     /// The core axes of each array.
     pub cores: Cores,
-    /// Those of the result.
-    pub out: Vec<String>,
+    /// Those of each result.
+    pub outs: Cores,
 }
 
 impl Signature {
-    /// What is written, for so many arrays.
-    pub fn parsed(text: &str, arrays: usize) -> Result<Self, Failure> {
+    /// What is written, for so many arrays and, if that is known, so many results.
+    pub fn parsed(text: &str, arrays: usize, results: Option<usize>) -> Result<Self, Failure> {
         let unreadable = |why: &str| {
             let what = format!("the signature \"{text}\" {why}");
             Failure::new(Code::InvalidOption, what).help("the core axes of each array and of the result: \"(i,j),(j)->(i)\"")
         };
-        let (inputs, out) = text.split_once("->").ok_or_else(|| unreadable("has no ->"))?;
-        let (inputs, out) = (groups(inputs), groups(out));
-        let (Some(cores), Some(mut out)) = (inputs, out) else { return Err(unreadable("cannot be read")) };
+        let (inputs, outs) = text.split_once("->").ok_or_else(|| unreadable("has no ->"))?;
+        let (Some(cores), Some(outs)) = (groups(inputs), groups(outs)) else { return Err(unreadable("cannot be read")) };
         if cores.len() != arrays {
             return Err(unreadable(&format!("is for {} arrays, and {arrays} are given", cores.len())));
         }
-        match (out.pop(), out.is_empty()) {
-            (Some(out), true) => Ok(Self { text: text.to_string(), cores, out }),
-            _ => Err(unreadable("is for several results, where a function gives one")),
+        match results {
+            Some(1) if outs.len() > 1 => {
+                let failure = unreadable(&format!("is for {} results, where the function gives one", outs.len()));
+                Err(failure.help("several results: apply_gufunc_several(…)"))
+            }
+            Some(count) if count != outs.len() => {
+                Err(unreadable(&format!("is for {} results, where the function gives {count}", outs.len())))
+            }
+            _ => Ok(Self { text: text.to_string(), cores, outs }),
         }
     }
 
     /// From one lane to another, which is as long as `made`.
     pub fn of_lanes() -> Self {
-        Self { text: "(lane)->(made)".into(), cores: vec![vec!["lane".into()]], out: vec!["made".into()] }
+        Self { text: "(lane)->(made)".into(), cores: vec![vec!["lane".into()]], outs: vec![vec!["made".into()]] }
     }
 }
 
@@ -72,9 +77,10 @@ mod tests {
         for text in ["", "i", "(i", "(i)(j)", "(i),", "(i;j)"] {
             assert_eq!(names(text), None, "{text}");
         }
-        assert!(Signature::parsed("(i)->()", 1).is_ok());
+        assert!(Signature::parsed("(i)->()", 1, Some(1)).is_ok() && Signature::parsed("(i)->(),(i)", 1, None).is_ok());
         for (text, arrays) in [("(i)", 1), ("(i)->()", 2), ("(i)->(),()", 1), ("(i)->", 1)] {
-            assert_eq!(Signature::parsed(text, arrays).map(|_| ()).expect_err(text).code, Code::InvalidOption);
+            assert_eq!(Signature::parsed(text, arrays, Some(1)).map(|_| ()).expect_err(text).code, Code::InvalidOption);
         }
+        assert!(Signature::parsed("(i)->()", 1, Some(2)).is_err() && Signature::parsed("(i)->(),()", 1, Some(2)).is_ok());
     }
 }

@@ -234,7 +234,7 @@ fn core_axes_are_given_to_tasks() {
 #[task]
 fn sum_evens_back(lane: &ArrayBlock<i64>) -> Result<(Array0<i64>, ArrayD<bool>, Array1<f64>), Error> {
     let lane = lane.view();
-    let back = lane.iter().rev().map(|x| *x as f64).collect();
+    let back = (0..lane.len()).rev().map(|at| lane[[at]] as f64).collect();
     Ok((arr0(lane.sum()), lane.mapv(|x| x % 2 == 0), back))
 }
 

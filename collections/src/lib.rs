@@ -26,9 +26,10 @@ mod operators;
 pub use array::{
     AnyArray, ArrayBlock, Arrays, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Depths, Element, Fft,
     FftNorm, Float, GufuncOptions, Inexact, Integer, LeastSquares, MatrixNorm, NamedArrays, Norm, Number, Operand, Ordered, Pad, Random,
-    Real, Results, Shape, Side, Tested, WrittenArray, apply_gufunc, apply_gufunc_several, apply_gufunc_several_task, apply_gufunc_task, apply_gufunc_with, apply_gufunc_with_task, blockwise,
-    blockwise_task, blockwise_with, blockwise_with_task, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
-    histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
+    Real, Results, Shape, Side, Tested, WrittenArray, apply_gufunc, apply_gufunc_several, apply_gufunc_several_task, apply_gufunc_task,
+    apply_gufunc_with, apply_gufunc_with_task, blockwise, blockwise_task, blockwise_with, blockwise_with_task, broadcast_arrays,
+    concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select,
+    stack, vstack, where_,
 };
 #[cfg(feature = "hdf5")]
 pub use array::{to_hdf5, to_hdf5_on};

@@ -155,7 +155,8 @@ fn lanes_are_given_to_tasks() {
     for axis in 0..3 {
         let found = x.apply_along_axis_task(axis as isize - 3, 2, ends);
         let last = whole.shape()[axis] - 1;
-        let (first, end) = (whole.index_axis(Axis(axis), 0).mapv(|x| x as f64), whole.index_axis(Axis(axis), last).mapv(|x| x as f64 + 0.5));
+        let (first, end) =
+            (whole.index_axis(Axis(axis), 0).mapv(|x| x as f64), whole.index_axis(Axis(axis), last).mapv(|x| x as f64 + 0.5));
         check_array(&found, &stack(Axis(axis), &[first.view(), end.view()]).expect("of one shape"));
         let mut turned = whole.clone();
         turned.invert_axis(Axis(axis));

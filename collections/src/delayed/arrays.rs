@@ -79,6 +79,7 @@ impl<T: Element> DArray<T> {
 }
 
 /// What a block of a [`DArray`] can be made of: arrays of ndarray's with any number of axes, and [`ArrayBlock`]s.
+#[diagnostic::on_unimplemented(message = "`{Self}` is no block of an array", note = "blocks are `Array`s of ndarray's and `ArrayBlock`s")]
 pub trait BlockValue<T>: TaskValue {
     /// How many axes it has, where its type says so.
     #[doc(hidden)]

@@ -25,8 +25,13 @@ pub struct Returned {
 impl Returned {
     /// The result of this function; a unit in its place when there was a mistake.
     pub fn read(kind: Kind, signature: &Signature, complaints: &mut Complaints) -> Self {
-        let mut returned =
-            Self { value: quote!(()), several: None, fallible: false, asynchronous: signature.asyncness.is_some(), span: Span::call_site() };
+        let mut returned = Self {
+            value: quote!(()),
+            several: None,
+            fallible: false,
+            asynchronous: signature.asyncness.is_some(),
+            span: Span::call_site(),
+        };
         if let ReturnType::Type(_, written) = &signature.output {
             match judge(written) {
                 Ok((value, fallible)) => {

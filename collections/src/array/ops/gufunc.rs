@@ -85,7 +85,9 @@ where
 {
     let options = GufuncOptions { sizes: lens(sizes), ..GufuncOptions::new() };
     let arrays = arrays.iter().map(|array| array.to_any()).collect();
-    applied(signature, arrays, &options, "apply_gufunc(…)", |signature| Gufunc::here::<T, U, F>(signature, options.sizes.clone(), function))
+    applied(signature, arrays, &options, "apply_gufunc(…)", |signature| {
+        Gufunc::here::<T, U, F>(signature, options.sizes.clone(), function)
+    })
 }
 
 /// [`apply_gufunc`] where core axes are not the last ones, or are to be kept; see [`GufuncOptions`].

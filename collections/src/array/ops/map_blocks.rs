@@ -81,6 +81,19 @@ impl<T: Element> DArray<T> {
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
+    /// A task for other elements is refused by the compiler:
+    ///
+    /// ```compile_fail,E0277
+    /// use partita::{ArrayBlock, prelude::*, task};
+    ///
+    /// #[task]
+    /// fn same(block: &ArrayBlock<f64>) -> ArrayBlock<f64> {
+    ///     block.clone()
+    /// }
+    ///
+    /// DArray::<i64>::ones([4], 3).map_blocks_task(same);
+    /// ```
+    ///
     /// # Errors
     /// While it runs: the task's own failure, or a block of another shape.
     #[track_caller]

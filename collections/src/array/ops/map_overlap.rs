@@ -173,7 +173,12 @@ impl<T: Real> DArray<T> {
     /// # Errors
     /// At `compute`: depths for another number of axes, blocks that are shorter than that, sizes of chunks that are not known.
     #[track_caller]
-    pub fn trim_overlap<U: Element>(&self, depth: impl Into<Depths>, boundary: impl Into<Boundaries<T>>, original: &DArray<U>) -> DArray<T> {
+    pub fn trim_overlap<U: Element>(
+        &self,
+        depth: impl Into<Depths>,
+        boundary: impl Into<Boundaries<T>>,
+        original: &DArray<U>,
+    ) -> DArray<T> {
         let (depths, boundaries): (Depths, Boundaries<T>) = (depth.into(), boundary.into());
         match original.untyped().meta().and_then(|meta| margins(&depths, &boundaries, meta)) {
             Ok(margins) => DArray::then(Trim { margins }, vec![self.to_any()], ".trim_overlap(…)"),

@@ -39,8 +39,8 @@ impl<T: Element> DArray<T> {
         DArray::then(Mapv { dtype: U::DTYPE, op }, vec![self.to_any()], ".mapv(…)")
     }
 
-    /// The same with a `#[task]`, which runs anywhere. A call costs some nanoseconds more than that of a closure, as the task is called by way
-    /// of its arguments; where that counts, [`DArray::map_blocks_task`] is called once for each block.
+    /// The same with a `#[task]`, which runs anywhere. The task is called by way of its arguments, which for something as short as an addition
+    /// costs more than the work; [`DArray::map_blocks_task`] is called once for each block.
     ///
     /// ```
     /// use partita::{prelude::*, task};

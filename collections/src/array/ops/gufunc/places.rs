@@ -53,9 +53,7 @@ pub(crate) fn at_places<U: Held>(
     mut fill: impl FnMut(&[usize], ArrayViewMutD<'_, U>) -> Result<(), Failure>,
 ) -> Result<ArrayD<U>, Failure> {
     let mut result = ArrayD::from_elem(IxDyn(&[loops, core].concat()), U::default());
-    each_place(loops, |place| {
-        fill(place, place.iter().fold(result.view_mut(), |target, at| target.index_axis_move(Axis(0), *at)))
-    })?;
+    each_place(loops, |place| fill(place, place.iter().fold(result.view_mut(), |target, at| target.index_axis_move(Axis(0), *at))))?;
     Ok(result)
 }
 

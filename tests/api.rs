@@ -45,6 +45,8 @@ mod array_random;
 mod array_reduce;
 #[path = "api/array_shape.rs"]
 mod array_shape;
+#[path = "api/array_unknown.rs"]
+mod array_unknown;
 #[path = "api/array_users.rs"]
 mod array_users;
 #[path = "api/bad_input.rs"]

@@ -149,6 +149,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<axes::Arrange>(),
     OperatorEntry::of::<broadcast_to::Repeat>(),
     OperatorEntry::of::<concatenate::PassBlock>(),
+    OperatorEntry::of::<concatenate::PassAlike>(),
     OperatorEntry::of::<reshape::ReshapeBlock>(),
     OperatorEntry::of::<tile::RepeatElements>(),
     OperatorEntry::of::<windows::WindowsOfBlock>(),

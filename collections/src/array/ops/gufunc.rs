@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn};
 use partita_graph::{Chunk, Code, Failure, Layer, OpRef};
 
+use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::lower::{Lowered, Lowering};
@@ -189,9 +190,13 @@ impl<T: Element, U: Element> Step for Gufunc<T, U> {
             let axes: Vec<Option<usize>> = (0..from.ndim()).map(|axis| (axis < own).then_some(ahead + axis)).collect();
             edges.push(input.edge(follow(&own_grid, &grid, &axes)));
         }
+        let gone = |(meta, core): (&&Meta, &Vec<String>)| Meta { dtype: meta.dtype, cuts: meta.cuts[..meta.ndim() - core.len()].to_vec() };
+        let gone: Vec<Meta> = metas.iter().zip(&self.cores).map(gone).collect();
+        let alike = Alike::of(&gone.iter().collect::<Vec<_>>(), &loops);
         let (function, cores) = (self.function.clone(), self.cores.iter().map(Vec::len).collect::<Vec<usize>>());
         let op = OpRef::closure("apply_gufunc", self.token, move |_, inputs| {
             let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+            alike.check(&blocks)?;
             let views = blocks.iter().map(|block| block.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
             Ok(Chunk::new(Block::from_array(applied(&*function, &views, &cores, &core)?)))
         });

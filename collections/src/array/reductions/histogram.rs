@@ -4,6 +4,7 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use super::tree::tree;
+use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::{DType, Held, with_ordered};
@@ -233,7 +234,8 @@ impl Operator for CountBlock {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("histogram: no block"))??;
         let weights = inputs.get(1).map(block_of).transpose()?;
         if weights.is_some_and(|weights| weights.shape() != block.shape()) {
-            return Err(Failure::new(Code::ShapeMismatch, "chunks of weights are of another shape than those that they belong to"));
+            let what = "chunks of weights are of another shape than those that they belong to";
+            return Err(Failure::new(Code::ShapeMismatch, what).help(FIND_SIZES));
         }
         let weights = weights.map(Block::to_vec::<f64>).transpose()?;
         let len = self.bins.len();

@@ -5,6 +5,7 @@ pub(crate) mod asked;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::Alike;
 use crate::array::assemble::joined;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
@@ -169,7 +170,8 @@ impl Step for FlatPlaces {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let meta = node.known()?;
         let edges = lowering.aligned(&node.inputs, &meta.cuts, node)?;
-        let op = OpRef::new(FlattenPlaces { shape: self.shape.clone() }, self.line());
+        let alike = Alike::of_arrays(&node.inputs, &meta.cuts)?;
+        let op = OpRef::new(FlattenPlaces { shape: self.shape.clone(), alike }, self.line());
         Ok(lowering.add(Layer::single("places", meta.blocks()?, op, edges), node))
     }
 }
@@ -178,6 +180,7 @@ impl Step for FlatPlaces {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct FlattenPlaces {
     shape: Vec<usize>,
+    alike: Alike,
 }
 
 impl Operator for FlattenPlaces {
@@ -186,6 +189,7 @@ impl Operator for FlattenPlaces {
         if blocks.len() != self.shape.len() {
             return Err(Failure::internal("vindex_arrays: places along other axes"));
         }
+        self.alike.check(&blocks)?;
         let ndim = blocks.iter().map(|block| block.shape().len()).max().unwrap_or(0);
         let mut shape = vec![1; ndim];
         for block in &blocks {

@@ -165,6 +165,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<push::EndOfBlock>(),
     OperatorEntry::of::<push::PushBlock>(),
     OperatorEntry::of::<nonzero::NonZeroOfBlock>(),
+    OperatorEntry::of::<nonzero::PlacesWithin>(),
     OperatorEntry::of::<assign::Overwrite>(),
     OperatorEntry::of::<diff::Interp>(),
     OperatorEntry::of::<search::SearchBlock>(),

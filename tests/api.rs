@@ -11,6 +11,8 @@ mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
 
+#[path = "api/array_around.rs"]
+mod array_around;
 #[path = "api/array_complex.rs"]
 mod array_complex;
 #[path = "api/array_elementwise.rs"]

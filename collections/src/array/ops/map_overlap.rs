@@ -12,7 +12,7 @@ use crate::array::ops::map_blocks::BlockInfo;
 use crate::array::ops::pad::{Pad, mirrored};
 use crate::array::ops::slice::known_bounds;
 use crate::array::pick::{Made, Picking, as_it_is, runs, stepwise};
-use crate::array::{DArray, Element, Node, Real, Step};
+use crate::array::{DArray, Element, Node, Step};
 
 /// What lies beyond the ends of an array, for functions that look around them.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -74,7 +74,7 @@ impl<T: Copy> Boundaries<T> {
     }
 }
 
-impl<T: Real> DArray<T> {
+impl<T: Element> DArray<T> {
     /// What a function makes of each block together with what lies around it: `depth` elements before and behind it along each axis
     /// (one number holds for every axis, and so does one [`Boundary`]). What belongs to the surroundings is cut off from the result, which
     /// has the shape of what the function got.

@@ -24,7 +24,7 @@ mod frame;
 mod operators;
 
 pub use array::{
-    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
+    Along, AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
     Inexact, Integer, LeastSquares, MatrixNorm, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, Tested, WrittenArray,
     apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
     histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
@@ -67,7 +67,7 @@ pub mod prelude {
     pub use crate::Hdf5WriteOptions;
     pub use crate::Random;
     pub use crate::{
-        AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,
+        Along, AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,
     };
     pub use crate::{
         CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions, ZarrWriteOptions,

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Origin, Registry};
 
 pub(crate) use block::{Block, block_of};
-pub use chunks::{Chunks, Shape};
+pub use chunks::{Along, Chunks, Shape};
 pub use class::{Bits, Element, Float, Inexact, Integer, Number, Ordered, Real};
 pub use element::DType;
 use element::Scalar;

@@ -305,9 +305,9 @@ impl Chunks {
 
     /// What is wished along each axis, without texts.
     fn along(&self, ndim: usize, exists: bool) -> Result<Vec<Along>, Failure> {
-        let read = |along: &Along| match along.read()? {
-            Along::Keep if !exists => Ok(Along::Auto),
-            along => Ok(along),
+        let read = |along: &Along| -> Result<Along, Failure> {
+            let along = along.read()?;
+            Ok(if along == Along::Keep && !exists { Along::Auto } else { along })
         };
         match &self.0 {
             Wish::All(along) => Ok(vec![read(along)?; ndim]),

@@ -13,6 +13,8 @@ mod asof;
 
 #[path = "api/array_around.rs"]
 mod array_around;
+#[path = "api/array_classes.rs"]
+mod array_classes;
 #[path = "api/array_complex.rs"]
 mod array_complex;
 #[path = "api/array_elementwise.rs"]

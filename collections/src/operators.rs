@@ -139,6 +139,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
     OperatorEntry::of::<quantile_sorted::BlockAsLine>(),
+    OperatorEntry::of::<quantile_sorted::RanksOfCount>(),
     OperatorEntry::of::<tails::TailsOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),

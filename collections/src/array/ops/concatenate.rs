@@ -182,6 +182,36 @@ impl<T: Element> DArray<T> {
         }
         Ok(found)
     }
+
+    /// The array in parts along an axis that end before these places, and what is left. Negative places count from the back, and places beyond
+    /// the end are the end.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let parts = DArray::arange(0, 6, 1, 4).split_at(&[2, 2, -1], 0)?;
+    /// assert_eq!(parts.iter().map(|part| part.size()).collect::<Result<Vec<_>, _>>()?, [2, 0, 3, 1]);
+    /// assert_eq!(parts[2].compute()?.into_iter().collect::<Vec<_>>(), [2, 3, 4]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An axis that does not exist or whose sizes are not known; the failure of the first step that does not fit.
+    #[doc(alias = "hsplit")]
+    #[doc(alias = "vsplit")]
+    #[track_caller]
+    pub fn split_at(&self, places: &[isize], axis: isize) -> Result<Vec<DArray<T>>, Failure> {
+        let mut found = Vec::with_capacity(places.len() + 1);
+        let mut start = 0;
+        for end in places {
+            found.push(self.slice_axis(axis, start..*end));
+            start = *end;
+        }
+        found.push(self.slice_axis(axis, start..));
+        for part in &found {
+            part.untyped().meta()?;
+        }
+        Ok(found)
+    }
 }
 
 struct Concatenate {

@@ -1,9 +1,9 @@
 //! Functions that are not of floats alone: what integers, complex numbers and truths have of them, with NumPy's answers.
 
 use super::arrays::{check, check_by, failure};
+use partita::Code;
 use partita::ndarray::{Array, ArrayD, Ix2, arr0, array};
 use partita::prelude::*;
-use partita::Code;
 
 type C = Complex<f64>;
 

@@ -106,8 +106,8 @@ fn other_steps_of_several_arrays() {
 fn arrays_behind_each_other_fit_beside() {
     let x = DArray::from_array(counted(&[3, 4]), 2);
     let (a, b) = (kept(&x, "TFTT", 1), kept(&x, "TTFT", 1));
-    let (first, second) = (array![[0.0, 2.0, 3.0], [4.0, 6.0, 7.0], [8.0, 10.0, 11.0]], array![[10.0, 12.0, 13.0]]);
-    check(&concatenate(&[a.clone(), a.slice_axis(0, 0..1) + 10.0], 0), partita::ndarray::concatenate![partita::ndarray::Axis(0), first, second]);
+    let expected = array![[0.0, 2.0, 3.0], [4.0, 6.0, 7.0], [8.0, 10.0, 11.0], [10.0, 12.0, 13.0]];
+    check(&concatenate(&[a.clone(), a.slice_axis(0, 0..1) + 10.0], 0), expected);
     refused(&concatenate(&[a.clone(), b.clone()], 0));
     refused(&vstack(&[a.clone(), a.clone(), b]).sum_axis(1));
     // Along the axis itself lengths may be any.

@@ -13,7 +13,7 @@ use super::meta::{Cuts, Meta};
 
 /// What can be done about blocks of different lengths that were to belong together.
 pub(super) const FIND_SIZES: &str =
-    "let the sizes be found first, of each of the arrays: .compute_chunk_sizes()?; known chunks are cut alike by themselves, or by .rechunk(…)";
+    "let their sizes be found first: .compute_chunk_sizes()? of each array; known chunks are cut alike by themselves, or by .rechunk(…)";
 
 /// Which inputs of a step must have blocks of the same lengths.
 #[derive(Clone, Default, Serialize, Deserialize)]

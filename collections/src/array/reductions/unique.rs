@@ -124,7 +124,7 @@ fn unique<T: Rank>(sorted: impl Iterator<Item = (T, i64)>, places: bool) -> Stat
     let (mut values, mut numbers): (Vec<T>, Vec<i64>) = (Vec::new(), Vec::new());
     for (value, number) in sorted {
         match (values.last(), numbers.last_mut()) {
-            (Some(last), Some(known)) if ascending(last, &value) == Ordering::Equal => *known = if places { *known } else { *known + number },
+            (Some(last), Some(known)) if ascending(last, &value) == Ordering::Equal => *known += if places { 0 } else { number },
             _ => {
                 values.push(value);
                 numbers.push(number);

@@ -302,7 +302,7 @@ impl<T: Real> DArray<T> {
     }
 }
 
-// Beside the ones of real numbers, so that types are known where an array is made of numbers without a suffix.
+// Of both parts; not one method for all numbers, so that types are known where an array is made of numbers without a suffix.
 impl<F: Float> DArray<Complex<F>>
 where
     Complex<F>: Number<Part = F>,

@@ -46,7 +46,7 @@ impl<T: Real> DArray<T> {
     }
 }
 
-// Beside the ones of real numbers, so that types are known where an array is made of numbers without a suffix.
+// Not one method for all numbers: those of real ones give real numbers.
 impl<F: Float> DArray<Complex<F>>
 where
     Complex<F>: Number<Part = F>,

@@ -3,9 +3,10 @@
 
 use super::arrays::{check, counted, failure};
 use super::check::executors;
-use partita::ndarray::{Array, ArrayD, array};
+use partita::graph::Serial;
+use partita::ndarray::{Array, ArrayD, ArrayViewD, array, s};
 use partita::prelude::*;
-use partita::{Code, apply_gufunc, concatenate, einsum, vstack, where_};
+use partita::{Code, apply_gufunc, blockwise, concatenate, einsum, operator_registry, vstack, where_};
 
 /// Elements for which a text has a `T`, in chunks of two.
 fn kept(array: &DArray<f64>, mask: &str, axis: isize) -> DArray<f64> {
@@ -100,6 +101,25 @@ fn other_steps_of_several_arrays() {
     let square = DArray::from_array(counted(&[4, 4]), -1);
     let (wide, tall) = (kept(&kept(&square, "TFFF", 0), "TTFF", 1), kept(&kept(&square, "TTFF", 0), "TFFF", 1));
     refused(&einsum("ij,ij->", &[&wide, &tall]));
+}
+
+#[test]
+fn blocks_that_are_no_grid_have_no_sizes() {
+    let square = DArray::from_array(counted(&[4, 4]), 2);
+    let all = kept(&kept(&square, "TTTT", 0), "TTTT", 1);
+    let shorter = |first: f64| {
+        blockwise("ij", &[(&all, "ij")], move |blocks: &[ArrayViewD<'_, f64>]| {
+            let rows = if blocks[0][[0, 0]] == first { 1 } else { 2 };
+            blocks[0].slice(s![..rows, ..]).to_owned().into_dyn()
+        })
+    };
+    let serial = Serial::new(operator_registry());
+    let sizes = |array: DArray<f64>| array.compute_chunk_sizes_on(&serial).map(|sized| sized.chunks().unwrap());
+    assert_eq!(sizes(shorter(-1.0)).unwrap(), [vec![2, 2], vec![2, 2]]);
+    let failed = sizes(shorter(2.0)).unwrap_err();
+    assert_eq!(failed.code, Code::ShapeMismatch);
+    assert!(failed.to_string().contains("2 and 1 elements along axis 0") && failed.to_string().contains("array_unknown.rs"), "{failed}");
+    failure(&shorter(2.0), Code::ShapeMismatch);
 }
 
 #[test]

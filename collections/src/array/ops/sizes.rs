@@ -49,12 +49,11 @@ impl<T: Element> DArray<T> {
             let along: Option<Vec<usize>> = (0..*count).map(|at| shapes.get([at * step, axis]).map(|len| *len as usize)).collect();
             sizes.push(along.ok_or_else(|| Failure::internal("blocks without shapes"))?);
         }
-        let misfit = misfit(&shapes, &sizes, &grid).map(|failure| failure.origin(Some(&Origin::here(".compute_chunk_sizes()"))));
-        let cuts = sizes.into_iter().map(|sizes| Cuts::Known(sizes.into())).collect();
-        match misfit {
-            Some(failure) => Err(failure),
-            None => Ok(DArray::then(WithSizes { cuts }, vec![self.to_any()], ".compute_chunk_sizes()")),
+        if let Some(failure) = misfit(&shapes, &sizes, &grid) {
+            return Err(failure.origin(Some(&Origin::here(".compute_chunk_sizes()"))));
         }
+        let cuts = sizes.into_iter().map(|sizes| Cuts::Known(sizes.into())).collect();
+        Ok(DArray::then(WithSizes { cuts }, vec![self.to_any()], ".compute_chunk_sizes()"))
     }
 }
 
@@ -64,8 +63,10 @@ fn misfit(shapes: &ArrayD<i64>, sizes: &[Vec<usize>], grid: &[usize]) -> Option<
     for row in shapes.rows() {
         let other = (0..grid.len()).find(|axis| row[*axis] as usize != sizes[*axis][position[*axis]]);
         if let Some(axis) = other {
-            let what = format!("chunks beside each other have {} and {} elements along axis {axis}", sizes[axis][position[axis]], row[axis]);
-            return Some(Failure::new(Code::ShapeMismatch, what).help("a function of blocks gives the same lengths to all blocks beside each other"));
+            let (one, other) = (sizes[axis][position[axis]], row[axis]);
+            let what = format!("chunks beside each other have {one} and {other} elements along axis {axis}");
+            let failure = Failure::new(Code::ShapeMismatch, what);
+            return Some(failure.help("functions of blocks give the same lengths to all blocks beside each other"));
         }
         advance(&mut position, grid);
     }

@@ -4,6 +4,7 @@
 //! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
 //! `from_darray` know arrays.
 
+mod alike;
 pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Origin, Registry};
 
 pub(crate) use block::{Block, block_of};
-pub use chunks::{Chunks, Shape};
+pub use chunks::{Along, Chunks, Shape};
 pub use class::{Bits, Element, Float, Inexact, Integer, Number, Ordered, Real};
 pub use element::DType;
 use element::Scalar;

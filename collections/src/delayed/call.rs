@@ -287,7 +287,7 @@ pub(crate) fn on_groups<F: Task>(keys: Vec<String>, schema: Schema) -> OpRef {
 /// The operator that calls a function at each place of the outer axes of blocks, with one block for each of its arguments. Operators of one
 /// token, see [`token_of`], are the same work when the rest is the same.
 pub(crate) fn at_places<F: Task>(places: Places, token: Option<u64>) -> OpRef {
-    Call::<F>::often(vec![Slot::Input; places.cores.len()], token, Calls::AtPlaces(places))
+    Call::<F>::often(vec![Slot::Input; places.inputs.cores().len()], token, Calls::AtPlaces(places))
 }
 
 /// The operator that calls a function with each element of a block.

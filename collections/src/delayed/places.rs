@@ -6,14 +6,14 @@
 use partita_graph::{Chunk, Failure, TaskContext};
 use serde::{Deserialize, Serialize};
 
-use crate::array::ops::gufunc::places::{Made, at_places, core_of, loops_of, put, several_at_places};
+use crate::array::ops::gufunc::places::{Inputs, Made, at_places, core_of, put, several_at_places};
 use crate::array::{Block, block_of, with_dtype};
 
 /// Where a function is called, and what comes out.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Places {
-    /// How many axes of each block the function gets, the last ones.
-    pub cores: Vec<usize>,
+    /// What it gets.
+    pub inputs: Inputs,
     /// What it gives.
     pub results: Vec<Made>,
 }
@@ -27,12 +27,11 @@ impl Places {
         call: &dyn Fn(&[Chunk]) -> Result<Vec<Chunk>, Failure>,
     ) -> Result<Chunk, Failure> {
         let blocks = chunks.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
-        let shapes: Vec<&[usize]> = blocks.iter().map(|block| block.shape()).collect();
-        let loops = loops_of(&shapes, &self.cores);
+        let loops = self.inputs.loops(&blocks)?;
         let made_at = |place: &[usize]| {
             ctx.check_cancelled()?;
             let core = |(block, core): (&&Block, &usize)| Chunk::new(core_of(block, *core, place));
-            call(&blocks.iter().zip(&self.cores).map(core).collect::<Vec<Chunk>>())
+            call(&blocks.iter().zip(self.inputs.cores()).map(core).collect::<Vec<Chunk>>())
         };
         let [Made { dtype, core }] = &self.results[..] else {
             return several_at_places(&loops, &self.results, |place| {

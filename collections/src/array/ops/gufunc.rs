@@ -13,10 +13,11 @@ use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Chunk, Code, Failure, Layer, OpRef};
 
 pub use options::GufuncOptions;
-use places::{Made, at_places, loops_of, other_core, view_at};
+use places::{Inputs, Made, at_places, other_core, view_at};
 pub use several::{apply_gufunc_several, apply_gufunc_several_task};
 use signature::Signature;
 
+use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::lower::{Lowered, Lowering};
@@ -217,8 +218,8 @@ fn lens(sizes: &[(&str, usize)]) -> BTreeMap<String, usize> {
     sizes.iter().map(|(name, len)| ((*name).to_string(), *len)).collect()
 }
 
-/// The operator, given what it makes at each place.
-type MakeOperator = Box<dyn Fn(Vec<Made>) -> OpRef + Send + Sync>;
+/// The operator, given what it gets and what it makes at each place.
+type MakeOperator = Box<dyn Fn(Inputs, Vec<Made>) -> OpRef + Send + Sync>;
 
 pub(super) struct Gufunc {
     /// The kinds of the results' elements.
@@ -235,16 +236,14 @@ impl Gufunc {
         F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
     {
         let (function, token) = (Arc::new(function), token());
-        let cores: Arc<[usize]> = signature.cores.iter().map(Vec::len).collect();
-        let op: MakeOperator = Box::new(move |results| {
-            let (function, cores) = (function.clone(), cores.clone());
+        let op: MakeOperator = Box::new(move |inputs, results| {
+            let function = function.clone();
             let core = results.into_iter().next().map(|made| made.core).unwrap_or_default();
-            OpRef::closure("apply_gufunc", token, move |_, inputs| {
-                let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+            OpRef::closure("apply_gufunc", token, move |_, chunks| {
+                let blocks = chunks.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
                 let views = blocks.iter().map(|block| block.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
-                let shapes: Vec<&[usize]> = blocks.iter().map(|block| block.shape()).collect();
-                let made = at_places::<U>(&loops_of(&shapes, &cores), &core, |place, mut target| {
-                    let made = function(&views_at(&views, &cores, place));
+                let made = at_places::<U>(&inputs.loops(&blocks)?, &core, |place, mut target| {
+                    let made = function(&views_at(&views, inputs.cores(), place));
                     if made.shape() != core {
                         return Err(other_core(made.shape(), &core));
                     }
@@ -260,9 +259,8 @@ impl Gufunc {
     pub(super) fn anywhere<F: Task>(dtypes: Vec<DType>, signature: Signature, sizes: BTreeMap<String, usize>, task: F) -> Self {
         // It has no fields: its type says which function it is.
         let _ = task;
-        let cores: Vec<usize> = signature.cores.iter().map(Vec::len).collect();
         let token = call::token_of::<F>();
-        let op: MakeOperator = Box::new(move |results| call::at_places::<F>(Places { cores: cores.clone(), results }, token));
+        let op: MakeOperator = Box::new(move |inputs, results| call::at_places::<F>(Places { inputs, results }, token));
         Self { dtypes, signature, sizes, op }
     }
 
@@ -339,7 +337,11 @@ impl Step for Gufunc {
             let axes: Vec<Option<usize>> = (0..from.ndim()).map(|axis| (axis < own).then_some(ahead + axis)).collect();
             edges.push(input.edge(follow(&own_grid, &grid, &axes)));
         }
-        let op = (self.op)(results);
+        let gone = |(meta, core): (&&Meta, &Vec<String>)| Meta { dtype: meta.dtype, cuts: meta.cuts[..meta.ndim() - core.len()].to_vec() };
+        let gone: Vec<Meta> = metas.iter().zip(&self.signature.cores).map(gone).collect();
+        let cores = self.signature.cores.iter().map(Vec::len).collect();
+        let inputs = Inputs::new(cores, Alike::of(&gone.iter().collect::<Vec<_>>(), &loops));
+        let op = (self.op)(inputs, results);
         Ok(lowering.add(Layer::single("apply_gufunc", meta.blocks()?, op, edges), node))
     }
 }

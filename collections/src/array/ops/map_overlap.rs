@@ -14,13 +14,13 @@ use crate::array::ops::map_blocks::BlockInfo;
 use crate::array::ops::pad::{Pad, mirrored};
 use crate::array::ops::slice::known_bounds;
 use crate::array::pick::{Made, Picking, as_it_is, runs, stepwise};
-use crate::array::{DArray, Element, Node, Real, Step};
+use crate::array::{DArray, Element, Node, Step};
 use crate::delayed::BlockValue;
 use crate::delayed::takes::MayTake;
 use crate::delayed::task_support::{Task, TaskOf};
 pub use surroundings::{Boundaries, Boundary, Depths};
 
-impl<T: Real> DArray<T> {
+impl<T: Element> DArray<T> {
     /// What a function makes of each block together with what lies around it: `depth` elements before and behind it along each axis
     /// (one number holds for every axis, and so does one [`Boundary`]; a pair says how many before and how many behind, see [`Depths`]). What
     /// belongs to the surroundings is cut off from the result, which has the shape of what the function got.

@@ -42,25 +42,31 @@ impl<T: Ordered> DArray<T> {
     }
 
     /// For each element the number of the bin that it falls into, given edges that go up: bin `i` goes from edge `i - 1` to edge `i`, bin 0
-    /// lies before all edges. `Side::Right` counts an element on an edge to the bin above it, as is usual, `Side::Left` to the one below.
+    /// lies before all edges. `Side::Right` counts an element on an edge to the bin above it, as is usual, `Side::Left` to the one below. Edges may
+    /// also go down; then bin 0 lies above all of them.
     ///
     /// ```
     /// use partita::{Side, prelude::*};
     /// let x = DArray::from_array(partita::ndarray::array![0.2, 6.4, 3.0, 1.0], 2);
     /// let bins = x.digitize(&[0.0, 1.0, 2.5, 4.0, 10.0], Side::Right);
     /// assert_eq!(bins.compute()?.into_iter().collect::<Vec<_>>(), [1, 4, 3, 2]);
+    /// assert_eq!(x.digitize(&[3.0, 1.0, 0.0], Side::Right).compute()?.into_iter().collect::<Vec<_>>(), [2, 0, 0, 1]);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
     /// # Errors
-    /// At `compute`: edges that do not go up.
+    /// At `compute`: edges that neither go up nor down.
     #[track_caller]
     pub fn digitize(&self, edges: &[T], side: Side) -> DArray<i64> {
-        if edges.windows(2).any(|pair| ascending(&pair[0], &pair[1]).is_gt()) {
-            let failure = Failure::new(Code::InvalidOption, "the edges of bins go up").detail("edges", format!("{edges:?}"));
+        if edges.windows(2).all(|pair| ascending(&pair[0], &pair[1]).is_le()) {
+            return DArray::from_array(Array::from_vec(edges.to_vec()), -1).searchsorted(self, side);
+        }
+        if edges.windows(2).any(|pair| ascending(&pair[0], &pair[1]).is_lt()) {
+            let failure = Failure::new(Code::InvalidOption, "the edges of bins go up, or down").detail("edges", format!("{edges:?}"));
             return DArray::failed(failure, ".digitize(…)");
         }
-        DArray::from_array(Array::from_vec(edges.to_vec()), -1).searchsorted(self, side)
+        let rising: Vec<T> = edges.iter().rev().copied().collect();
+        edges.len() as i64 - DArray::from_array(Array::from_vec(rising), -1).searchsorted(self, side)
     }
 
     /// Whether each element is one of others. NaN is not.

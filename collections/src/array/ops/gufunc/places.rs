@@ -6,6 +6,7 @@ use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Axis, IxDyn};
 use partita_graph::{Chunk, Code, Failure};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::Alike;
 use crate::array::block::Block;
 use crate::array::meta::{advance, tuple};
 use crate::array::reductions::state::State;
@@ -20,16 +21,37 @@ pub(crate) struct Made {
     pub core: Vec<usize>,
 }
 
-/// The lengths of the axes that are gone through, for blocks of these shapes, each with so many core axes at its end.
-pub(crate) fn loops_of(shapes: &[&[usize]], cores: &[usize]) -> Vec<usize> {
-    let ahead = shapes.iter().zip(cores).map(|(shape, core)| &shape[..shape.len().saturating_sub(*core)]);
-    let mut loops = vec![1; ahead.clone().map(<[usize]>::len).max().unwrap_or(0)];
-    for own in ahead {
-        let first = loops.len() - own.len();
-        let longer = own.iter().zip(&mut loops[first..]).filter(|(len, _)| **len != 1);
-        longer.for_each(|(len, known)| *known = *len);
+/// What a function gets of the blocks of several arrays that belong together.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Inputs {
+    /// How many axes of each block, the last ones.
+    cores: Vec<usize>,
+    /// Which of the others are of one length.
+    alike: Alike,
+}
+
+impl Inputs {
+    pub(super) fn new(cores: Vec<usize>, alike: Alike) -> Self {
+        Self { cores, alike }
     }
-    loops
+
+    /// How many axes of each block, the last ones.
+    pub fn cores(&self) -> &[usize] {
+        &self.cores
+    }
+
+    /// The lengths of the axes that are gone through. Fails when blocks do not belong together.
+    pub fn loops(&self, blocks: &[&Block]) -> Result<Vec<usize>, Failure> {
+        self.alike.check(blocks)?;
+        let ahead = blocks.iter().zip(&self.cores).map(|(block, core)| &block.shape()[..block.shape().len().saturating_sub(*core)]);
+        let mut loops = vec![1; ahead.clone().map(<[usize]>::len).max().unwrap_or(0)];
+        for own in ahead {
+            let first = loops.len() - own.len();
+            let longer = own.iter().zip(&mut loops[first..]).filter(|(len, _)| **len != 1);
+            longer.for_each(|(len, known)| *known = *len);
+        }
+        Ok(loops)
+    }
 }
 
 /// All places, one after the other.

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Failure, Layer, OpRef, Origin, Wiring};
 
 use super::options::GufuncOptions;
-use super::places::{loops_of, several_at_places};
+use super::places::several_at_places;
 use super::signature::Signature;
 use super::{Gufunc, MakeOperator, views_at};
 use crate::array::block::{Block, block_of};
@@ -142,15 +142,13 @@ impl Gufunc {
         F: Fn(&[ArrayViewD<'_, T>]) -> Vec<ArrayD<U>> + Send + Sync + 'static,
     {
         let (function, token) = (Arc::new(function), token());
-        let cores: Arc<[usize]> = signature.cores.iter().map(Vec::len).collect();
-        let op: MakeOperator = Box::new(move |results| {
-            let (function, cores) = (function.clone(), cores.clone());
-            OpRef::closure("apply_gufunc", token, move |_, inputs| {
-                let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+        let op: MakeOperator = Box::new(move |inputs, results| {
+            let function = function.clone();
+            OpRef::closure("apply_gufunc", token, move |_, chunks| {
+                let blocks = chunks.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
                 let views = blocks.iter().map(|block| block.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
-                let shapes: Vec<&[usize]> = blocks.iter().map(|block| block.shape()).collect();
-                several_at_places(&loops_of(&shapes, &cores), &results, |place| {
-                    Ok(function(&views_at(&views, &cores, place)).into_iter().map(Block::from_array).collect())
+                several_at_places(&inputs.loops(&blocks)?, &results, |place| {
+                    Ok(function(&views_at(&views, inputs.cores(), place)).into_iter().map(Block::from_array).collect())
                 })
             })
         });

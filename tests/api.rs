@@ -11,6 +11,14 @@ mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
 
+#[path = "api/array_any.rs"]
+mod array_any;
+#[path = "api/array_any_elementwise.rs"]
+mod array_any_elementwise;
+#[path = "api/array_any_reduce.rs"]
+mod array_any_reduce;
+#[path = "api/array_any_shape.rs"]
+mod array_any_shape;
 #[path = "api/array_complex.rs"]
 mod array_complex;
 #[path = "api/array_elementwise.rs"]

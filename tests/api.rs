@@ -41,6 +41,8 @@ mod array_make;
 mod array_memory;
 #[path = "api/array_numpy.rs"]
 mod array_numpy;
+#[path = "api/array_numpy_kinds.rs"]
+mod array_numpy_kinds;
 #[path = "api/array_numpy_linalg.rs"]
 mod array_numpy_linalg;
 #[path = "api/array_order.rs"]

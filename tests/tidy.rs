@@ -111,6 +111,8 @@ fn error_codes_have_pages() {
 #[test]
 fn names_beside_those_of_dask_exist() {
     assert_none(house::parity(&read("docs/parity.md"), &sources()));
+    let examples = house::parity(&read("docs/dask_array.md"), &sources());
+    assert_none(examples.iter().map(|complaint| complaint.replace("docs/parity.md", "docs/dask_array.md")).collect());
 }
 
 #[test]

@@ -51,25 +51,20 @@ def arrays():
 
 def frames():
     import dask.dataframe as dd
-    from dask.dataframe import dask_expr
-    from dask.dataframe.dask_expr import _groupby, _resample, _rolling
-
-    def of(owner):
-        return [name for name in public(owner)]
-
-    yield "", [name for name in functions(dd) if not inspect.isclass(getattr(dd, name))]
-    yield "frame.", sorted({*of(dask_expr.DataFrame), *of(dask_expr.Series), *of(dask_expr.Index)})
-    yield "groupby.", sorted({*of(_groupby.GroupBy), *of(_groupby.SeriesGroupBy)})
-    yield "rolling.", of(_rolling.Rolling)
-    yield "resample.", of(_resample.Resampler)
-    from dask.dataframe.dask_expr._accessor import Accessor
+    from dask.dataframe.dask_expr import _collection, _groupby, _rolling
     from dask.dataframe.dask_expr._categorical import CategoricalAccessor
     from dask.dataframe.dask_expr._datetime import DatetimeAccessor
     from dask.dataframe.dask_expr._str_accessor import StringAccessor
+    from dask.dataframe.tseries.resample import Resampler
 
-    plain = set(public(Accessor))
-    for name, accessor in [("str.", StringAccessor), ("dt.", DatetimeAccessor), ("cat.", CategoricalAccessor)]:
-        yield name, sorted(set(of(accessor)) - plain)
+    yield "", functions(dd)
+    yield "frame.", sorted({*public(_collection.DataFrame), *public(_collection.Series), *public(_collection.Index)})
+    yield "groupby.", sorted({*public(_groupby.GroupBy), *public(_groupby.SeriesGroupBy)})
+    yield "rolling.", public(_rolling.Rolling)
+    yield "resample.", public(Resampler)
+    yield "str.", public(StringAccessor)
+    yield "dt.", public(DatetimeAccessor)
+    yield "cat.", public(CategoricalAccessor)
 
 
 def main(wanted):

@@ -2,7 +2,7 @@
 //! with what ndarray or a loop over the whole array gives.
 
 use std::cell::Cell;
-use std::fmt::Debug;
+use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Sub};
 
 use super::arrays::{bits, chunkings};
 use partita::graph::Serial;
@@ -77,7 +77,7 @@ impl Kind for bool {
     fn of([number, _]: [f64; 2]) -> Self {
         number != 0.0
     }
-    operations!(|a, b| a | b, |a, b| a ^ b, |a, b| a & b);
+    operations!(BitOr::bitor, BitXor::bitxor, BitAnd::bitand);
     const ROUNDED: f64 = 0.0;
 }
 
@@ -88,7 +88,7 @@ macro_rules! floats {
                 fn any_element() -> BoxedStrategy<Self> {
                     // Sixteenths, whose sums are exact, and squares too.
                     let plain = any::<i8>().prop_map(|x| $T::from(x) / 16.0);
-                    let hard = prop_oneof![2 => Just(0.0), 2 => Just(-0.0), 3 => Just($T::NAN), 1 => Just($T::INFINITY), 1 => Just($T::NEG_INFINITY)];
+                    let hard = prop_oneof![2 => Just($T::default()), 2 => Just(-$T::default()), 3 => Just($T::NAN), 1 => Just($T::INFINITY), 1 => Just($T::NEG_INFINITY)];
                     prop_oneof![12 => plain, 1 => hard].boxed()
                 }
                 fn parts(self) -> [f64; 2] {
@@ -97,7 +97,7 @@ macro_rules! floats {
                 fn of([number, _]: [f64; 2]) -> Self {
                     number as $T
                 }
-                operations!(|a, b| a + b, |a, b| a - b, |a, b| a * b);
+                operations!(Add::add, Sub::sub, Mul::mul);
                 const ROUNDED: f64 = $rounded;
             }
 
@@ -111,7 +111,7 @@ macro_rules! floats {
                 fn of([re, im]: [f64; 2]) -> Self {
                     Complex::new(re as $T, im as $T)
                 }
-                operations!(|a, b| a + b, |a, b| a - b, |a, b| a * b);
+                operations!(Add::add, Sub::sub, Mul::mul);
                 const ROUNDED: f64 = $rounded;
             }
         )*
@@ -297,7 +297,7 @@ pub fn near<T: Kind>(what: &str, found: &DArray<T>, shape: &[usize], expected: &
 }
 
 /// The array of this shape whose elements stand at these places of another.
-pub fn from_places<T: Copy + Debug>(whole: &ArrayD<T>, shape: &[usize], place: impl Fn(&[usize]) -> Vec<usize>) -> ArrayD<T> {
+pub fn from_places<T: Copy>(whole: &ArrayD<T>, shape: &[usize], place: impl Fn(&[usize]) -> Vec<usize>) -> ArrayD<T> {
     use partita::ndarray::Dimension;
     ArrayD::from_shape_fn(IxDyn(shape), |at| whole[IxDyn(&place(at.slice()))])
 }

@@ -211,7 +211,7 @@ macro_rules! floats {
                 // Where there is nothing to divide, the quotient and what is left are no numbers: as a number of its own.
                 let plain = |a: $T, b: $T| a.is_finite() && b.is_finite() && b != 0.0;
                 let within = |found: &DArray<$T>| where_(&(x.is_finite() & y.is_finite() & y.neq(0.0)), found, 77.0);
-                let quotient = |a: $T, b: $T| if plain(a, b) { (f64::from(a) / f64::from(b)).floor() as $T } else { 77.0 };
+                let quotient = |a: $T, b: $T| if plain(a, b) { (a / b).floor() } else { 77.0 };
                 let rest = |a: $T, b: $T| if plain(a, b) { a - quotient(a, b) * b } else { 77.0 };
                 pair.two("floor_divide", &(within(&x.floor_divide(y)) + 0.0), |a, b| quotient(a, b) + 0.0);
                 pair.two("remainder", &(within(&x.remainder(y)) + 0.0), |a, b| rest(a, b) + 0.0);
@@ -268,7 +268,7 @@ macro_rules! complex {
                 pair.two_near("/", &(x / y), |a, b| {
                     let quotient = a / b;
                     let is_open = !is_finite(a) || !is_finite(b) || b == $C::default();
-                    (quotient.parts(), if is_open { f64::INFINITY } else { f64::from(quotient.norm()) })
+                    (quotient.parts(), if is_open { f64::INFINITY } else { quotient.parts()[0].hypot(quotient.parts()[1]) })
                 });
                 pair.one("-", &-x, |a| -a);
                 pair.one("conj", &x.conj(), |a| a.conj());

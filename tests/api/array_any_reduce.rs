@@ -26,9 +26,9 @@ impl<T: Kind> Over<T> {
             (0..ndim).filter(|axis| reduced[*axis]).map(|axis| axis as isize - if choose.is() { ndim as isize } else { 0 }).collect();
         let all = reduced.iter().all(|reduced| *reduced) && choose.is();
         let (axes, kept) = (if all { Axes::all() } else { Axes::of(named) }, choose.is());
-        let others = || (0..ndim).filter(|axis| !reduced[*axis]);
-        let order: Vec<usize> = others().chain((0..ndim).filter(|axis| reduced[*axis])).collect();
-        let count: usize = others().map(|axis| whole.shape()[axis]).product();
+        let (gone, others): (Vec<usize>, Vec<usize>) = (0..ndim).partition(|axis| reduced[*axis]);
+        let count: usize = others.iter().map(|axis| whole.shape()[*axis]).product();
+        let order: Vec<usize> = others.into_iter().chain(gone).collect();
         let values: Vec<T> = whole.view().permuted_axes(order).iter().copied().collect();
         let len = values.len().checked_div(count).unwrap_or(0);
         let lanes = (0..count).map(|lane| values[lane * len..(lane + 1) * len].to_vec()).collect();

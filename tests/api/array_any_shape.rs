@@ -314,7 +314,7 @@ fn neighbours<T: Kind>(block: ArrayViewD<'_, T>, depth: usize) -> ArrayD<f64> {
     Array::from_shape_fn(block.raw_dim(), |at| {
         let around = |(at, len): (&usize, &usize)| at.saturating_sub(depth)..(at + depth + 1).min(*len);
         let within: Vec<_> = at.slice().iter().zip(block.shape()).map(around).collect();
-        let slice: Vec<SliceInfoElem> = within.iter().cloned().map(|range| (range.start as isize..range.end as isize).into()).collect();
+        let slice: Vec<SliceInfoElem> = within.iter().cloned().map(SliceInfoElem::from).collect();
         block.slice(&slice[..]).iter().map(|x| (x.parts()[0] * 16.0).rem_euclid(97.0).round()).sum()
     })
 }
@@ -335,7 +335,7 @@ fn surroundings<T: Kind + Real>(given: &Given<T>) {
     let framed = |widths: &[(usize, usize)], value: T| {
         let lens: Vec<usize> = whole.shape().iter().zip(widths).map(|(len, (before, behind))| len + before + behind).collect();
         let mut found = ArrayD::from_elem(IxDyn(&lens), value);
-        let inside = |((before, _), len): (&(usize, usize), &usize)| (*before as isize..(before + len) as isize).into();
+        let inside = |((before, _), len): (&(usize, usize), &usize)| SliceInfoElem::from(*before..before + len);
         let slice: Vec<SliceInfoElem> = widths.iter().zip(whole.shape()).map(inside).collect();
         found.slice_mut(&slice[..]).assign(whole);
         found
@@ -366,7 +366,7 @@ fn surroundings<T: Kind + Real>(given: &Given<T>) {
     let depth = choose.below(3);
     let trimmed = |wide: &ArrayD<T>, depth: usize| {
         let sums = neighbours(wide.view(), depth);
-        let inside = |len: &usize| (depth as isize..(depth + len) as isize).into();
+        let inside = |len: &usize| SliceInfoElem::from(depth..depth + len);
         let slice: Vec<SliceInfoElem> = whole.shape().iter().map(inside).collect();
         sums.slice(&slice[..]).to_owned()
     };

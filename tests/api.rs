@@ -11,6 +11,14 @@ mod arrays;
 #[path = "api/asof.rs"]
 mod asof;
 
+#[path = "api/array_any.rs"]
+mod array_any;
+#[path = "api/array_any_elementwise.rs"]
+mod array_any_elementwise;
+#[path = "api/array_any_reduce.rs"]
+mod array_any_reduce;
+#[path = "api/array_any_shape.rs"]
+mod array_any_shape;
 #[path = "api/array_around.rs"]
 mod array_around;
 #[path = "api/array_classes.rs"]
@@ -37,6 +45,8 @@ mod array_make;
 mod array_memory;
 #[path = "api/array_numpy.rs"]
 mod array_numpy;
+#[path = "api/array_numpy_kinds.rs"]
+mod array_numpy_kinds;
 #[path = "api/array_numpy_linalg.rs"]
 mod array_numpy_linalg;
 #[path = "api/array_order.rs"]

@@ -3,6 +3,8 @@
 //! It uses the standard library only and is built with the smallest crate, so it runs long before anything large is compiled.
 //! Each rule is shown below to complain about a file that breaks it.
 
+#[path = "tidy/dask.rs"]
+mod dask;
 #[path = "tidy/house.rs"]
 mod house;
 #[path = "tidy/shape.rs"]
@@ -109,6 +111,13 @@ fn error_codes_have_pages() {
 #[test]
 fn names_beside_those_of_dask_exist() {
     assert_none(house::parity(&read("docs/parity.md"), &sources()));
+    let examples = house::parity(&read("docs/dask_array.md"), &sources());
+    assert_none(examples.iter().map(|complaint| complaint.replace("docs/parity.md", "docs/dask_array.md")).collect());
+}
+
+#[test]
+fn names_of_dask_have_rows() {
+    assert_none(dask::names(&read("tests/tidy/dask_names.txt"), &read("docs/parity.md")));
 }
 
 #[test]
@@ -182,6 +191,20 @@ fn rules_of_the_house_catch_what_breaks_them() {
     one(house::parity(&page("| `b` | `DArray::einsum` | no |"), &array));
     one(house::parity(&page("| `b` | `DArray::fmt` | no |"), &array));
     one(house::parity(&page("| `b` | `partita::sin` | no |"), &array));
+    let many: String = (0..100).map(|at| format!("a{at}\n")).collect();
+    let all: String = (0..100).map(|at| format!("`a{at}` ")).collect();
+    let list = format!("# dask.dataframe\n{many}frame.a1\nstr.upper\n# dask.array\n{many}Array.a1\nfft.a1\n");
+    let both = |text: &str, fft: &str| {
+        let frames = format!("# Names of dask.dataframe, and ours\n## Frames\n| {all} | — | x |\n## Text (`.str`)\n| `{text}` | — | x |\n");
+        format!("{frames}# Names of dask.array, and ours\n## Arrays\n| {all} `{fft}` | — | x |\n")
+    };
+    assert_none(dask::names(&list, &both("upper", "fft.a1")));
+    one(dask::names(&list, &both("lower", "fft.a1")));
+    one(dask::names(&list, &both("upper", "ifft.a1")));
+    one(dask::names(
+        &list.replacen("# dask.array", "# dask.bag", 1).replace("fft.a1\n", ""),
+        &both("upper", "x").replace("dask.array", "dask.bag"),
+    ));
     one(house::readme_example("```rust\nlet a = 1;\nlet b = 2;\n```", "    let a = 1;\n"));
     assert!(house::map("`graph/`").iter().any(|complaint| complaint.contains("`distributed/core/`")));
 }

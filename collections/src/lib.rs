@@ -78,3 +78,8 @@ pub mod prelude {
     pub use polars::prelude::{DataFrame, DataType, Expr, NULL, NamedFrom, Schema, all, col, cols, len, lit, when};
     pub use polars::prelude::{JoinValidation, QuantileMethod, SortMultipleOptions, UniqueKeepStrategy};
 }
+
+/// The examples on the page are run as those of the names are.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/dask_array.md")]
+struct DaskArrayExamples;

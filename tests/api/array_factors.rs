@@ -373,6 +373,9 @@ fn the_greatest_singular_values_of_a_noisy_matrix() {
                 near(&(&u * &s).matmul(&vt), &rank_five, 1e-8),
                 at_right_angles(&u, 5, 1e-12),
                 at_right_angles(&vt.t(), 5, 1e-12),
+                // Vectors of either way point the same way.
+                near(&u, &part(&exact.0, 1), 1e-6),
+                near(&vt, &part(&exact.2, 0), 1e-6),
             ],
         );
     }

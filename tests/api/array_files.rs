@@ -2,6 +2,7 @@
 //! and writes under faults.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::arrays::{bits, check, check_by, counted};
 use super::check::executors;
@@ -283,9 +284,9 @@ fn blocks_of_any_layout_are_written_in_order() {
     }
 }
 
-/// Leaves in the folder of the build what NumPy and zarr-python should read: python tests/numpy/array_files.py check FOLDER
+/// Where `./test` provides a Python with NumPy and zarr, these read what is written here; it stays in the folder of the build.
 #[test]
-fn files_for_numpy_and_zarr() {
+fn numpy_and_zarr_read_what_is_written() {
     let root = format!("{}/array_files", env!("CARGO_TARGET_TMPDIR"));
     let _ = std::fs::remove_dir_all(&root);
     let expected = counted(&[7, 10]);
@@ -328,6 +329,20 @@ fn files_for_numpy_and_zarr() {
     both(&root, "float64", |number| number);
     both(&root, "complex64", |number| Complex::new(number as f32, 0.0 - number as f32 / 2.0));
     both(&root, "complex128", |number| Complex::new(number, 0.0 - number / 2.0));
+    read_by_python(&root);
+}
+
+/// What tests/numpy/array_files.py says of files that lie in a folder.
+fn read_by_python(folder: &str) {
+    let python = std::env::var("PARTITA_PYTHON").unwrap_or_default();
+    if !Command::new(&python).args(["-c", "import numpy, zarr"]).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("left out: no Python with NumPy and zarr (set PARTITA_PYTHON)");
+        return;
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/numpy/array_files.py");
+    let output = Command::new(python).args([script, "check", folder]).output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && text.contains("all as it should be"), "{text}");
 }
 
 /// Each seed has its own workers, deaths, delays, doubled messages: tasks run again and at the same time.
@@ -351,6 +366,14 @@ fn faults_leave_each_chunk_once() {
         let file = format!("{path}.npy");
         x.to_npy_on(&executor, &file, false).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         assert_eq!(DArray::<f64>::read_npy(&file).unwrap().compute().unwrap(), expected, "seed {seed}");
+        let stack = format!("{path}-stack");
+        for overwrite in [false, true] {
+            let case = format!("a stack, seed {seed}, overwrite {overwrite}");
+            let written = x.to_npy_stack_on(&executor, &stack, 1, overwrite).unwrap_or_else(|e| panic!("{case}: {e}"));
+            assert_eq!((written.elements, written.files), (72, 4), "{case}");
+            assert_eq!(visible(&stack), ["0.npy", "1.npy", "2.npy", "info"], "{case}");
+            assert_eq!(DArray::<f64>::read_npy_stack(&stack).unwrap().compute().unwrap(), expected, "{case}");
+        }
     }
 }
 

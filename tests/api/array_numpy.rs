@@ -15,23 +15,74 @@ use partita::{
 };
 
 /// An element that files have.
-trait Known: Element {
+pub trait Filed: Element {
     /// As NumPy writes its kind.
     const KIND: &str;
     fn of_bytes(bytes: &[u8]) -> Self;
-    fn near(self, expected: Self) -> bool;
 }
 
-macro_rules! exact {
+macro_rules! filed {
     ($($T:ident $kind:literal;)*) => {
         $(
-            impl Known for $T {
+            impl Filed for $T {
                 const KIND: &str = $kind;
 
                 fn of_bytes(bytes: &[u8]) -> Self {
                     $T::from_le_bytes(bytes.try_into().expect("as many bytes"))
                 }
+            }
+        )*
+    };
+    (complex: $($T:ident $kind:literal;)*) => {
+        $(
+            impl Filed for Complex<$T> {
+                const KIND: &str = $kind;
 
+                fn of_bytes(bytes: &[u8]) -> Self {
+                    let (re, im) = bytes.split_at(bytes.len() / 2);
+                    Complex::new($T::of_bytes(re), $T::of_bytes(im))
+                }
+            }
+        )*
+    };
+}
+
+filed! {
+    i8 "|i1";
+    i16 "<i2";
+    i32 "<i4";
+    i64 "<i8";
+    u8 "|u1";
+    u16 "<u2";
+    u32 "<u4";
+    u64 "<u8";
+    f32 "<f4";
+    f64 "<f8";
+}
+
+filed! {
+    complex:
+    f32 "<c8";
+    f64 "<c16";
+}
+
+impl Filed for bool {
+    const KIND: &str = "|b1";
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        bytes[0] != 0
+    }
+}
+
+/// An element that is compared one by one.
+trait Known: Filed {
+    fn near(self, expected: Self) -> bool;
+}
+
+macro_rules! exact {
+    ($($T:ident)*) => {
+        $(
+            impl Known for $T {
                 fn near(self, expected: Self) -> bool {
                     self == expected
                 }
@@ -40,24 +91,12 @@ macro_rules! exact {
     };
 }
 
-exact! {
-    i8 "|i1";
-    i32 "<i4";
-    i64 "<i8";
-    u8 "|u1";
-    u64 "<u8";
-}
+exact!(bool i8 i32 i64 u8 u64);
 
 macro_rules! floats {
-    ($($T:ident $kind:literal $tolerance:literal;)*) => {
+    ($($T:ident $tolerance:literal;)*) => {
         $(
             impl Known for $T {
-                const KIND: &str = $kind;
-
-                fn of_bytes(bytes: &[u8]) -> Self {
-                    $T::from_le_bytes(bytes.try_into().expect("as many bytes"))
-                }
-
                 fn near(self, expected: Self) -> bool {
                     let same = self == expected || (self.is_nan() && expected.is_nan());
                     same || (self - expected).abs() <= $tolerance * expected.abs().max(1.0)
@@ -68,49 +107,36 @@ macro_rules! floats {
 }
 
 floats! {
-    f32 "<f4" 2e-6;
-    f64 "<f8" 1e-11;
-}
-
-impl Known for bool {
-    const KIND: &str = "|b1";
-
-    fn of_bytes(bytes: &[u8]) -> Self {
-        bytes[0] != 0
-    }
-
-    fn near(self, expected: Self) -> bool {
-        self == expected
-    }
+    f32 2e-6;
+    f64 1e-11;
 }
 
 fn folder(name: &str) -> String {
     format!("{}/tests/numpy/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The array in a file of NumPy's first format, which that script wrote: elements of that kind, each from its bytes.
-pub fn read_file<T>(path: &str, script: &str, kind: &str, of_bytes: impl Fn(&[u8]) -> T) -> ArrayD<T> {
+/// The array in a file of NumPy's first format, which that script wrote.
+pub fn read_file<T: Filed>(path: &str, script: &str) -> ArrayD<T> {
     let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{path}: {e}; run tests/numpy/{script}"));
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "{path}");
     let end = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let header = std::str::from_utf8(&bytes[10..end]).expect("a header of text");
     let part = |from: &str, to: char| header.split_once(from).and_then(|(_, rest)| rest.split_once(to)).map(|(part, _)| part).expect(from);
-    assert_eq!(part("'descr': '", '\''), kind, "{path}: elements of another kind");
+    assert_eq!(part("'descr': '", '\''), T::KIND, "{path}: elements of another kind");
     assert!(header.contains("'fortran_order': False"), "{path}");
     let shape: Vec<usize> = part("'shape': (", ')').split(',').filter_map(|len| len.trim().parse().ok()).collect();
-    let values = bytes[end..].chunks_exact(size_of::<T>()).map(of_bytes).collect();
+    let values = bytes[end..].chunks_exact(size_of::<T>()).map(T::of_bytes).collect();
     ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many elements as the shape says")
 }
 
 fn read<T: Known>(kept: &str, name: &str) -> ArrayD<T> {
-    read_file(&format!("{}/{name}.npy", folder(kept)), "cases.py", T::KIND, T::of_bytes)
+    read_file(&format!("{}/{name}.npy", folder(kept)), "cases.py")
 }
 
 /// Ways to cut arrays: in one piece, in twos, in threes, and unevenly with a chunk of nothing.
-const CHUNKINGS: usize = 4;
+pub const CHUNKINGS: usize = 4;
 
-fn cut<T: Known>(name: &str, way: usize) -> DArray<T> {
-    let whole = read::<T>("inputs", name);
+pub fn cut<T: Element>(whole: ArrayD<T>, way: usize) -> DArray<T> {
     let along = |len: usize| match way {
         0 => vec![len],
         3 => vec![len.min(1), 0, len.saturating_sub(1)],
@@ -133,7 +159,7 @@ macro_rules! inputs {
 
         impl Given {
             fn cut(way: usize) -> Self {
-                Self { $($name: cut(stringify!($name), way),)* }
+                Self { $($name: cut(read("inputs", stringify!($name)), way),)* }
             }
         }
     };

@@ -6,32 +6,24 @@
 use std::collections::BTreeSet;
 
 use super::array_factors::Factored;
-use super::array_numpy::read_file;
+use super::array_numpy::{Filed, read_file};
 use super::arrays::failure;
 use partita::graph::Serial;
 use partita::ndarray::ArrayD;
 use partita::prelude::*;
 use partita::{Axes, Code, Inexact, MatrixNorm, einsum, operator_registry};
 
-/// An element that files have.
-trait Known: Factored {
-    /// As NumPy writes its kind.
-    const KIND: &str;
+/// An element that is compared by its distance.
+trait Known: Factored + Filed {
     const TOLERANCE: f64;
-    fn of_bytes(bytes: &[u8]) -> Self;
     fn off(self, other: Self) -> f64;
 }
 
 macro_rules! known {
-    ($($T:ident $real:literal $complex:literal $tolerance:literal;)*) => {
+    ($($T:ident $tolerance:literal;)*) => {
         $(
             impl Known for $T {
-                const KIND: &str = $real;
                 const TOLERANCE: f64 = $tolerance;
-
-                fn of_bytes(bytes: &[u8]) -> Self {
-                    $T::from_le_bytes(bytes.try_into().expect("as many bytes"))
-                }
 
                 fn off(self, other: Self) -> f64 {
                     if self == other { 0.0 } else { f64::from((self - other).abs()) }
@@ -39,13 +31,7 @@ macro_rules! known {
             }
 
             impl Known for Complex<$T> {
-                const KIND: &str = $complex;
                 const TOLERANCE: f64 = $tolerance;
-
-                fn of_bytes(bytes: &[u8]) -> Self {
-                    let (re, im) = bytes.split_at(bytes.len() / 2);
-                    Complex::new($T::of_bytes(re), $T::of_bytes(im))
-                }
 
                 fn off(self, other: Self) -> f64 {
                     f64::from((self - other).norm())
@@ -56,8 +42,8 @@ macro_rules! known {
 }
 
 known! {
-    f32 "<f4" "<c8" 1e-4;
-    f64 "<f8" "<c16" 1e-10;
+    f32 1e-4;
+    f64 1e-10;
 }
 
 fn folder() -> String {
@@ -65,7 +51,7 @@ fn folder() -> String {
 }
 
 fn read<T: Known>(name: &str) -> ArrayD<T> {
-    read_file(&format!("{}/{name}.npy", folder()), "linalg.py", T::KIND, T::of_bytes)
+    read_file(&format!("{}/{name}.npy", folder()), "linalg.py")
 }
 
 /// Ways to cut arrays: in one piece, in twos, in fours along rows only, along columns only, and unevenly with a chunk of nothing.

@@ -3,7 +3,7 @@
 Every array counts from 0 in row-major order, unless its name says otherwise; so the tests know the elements without a second reader.
 Complex numbers have half of their number, with the other sign, as imaginary part.
 Run it where numpy (2.4) and zarr (3.1) are installed: python tests/numpy/array_files.py
-With the argument `check FOLDER` it reads what our writers wrote into a folder, and fails unless it is what tests/api/array_files.rs says.
+With the arguments `check FOLDER` it reads what our writers wrote into a folder, and fails unless it is what tests/api/array_files.rs says, which calls it.
 """
 
 import pickle
@@ -123,6 +123,10 @@ def check(folder):
         found = zarr.open_array(folder / name, mode="r")
         assert found.metadata.zarr_format == int(name[1]), name
         np.testing.assert_array_equal(found[...], expected, err_msg=name)
+    assert zarr.open_array(folder / "v3.zarr", mode="r").metadata.dimension_names == ("y", "x")
+    assert np.isnan(zarr.open_array(folder / "v3_blosc.zarr", mode="r").fill_value)
+    assert zarr.open_array(folder / "v3_sharded.zarr", mode="r").shards == (4, 6)
+    assert zarr.open_array(folder / "v2_plain.zarr", mode="r").fill_value == np.inf
     for kind in KINDS:
         found = zarr.open_array(folder / f"{kind}.zarr", mode="r")
         assert found.dtype == kind, kind

@@ -11,7 +11,7 @@ use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::random::Random;
 use crate::array::rechunk::rechunk;
-use crate::array::{AnyArray, DArray, Element, Float, Inexact, Node, Step};
+use crate::array::{AnyArray, DArray, Element, Float, Inexact, Node, Number, Step, where_};
 
 impl<T: Inexact> DArray<T> {
     /// Two factors of a matrix: columns that stand at right angles, as many as the shorter side of the matrix is long, and an upper triangle whose
@@ -88,6 +88,9 @@ impl<T: Inexact> DArray<T> {
             q = self.matmul(&back).qr().0;
         }
         let (u, values, vt) = q.conj().t().matmul(self).singular();
+        let is_turned = vt.sum_axis(1).re().lt(<<T::Sum as Number>::Part>::default());
+        let signs = where_(&is_turned, T::of_i64(-1), T::of_i64(1));
+        let (u, vt) = (u * &signs, vt * signs.expand_dims(1));
         (q.matmul(&u).slice_axis(1, ..k), values.slice_axis(0, ..k), vt.slice_axis(0, ..k))
     }
 
@@ -104,7 +107,8 @@ impl<T: Float> DArray<T> {
     ///
     /// Made for tall matrices, and for wide ones, which are turned first: their blocks of rows are brought into triangles side by side, and the last
     /// triangle, which has as many rows and columns as the shorter side is long, is worked on in one task. Of a square matrix that is all of it.
-    /// Computed together, the three are made by one plan. For the values alone see [`DArray::svdvals`].
+    /// Computed together, the three are made by one plan. For the values alone see [`DArray::svdvals`]. Of a pair of vectors and the one that
+    /// points the other way it is the one in which the right vector (of a wide matrix the left one) has a sum that is not negative.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -141,7 +145,8 @@ impl<T: Float> DArray<T> {
     }
 
     /// The `k` greatest singular values and their vectors, nearly, of a large matrix that is close to one of low rank (N. Halko, P. G. Martinsson,
-    /// J. A. Tropp, "Finding structure with randomness", 2011). `rounds` through the matrix sharpen them; two are usually enough.
+    /// J. A. Tropp, "Finding structure with randomness", 2011). `rounds` through the matrix sharpen them; two are usually enough. The sum of each right
+    /// vector is not negative.
     ///
     /// ```
     /// use partita::{Random, prelude::*};

@@ -9,19 +9,31 @@ use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_
 use faer::linalg::svd::{ComputeSvdVectors, svd as svd_of, svd_scratch};
 use faer::{Mat, MatRef, Par};
 
-use super::Entry;
+use super::{Entry, together};
 
 /// Elements between these are left as they are.
 const PLAIN: std::ops::Range<f64> = 1e-120..1e120;
 
 /// `u`, singular values in descending order, and `v`, of a matrix with at least as many rows as columns; `None` when elements are infinite or no
-/// numbers.
+/// numbers. Of a pair of vectors and the pair that points the other way it is the one whose elements of `v` have a sum that is not negative.
 pub fn svd<E: Entry>(a: MatRef<'_, E>) -> Option<(Mat<E>, Vec<f64>, Mat<E>)> {
     let (a, scale) = scaled(a)?;
     let (rows, columns) = a.shape();
     let (mut u, mut v) = (Mat::<E>::zeros(rows, columns), Mat::<E>::zeros(columns, columns));
     let values = singular(&a, scale, Some((&mut u, &mut v)))?;
+    for column in 0..columns {
+        if sum(&v, column) < 0.0 {
+            for vectors in [&mut u, &mut v] {
+                together(vectors.col_mut(column)).iter_mut().for_each(|element| *element = -*element);
+            }
+        }
+    }
     Some((u, values, v))
+}
+
+/// The real part of the sum of a column.
+fn sum<E: Entry>(of: &Mat<E>, column: usize) -> f64 {
+    (0..of.nrows()).map(|row| of[(row, column)].part()).sum()
 }
 
 /// Singular values alone, in descending order.
@@ -109,6 +121,7 @@ mod tests {
         assert_close::<E>(&scaled * v.adjoint(), given, tolerance * values.first().unwrap_or(&0.0));
         assert_close::<E>(u.adjoint() * &u, unit::<E>(n), 1e-13 * (n + 1) as f64);
         assert_close::<E>(v.adjoint() * &v, unit::<E>(n), 1e-13 * (n + 1) as f64);
+        assert!((0..n).all(|column| sum(&v, column) >= 0.0), "vectors that point the other way");
         let alone = singular_values(given.as_ref()).expect("finite");
         let near = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * values[0];
         assert!(alone.len() == n && alone.iter().zip(&values).all(near));

@@ -89,6 +89,12 @@ impl<const N: usize> From<&[usize; N]> for Depths {
     }
 }
 
+impl From<&Vec<usize>> for Depths {
+    fn from(depths: &Vec<usize>) -> Self {
+        depths[..].into()
+    }
+}
+
 impl From<&[(usize, usize)]> for Depths {
     fn from(depths: &[(usize, usize)]) -> Self {
         Self(depths.to_vec())
@@ -97,6 +103,12 @@ impl From<&[(usize, usize)]> for Depths {
 
 impl<const N: usize> From<&[(usize, usize); N]> for Depths {
     fn from(depths: &[(usize, usize); N]) -> Self {
+        depths[..].into()
+    }
+}
+
+impl From<&Vec<(usize, usize)>> for Depths {
+    fn from(depths: &Vec<(usize, usize)>) -> Self {
         depths[..].into()
     }
 }

@@ -33,8 +33,16 @@ fn assert_given_a_closure(failure: &Failure) {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join(&*origin.file)).unwrap_or_else(|e| panic!("{}: {e}", origin.file));
     let line = text.lines().nth(origin.line as usize - 1).unwrap_or_default();
-    let written: String = line.chars().skip(origin.column as usize - 1).collect();
-    let path = written.split(['(', '<']).next().unwrap_or_default();
+    let written: String = line.chars().skip(origin.column as usize - 1).take_while(|c| *c != '(').collect();
+    // A path or a method, perhaps with its types: `DArray::<f64>::from_fn`, `map_blocks_to::<f64, _>`.
+    let mut depth = 0;
+    let path: String = written
+        .chars()
+        .filter(|c| {
+            depth += i32::from(*c == '<') - i32::from(*c == '>');
+            depth == 0 && !['<', '>', '.'].contains(c)
+        })
+        .collect();
     let name = path.trim_end_matches("::").rsplit("::").next().unwrap_or_default();
     assert!(TAKE_CLOSURES.contains(&name), "`{name}` takes no closure, and does not run on a cluster: {failure}");
 }

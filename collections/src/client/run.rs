@@ -5,8 +5,9 @@ use std::time::Instant;
 use partita_graph::{Chunk, Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
-use super::mailbox::{Mailbox, Next, heard};
+use super::mailbox::heard;
 use super::progress::Watch;
+use crate::client::mailbox::{Mailbox, Next};
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
 use crate::frame::lower::plan;

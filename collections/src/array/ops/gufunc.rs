@@ -84,7 +84,7 @@ pub fn apply_gufunc<T: Element, U: Element, F>(signature: &str, arrays: &[&DArra
 where
     F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
 {
-    let options = GufuncOptions { sizes: lens(sizes), ..GufuncOptions::new() };
+    let options = GufuncOptions::sized(sizes);
     let arrays = arrays.iter().map(|array| array.to_any()).collect();
     applied(signature, arrays, &options, "apply_gufunc(…)", |signature| {
         Gufunc::here::<T, U, F>(signature, options.sizes.clone(), function)
@@ -154,7 +154,7 @@ where
     I: Arrays,
     F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
 {
-    let options = GufuncOptions { sizes: lens(sizes), ..GufuncOptions::new() };
+    let options = GufuncOptions::sized(sizes);
     let step = |signature| Gufunc::anywhere::<F>(vec![U::DTYPE], signature, options.sizes.clone(), task);
     applied(signature, arrays.untyped(), &options, "apply_gufunc_task(…)", step)
 }
@@ -212,10 +212,6 @@ fn applied<U: Element>(
         Ok(array) => array,
         Err(failure) => DArray::failed(failure, method),
     }
-}
-
-fn lens(sizes: &[(&str, usize)]) -> BTreeMap<String, usize> {
-    sizes.iter().map(|(name, len)| ((*name).to_string(), *len)).collect()
 }
 
 /// The operator, given what it gets and what it makes at each place.

@@ -34,6 +34,11 @@ impl GufuncOptions {
         Self::default()
     }
 
+    /// The same, and how long core axes of the result are that no array has.
+    pub(super) fn sized(sizes: &[(&str, usize)]) -> Self {
+        Self { sizes: sizes.iter().map(|(name, len)| ((*name).to_string(), *len)).collect(), ..Self::default() }
+    }
+
     /// How long a core axis of the result is that no array has.
     pub fn size(mut self, name: impl Into<String>, len: usize) -> Self {
         self.sizes.insert(name.into(), len);

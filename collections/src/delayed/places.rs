@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::array::ops::gufunc::places::{Inputs, Made, at_places, core_of, put, several_at_places};
 use crate::array::{Block, block_of, with_dtype};
 
+/// A call with what lies at one place.
+type CallAt<'a> = dyn Fn(&[Chunk]) -> Result<Vec<Chunk>, Failure> + 'a;
+
 /// Where a function is called, and what comes out.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Places {
@@ -20,12 +23,7 @@ pub(crate) struct Places {
 
 impl Places {
     /// Calls at each place, and puts what comes there into one block; into one for each result, where there are several.
-    pub fn each(
-        &self,
-        ctx: &TaskContext<'_>,
-        chunks: &[Chunk],
-        call: &dyn Fn(&[Chunk]) -> Result<Vec<Chunk>, Failure>,
-    ) -> Result<Chunk, Failure> {
+    pub fn each(&self, ctx: &TaskContext<'_>, chunks: &[Chunk], call: &CallAt<'_>) -> Result<Chunk, Failure> {
         let blocks = chunks.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
         let loops = self.inputs.loops(&blocks)?;
         let made_at = |place: &[usize]| {

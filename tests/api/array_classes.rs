@@ -71,6 +71,21 @@ fn complex_rows_vary_together() {
 }
 
 #[test]
+fn complex_numbers_are_told_apart() {
+    let x = DArray::from_array(array![c(1.0, 2.0), c(1.0, 1.0), c(f64::NAN, 0.0), c(1.0, 2.0), c(0.0, 5.0), c(0.0, f64::NAN)], 2);
+    let expected = |found: &ArrayD<C>| {
+        let numbers = [c(0.0, 5.0), c(1.0, 1.0), c(1.0, 2.0)];
+        found.len() == 4 && found.iter().zip(numbers).all(|(a, b)| *a == b) && (found[[3]].re + found[[3]].im).is_nan()
+    };
+    check_by(&x.unique(), expected, "three numbers and NaN");
+    check(&x.unique_counts().1, array![1i64, 1, 2, 2]);
+    check(&x.unique_index().1, array![4i64, 1, 0, 2]);
+    check(&x.unique_inverse().1, array![2i64, 1, 3, 2, 0, 3]);
+    check(&x.is_in(&[c(1.0, 2.0), c(0.0, 0.0), c(f64::NAN, 0.0)]), array![true, false, false, true, false, false]);
+    check(&DArray::from_array(array![u64::MAX, 1, 1 << 63, 1], 1).unique(), array![1u64, 1 << 63, u64::MAX]);
+}
+
+#[test]
 fn truths_on_diagonals() {
     check(&DArray::<bool>::eye(2, 1), array![[true, false], [false, true]]);
     check(&DArray::<bool>::tri(2, 3, 1, 2), array![[true, true, false], [true, true, true]]);

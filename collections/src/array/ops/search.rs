@@ -5,12 +5,12 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_ordered};
+use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
-use crate::array::sort::ascending;
-use crate::array::tile::{Arith, Rank};
-use crate::array::{DArray, Node, Ordered, Step};
+use crate::array::sort::{ascending, lexical};
+use crate::array::tile::Arith;
+use crate::array::{DArray, Element, Node, Ordered, Step};
 
 /// Of places that an element may be put at without disturbing the order, which one is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -21,8 +21,9 @@ pub enum Side {
     Right,
 }
 
-impl<T: Ordered> DArray<T> {
-    /// For each of `values` the place at which it belongs in this array of one axis, whose elements go up. NaN belongs behind all numbers.
+impl<T: Element> DArray<T> {
+    /// For each of `values` the place at which it belongs in this array of one axis, whose elements go up. NaN belongs behind all numbers. Complex
+    /// numbers go up by their real parts, and where these are equal by the imaginary ones.
     ///
     /// ```
     /// use partita::{Side, prelude::*};
@@ -41,6 +42,28 @@ impl<T: Ordered> DArray<T> {
         DArray::then(Search { side }, vec![values.to_any(), self.to_any()], ".searchsorted(…)")
     }
 
+    /// Whether each element is one of others. NaN is not.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::arange(0, 5, 1, 2);
+    /// assert_eq!(x.is_in(&[3, 1]).compute()?.into_iter().collect::<Vec<_>>(), [false, true, false, true, false]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    #[doc(alias = "isin")]
+    #[track_caller]
+    pub fn is_in(&self, others: &[T]) -> DArray<bool> {
+        self.is_in_array(&DArray::from_array(Array::from_vec(others.to_vec()), -1))
+    }
+
+    /// Whether each element is one of those of another array, of any shape.
+    #[track_caller]
+    pub fn is_in_array(&self, others: &DArray<T>) -> DArray<bool> {
+        DArray::then(IsIn, vec![self.to_any(), others.unique().to_any()], ".is_in(…)")
+    }
+}
+
+impl<T: Ordered> DArray<T> {
     /// For each element the number of the bin that it falls into, given edges that go up: bin `i` goes from edge `i - 1` to edge `i`, bin 0
     /// lies before all edges. `Side::Right` counts an element on an edge to the bin above it, as is usual, `Side::Left` to the one below. Edges may
     /// also go down; then bin 0 lies above all of them.
@@ -67,26 +90,6 @@ impl<T: Ordered> DArray<T> {
         }
         let rising: Vec<T> = edges.iter().rev().copied().collect();
         edges.len() as i64 - DArray::from_array(Array::from_vec(rising), -1).searchsorted(self, side)
-    }
-
-    /// Whether each element is one of others. NaN is not.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// let x = DArray::arange(0, 5, 1, 2);
-    /// assert_eq!(x.is_in(&[3, 1]).compute()?.into_iter().collect::<Vec<_>>(), [false, true, false, true, false]);
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    #[doc(alias = "isin")]
-    #[track_caller]
-    pub fn is_in(&self, others: &[T]) -> DArray<bool> {
-        self.is_in_array(&DArray::from_array(Array::from_vec(others.to_vec()), -1))
-    }
-
-    /// Whether each element is one of those of another array, of any shape.
-    #[track_caller]
-    pub fn is_in_array(&self, others: &DArray<T>) -> DArray<bool> {
-        DArray::then(IsIn, vec![self.to_any(), others.unique().to_any()], ".is_in(…)")
     }
 }
 
@@ -145,7 +148,7 @@ impl Operator for SearchBlock {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let (values, sorted) = inputs.split_first().ok_or_else(|| Failure::internal("search: no block"))?;
         let values = block_of(values)?;
-        with_ordered!(values.dtype(), T => {
+        with_dtype!(values.dtype(), T => {
             let elements = values.to_vec::<T>()?;
             let mut places = vec![0i64; elements.len()];
             for block in sorted {
@@ -165,10 +168,10 @@ impl NamedOperator for SearchBlock {
     const NAME: &'static str = "array_search";
 }
 
-fn before<T: Rank>(sorted: &[T], element: &T, side: Side) -> usize {
+fn before<T: Arith>(sorted: &[T], element: &T, side: Side) -> usize {
     match side {
-        Side::Left => sorted.partition_point(|other| ascending(other, element).is_lt()),
-        Side::Right => sorted.partition_point(|other| ascending(other, element).is_le()),
+        Side::Left => sorted.partition_point(|other| lexical(other, element).is_lt()),
+        Side::Right => sorted.partition_point(|other| lexical(other, element).is_le()),
     }
 }
 
@@ -180,9 +183,9 @@ impl Operator for IsInBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [values, others] = inputs else { return Err(Failure::internal("is_in: a block, and all others in one")) };
         let (values, others) = (block_of(values)?, block_of(others)?);
-        with_ordered!(values.dtype(), T => {
+        with_dtype!(values.dtype(), T => {
             let others = others.to_vec::<T>()?;
-            let is_in = |element: &T| !element.is_missing() && others.binary_search_by(|other| ascending(other, element)).is_ok();
+            let is_in = |element: &T| !element.is_missing() && others.binary_search_by(|other| lexical(other, element)).is_ok();
             let truths: Vec<bool> = values.to_vec::<T>()?.iter().map(is_in).collect();
             Ok(Chunk::new(Block::from_vec(values.shape().to_vec(), truths)))
         })

@@ -9,17 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::state::{State, state_of};
 use super::tree::tree;
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_ordered};
+use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::ops::search::Side;
-use crate::array::sort::ascending;
-use crate::array::tile::Rank;
-use crate::array::{DArray, Node, Ordered, Step};
+use crate::array::sort::lexical;
+use crate::array::tile::Arith;
+use crate::array::{DArray, Element, Node, Step};
 
-impl<T: Ordered> DArray<T> {
-    /// Every element once, in ascending order, along one axis; all NaNs are one and come last. How many there are is known only after
-    /// they were found; see [`DArray::compute_chunk_sizes`].
+impl<T: Element> DArray<T> {
+    /// Every element once, in ascending order, along one axis; all NaNs are one and come last. Complex numbers are ordered by their real parts, and
+    /// where these are equal by the imaginary ones. How many there are is known only after they were found; see
+    /// [`DArray::compute_chunk_sizes`].
     ///
     /// ```
     /// use partita::prelude::*;
@@ -120,11 +121,11 @@ impl Step for Unique {
 }
 
 /// Elements that go up, each with how often it is there, or with its place: equal ones become one.
-fn unique<T: Rank>(sorted: impl Iterator<Item = (T, i64)>, places: bool) -> State {
+fn unique<T: Arith>(sorted: impl Iterator<Item = (T, i64)>, places: bool) -> State {
     let (mut values, mut numbers): (Vec<T>, Vec<i64>) = (Vec::new(), Vec::new());
     for (value, number) in sorted {
         match (values.last(), numbers.last_mut()) {
-            (Some(last), Some(known)) if ascending(last, &value) == Ordering::Equal => *known += if places { 0 } else { number },
+            (Some(last), Some(known)) if lexical(last, &value) == Ordering::Equal => *known += if places { 0 } else { number },
             _ => {
                 values.push(value);
                 numbers.push(number);
@@ -145,16 +146,16 @@ pub(crate) struct UniqueOfBlock {
 impl Operator for UniqueOfBlock {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("unique: no block"))??;
-        with_ordered!(block.dtype(), T => {
+        with_dtype!(block.dtype(), T => {
             let mut values = block.to_vec::<T>()?;
             // Stable, so that of equal ones, as 0.0 and -0.0 are, the first stays.
             if self.places {
                 let first: i64 = ctx.arg()?.decode()?;
                 let mut placed: Vec<(T, i64)> = values.into_iter().zip(first..).collect();
-                placed.sort_by(|a, b| ascending(&a.0, &b.0));
+                placed.sort_by(|a, b| lexical(&a.0, &b.0));
                 return Ok(Chunk::new(unique(placed.into_iter(), true)));
             }
-            values.sort_by(ascending);
+            values.sort_by(lexical);
             Ok(Chunk::new(unique(values.into_iter().map(|value| (value, 1)), false)))
         })
     }
@@ -176,13 +177,13 @@ pub(crate) struct UniqueOfStates {
 
 impl Operator for UniqueOfStates {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let state = with_ordered!(self.dtype, T => {
+        let state = with_dtype!(self.dtype, T => {
             let mut all: Vec<(T, i64)> = Vec::new();
             for input in inputs {
                 let [values, counts] = &state_of(input)?.numbers[..] else { return Err(Failure::internal("unique: a state without its numbers")) };
                 all.extend(values.to_vec::<T>()?.into_iter().zip(counts.to_vec::<i64>()?));
             }
-            all.sort_by(|a, b| ascending(&a.0, &b.0));
+            all.sort_by(|a, b| lexical(&a.0, &b.0));
             unique(all.into_iter(), self.places)
         });
         match self.end {

@@ -173,6 +173,9 @@ fn product<T: Kind>(lane: &[T]) -> ([f64; 2], f64) {
     (found, if is_open { f64::INFINITY } else { finite(found[0].hypot(found[1])) })
 }
 
+/// What a lane comes to, and how large the numbers are that it is made of.
+type OfLane<'a, T> = dyn Fn(&[T]) -> ([f64; 2], f64) + 'a;
+
 /// Sums and products of floats and complex numbers.
 fn rounded_sums<T: Kind + Inexact + Element<Sum = T, Mean = T>>(given: &Given<T>) {
     let (x, over) = (given.lazy(), Over::some_axes(given));
@@ -183,7 +186,7 @@ fn rounded_sums<T: Kind + Inexact + Element<Sum = T, Mean = T>>(given: &Given<T>
     over.near("nanprod", &x.nanprod_axis(over.axes()), |lane| product(&there(lane)));
     if given.whole.ndim() > 0 {
         let axis = given.choose.below(given.whole.ndim());
-        let running = |of: &dyn Fn(&[T]) -> ([f64; 2], f64)| -> Vec<([f64; 2], f64)> {
+        let running = |of: &OfLane<'_, T>| -> Vec<([f64; 2], f64)> {
             let lens = given.whole.shape()[axis];
             let mut found = ArrayD::from_elem(given.whole.raw_dim(), ([0.0; 2], 0.0));
             for (lane, mut out) in given.whole.lanes(Axis(axis)).into_iter().zip(found.lanes_mut(Axis(axis))) {

@@ -309,8 +309,9 @@ fn on_a_line<T: Kind + Real>(given: &Given<T>) {
         (0..4).find(|at| edges[*at] <= value && (value < edges[at + 1] || (*at == 3 && value == edges[4])))
     };
     let weights = whole.mapv(|_| choose.below(9) as f64);
+    // Rust's sum of no numbers is -0.0.
     let weighed = |at: usize, weight: &dyn Fn(&IxDyn) -> f64| {
-        whole.indexed_iter().filter(|(_, x)| bin(x) == Some(at)).map(|(place, _)| weight(&place)).sum::<f64>()
+        0.0 + whole.indexed_iter().filter(|(_, x)| bin(x) == Some(at)).map(|(place, _)| weight(&place)).sum::<f64>()
     };
     let in_bins = |weight: &dyn Fn(&IxDyn) -> f64| (0..4).map(|at| weighed(at, weight)).collect::<Array1<f64>>().into_dyn();
     same("histogram", &x.histogram(bins.clone()).cast::<f64>(), in_bins(&|_| 1.0));
@@ -347,7 +348,7 @@ fn counted<T: Kind + Integer>(given: &Given<T>) {
     let weights = given.whole.mapv(|_| given.choose.below(9) as f64);
     let x = DArray::from_array(small.clone(), given.chunks.clone());
     let of = |number: usize, weight: &dyn Fn(&IxDyn) -> f64| {
-        small.indexed_iter().filter(|(_, x)| x.parts()[0] == number as f64).map(|(at, _)| weight(&at)).sum::<f64>()
+        0.0 + small.indexed_iter().filter(|(_, x)| x.parts()[0] == number as f64).map(|(at, _)| weight(&at)).sum::<f64>()
     };
     same("bincount", &x.bincount(7).cast::<f64>(), (0..7).map(|number| of(number, &|_| 1.0)).collect::<Array1<f64>>().into_dyn());
     let weighted = (0..8).map(|number| of(number, &|at| weights[at])).collect::<Array1<f64>>().into_dyn();

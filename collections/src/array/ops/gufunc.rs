@@ -134,8 +134,8 @@ where
 ///
 /// #[task]
 /// fn weighted(row: &ArrayBlock<f64>, weights: &Array1<i64>) -> Array0<f64> {
-///     let weighted = row.view().iter().zip(weights).map(|(x, weight)| x * *weight as f64).sum::<f64>();
-///     arr0(weighted / weights.sum() as f64)
+///     let sum = row.view().iter().zip(weights).map(|(x, weight)| x * *weight as f64).sum::<f64>();
+///     arr0(sum / weights.sum() as f64)
 /// }
 ///
 /// let x = DArray::from_array(array![[1.0, 2.0, 6.0], [3.0, 5.0, 7.0]], [1, 2]);

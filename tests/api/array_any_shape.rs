@@ -358,7 +358,7 @@ fn surroundings<T: Kind + Real>(given: &Given<T>) {
             let many = |count: usize| joined(Axis(axis), &vec![best.view(); count]);
             let parts: Vec<ArrayD<T>> =
                 [many(one[axis].0).ok(), Some(whole.clone()), many(one[axis].1).ok()].into_iter().flatten().collect();
-            joined(Axis(axis), &parts.iter().map(ArrayD::view).collect::<Vec<_>>()).expect("alike")
+            joined(Axis(axis), &parts.iter().map(|part| part.view()).collect::<Vec<_>>()).expect("alike")
         };
         equal("pad by the greatest", &x.pad(&one, Pad::Maximum), strips(true));
         equal("pad by the least", &x.pad(&one, Pad::Minimum), strips(false));

@@ -19,6 +19,10 @@ mod array_any_elementwise;
 mod array_any_reduce;
 #[path = "api/array_any_shape.rs"]
 mod array_any_shape;
+#[path = "api/array_around.rs"]
+mod array_around;
+#[path = "api/array_classes.rs"]
+mod array_classes;
 #[path = "api/array_complex.rs"]
 mod array_complex;
 #[path = "api/array_elementwise.rs"]
@@ -55,6 +59,8 @@ mod array_random;
 mod array_reduce;
 #[path = "api/array_shape.rs"]
 mod array_shape;
+#[path = "api/array_unknown.rs"]
+mod array_unknown;
 #[path = "api/array_users.rs"]
 mod array_users;
 #[path = "api/bad_input.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "tasks/arrays.rs"]
 mod arrays;
+#[path = "tasks/blocks.rs"]
+mod blocks;
 #[path = "tasks/coordination.rs"]
 mod coordination;
 #[path = "tasks/delayed.rs"]
@@ -41,6 +43,7 @@ fn main() {
         ("delayed", delayed::CASES),
         ("frames", frames::CASES),
         ("arrays", arrays::CASES),
+        ("blocks", blocks::CASES),
         ("futures", futures::CASES),
         ("errors", errors::CASES),
         ("progress", progress::CASES),

@@ -24,10 +24,12 @@ mod frame;
 mod operators;
 
 pub use array::{
-    AnyArray, ArrayBlock, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Element, Fft, FftNorm, Float,
-    Inexact, Integer, LeastSquares, MatrixNorm, Norm, Number, Operand, Ordered, Pad, Random, Real, Shape, Side, Tested, WrittenArray,
-    apply_gufunc, blockwise, blockwise_with, broadcast_arrays, concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd,
-    histogramdd_density, histogramdd_weighted, hstack, meshgrid, select, stack, vstack, where_,
+    Along, AnyArray, ArrayBlock, Arrays, Axes, Between, Bins, Bits, BlockInfo, Boundaries, Boundary, Chunks, DArray, DType, Depths, Element, Fft,
+    FftNorm, Float, GufuncOptions, Inexact, Integer, LeastSquares, MatrixNorm, NamedArrays, Norm, Number, Operand, Ordered, Pad, Random,
+    Real, Results, Shape, Side, Tested, WrittenArray, apply_gufunc, apply_gufunc_several, apply_gufunc_several_task, apply_gufunc_task,
+    apply_gufunc_with, apply_gufunc_with_task, blockwise, blockwise_task, blockwise_with, blockwise_with_task, broadcast_arrays,
+    concatenate, dstack, einsum, f_oneway, from_blocks, histogramdd, histogramdd_density, histogramdd_weighted, hstack, meshgrid, select,
+    stack, vstack, where_,
 };
 #[cfg(feature = "hdf5")]
 pub use array::{to_hdf5, to_hdf5_on};
@@ -37,8 +39,8 @@ pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};
 pub use delayed::task_support;
 pub use delayed::{
-    Actor, ActorFuture, ActorState, AsCompleted, BlockValue, Computable, DFuture, Delayed, Environment, IntoArgument, Status, Until,
-    Versions, as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
+    Actor, ActorFuture, ActorState, AsCompleted, BlockValue, Computable, DFuture, Delayed, Environment, IntoArgument, MayTake, Status,
+    Until, Versions, as_completed, compute, delayed, delayed_fn, gather, gather_each, uploaded, wait,
 };
 pub use frame::ops::read_csv::IntoPaths;
 pub use frame::ops::resample::Resample;
@@ -67,7 +69,7 @@ pub mod prelude {
     pub use crate::Hdf5WriteOptions;
     pub use crate::Random;
     pub use crate::{
-        AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,
+        Along, AsOf, Axes, Chunks, Client, Complex, CsvOptions, DArray, DFrame, DFuture, DType, Delayed, Encoding, GroupBy, IpcOptions, Join,
     };
     pub use crate::{
         CsvWriteOptions, IpcWriteOptions, JsonOptions, JsonWriteOptions, ParquetOptions, ParquetWriteOptions, ZarrWriteOptions,

@@ -4,6 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
+use crate::array::announced;
 use crate::array::fft::lanes as fft_lanes;
 use crate::array::files as array_files;
 use crate::array::linalg::{cholesky, columns, contract, eigh, factor, fold, householder, lstsq, lu, panels, solve, tiles};
@@ -16,7 +17,7 @@ use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{
-    covariance, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
+    covariance, custom, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
 };
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
@@ -119,6 +120,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<quantiles::FinishQuantiles>(),
     OperatorEntry::of::<quantiles::SortedQuantiles>(),
     OperatorEntry::of::<make::Make>(),
+    OperatorEntry::of::<announced::CheckBlock>(),
     OperatorEntry::of::<elementwise::Map>(),
     OperatorEntry::of::<transpose::Turn>(),
     OperatorEntry::of::<diag::Diagonal>(),
@@ -130,6 +132,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<step::Reduce>(),
     OperatorEntry::of::<step::Combine>(),
     OperatorEntry::of::<step::End>(),
+    OperatorEntry::of::<custom::LineUp>(),
+    OperatorEntry::of::<custom::CheckReduced>(),
     OperatorEntry::of::<scans::Before>(),
     OperatorEntry::of::<scans::ScanBlock>(),
     OperatorEntry::of::<top::TopOfBlock>(),
@@ -139,6 +143,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<histogramdd::CountPoints>(),
     OperatorEntry::of::<quantile::QuantilesOfBlock>(),
     OperatorEntry::of::<quantile_sorted::BlockAsLine>(),
+    OperatorEntry::of::<quantile_sorted::RanksOfCount>(),
     OperatorEntry::of::<tails::TailsOfBlock>(),
     OperatorEntry::of::<covariance::Together>(),
     OperatorEntry::of::<covariance::TogetherOfStates>(),
@@ -149,6 +154,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<axes::Arrange>(),
     OperatorEntry::of::<broadcast_to::Repeat>(),
     OperatorEntry::of::<concatenate::PassBlock>(),
+    OperatorEntry::of::<concatenate::PassAlike>(),
     OperatorEntry::of::<reshape::ReshapeBlock>(),
     OperatorEntry::of::<tile::RepeatElements>(),
     OperatorEntry::of::<windows::WindowsOfBlock>(),
@@ -164,6 +170,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<push::EndOfBlock>(),
     OperatorEntry::of::<push::PushBlock>(),
     OperatorEntry::of::<nonzero::NonZeroOfBlock>(),
+    OperatorEntry::of::<nonzero::PlacesWithin>(),
     OperatorEntry::of::<assign::Overwrite>(),
     OperatorEntry::of::<diff::Interp>(),
     OperatorEntry::of::<search::SearchBlock>(),

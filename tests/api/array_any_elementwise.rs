@@ -162,7 +162,7 @@ macro_rules! whole {
                 pair.two("gcd", &x.gcd(y), |a, b| gcd(a, b) as $T);
                 pair.two("lcm", &x.lcm(y), |a, b| if gcd(a, b) == 0 { 0 } else { (wide(a).unsigned_abs() / gcd(a, b) * wide(b).unsigned_abs()) as $T });
                 pair.one("bitwise_count", &x.bitwise_count(), |a| wide(a).unsigned_abs().count_ones() as u8);
-                pair.one("abs", &x.abs(), |a| wide(a).abs() as $T);
+                pair.one("abs", &x.abs(), |a| wide(a).unsigned_abs() as $T);
                 pair.one("sign", &x.sign(), |a| wide(a).signum() as $T);
                 pair.one("signbit", &x.signbit(), |a| wide(a) < 0);
                 let power = given.choose.below(6);

@@ -173,6 +173,9 @@ fn product<T: Kind>(lane: &[T]) -> ([f64; 2], f64) {
     (found, if is_open { f64::INFINITY } else { finite(found[0].hypot(found[1])) })
 }
 
+/// What a lane comes to, and how large the numbers are that it is made of.
+type OfLane<'a, T> = dyn Fn(&[T]) -> ([f64; 2], f64) + 'a;
+
 /// Sums and products of floats and complex numbers.
 fn rounded_sums<T: Kind + Inexact + Element<Sum = T, Mean = T>>(given: &Given<T>) {
     let (x, over) = (given.lazy(), Over::some_axes(given));
@@ -183,7 +186,7 @@ fn rounded_sums<T: Kind + Inexact + Element<Sum = T, Mean = T>>(given: &Given<T>
     over.near("nanprod", &x.nanprod_axis(over.axes()), |lane| product(&there(lane)));
     if given.whole.ndim() > 0 {
         let axis = given.choose.below(given.whole.ndim());
-        let running = |of: &dyn Fn(&[T]) -> ([f64; 2], f64)| -> Vec<([f64; 2], f64)> {
+        let running = |of: &OfLane<'_, T>| -> Vec<([f64; 2], f64)> {
             let lens = given.whole.shape()[axis];
             let mut found = ArrayD::from_elem(given.whole.raw_dim(), ([0.0; 2], 0.0));
             for (lane, mut out) in given.whole.lanes(Axis(axis)).into_iter().zip(found.lanes_mut(Axis(axis))) {
@@ -265,9 +268,7 @@ fn orders<T: Kind + Ordered + PartialOrd + Element<Mean: Kind>>(given: &Given<T>
     same("unique_inverse", &x.unique_inverse().1, whole.map(place));
     let sought = given.filled(&[3, 2], |_| true);
     for (side, behind) in [(Side::Left, false), (Side::Right, true)] {
-        let before = |among: &[T], x: &T| {
-            among.iter().map(|y| order(y, x)).filter(|order| order.is_lt() || (behind && order.is_eq())).count() as i64
-        };
+        let before = |among: &[T], x: &T| among.iter().filter(|&y| order(y, x).is_lt() || (behind && order(y, x).is_eq())).count() as i64;
         same("searchsorted", &given.cut(&line(&sorted)).searchsorted(&given.cut(&sought), side), sought.map(|x| before(&sorted, x)));
         let edges: Vec<T> = once.iter().copied().filter(|x| !is_nan(*x)).step_by(2).collect();
         same("digitize", &x.digitize(&edges, side), whole.map(|x| before(&edges, x)));
@@ -308,8 +309,9 @@ fn on_a_line<T: Kind + Real>(given: &Given<T>) {
         (0..4).find(|at| edges[*at] <= value && (value < edges[at + 1] || (*at == 3 && value == edges[4])))
     };
     let weights = whole.mapv(|_| choose.below(9) as f64);
+    // Rust's sum of no numbers is -0.0.
     let weighed = |at: usize, weight: &dyn Fn(&IxDyn) -> f64| {
-        whole.indexed_iter().filter(|(_, x)| bin(x) == Some(at)).map(|(place, _)| weight(&place)).sum::<f64>()
+        0.0 + whole.indexed_iter().filter(|(_, x)| bin(x) == Some(at)).map(|(place, _)| weight(&place)).sum::<f64>()
     };
     let in_bins = |weight: &dyn Fn(&IxDyn) -> f64| (0..4).map(|at| weighed(at, weight)).collect::<Array1<f64>>().into_dyn();
     same("histogram", &x.histogram(bins.clone()).cast::<f64>(), in_bins(&|_| 1.0));
@@ -346,7 +348,7 @@ fn counted<T: Kind + Integer>(given: &Given<T>) {
     let weights = given.whole.mapv(|_| given.choose.below(9) as f64);
     let x = DArray::from_array(small.clone(), given.chunks.clone());
     let of = |number: usize, weight: &dyn Fn(&IxDyn) -> f64| {
-        small.indexed_iter().filter(|(_, x)| x.parts()[0] == number as f64).map(|(at, _)| weight(&at)).sum::<f64>()
+        0.0 + small.indexed_iter().filter(|(_, x)| x.parts()[0] == number as f64).map(|(at, _)| weight(&at)).sum::<f64>()
     };
     same("bincount", &x.bincount(7).cast::<f64>(), (0..7).map(|number| of(number, &|_| 1.0)).collect::<Array1<f64>>().into_dyn());
     let weighted = (0..8).map(|number| of(number, &|at| weights[at])).collect::<Array1<f64>>().into_dyn();

@@ -178,7 +178,7 @@ fn places_and_masks<T: Kind>(given: &Given<T>) {
     let chosen = |at: &ArrayD<T>| Array::from_shape_fn(whole.raw_dim(), |i| if mask[&i] { whole[&i] } else { at[&i] });
     same("where_", &where_(&lazy_mask, &x, other), chosen(&ArrayD::from_elem(whole.raw_dim(), other)));
     let others = whole.mapv(|_| T::of([choose.below(5) as f64, 2.0]));
-    same("through a mask", &x.where_(&lazy_mask, &given.cut(&others)), chosen(&others));
+    same("through a mask", &x.where_(&lazy_mask, given.cut(&others)), chosen(&others));
     let parts: Vec<(SliceInfoElem, Vec<usize>)> = shape.iter().map(|len| part(choose, *len)).collect();
     let slice: Vec<SliceInfoElem> = parts.iter().map(|(part, _)| *part).collect();
     let lens: Vec<usize> = parts.iter().map(|(_, places)| places.len()).collect();
@@ -187,7 +187,7 @@ fn places_and_masks<T: Kind>(given: &Given<T>) {
     let values = from_places(&others, &lens, within);
     let mut replaced = whole.clone();
     values.indexed_iter().for_each(|(at, value)| replaced[IxDyn(&within(at.slice()))] = *value);
-    same("with_slice", &x.with_slice(&slice, &given.cut(&values)), replaced);
+    same("with_slice", &x.with_slice(&slice, given.cut(&values)), replaced);
     let mut filled = whole.clone();
     values.indexed_iter().for_each(|(at, _)| filled[IxDyn(&within(at.slice()))] = other);
     same("with_slice of one", &x.with_slice(&slice, other), filled);

@@ -129,6 +129,15 @@ fn operators_on_either_side() {
     check(&(&m << 1), array![14, -14, 24]);
     check(&(&m >> &n), array![1, -2, 12]);
     check(&!&m, array![-8, 6, -13]);
+    check(&(6 & &m), array![6, 0, 4]);
+    check(&(6 | m.clone()), array![7, -1, 14]);
+    check(&(6 ^ &m), array![1, -1, 10]);
+    check(&(1 << &n), array![4, 4, 1]);
+    check(&(-8 >> n.clone()), array![-2, -2, -8]);
+    let large = x.gt(1.0);
+    check(&(true ^ &large), array![true, false, false]);
+    check(&(true & large.clone()), array![false, true, true]);
+    check(&(true | &large), array![true, true, true]);
     check(&m.pow(&n), array![49, 49, 1]);
     check(&DArray::from_array(array![250u8, 3], 1).cast::<i8>(), array![-6i8, 3]);
     let (quotient, rest) = m.divmod(&n);

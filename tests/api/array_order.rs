@@ -5,7 +5,7 @@ use super::check::executors;
 use partita::graph::Serial;
 use partita::ndarray::{Array, ArrayD, Axis, array};
 use partita::prelude::*;
-use partita::{Code, Side, operator_registry};
+use partita::{Between, Code, Side, operator_registry};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
@@ -49,7 +49,9 @@ fn places_among_others() {
     check(&values.digitize(&[0.0, 2.0], Side::Right), array![1i64, 2, 2, 2]);
     check(&values.digitize(&[0.0, 2.0], Side::Left), array![0i64, 1, 2, 2]);
     check(&DArray::arange(0, 4, 1, 2).digitize(&[], Side::Left), array![0i64, 0, 0, 0]);
-    failure(&values.digitize(&[1.0, 0.0], Side::Left), Code::InvalidOption);
+    check(&values.digitize(&[2.0, 0.0], Side::Right), array![1i64, 0, 0, 0]);
+    check(&values.digitize(&[2.0, 0.0], Side::Left), array![2i64, 1, 0, 0]);
+    failure(&values.digitize(&[1.0, 0.0, 1.0], Side::Left), Code::InvalidOption);
     failure(&DArray::from_array(counted(&[2, 2]), 1).searchsorted(&values, Side::Left), Code::ShapeMismatch);
     check(&values.is_in(&[5.5, f64::NAN, 0.0]), array![true, false, true, false]);
     check(&DArray::arange(0, 4, 1, 3).is_in_array(&DArray::from_array(array![[1, 1], [3, 7]], 1)), array![false, true, false, true]);
@@ -62,12 +64,37 @@ fn every_element_once() {
     check(&x.unique(), array![1, 2, 3]);
     check(&x.unique_counts().1, array![2i64, 1, 3]);
     check(&x.unique_inverse().1, array![[2i64, 0, 2], [1, 0, 2]]);
-    check(&DArray::from_array(array![f64::NAN, 0.0, -0.0, f64::NAN], 1).unique(), array![0.0, f64::NAN]);
+    check(&x.unique_index().1, array![1i64, 3, 0]);
+    let equal = DArray::from_array(array![f64::NAN, 0.0, -0.0, f64::NAN], 1);
+    check(&equal.unique(), array![0.0, f64::NAN]);
+    check(&equal.unique_index().1, array![1i64, 0]);
+    check(&DArray::from_array(counted(&[40, 5]).mapv(|x| x % 7.0), [1, 2]).unique_index().1, array![0i64, 1, 2, 3, 4, 5, 6]);
     check(&DArray::<u8>::zeros([0], 1).unique(), Array::zeros(0));
     check(&DArray::from_array(counted(&[40, 5]).mapv(|x| x % 7.0), [1, 2]).unique(), counted(&[7]));
     for (name, executor) in executors() {
         assert_eq!(x.unique().compute_chunk_sizes_on(&*executor).unwrap().shape().unwrap(), [3], "{name}");
     }
+}
+
+#[test]
+fn quantiles_in_other_ways() {
+    let nan = f64::NAN;
+    let x = DArray::from_array(array![[4.0, nan, 1.0], [8.0, 2.0, 6.0]], 2);
+    check(&x.nanquantiles(&[0.0, 0.5], 1), array![[1.0, 2.0], [2.5, 6.0]]);
+    check(&x.nanquantile_with(0.5, 1, Between::Lower), array![1.0, 6.0]);
+    check(&x.nanquantiles_with(&[0.5], 1, Between::InvertedCdf), array![[1.0, 6.0]]);
+    check(&x.quantiles_with(&[0.5], 0, Between::Higher), array![[8.0, nan, 6.0]]);
+    check(&x.quantile_with(0.75, Axes::all(), Between::Hazen), partita::ndarray::arr0(nan));
+}
+
+#[test]
+fn numbers_are_counted_as_far_as_they_go() {
+    let x = DArray::from_array(array![1, 9, 1, 0, 4], 2);
+    check(&x.bincount_at_least(0), array![1i64, 2, 0, 0, 1, 0, 0, 0, 0, 1]);
+    check(&x.bincount_at_least(12), array![1i64, 2, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0]);
+    check(&DArray::<u8>::zeros([0], 1).bincount_at_least(2), array![0i64, 0]);
+    failure(&(&x - 1).bincount_at_least(3), Code::InvalidOption);
+    failure(&DArray::full([2], i64::MAX, 1).bincount_at_least(3), Code::InvalidOption);
 }
 
 fn numbers() -> impl Strategy<Value = f64> {

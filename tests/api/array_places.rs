@@ -44,6 +44,27 @@ fn places_of_arrays() {
 }
 
 #[test]
+fn places_in_row_major_order() {
+    let places = |places: &[i64], chunks: usize| DArray::from_array(Array::from_vec(places.to_vec()), chunks);
+    let flat = places(&[0, 5, 3, 1], 3);
+    let along = flat.unravel_index([2, 3]);
+    check(&along[0], array![0i64, 1, 1, 0]);
+    check(&along[1], array![0i64, 2, 0, 1]);
+    check(&DArray::ravel_multi_index(&along, [2, 3]), array![0i64, 5, 3, 1]);
+    check(&DArray::ravel_multi_index(&[places(&[0, 1], 1).expand_dims(1), places(&[2, 0], 2)], [2, 3]), array![[2i64, 0], [5, 3]]);
+    assert!(flat.unravel_index(()).is_empty());
+    let text = failure(&places(&[0, 6], 1).unravel_index([2, 3])[0], Code::IndexOutOfRange);
+    assert!(text.contains("there is no place 6 in an array of shape (2, 3), which has 6 elements"), "{text}");
+    failure(&places(&[-1], 1).unravel_index([2, 3])[1], Code::IndexOutOfRange);
+    failure(&places(&[0], 1).unravel_index([2, 0])[1], Code::IndexOutOfRange);
+    let text = failure(&DArray::ravel_multi_index(&[places(&[0], 1), places(&[3], 1)], [2, 3]), Code::IndexOutOfRange);
+    assert!(text.contains("there is no place 3 along axis 1, which has 3 elements"), "{text}");
+    failure(&DArray::ravel_multi_index(&[places(&[0], 1), places(&[-1], 1)], [2, 3]), Code::IndexOutOfRange);
+    failure(&DArray::ravel_multi_index(&[places(&[0], 1)], [2, 3]), Code::ShapeMismatch);
+    failure(&DArray::ravel_multi_index(&[], ()), Code::ShapeMismatch);
+}
+
+#[test]
 fn diagonals_of_any_axes() {
     let (x, whole) = (lazy(), given());
     let expected = |k: isize, first: usize, second: usize| {

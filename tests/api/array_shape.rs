@@ -186,6 +186,13 @@ fn several_become_one() {
     check(&parts[0], whole.slice(s![.., ..3, ..]).to_owned());
     check(&parts[2], whole.slice(s![.., 5.., ..]).to_owned());
     assert!(x.split(0, 1).is_err());
+    let parts = x.split_at(&[2, -2], 1).unwrap();
+    assert_eq!(parts.len(), 3);
+    for (part, range) in parts.iter().zip([0..2, 2..5, 5..7]) {
+        check(part, whole.select(Axis(1), &range.collect::<Vec<usize>>()));
+    }
+    assert_eq!(x.split_at(&[9], 1).unwrap()[1].shape().unwrap(), [5, 0, 3]);
+    assert!(x.split_at(&[1], 3).is_err());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::arrays::{check, check_by, counted, failure};
 use super::check::executors;
 use partita::ndarray::{Array, ArrayD, ArrayViewD, Axis, Ix2, arr0, array, concatenate};
 use partita::prelude::*;
-use partita::{Boundary, Code, apply_gufunc, blockwise_with};
+use partita::{Boundary, Code, GufuncOptions, apply_gufunc, apply_gufunc_several, apply_gufunc_with, blockwise_with};
 
 #[test]
 fn functions_of_core_axes() {
@@ -36,6 +36,57 @@ fn functions_of_core_axes() {
     failure(&apply_gufunc("(k),(k)->()", &[&x, &DArray::ones([2, 5], 2)], &[], dot), Code::ShapeMismatch);
     failure(&apply_gufunc("(k)->(k)", &[&x], &[], |cores| cores[0].sum_axis(Axis(0))), Code::UserFunction);
     failure(&apply_gufunc("(k)->()", &[&x.compress(&DArray::<bool>::ones([5], 2), 2)], &[], ends), Code::UnknownSizes);
+}
+
+#[test]
+fn core_axes_are_where_they_are_said_to_be() {
+    let a = counted(&[4, 3, 5]);
+    let x = DArray::from_array(a.clone(), [3, 2, 2]);
+    let sum = |cores: &[ArrayViewD<'_, f64>]| arr0(cores.iter().map(|core| core.sum()).sum()).into_dyn();
+    let axis = |axis: isize| GufuncOptions::new().axis(axis);
+    check(&apply_gufunc_with("(i)->()", &[&x], axis(-2), sum), a.sum_axis(Axis(1)));
+    check(&apply_gufunc_with("(i)->()", &[&x], axis(0).keepdims(), sum), a.sum_axis(Axis(0)).insert_axis(Axis(0)));
+    check(&apply_gufunc_with("(i),(i)->()", &[&x, &x], axis(1), sum), a.sum_axis(Axis(1)) * 2.0);
+    let back = |cores: &[ArrayViewD<'_, f64>]| cores[0].slice(partita::ndarray::s![..;-1]).to_owned().into_dyn();
+    check(&apply_gufunc_with("(i)->(i)", &[&x], axis(1), back), a.slice(partita::ndarray::s![.., ..;-1, ..]).to_owned());
+    // The core axes of each array, and those of the result.
+    let axes = |axes: &[&[isize]]| GufuncOptions::new().axes(axes.iter().map(|axes| axes.to_vec()));
+    let whole = |cores: &[ArrayViewD<'_, f64>]| cores[0].to_owned();
+    check(&apply_gufunc_with("(i,j)->(i,j)", &[&x], axes(&[&[2, 0], &[0, -1]]), whole), a.clone().permuted_axes(vec![2, 1, 0]));
+    check(&apply_gufunc_with("(i,j)->(i,j)", &[&x], axes(&[&[0, 1]]), whole), a.clone().permuted_axes(vec![2, 0, 1]));
+    let kept = a.sum_axis(Axis(2)).sum_axis(Axis(0)).insert_axis(Axis(0)).insert_axis(Axis(2));
+    check(&apply_gufunc_with("(i,j)->()", &[&x], axes(&[&[2, 0]]).keepdims(), sum), kept);
+    let sized = apply_gufunc_with("(i)->(n)", &[&x], axis(0).size("n", 1), |cores| array![cores[0].sum()].into_dyn());
+    check(&sized, a.sum_axis(Axis(0)).insert_axis(Axis(0)));
+    for options in [axis(1).axes([vec![0]]), axes(&[]), axes(&[&[0], &[], &[]]), axes(&[&[0, 1]]), axes(&[&[]])] {
+        failure(&apply_gufunc_with("(i)->()", &[&x], options, sum), Code::InvalidOption);
+    }
+    failure(&apply_gufunc_with("(i,j)->()", &[&x], axis(0), sum), Code::InvalidOption);
+    failure(&apply_gufunc_with("(i)->(i)", &[&x], axis(0).keepdims(), sum), Code::InvalidOption);
+    let text = failure(&apply_gufunc_with("(i)->()", &[&x], axis(3), sum), Code::AxisOutOfRange);
+    assert!(text.contains("array_users.rs"), "{text}");
+}
+
+#[test]
+fn functions_give_several_arrays() {
+    let a = counted(&[4, 3, 5]);
+    let x = DArray::from_array(a.clone(), [3, 2, 2]);
+    let sum_and_back = |cores: &[ArrayViewD<'_, f64>]| {
+        vec![arr0(cores[0].sum()).into_dyn(), cores[0].slice(partita::ndarray::s![..;-1]).to_owned().into_dyn()]
+    };
+    let found = apply_gufunc_several("(i)->(),(i)", &[&x], GufuncOptions::new().axis(1), sum_and_back);
+    assert_eq!(found.len(), 2);
+    check(&found[0], a.sum_axis(Axis(1)));
+    check(&found[1], a.slice(partita::ndarray::s![.., ..;-1, ..]).to_owned());
+    // What is asked for together is made once.
+    let sums = a.sum_axis(Axis(1));
+    check(&(&found[1] * found[0].expand_dims(1)).sum(), arr0((&sums * &sums).sum()));
+    for signature in ["(i)->()", "(i)->(),(i),()"] {
+        let found = apply_gufunc_several(signature, &[&x], GufuncOptions::new(), sum_and_back);
+        failure(&found[0], Code::UserFunction);
+    }
+    let found = apply_gufunc_several("(i)->", &[&x], GufuncOptions::new(), sum_and_back);
+    assert!(failure(&found[0], Code::InvalidOption).contains("array_users.rs"));
 }
 
 #[test]
@@ -74,6 +125,16 @@ fn a_boundary_for_each_axis() {
         check(&x.map_overlap(&[2, 1], boundaries, |block, _| &block * 2.0), array![[2.0, 4.0, 6.0], [8.0, 10.0, 12.0]]);
     }
     failure(&x.overlap(&[1], vec![Boundary::None; 3]), Code::ShapeMismatch);
+    // Other numbers of elements before than behind.
+    check(&whole.overlap(&[(0, 0), (2, 1)], Boundary::Nearest), array![[1.0, 1.0, 1.0, 2.0, 3.0, 3.0], [4.0, 4.0, 4.0, 5.0, 6.0, 6.0]]);
+    check(&whole.overlap(&[(1, 0)], Boundary::None), array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    for boundary in [Boundary::None, Boundary::Periodic, Boundary::Reflect, Boundary::Nearest, Boundary::Constant(7.0)] {
+        for depths in [[(0, 2), (1, 0)], [(1, 0), (0, 3)], [(0, 0), (2, 1)]] {
+            check(&x.overlap(&depths, boundary).trim_overlap(&depths, boundary, &x), array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+            check(&x.map_overlap(&depths, boundary, |block, _| &block * 2.0), array![[2.0, 4.0, 6.0], [8.0, 10.0, 12.0]]);
+        }
+    }
+    failure(&x.overlap(&[(1, 0); 3], Boundary::None), Code::ShapeMismatch);
 }
 
 #[test]
@@ -92,6 +153,8 @@ fn blocks_are_handed_over_one_by_one() {
         });
         stored.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert_eq!(target.into_dyn(), counted(&[5, 4]) + 1.0, "{name}");
+        // As they end, each once.
+        places.sort_unstable();
         assert_eq!(places, [[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1]], "{name}");
         let mut calls = 0;
         let failed = x.store_on(&*executor, |_, _| {

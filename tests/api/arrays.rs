@@ -11,6 +11,42 @@ use super::check::executors;
 /// The executor in other processes, which closures do not reach.
 const CLUSTER: &str = "Cluster(2)";
 
+/// What may be skipped there, and why: these take closures. Whatever else is refused there is a fault.
+const TAKE_CLOSURES: &[&str] = &[
+    "apply_along_axis",
+    "apply_gufunc",
+    "apply_gufunc_several",
+    "apply_gufunc_with",
+    "blockwise",
+    "blockwise_with",
+    "from_fn",
+    "map_blocks",
+    "map_blocks_to",
+    "map_overlap",
+    "mapv",
+    "reduction",
+];
+
+/// Fails unless the step that was refused because of a closure is one that the test gave a closure to: its own line says so.
+fn assert_given_a_closure(failure: &Failure) {
+    let origin = failure.origin.as_ref().unwrap_or_else(|| panic!("a step of nobody's is a closure: {failure}"));
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join(&*origin.file)).unwrap_or_else(|e| panic!("{}: {e}", origin.file));
+    let line = text.lines().nth(origin.line as usize - 1).unwrap_or_default();
+    let written: String = line.chars().skip(origin.column as usize - 1).take_while(|c| *c != '(').collect();
+    // A path or a method, perhaps with its types: `DArray::<f64>::from_fn`, `map_blocks_to::<f64, _>`.
+    let mut depth = 0;
+    let path: String = written
+        .chars()
+        .filter(|c| {
+            depth += i32::from(*c == '<') - i32::from(*c == '>');
+            depth == 0 && !['<', '>', '.'].contains(c)
+        })
+        .collect();
+    let name = path.trim_end_matches("::").rsplit("::").next().unwrap_or_default();
+    assert!(TAKE_CLOSURES.contains(&name), "`{name}` takes no closure, and does not run on a cluster: {failure}");
+}
+
 /// Every element as text that tells bits apart: -0.0 from 0.0, and NaN equals itself.
 pub fn bits<T: Element>(array: &ArrayD<T>) -> (Vec<usize>, Vec<String>) {
     (array.shape().to_vec(), array.iter().map(|element| format!("{element:?}")).collect())
@@ -19,7 +55,10 @@ pub fn bits<T: Element>(array: &ArrayD<T>) -> (Vec<usize>, Vec<String>) {
 /// What an array gives on an executor; `None` where a closure would have to be sent.
 fn found<T: Element>(array: &DArray<T>, name: &str, executor: &dyn Executor) -> Option<Result<ArrayD<T>, Failure>> {
     match array.compute_on(executor) {
-        Err(failure) if name == CLUSTER && failure.code == Code::ClosureOnCluster => None,
+        Err(failure) if name == CLUSTER && failure.code == Code::ClosureOnCluster => {
+            assert_given_a_closure(&failure);
+            None
+        }
         other => Some(other),
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, OnceLock};
 
 use partita::delayed::task_support::TaskValue;
 use partita::graph::{Executor, Failure, Serial};
-use partita::{Client, Code, Delayed, LocalCluster, operator_registry};
+use partita::ndarray::{Array, Dimension};
+use partita::{Client, Code, DArray, Delayed, Element, LocalCluster, operator_registry};
 use partita_sim::SimExecutor;
 
 /// Seeds of the simulator: each has its own workers, deaths, delays and doubled messages.
@@ -70,9 +71,28 @@ pub fn check<T: TaskValue + Debug + PartialEq>(value: &Delayed<T>, expected: &T)
     }
 }
 
+/// Computes the array on every executor; all must give these elements.
+pub fn check_array<T: Element, D: Dimension>(array: &DArray<T>, expected: &Array<T, D>) {
+    for (name, executor) in executors() {
+        match array.compute_on(&*executor) {
+            Ok(found) => assert_eq!(found, expected.clone().into_dyn(), "{name}\n{}", array.explain()),
+            Err(failure) => panic!("{name}: {failure}\n{}", array.explain()),
+        }
+    }
+}
+
 /// Computes the value on every executor; all must fail with this code. The failures, by executor.
 pub fn failures<T: TaskValue + Debug>(value: &Delayed<T>, code: Code) -> Vec<(String, Failure)> {
-    let fail = |(name, executor): (String, Box<dyn Executor>)| match value.compute_on(&*executor) {
+    fail(code, |executor| value.compute_on(executor))
+}
+
+/// The same of an array.
+pub fn array_failures<T: Element>(array: &DArray<T>, code: Code) -> Vec<(String, Failure)> {
+    fail(code, |executor| array.compute_on(executor))
+}
+
+fn fail<R: Debug>(code: Code, compute: impl Fn(&dyn Executor) -> Result<R, Failure>) -> Vec<(String, Failure)> {
+    let fail = |(name, executor): (String, Box<dyn Executor>)| match compute(&*executor) {
         Ok(found) => panic!("{name}: expected {code}, got {found:?}"),
         Err(failure) => {
             assert_eq!(failure.code, code, "{name}: {failure}");

@@ -29,10 +29,8 @@ fn both(a: &Cuts, b: &Cuts, axis: usize) -> Result<Cuts, Option<Failure>> {
     if a == b {
         return Ok(a.clone());
     }
-    let (Some(a_sizes), Some(b_sizes)) = (a.sizes(), b.sizes()) else {
-        let counts = a.sizes().is_none() && b.sizes().is_none();
-        return Err(if counts { None } else { Some(unknown_sizes(axis)) });
-    };
+    // Where the sizes of both are unknown, blocks of as many chunks belong together; tasks see whether they are as long as each other.
+    let (Some(a_sizes), Some(b_sizes)) = (a.sizes(), b.sizes()) else { return Err(Some(unknown_sizes(axis))) };
     if a.len() != b.len() {
         return Err(None);
     }
@@ -88,7 +86,7 @@ mod tests {
         let code = |a: &Meta, b: &Meta| broadcast(&[a, b]).map_err(|failure| failure.code);
         assert_eq!(code(&unknown(2), &unknown(2)), Ok(vec![Cuts::Unknown(2)]));
         assert_eq!(code(&unknown(2), &meta(&[&[1]])), Ok(vec![Cuts::Unknown(2)]));
-        assert_eq!(code(&unknown(2), &unknown(3)), Err(Code::ShapeMismatch));
+        assert_eq!(code(&unknown(2), &unknown(3)), Err(Code::UnknownSizes));
         assert_eq!(code(&unknown(2), &meta(&[&[2, 2]])), Err(Code::UnknownSizes));
     }
 }

@@ -50,6 +50,8 @@ impl From<()> for Shape {
 /// | `[1000, -1]` | chunks of 1000 along the first axis, the second in one piece |
 /// | `vec![vec![2, 3], vec![5]]` | every length, axis by axis |
 /// | `[(1, 100)]` | chunks of 100 along axis 1; the others as they are (`rechunk`) or by themselves (new arrays) |
+/// | `(-1, "auto")` | up to four axes, each in its own way; see [`Along`] |
+/// | `[(0, Along::Whole), (1, Along::Auto)]` | the same of some axes |
 /// | `"64MiB"` | blocks of about this size, about as long along every axis |
 /// | `"auto"` | blocks of 16 to 128 MiB: larger ones for larger arrays |
 ///
@@ -57,6 +59,10 @@ impl From<()> for Shape {
 /// use partita::prelude::*;
 /// let x = DArray::<f64>::zeros([100, 100], [30, -1]);
 /// assert_eq!(x.chunks()?, [vec![30, 30, 30, 10], vec![100]]);
+/// // Axis 0 in one piece, and axis 1 so that blocks come to 8 KB.
+/// let columns = x.rechunk((-1, "8KB"));
+/// assert_eq!(columns.chunks()?, [vec![100], vec![10; 10]]);
+/// assert_eq!(x.rechunk([(0, Along::Whole), (1, Along::Bytes(8000))]).chunks()?, columns.chunks()?);
 /// # Ok::<(), partita::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -70,25 +76,82 @@ enum Wish {
     Each(Vec<Along>),
     /// For some axes.
     Some(Vec<(isize, Along)>),
-    /// Text that is no size.
-    Broken(String),
 }
 
-/// Chunks along one axis.
+/// Chunks along one axis. Where [`Chunks`] are given axis by axis, each may be a number (`-1` for the whole axis), a list of lengths, or a text:
+/// `(100, -1, "auto")`.
+///
+/// ```
+/// use partita::prelude::*;
+/// let x = DArray::<f64>::zeros([6, 1000, 1000], [2, 100, 100]);
+/// // As Dask's `rechunk({0: -1, 1: "auto"})`: axis 2 stays as it is.
+/// let y = x.rechunk([(0, Along::Whole), (1, Along::Auto)]);
+/// assert_eq!(y.chunksize()?, [6, 1000, 100]);
+/// assert_eq!(x.rechunk((vec![1, 5], -1, Along::Keep)).chunks()?[..2], [vec![1, 5], vec![1000]]);
+/// # Ok::<(), partita::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-enum Along {
+pub enum Along {
+    /// Chunks of this length, the last as long as is left.
     Size(usize),
+    /// Chunks of these lengths.
     Sizes(Vec<usize>),
+    /// The axis in one piece.
     Whole,
+    /// As it is; of new arrays as [`Along::Auto`].
     Keep,
-    /// So that blocks become of this many bytes, or of what seems right.
-    Bytes(Option<u64>),
+    /// So that blocks become of 16 to 128 MiB.
+    Auto,
+    /// So that blocks become of about so many bytes.
+    Bytes(u64),
+    /// As text: `"auto"`, or about how large blocks become: `"64MiB"`.
+    Text(String),
 }
 
 impl Along {
-    /// A number as users write it: negative for the whole axis.
-    fn number(size: i64) -> Self {
-        usize::try_from(size).map_or(Along::Whole, Along::Size)
+    /// What a text says, and anything else as it is.
+    fn read(&self) -> Result<Along, Failure> {
+        match self {
+            Along::Text(text) if text == "auto" => Ok(Along::Auto),
+            Along::Text(text) => text.parse::<bytesize::ByteSize>().map(|size| Along::Bytes(size.as_u64())).map_err(|_| {
+                Failure::new(Code::InvalidOption, format!("chunks: {text:?} is no size"))
+                    .help("write \"auto\", \"64MiB\", a length, or a length for each axis: [1000, 1000]")
+            }),
+            known => Ok(known.clone()),
+        }
+    }
+}
+
+/// Numbers as users write them: negative for the whole axis.
+macro_rules! numbers {
+    ($($T:ident)*) => {
+        $(
+            impl From<$T> for Along {
+                fn from(size: $T) -> Self {
+                    usize::try_from(size).map_or(Along::Whole, Along::Size)
+                }
+            }
+        )*
+    };
+}
+
+numbers!(i32 i64 isize);
+
+impl From<usize> for Along {
+    fn from(size: usize) -> Self {
+        Along::Size(size)
+    }
+}
+
+impl From<&str> for Along {
+    fn from(text: &str) -> Self {
+        Along::Text(text.to_string())
+    }
+}
+
+impl From<Vec<usize>> for Along {
+    fn from(sizes: Vec<usize>) -> Self {
+        Along::Sizes(sizes)
     }
 }
 
@@ -100,7 +163,7 @@ impl From<usize> for Chunks {
 
 impl From<i32> for Chunks {
     fn from(size: i32) -> Self {
-        Self(Wish::All(Along::number(size.into())))
+        Along::from(size).into()
     }
 }
 
@@ -112,7 +175,7 @@ impl<const N: usize> From<[usize; N]> for Chunks {
 
 impl<const N: usize> From<[i32; N]> for Chunks {
     fn from(sizes: [i32; N]) -> Self {
-        Self(Wish::Each(sizes.into_iter().map(|size| Along::number(size.into())).collect()))
+        Self(Wish::Each(sizes.into_iter().map(Along::from).collect()))
     }
 }
 
@@ -136,19 +199,13 @@ impl From<Vec<Vec<usize>>> for Chunks {
 
 impl<const N: usize> From<[(isize, i64); N]> for Chunks {
     fn from(axes: [(isize, i64); N]) -> Self {
-        Self(Wish::Some(axes.into_iter().map(|(axis, size)| (axis, Along::number(size))).collect()))
+        Self(Wish::Some(axes.into_iter().map(|(axis, size)| (axis, size.into())).collect()))
     }
 }
 
 impl From<&str> for Chunks {
     fn from(text: &str) -> Self {
-        Self(match text {
-            "auto" => Wish::All(Along::Bytes(None)),
-            _ => match text.parse::<bytesize::ByteSize>() {
-                Ok(size) => Wish::All(Along::Bytes(Some(size.as_u64()))),
-                Err(_) => Wish::Broken(text.to_string()),
-            },
-        })
+        Along::from(text).into()
     }
 }
 
@@ -158,6 +215,55 @@ impl From<String> for Chunks {
     }
 }
 
+impl From<Along> for Chunks {
+    fn from(along: Along) -> Self {
+        Self(Wish::All(along))
+    }
+}
+
+impl<const N: usize> From<[Along; N]> for Chunks {
+    fn from(each: [Along; N]) -> Self {
+        Self(Wish::Each(each.into()))
+    }
+}
+
+impl From<Vec<Along>> for Chunks {
+    fn from(each: Vec<Along>) -> Self {
+        Self(Wish::Each(each))
+    }
+}
+
+impl<const N: usize> From<[(isize, Along); N]> for Chunks {
+    fn from(some: [(isize, Along); N]) -> Self {
+        Self(Wish::Some(some.into()))
+    }
+}
+
+impl From<Vec<(isize, Along)>> for Chunks {
+    fn from(some: Vec<(isize, Along)>) -> Self {
+        Self(Wish::Some(some))
+    }
+}
+
+/// One for each axis, each in its own way.
+macro_rules! tuples {
+    ($($($T:ident $axis:ident),*;)*) => {
+        $(
+            impl<$($T: Into<Along>),*> From<($($T),*)> for Chunks {
+                fn from(($($axis),*): ($($T),*)) -> Self {
+                    Self(Wish::Each(vec![$($axis.into()),*]))
+                }
+            }
+        )*
+    };
+}
+
+tuples! {
+    A a, B b;
+    A a, B b, C c;
+    A a, B b, C c, D d;
+}
+
 impl Chunks {
     /// The cuts of an array of this shape. `old` are its cuts so far, if it exists already.
     pub(crate) fn cut(&self, lens: &[Option<usize>], dtype: DType, old: Option<&[Cuts]>) -> Result<Vec<Cuts>, Failure> {
@@ -165,25 +271,30 @@ impl Chunks {
         let mut cuts = Vec::with_capacity(lens.len());
         let mut open = Vec::new();
         for (axis, (along, len)) in along.iter().zip(lens).enumerate() {
-            if matches!((along, len), (Along::Bytes(_), Some(_))) {
+            if matches!((along, len), (Along::Auto | Along::Bytes(_), Some(_))) {
                 open.push(axis);
             }
             cuts.push(cut_axis(axis, along, *len, old.map(|old| &old[axis]))?);
         }
-        let wish = along.iter().find_map(|along| if let Along::Bytes(bytes) = along { *bytes } else { None });
+        let mut wishes = along.iter().filter_map(|along| if let Along::Bytes(bytes) = along { Some(*bytes) } else { None });
+        let wish = wishes.next();
+        if let Some(other) = wishes.find(|bytes| Some(*bytes) != wish) {
+            let what = format!("chunks: blocks are to be of {} bytes by one axis and of {other} by another", wish.unwrap_or_default());
+            return Err(Failure::new(Code::InvalidOption, what).help("one size, and \"auto\" for the other axes"));
+        }
         fill_open_axes(&mut cuts, open, dtype, wish);
         Ok(cuts)
     }
 
     /// Some axes in one piece; the others as they are, or as blocks of new arrays would be cut.
     pub(crate) fn whole_along(axes: &[bool], keep_others: bool) -> Self {
-        let other = if keep_others { Along::Keep } else { Along::Bytes(None) };
+        let other = if keep_others { Along::Keep } else { Along::Auto };
         Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { other.clone() }).collect()))
     }
 
     /// Some axes cut as those of new arrays are; the others as they are.
     pub(crate) fn auto_along(axes: &[bool]) -> Self {
-        Self(Wish::Each(axes.iter().map(|new| if *new { Along::Bytes(None) } else { Along::Keep }).collect()))
+        Self(Wish::Each(axes.iter().map(|new| if *new { Along::Auto } else { Along::Keep }).collect()))
     }
 
     /// What is known of a new array of this shape and kind.
@@ -192,23 +303,26 @@ impl Chunks {
         Ok(Meta { dtype, cuts: self.cut(&lens, dtype, None)? })
     }
 
+    /// What is wished along each axis, without texts.
     fn along(&self, ndim: usize, exists: bool) -> Result<Vec<Along>, Failure> {
+        let read = |along: &Along| -> Result<Along, Failure> {
+            let along = along.read()?;
+            Ok(if along == Along::Keep && !exists { Along::Auto } else { along })
+        };
         match &self.0 {
-            Wish::All(along) => Ok(vec![along.clone(); ndim]),
-            Wish::Each(each) if each.len() == ndim => Ok(each.clone()),
+            Wish::All(along) => Ok(vec![read(along)?; ndim]),
+            Wish::Each(each) if each.len() == ndim => each.iter().map(read).collect(),
             Wish::Each(each) => {
                 let what = format!("chunks are given for {} axes, and the array has {ndim}", each.len());
                 Err(Failure::new(Code::ShapeMismatch, what).help("one size for each axis; -1 for an axis in one piece"))
             }
             Wish::Some(some) => {
-                let mut along = vec![if exists { Along::Keep } else { Along::Bytes(None) }; ndim];
+                let mut along = vec![read(&Along::Keep)?; ndim];
                 for (axis, wish) in some {
-                    along[axis_of(*axis, ndim)?] = wish.clone();
+                    along[axis_of(*axis, ndim)?] = read(wish)?;
                 }
                 Ok(along)
             }
-            Wish::Broken(text) => Err(Failure::new(Code::InvalidOption, format!("chunks: {text:?} is no size"))
-                .help("write \"auto\", \"64MiB\", a length, or a length for each axis: [1000, 1000]")),
         }
     }
 }
@@ -235,7 +349,7 @@ fn cut_axis(axis: usize, along: &Along, len: Option<usize>, old: Option<&Cuts>) 
             Err(Failure::new(Code::ShapeMismatch, what))
         }
         Along::Keep => Ok(old.cloned().unwrap_or_else(|| Cuts::whole(len))),
-        Along::Whole | Along::Bytes(_) => Ok(Cuts::whole(len)),
+        Along::Whole | Along::Auto | Along::Bytes(_) | Along::Text(_) => Ok(Cuts::whole(len)),
     }
 }
 
@@ -297,6 +411,24 @@ mod tests {
     }
 
     #[test]
+    fn each_axis_may_have_a_wish_of_its_own() {
+        let even = |len: usize, size: usize| Cuts::even(len, size).sizes().expect("known").to_vec();
+        assert_eq!(sizes((-1, "8KB"), &[10, 1000]), Ok(vec![vec![10], even(1000, 100)]));
+        assert_eq!(sizes(("8KB", "auto"), &[1000, 1000]), Ok(vec![even(1000, 32), even(1000, 32)]));
+        assert_eq!(sizes((vec![3, 7], 4usize, "auto"), &[10, 4, 9]), Ok(vec![vec![3, 7], vec![4], vec![9]]));
+        assert_eq!(sizes((5i64, -1isize, Along::Keep, Along::Auto), &[10, 4, 2, 2]), Ok(vec![vec![5, 5], vec![4], vec![2], vec![2]]));
+        assert_eq!(sizes([Along::Whole, Along::Size(2)], &[3, 4]), Ok(vec![vec![3], vec![2, 2]]));
+        assert_eq!(sizes(vec![(-1, Along::Sizes(vec![1, 3]))], &[3, 4]), Ok(vec![vec![3], vec![1, 3]]));
+        let kept = [Cuts::even(6, 4), Cuts::even(1000, 10)];
+        let recut = |chunks: Chunks| chunks.cut(&[Some(6), Some(1000)], DType::F64, Some(&kept)).map_err(|failure| failure.code);
+        assert_eq!(recut(Chunks::from([(1, Along::Auto)])), Ok(vec![Cuts::even(6, 4), Cuts::whole(1000)]));
+        assert_eq!(recut(Chunks::from((Along::Keep, "4KB"))), Ok(vec![Cuts::even(6, 4), Cuts::even(1000, 125)]));
+        assert_eq!(recut(Chunks::from(("1KB", "4KB"))), Err(Code::InvalidOption));
+        assert_eq!(recut(Chunks::from((1, "a lot"))), Err(Code::InvalidOption));
+        assert_eq!(recut(Chunks::from((1, 2, 3))), Err(Code::ShapeMismatch));
+    }
+
+    #[test]
     fn wishes_that_cannot_be_fulfilled_are_refused() {
         assert_eq!(sizes(0, &[10]), Err(Code::InvalidOption));
         assert_eq!(sizes([4], &[10, 3]), Err(Code::ShapeMismatch));
@@ -316,9 +448,11 @@ mod tests {
         {
             let cuts = sizes(wish, &shape).expect("a size");
             let block: usize = cuts.iter().map(|sizes| sizes[0]).product::<usize>() * 8;
-            let wished = Chunks::from(wish).0;
-            let Wish::All(Along::Bytes(bytes)) = wished else { panic!("{wished:?}") };
-            let bytes = bytes.unwrap_or(SMALLEST) as usize;
+            let bytes = match Along::from(wish).read().expect("a size") {
+                Along::Bytes(bytes) => bytes as usize,
+                Along::Auto => SMALLEST as usize,
+                other => panic!("{other:?}"),
+            };
             assert!(block <= bytes && block * 3 >= bytes, "{shape:?} by {wish}: {cuts:?}");
         }
         assert_eq!(sizes("1GiB", &[1000, 1000]), Ok(vec![vec![1000], vec![1000]]));

@@ -4,6 +4,8 @@
 //! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
 //! `from_darray` know arrays.
 
+mod alike;
+pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;
 mod broadcast;
@@ -24,6 +26,7 @@ pub(crate) mod random;
 pub(crate) mod rechunk;
 pub(crate) mod reductions;
 mod scalar;
+mod several;
 pub(crate) mod sort;
 mod storage;
 mod tile;
@@ -36,7 +39,7 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Origin, Registry};
 
 pub(crate) use block::{Block, block_of};
-pub use chunks::{Chunks, Shape};
+pub use chunks::{Along, Chunks, Shape};
 pub use class::{Bits, Element, Float, Inexact, Integer, Number, Ordered, Real};
 pub use element::DType;
 use element::Scalar;
@@ -46,14 +49,17 @@ pub use lend::ArrayBlock;
 pub use linalg::{LeastSquares, MatrixNorm, einsum};
 pub(crate) use lower::{Lowered, Lowering, lower_into};
 pub(crate) use meta::{Cuts, Meta, unknown_sizes};
-pub use ops::blockwise::{blockwise, blockwise_with};
+pub use ops::blockwise::{blockwise, blockwise_task, blockwise_with, blockwise_with_task};
 pub use ops::broadcast_to::broadcast_arrays;
 pub use ops::concatenate::{concatenate, dstack, from_blocks, hstack, stack, vstack};
 use ops::elementwise::Elementwise;
 pub use ops::elementwise::Operand;
-pub use ops::gufunc::apply_gufunc;
+pub use ops::gufunc::{
+    GufuncOptions, apply_gufunc, apply_gufunc_several, apply_gufunc_several_task, apply_gufunc_task, apply_gufunc_with,
+    apply_gufunc_with_task,
+};
 pub use ops::map_blocks::BlockInfo;
-pub use ops::map_overlap::{Boundaries, Boundary};
+pub use ops::map_overlap::{Boundaries, Boundary, Depths};
 pub use ops::meshgrid::meshgrid;
 pub use ops::pad::Pad;
 pub use ops::search::Side;
@@ -67,6 +73,7 @@ pub use reductions::histogramdd::{histogramdd, histogramdd_density, histogramdd_
 pub use reductions::quantile::Between;
 pub use reductions::samples::{Tested, f_oneway};
 pub use reductions::statistics::Norm;
+pub use several::{Arrays, NamedArrays, Results};
 pub use write::WrittenArray;
 
 /// Lets a registry decode what the tasks of arrays hand to each other.

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use partita_graph::{Progress, Run};
+use partita_graph::{Progress, Run, RunEach};
 
 /// Shorter computations show nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,9 +53,31 @@ pub(crate) struct Watch {
     told: Arc<Mutex<Vec<String>>>,
 }
 
+/// What is watched.
+enum Watched {
+    Whole(Run),
+    Each(RunEach),
+}
+
+impl Watched {
+    fn notes(&self) -> Vec<String> {
+        match self {
+            Watched::Whole(run) => run.notes(),
+            Watched::Each(run) => run.notes(),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Watched::Whole(run) => run.progress(),
+            Watched::Each(run) => run.progress(),
+        }
+    }
+}
+
 /// Tells what was remarked since the last look.
 struct Remarks {
-    run: Run,
+    run: Watched,
     told: Arc<Mutex<Vec<String>>>,
 }
 
@@ -74,12 +96,21 @@ impl Remarks {
 impl Watch {
     /// Starts to watch, unless progress is off.
     pub fn start(run: &Run) -> Self {
+        Self::of(|| Watched::Whole(run.clone()))
+    }
+
+    /// The same for a run whose keys end one by one.
+    pub fn start_each(run: &RunEach) -> Self {
+        Self::of(|| Watched::Each(run.clone()))
+    }
+
+    fn of(run: impl FnOnce() -> Watched) -> Self {
         let mode = mode();
         let told = Arc::new(Mutex::new(Vec::new()));
         if mode == Mode::Off {
             return Self { thread: None, told };
         }
-        let remarks = Remarks { run: run.clone(), told: told.clone() };
+        let remarks = Remarks { run: run(), told: told.clone() };
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("partita-progress".into()).spawn(move || {
             let start = Instant::now();

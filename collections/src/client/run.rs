@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use partita_graph::{Code, Executor, Failure, Graph, Run};
+use partita_graph::{Chunk, Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
 use super::mailbox::heard;
 use super::progress::Watch;
+use crate::client::mailbox::{Mailbox, Next};
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
 use crate::frame::lower::plan;
@@ -169,8 +170,32 @@ pub(crate) fn stored(executor: &dyn Executor, graph: Graph) -> Result<Run, Failu
     let run = executor.submit(graph)?;
     let watch = Watch::start(&run);
     let outcome = run.wait_stored();
-    tell_rest(&run, &watch.end());
+    tell_rest(&run.notes(), &watch.end());
     outcome.map(|()| run)
+}
+
+/// Runs a graph that is planned once, and hands each chunk over when it is there, with its place among those that are wanted. Chunks that
+/// were handed over are not kept.
+pub(crate) fn as_they_end(
+    executor: &dyn Executor,
+    graph: Graph,
+    mut hand_over: impl FnMut(usize, Chunk) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let run = executor.submit_each(graph)?;
+    let watch = Watch::start_each(&run);
+    let ended = Mailbox::new();
+    let told = ended.clone();
+    run.on_key_end(Box::new(move |index, _| told.put(index)));
+    let outcome = (0..run.keys()).try_for_each(|_| match ended.wait(None)? {
+        Next::Came(index) => {
+            hand_over(index, run.wait_key(index)?)?;
+            run.forget(&[index]);
+            Ok(())
+        }
+        Next::Late | Next::Closed => Err(Failure::new(Code::Cancelled, "the engine was shut down before the run ended")),
+    });
+    tell_rest(&run.notes(), &watch.end());
+    outcome
 }
 
 /// The same without blocking while tasks run.
@@ -178,13 +203,13 @@ pub(crate) async fn stored_async(executor: &dyn Executor, graph: Graph) -> Resul
     let run = executor.submit(graph)?;
     let watch = Watch::start(&run);
     let outcome = ended(&run).await;
-    tell_rest(&run, &watch.end());
+    tell_rest(&run.notes(), &watch.end());
     outcome.map(|()| run)
 }
 
 /// Tells the remarks of a run that were not told while it ran.
-fn tell_rest(run: &Run, told: &[String]) {
-    run.notes().iter().filter(|note| !told.contains(note)).for_each(|note| super::progress::tell(note));
+fn tell_rest(notes: &[String], told: &[String]) {
+    notes.iter().filter(|note| !told.contains(note)).for_each(|note| super::progress::tell(note));
 }
 
 /// Partitions that stay where they are.

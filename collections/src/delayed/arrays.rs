@@ -79,6 +79,7 @@ impl<T: Element> DArray<T> {
 }
 
 /// What a block of a [`DArray`] can be made of: arrays of ndarray's with any number of axes, and [`ArrayBlock`]s.
+#[diagnostic::on_unimplemented(message = "`{Self}` is no block of an array", note = "blocks are `Array`s of ndarray's and `ArrayBlock`s")]
 pub trait BlockValue<T>: TaskValue {
     /// How many axes it has, where its type says so.
     #[doc(hidden)]
@@ -173,11 +174,13 @@ impl NamedOperator for AnnouncedBlock {
     const NAME: &'static str = "array_from_delayed";
 }
 
-/// All blocks of an array as one.
+/// All blocks of an array, or all of a part of it, as one.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct WholeArray {
-    dtype: DType,
-    grid: Vec<usize>,
+    /// The kind of its elements.
+    pub dtype: DType,
+    /// Blocks along each axis.
+    pub grid: Vec<usize>,
 }
 
 impl Operator for WholeArray {

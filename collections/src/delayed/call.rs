@@ -3,6 +3,7 @@
 //! It refuses to know graphs. Invariants: arguments come in the order of the parameters; one that cannot be decoded names the
 //! function and the parameter; whatever error a function returns, its chain of causes is kept as data.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -15,11 +16,15 @@ use polars::prelude::{DataFrame, Schema};
 use serde::{Deserialize, Serialize};
 
 use super::argument::Argument;
+use super::elements::{self, OnEach};
 use super::groups::Groups;
 use super::node::new_token;
+use super::places::Places;
 use super::value::{Lent, TaskValue, chunk_from, lent, value_in};
 use super::{Delayed, actor};
+use crate::array::block_of;
 use crate::array::lend::read_list;
+use crate::array::meta::Place;
 
 /// Causes of a cause that are kept.
 const CAUSES: usize = 16;
@@ -36,6 +41,10 @@ pub trait Task: Copy + Send + Sync + 'static {
     type Output: TaskValue;
     /// Takes the arguments and calls the function.
     fn call(context: &TaskContext<'_>, inputs: &mut Inputs<'_>) -> Result<Self::Output, Failure>;
+    /// What it gave, in a chunk; of a tuple each value in one of its own.
+    fn parts(output: Self::Output) -> Vec<Chunk> {
+        vec![chunk_from(output)]
+    }
 }
 
 /// A task that takes these arguments; implemented by `#[task]`.
@@ -50,7 +59,7 @@ pub trait TaskOf<Arguments>: Task {
 
 /// Where one argument comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     /// It is here, as postcard wrote it.
     Plain(Vec<u8>),
     /// The next chunk.
@@ -59,8 +68,30 @@ pub(super) enum Slot {
     Inputs(u32),
     /// A list of all chunks that are left.
     Rest,
-    /// The next value in the task's own argument.
+    /// The next value in the task's own argument; the element at hand where a task calls for each.
     Own,
+}
+
+impl Slot {
+    /// A value that all tasks are given.
+    pub(crate) fn plain(value: &impl Serialize) -> Self {
+        Slot::Plain(postcard::to_stdvec(value).expect("it is plain data"))
+    }
+}
+
+/// For what a task calls its function.
+#[derive(Serialize, Deserialize)]
+enum Calls {
+    /// For all that it is given, once.
+    Once,
+    /// For each group of the rows that it is given.
+    ForGroups(Groups),
+    /// At each place of the outer axes of the blocks that it is given.
+    AtPlaces(Places),
+    /// For each element of the block that it is given.
+    ForElements,
+    /// For each index of the block that it makes.
+    ForIndices,
 }
 
 /// The operator of a call.
@@ -73,8 +104,7 @@ pub(super) struct Call<F> {
     /// For a call of an actor: the process that has the state. Its result is the function's outcome, so that a call that fails does
     /// not fail those that come after it.
     actor: Option<u64>,
-    /// For a call that is made once for each group of rows.
-    groups: Option<Groups>,
+    calls: Calls,
     #[serde(skip)]
     task: PhantomData<fn() -> F>,
 }
@@ -82,18 +112,38 @@ pub(super) struct Call<F> {
 impl<F: Task> Call<F> {
     /// The operator with its line for plans.
     pub fn operator(slots: Vec<Slot>, token: Option<u64>) -> OpRef {
-        Self { slots, token, actor: None, groups: None, task: PhantomData }.labelled()
+        Self { slots, token, actor: None, calls: Calls::Once, task: PhantomData }.labelled()
+    }
+
+    /// The operator of a task that calls often.
+    fn often(slots: Vec<Slot>, token: Option<u64>, calls: Calls) -> OpRef {
+        Self { slots, token, actor: None, calls, task: PhantomData }.labelled()
     }
 
     /// The operator of a call on an actor in this process.
     pub fn of_actor(slots: Vec<Slot>, token: u64, process: u64) -> OpRef {
-        Self { slots, token: Some(token), actor: Some(process), groups: None, task: PhantomData }.labelled()
+        Self { slots, token: Some(token), actor: Some(process), calls: Calls::Once, task: PhantomData }.labelled()
     }
 
     /// What the function gives for these chunks.
-    fn called(&self, ctx: &TaskContext<'_>, chunks: &[Chunk], own: &[u8]) -> Result<F::Output, Failure> {
+    fn called(&self, ctx: &TaskContext<'_>, chunks: &[Chunk], own: Own<'_>) -> Result<F::Output, Failure> {
         let mut inputs = Inputs { slots: self.slots.iter(), chunks, own, function: F::NAME, parameters: F::PARAMETERS.iter() };
         F::call(ctx, &mut inputs).map_err(|failure| failure.detail("function", F::NAME))
+    }
+
+    /// The block of all that the function gives for many values, of this shape; `each` goes through them in row-major order.
+    fn called_for_each(
+        &self,
+        ctx: &TaskContext<'_>,
+        shape: &[usize],
+        each: impl FnOnce(&mut OnEach<'_>) -> Result<(), Failure>,
+    ) -> Result<Chunk, Failure> {
+        let mut made = Vec::with_capacity(shape.iter().product());
+        each(&mut |value: &dyn Any| {
+            made.push(self.called(ctx, &[], Own::Value(value))?);
+            Ok(())
+        })?;
+        elements::as_block(shape, made)
     }
 
     fn labelled(self) -> OpRef {
@@ -104,14 +154,26 @@ impl<F: Task> Call<F> {
 impl<F: Task> Operator for Call<F> {
     fn run(&self, ctx: &TaskContext<'_>, chunks: &[Chunk]) -> Result<Chunk, Failure> {
         let own = match ctx.arg {
-            Some(Arg::Bytes(bytes)) => &bytes[..],
+            Some(Arg::Bytes(bytes)) => Own::Bytes(bytes),
             Some(Arg::Chunk { .. }) => return Err(Failure::internal("a call's own argument is a chunk")),
-            None => &[],
+            None => Own::Bytes(&[]),
         };
-        match (&self.groups, self.actor) {
-            (Some(groups), _) => groups.each(ctx, chunks, |group| self.called(ctx, slice::from_ref(group), own).map(chunk_from)),
-            (None, None) => self.called(ctx, chunks, own).map(chunk_from),
-            (None, Some(process)) => Ok(chunk_from(actor::outcome(process, || self.called(ctx, chunks, own)))),
+        let once = |chunks: &[Chunk]| self.called(ctx, chunks, own);
+        if let Some(process) = self.actor {
+            return Ok(chunk_from(actor::outcome(process, || once(chunks))));
+        }
+        match &self.calls {
+            Calls::Once => once(chunks).map(chunk_from),
+            Calls::ForGroups(groups) => groups.each(ctx, chunks, |group| once(slice::from_ref(group)).map(chunk_from)),
+            Calls::AtPlaces(places) => places.each(ctx, chunks, &|cores| once(cores).map(F::parts)),
+            Calls::ForElements => {
+                let block = chunks.first().map(block_of).ok_or_else(|| Failure::internal("a call for elements without a block"))??;
+                self.called_for_each(ctx, block.shape(), |call| elements::each_element(ctx, block, call))
+            }
+            Calls::ForIndices => {
+                let place: Place = ctx.arg()?.decode()?;
+                self.called_for_each(ctx, &place.shape, |call| elements::each_index(ctx, &place, call))
+            }
         }
     }
 }
@@ -120,11 +182,20 @@ impl<F: Task> NamedOperator for Call<F> {
     const NAME: &'static str = F::NAME;
 }
 
+/// What a call has of its own, besides chunks.
+#[derive(Clone, Copy)]
+enum Own<'a> {
+    /// Values one behind the other, as postcard wrote them.
+    Bytes(&'a [u8]),
+    /// The element at hand.
+    Value(&'a dyn Any),
+}
+
 /// The arguments of a call, taken one after the other.
 pub struct Inputs<'a> {
     slots: slice::Iter<'a, Slot>,
     chunks: &'a [Chunk],
-    own: &'a [u8],
+    own: Own<'a>,
     function: &'static str,
     parameters: slice::Iter<'static, &'static str>,
 }
@@ -170,11 +241,16 @@ impl Inputs<'_> {
         let damaged = |e: postcard::Error| Failure::internal(format!("an argument does not decode: {e}"));
         match slot {
             Slot::Plain(bytes) => postcard::from_bytes(bytes).map_err(damaged),
-            Slot::Own => {
-                let (value, rest) = postcard::take_from_bytes(self.own).map_err(damaged)?;
-                self.own = rest;
-                Ok(value)
-            }
+            Slot::Own => match self.own {
+                Own::Bytes(bytes) => {
+                    let (value, rest) = postcard::take_from_bytes(bytes).map_err(damaged)?;
+                    self.own = Own::Bytes(rest);
+                    Ok(value)
+                }
+                Own::Value(value) => {
+                    value.downcast_ref::<T>().cloned().ok_or_else(|| Failure::internal("an element of another kind than its task takes"))
+                }
+            },
             Slot::Inputs(count) => {
                 let mid = *count as usize;
                 let (list, rest) =
@@ -188,34 +264,54 @@ impl Inputs<'_> {
     }
 }
 
+/// The operator of a call that is given these.
+pub(crate) fn given<F: Task>(slots: Vec<Slot>) -> OpRef {
+    Call::<F>::operator(slots, token_of::<F>())
+}
+
 /// The operator of a call whose only argument is the next chunk.
 pub(crate) fn on_chunk<F: Task>() -> OpRef {
-    Call::<F>::operator(vec![Slot::Input], token_of::<F>())
+    given::<F>(vec![Slot::Input])
 }
 
 /// The operator of a call whose only argument is a list of all chunks.
 pub(super) fn on_chunks<F: Task>() -> OpRef {
-    Call::<F>::operator(vec![Slot::Rest], token_of::<F>())
+    given::<F>(vec![Slot::Rest])
 }
 
 /// The operator that calls a function with the rows of each group and puts the frames that it gives below each other.
 pub(crate) fn on_groups<F: Task>(keys: Vec<String>, schema: Schema) -> OpRef {
-    let groups = Some(Groups { keys, schema });
-    Call::<F> { slots: vec![Slot::Input], token: token_of::<F>(), actor: None, groups, task: PhantomData }.labelled()
+    Call::<F>::often(vec![Slot::Input], token_of::<F>(), Calls::ForGroups(Groups { keys, schema }))
+}
+
+/// The operator that calls a function at each place of the outer axes of blocks, with one block for each of its arguments. Operators of one
+/// token, see [`token_of`], are the same work when the rest is the same.
+pub(crate) fn at_places<F: Task>(places: Places, token: Option<u64>) -> OpRef {
+    Call::<F>::often(vec![Slot::Input; places.inputs.cores().len()], token, Calls::AtPlaces(places))
+}
+
+/// The operator that calls a function with each element of a block.
+pub(crate) fn on_elements<F: Task>() -> OpRef {
+    Call::<F>::often(vec![Slot::Own], token_of::<F>(), Calls::ForElements)
+}
+
+/// The operator that calls a function with each index of the block at the [`Place`] that is the task's argument.
+pub(crate) fn on_indices<F: Task>() -> OpRef {
+    Call::<F>::often(vec![Slot::Own], token_of::<F>(), Calls::ForIndices)
 }
 
 /// Calls of functions that are not pure are all different.
-fn token_of<F: Task>() -> Option<u64> {
+pub(crate) fn token_of<F: Task>() -> Option<u64> {
     (!F::PURE).then(new_token)
 }
 
 /// A list of the values in these chunks. `T` is a list, though the type system does not know of what: a list is written as its
 /// length and its items, so it is put together from what the items are written as.
 fn listed<T: TaskValue>(chunks: &[Chunk]) -> Result<T, Failure> {
-    if (&None::<T> as &dyn std::any::Any).is::<Option<Vec<DataFrame>>>() {
+    if (&None::<T> as &dyn Any).is::<Option<Vec<DataFrame>>>() {
         let frames = chunks.iter().map(value_in).collect::<Result<Vec<DataFrame>, _>>()?;
         let mut frames = Some(frames);
-        let frames = (&mut frames as &mut dyn std::any::Any).downcast_mut::<Option<T>>().and_then(Option::take);
+        let frames = (&mut frames as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take);
         return frames.ok_or_else(|| Failure::internal("a list of frames changed its type"));
     }
     if let Some(arrays) = read_list(chunks) {

@@ -10,15 +10,18 @@ mod argument;
 pub(crate) mod arrays;
 pub(crate) mod call;
 pub(crate) mod compute;
+mod elements;
 pub(crate) mod frames;
 pub(crate) mod future;
 mod gather;
 mod groups;
 mod lineage;
 pub(crate) mod node;
+pub(crate) mod places;
 mod reduce;
 pub(crate) mod state;
 pub(crate) mod submit;
+pub(crate) mod takes;
 pub(crate) mod upload;
 pub(crate) mod value;
 mod versions;
@@ -44,6 +47,7 @@ pub use arrays::BlockValue;
 pub use compute::{Computable, compute};
 pub use future::{DFuture, Status};
 pub use gather::{AsCompleted, Completions, Until, Waited, as_completed, gather, gather_each, wait};
+pub use takes::MayTake;
 pub use upload::uploaded;
 pub use versions::{Environment, Versions};
 
@@ -55,8 +59,9 @@ pub mod task_support {
     pub use super::argument::{Argument, IntoArgument};
     pub use super::call::{Inputs, Task, TaskEntry, TaskOf, block_on, deferred, outcome_of};
     pub use super::state::StateCell;
-    pub use super::value::{Lent, TaskValue};
+    pub use super::value::{Lent, TaskValue, chunk_from as part};
     pub use inventory;
+    pub use partita_graph::Chunk as Part;
 }
 
 /// A call of a function that will be made when its result is asked for.

@@ -115,7 +115,7 @@ impl Value for Datum {
 }
 
 /// A value as a chunk.
-pub(crate) fn chunk_from<T: TaskValue>(value: T) -> Chunk {
+pub fn chunk_from<T: TaskValue>(value: T) -> Chunk {
     let mut value = Some(value);
     if let Some(frame) = (&mut value as &mut dyn Any).downcast_mut::<Option<DataFrame>>().and_then(Option::take) {
         return chunk_of(frame);
@@ -128,7 +128,11 @@ pub(crate) fn chunk_from<T: TaskValue>(value: T) -> Chunk {
 
 /// The value in a chunk.
 pub(crate) fn value_in<T: TaskValue>(chunk: &Chunk) -> Result<T, Failure> {
-    lent::<T>(chunk).map(|value| (*value).clone())
+    lent::<T>(chunk).map(|value| match value {
+        // What was made of a block for this reader alone is not copied once more.
+        Lent::Shared(value) => Arc::unwrap_or_clone(value),
+        Lent::Chunk(chunk, look) => look(&chunk).clone(),
+    })
 }
 
 /// The value in a chunk, by reference.

@@ -14,6 +14,8 @@ use crate::written::{borrows, has_impl, last_segment, peeled};
 pub struct Returned {
     /// The type of the value: `T` of a `Result<T, E>`.
     pub value: TokenStream,
+    /// How many values it is, where it is a tuple of several.
+    pub several: Option<usize>,
     fallible: bool,
     asynchronous: bool,
     /// Where the compiler should point when the error does not convert.
@@ -23,11 +25,22 @@ pub struct Returned {
 impl Returned {
     /// The result of this function; a unit in its place when there was a mistake.
     pub fn read(kind: Kind, signature: &Signature, complaints: &mut Complaints) -> Self {
-        let mut returned =
-            Self { value: quote!(()), fallible: false, asynchronous: signature.asyncness.is_some(), span: Span::call_site() };
+        let mut returned = Self {
+            value: quote!(()),
+            several: None,
+            fallible: false,
+            asynchronous: signature.asyncness.is_some(),
+            span: Span::call_site(),
+        };
         if let ReturnType::Type(_, written) = &signature.output {
             match judge(written) {
-                Ok((value, fallible)) => (returned.value, returned.fallible) = (value.to_token_stream(), fallible),
+                Ok((value, fallible)) => {
+                    (returned.value, returned.fallible) = (value.to_token_stream(), fallible);
+                    returned.several = match peeled(value) {
+                        Type::Tuple(tuple) => Some(tuple.elems.len()).filter(|values| *values > 1),
+                        _ => None,
+                    };
+                }
                 Err(sentence) => complaints.about(written, format!("the result of {} {sentence}", kind.noun())),
             }
             returned.span = written.span().resolved_at(Span::call_site());

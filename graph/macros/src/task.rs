@@ -64,6 +64,17 @@ fn variable(at: usize) -> Ident {
     format_ident!("__argument{}", at)
 }
 
+/// How a tuple of so many values is taken apart.
+fn parts(values: usize) -> TokenStream {
+    let parts: Vec<Ident> = (0..values).map(|at| format_ident!("__part{}", at)).collect();
+    quote! {
+        fn parts(__output: Self::Output) -> ::std::vec::Vec<::partita::task_support::Part> {
+            let (#(#parts),*) = __output;
+            ::std::vec![#(::partita::task_support::part(#parts)),*]
+        }
+    }
+}
+
 impl Task {
     fn name(&self) -> &Ident {
         &self.function.sig.ident
@@ -127,6 +138,7 @@ impl Task {
         let value = &self.returned.value;
         let (takes, call) = self.call_with_inputs();
         let outcome = self.returned.outcome(&call);
+        let parts = self.returned.several.map(parts);
         quote! {
             #[automatically_derived]
             #[allow(deprecated)]
@@ -142,6 +154,7 @@ impl Task {
                     #(#takes)*
                     #outcome
                 }
+                #parts
             }
         }
     }

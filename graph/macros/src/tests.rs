@@ -91,8 +91,24 @@ fn results_become_outcomes() {
     );
     case("fn f() -> io::Result<()> { x }", &["type Output = ();", "outcome_of(__returned)"]);
     case("fn f() -> Option<Result<T, E>> { x }", &["type Output = Option<Result<T, E>>;"]);
+    case(
+        "fn f() -> Result<(A, B), E> { x }",
+        &[
+            "type Output = (A, B);",
+            "let (__part0, __part1) = __output;",
+            "::std::vec![::partita::task_support::part(__part0), ::partita::task_support::part(__part1)]",
+        ],
+    );
     case("async fn f() -> T { x }", &["Ok(::partita::task_support::block_on(f::call()))"]);
     case("async fn f(a: A) -> Result<T, E> { x }", &["let __returned = ::partita::task_support::block_on(f::call(__argument0));"]);
+}
+
+#[test]
+fn tuples_alone_are_taken_apart() {
+    for item in ["fn f() {}", "fn f() -> A { x }", "fn f() -> (A,) { x }", "fn f() -> [A; 2] { x }", "fn f() -> Option<(A, B)> { x }"] {
+        let expanded = crate::task::expand(tokens(""), tokens(item)).expect("a task");
+        assert!(!expanded.to_string().contains("fn parts"), "{item}");
+    }
 }
 
 #[test]

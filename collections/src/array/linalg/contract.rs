@@ -11,6 +11,7 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
+use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::element::{C64, C128, DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
@@ -163,6 +164,14 @@ impl Operator for Multiply {
         let lens = |block: &Block, group: &[usize]| group.iter().map(|axis| block.shape()[*axis]).collect::<Vec<usize>>();
         let (both, rows) = (lens(firsts[0], &self.first[0]), lens(firsts[0], &self.first[1]));
         let columns = lens(seconds[0], &self.second[2]);
+        let belong = |first: &Block, second: &Block| {
+            let summed = lens(first, &self.first[2]) == lens(second, &self.second[1]);
+            summed && [lens(first, &self.first[0]), lens(second, &self.second[0])].iter().all(|own| *own == both)
+        };
+        if !firsts.iter().zip(seconds).all(|(first, second)| belong(first, second)) {
+            let what = "a product of chunks that are of different lengths along an axis that both have";
+            return Err(Failure::new(Code::ShapeMismatch, what).help(FIND_SIZES));
+        }
         let sides = [&both, &rows, &columns].map(|lens| lens.iter().product::<usize>());
         let product = match self.dtype {
             DType::F64 => self.sum::<f64>(ctx, firsts, seconds, sides, multiply_floats)?,

@@ -83,8 +83,8 @@ impl Step for PartOf {
 /// One of several arrays that a task gave.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TakePart {
-    pub(super) at: usize,
-    pub(super) dtype: DType,
+    pub(in crate::array) at: usize,
+    pub(in crate::array) dtype: DType,
 }
 
 impl Operator for TakePart {

@@ -86,25 +86,38 @@ bit_operators! {
 macro_rules! scalar_first {
     (rest $($T:ident)*) => {
         $(
-            scalar_first!($T Rem rem "%");
+            scalar_first!($T Rem rem Rem "%");
+        )*
+    };
+    (bits $($T:ident)*) => {
+        $(
+            scalar_first!($T BitAnd bitand And "&");
+            scalar_first!($T BitOr bitor Or "|");
+            scalar_first!($T BitXor bitxor Xor "^");
+        )*
+    };
+    (shifts $($T:ident)*) => {
+        $(
+            scalar_first!($T Shl shl Shl "<<");
+            scalar_first!($T Shr shr Shr ">>");
         )*
     };
     ($($T:ident)*) => {
         $(
-            scalar_first!($T Add add "+");
-            scalar_first!($T Sub sub "-");
-            scalar_first!($T Mul mul "*");
-            scalar_first!($T Div div "/");
+            scalar_first!($T Add add Add "+");
+            scalar_first!($T Sub sub Sub "-");
+            scalar_first!($T Mul mul Mul "*");
+            scalar_first!($T Div div Div "/");
         )*
     };
-    ($T:ident $Trait:ident $method:ident $symbol:literal) => {
+    ($T:ident $Trait:ident $method:ident $Op:ident $symbol:literal) => {
         impl $Trait<&DArray<$T>> for $T {
             type Output = DArray<$T>;
 
             #[track_caller]
             fn $method(self, other: &DArray<$T>) -> DArray<$T> {
                 let operands = vec![Given::Scalar(Scalar::of(self)), Given::Array(other.to_any())];
-                DArray::elementwise(Op::Binary(Binary::$Trait), <$T as Held>::DTYPE, operands, $symbol)
+                DArray::elementwise(Op::Binary(Binary::$Op), <$T as Held>::DTYPE, operands, $symbol)
             }
         }
 
@@ -121,6 +134,8 @@ macro_rules! scalar_first {
 
 scalar_first!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 C64 C128);
 scalar_first!(rest i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+scalar_first!(bits bool i8 i16 i32 i64 u8 u16 u32 u64);
+scalar_first!(shifts i8 i16 i32 i64 u8 u16 u32 u64);
 
 macro_rules! negation {
     ($($T:ident)*) => {

@@ -1,28 +1,32 @@
-//! `blockwise`: a function of the user's own on blocks of several arrays that belong together by the names of their axes, in process.
-
-use std::sync::Arc;
+//! `blockwise`: a function of the user's own on blocks of several arrays that belong together by the names of their axes; as a closure in
+//! process and as a task anywhere.
 
 use ndarray::{ArrayD, ArrayViewD};
-use partita_graph::{Arg, Chunk, Code, Failure, Layer, OpRef};
+use partita_graph::{Chunk, Code, Edge, Failure, Layer, OpRef, Wiring};
 
-use crate::array::assemble::joined;
+use crate::array::announced::{Given, announced};
 use crate::array::block::{Block, block_of};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, tuple};
+use crate::array::meta::{Cuts, Meta};
 use crate::array::named::{cuts_by_name, named_cuts};
 use crate::array::rechunk::rechunk;
+use crate::array::several::NamedArrays;
 use crate::array::wiring::follow;
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::{DArray, DType, Element, Node, Step};
+use crate::delayed::BlockValue;
+use crate::delayed::arrays::WholeArray;
+use crate::delayed::call::{Slot, given};
+use crate::delayed::task_support::{Task, TaskOf};
 use crate::frame::ops::token;
 
 /// From the length of a chunk of the arrays to that of the result.
 type Adjust = fn(usize) -> usize;
-type Function<T, U> = Arc<dyn Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync>;
 
 /// What a function makes of the blocks of several arrays. Axes have names, one letter each: blocks along axes of one name belong together,
 /// and the result has the axes of `out`. Along an axis that the result does not have, blocks are put together before they are handed over.
 ///
-/// A closure runs in this process only; on a cluster it is refused with the fix.
+/// A closure runs in this process only; on a cluster it is refused with the fix, [`blockwise_task`], which also takes arrays of elements of
+/// several kinds.
 ///
 /// ```
 /// use partita::{blockwise, prelude::*};
@@ -81,28 +85,128 @@ pub fn blockwise_with<T: Element, U: Element, F>(
 where
     F: Fn(&[ArrayViewD<'_, T>]) -> ArrayD<U> + Send + Sync + 'static,
 {
-    let names = inputs.iter().map(|(_, names)| names.chars().collect()).collect();
+    let op = OpRef::closure("blockwise", token(), move |_, inputs| {
+        let views = inputs.iter().map(|input| block_of(input)?.view::<T>()).collect::<Result<Vec<_>, Failure>>()?;
+        Ok(Chunk::new(Block::from_array(function(&views))))
+    });
     let step = Blockwise {
+        dtype: U::DTYPE,
         out: out.chars().collect(),
-        names,
+        names: inputs.iter().map(|(_, names)| names.chars().collect()).collect(),
         new_axes: new_axes.to_vec(),
         adjust_chunks: adjust_chunks.to_vec(),
-        function: Arc::new(function) as Function<T, U>,
-        token: token(),
+        op,
+        instead: "say how long blocks become: blockwise_with(…)",
     };
     DArray::then(step, inputs.iter().map(|(array, _)| array.to_any()).collect(), "blockwise(…)")
 }
 
-struct Blockwise<T, U> {
+/// [`blockwise`] with a `#[task]`, which runs anywhere. It takes a block of each array, in their order, as an `ArrayBlock<T>` or an ndarray,
+/// and gives the block of the result; all of them may be of elements of different kinds.
+///
+/// ```
+/// use partita::ndarray::{Array2, array};
+/// use partita::{blockwise_task, prelude::*, task};
+///
+/// #[task]
+/// fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+///     a.dot(b)
+/// }
+///
+/// let (x, y) = (DArray::from_array(array![[1.0, 2.0], [3.0, 4.0]], 1), DArray::<f64>::eye(2, 1));
+/// assert_eq!(blockwise_task("ik", ((&x, "ij"), (&y, "jk")), product).compute()?, x.compute()?);
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// A task captures nothing: what a closure would capture is given as an array without axes, whose only element all calls read.
+///
+/// ```
+/// use partita::ndarray::{Array0, Array1, array};
+/// use partita::{blockwise_task, prelude::*, task};
+///
+/// #[task]
+/// fn above(x: &Array1<f64>, least: &Array0<f64>) -> Array1<bool> {
+///     x.mapv(|x| x > least[()])
+/// }
+///
+/// let (x, least) = (DArray::arange(0.0, 4.0, 1.0, 3), DArray::full((), 1.5, -1));
+/// assert_eq!(blockwise_task("i", ((&x, "i"), (&least, "")), above).compute()?, array![false, false, true, true].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`blockwise`]; while it runs, the task's own failure.
+#[track_caller]
+pub fn blockwise_task<U, F, I>(out: &str, inputs: I, task: F) -> DArray<U>
+where
+    U: Element,
+    I: NamedArrays,
+    F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
+{
+    blockwise_with_task(out, inputs, &[], &[], task)
+}
+
+/// [`blockwise_task`] for tasks that give other lengths, see [`blockwise_with`].
+///
+/// ```
+/// use partita::ndarray::{Array1, Array2, Axis, array, stack};
+/// use partita::{blockwise_with_task, prelude::*, task};
+///
+/// #[task]
+/// fn powers(x: &Array1<f64>) -> Array2<f64> {
+///     stack(Axis(1), &[x.view(), (x * x).view()]).expect("of the same shape")
+/// }
+///
+/// let x = DArray::from_array(array![1.0, 2.0, 3.0], 2);
+/// let found = blockwise_with_task("iz", ((&x, "i"),), &[('z', 2)], &[], powers);
+/// assert_eq!(found.compute()?, array![[1.0, 1.0], [2.0, 4.0], [3.0, 9.0]].into_dyn());
+/// # Ok::<(), partita::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`blockwise_with`]; while it runs, the task's own failure.
+#[track_caller]
+pub fn blockwise_with_task<U, F, I>(
+    out: &str,
+    inputs: I,
+    new_axes: &[(char, usize)],
+    adjust_chunks: &[(char, Adjust)],
+    task: F,
+) -> DArray<U>
+where
+    U: Element,
+    I: NamedArrays,
+    F: TaskOf<I::Arguments> + Task<Output: BlockValue<U>>,
+{
+    // It has no fields: its type says which function it is.
+    let _ = task;
+    let (arrays, names) = (inputs.untyped(), inputs.names());
+    let step = Blockwise {
+        dtype: U::DTYPE,
+        out: out.chars().collect(),
+        op: given::<F>(vec![Slot::Input; names.len()]),
+        names,
+        new_axes: new_axes.to_vec(),
+        adjust_chunks: adjust_chunks.to_vec(),
+        instead: "say how long blocks become: blockwise_with_task(…)",
+    };
+    DArray::then(step, arrays, "blockwise_task(…)")
+}
+
+struct Blockwise {
+    /// The kind of the result's elements.
+    dtype: DType,
     out: Vec<char>,
     names: Vec<Vec<char>>,
     new_axes: Vec<(char, usize)>,
     adjust_chunks: Vec<(char, Adjust)>,
-    function: Function<T, U>,
-    token: u64,
+    /// Takes a block of each array.
+    op: OpRef,
+    /// What to write instead when a block is of another shape.
+    instead: &'static str,
 }
 
-impl<T, U> Blockwise<T, U> {
+impl Blockwise {
     /// The cuts of the result.
     fn cuts(&self, inputs: &[&Meta]) -> Result<Vec<Cuts>, Failure> {
         if let Some(name) = self.out.iter().enumerate().find_map(|(at, name)| self.out[..at].contains(name).then_some(name)) {
@@ -130,14 +234,14 @@ impl<T, U> Blockwise<T, U> {
     }
 }
 
-impl<T: Element, U: Element> Step for Blockwise<T, U> {
+impl Step for Blockwise {
     fn line(&self) -> String {
         let names: Vec<String> = self.names.iter().map(|names| names.iter().collect()).collect();
         format!("blockwise {} to {}", names.join(", "), self.out.iter().collect::<String>())
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        Ok(Meta { dtype: U::DTYPE, cuts: self.cuts(inputs)? })
+        Ok(Meta { dtype: self.dtype, cuts: self.cuts(inputs)? })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -145,51 +249,26 @@ impl<T: Element, U: Element> Step for Blockwise<T, U> {
         let (named, meta) = (named_cuts(&self.names, &metas)?, node.known()?);
         let grid = meta.grid();
         let mut edges = Vec::with_capacity(metas.len());
-        // For each array the grid of its blocks that a task reads.
-        let mut read: Vec<Vec<usize>> = Vec::with_capacity(metas.len());
         for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.names) {
             let cuts = cuts_by_name(names, &named)?;
             let input = lowering.of(array);
             let input = rechunk(lowering, input, &from.cuts, &cuts, node);
             let own: Vec<usize> = cuts.iter().map(Cuts::count).collect();
             let axes: Vec<Option<usize>> = names.iter().map(|name| self.out.iter().position(|out| out == name)).collect();
-            edges.push(input.edge(follow(&own, &grid, &axes)));
-            read.push(axes.iter().zip(&own).map(|(axis, count)| if axis.is_some() { 1 } else { *count }).collect());
+            let edge = input.edge(follow(&own, &grid, &axes));
+            let read: Vec<usize> = axes.iter().zip(&own).map(|(axis, count)| if axis.is_some() { 1 } else { *count }).collect();
+            edges.push(together(edge, from.dtype, read, meta.blocks()?, node, lowering));
         }
-        let args = match meta.places() {
-            Ok(places) => places.into_iter().map(|place| Arg::encode(&Some(place.shape))).collect(),
-            Err(_) => vec![Arg::encode(&None::<Vec<usize>>); meta.blocks()? as usize],
-        };
-        let function = self.function.clone();
-        let op = OpRef::closure("blockwise", self.token, move |ctx, inputs| {
-            let expected: Option<Vec<usize>> = ctx.arg()?.decode()?;
-            let blocks = together::<T>(&read, inputs)?;
-            let views = blocks.iter().map(Block::view::<T>).collect::<Result<Vec<_>, Failure>>()?;
-            let result = function(&views);
-            if expected.as_ref().is_some_and(|expected| expected != result.shape()) {
-                let what = format!("the function of blockwise gave shape {}", tuple(result.shape()));
-                let expected = tuple(expected.unwrap_or_default());
-                return Err(Failure::new(Code::UserFunction, what).detail("announced", expected));
-            }
-            Ok(Chunk::new(Block::from_array(result)))
-        });
-        Ok(lowering.add(Layer::with_args("blockwise", op, args, edges), node))
+        let called = lowering.add(Layer::single("blockwise", meta.blocks()?, self.op.clone(), edges), node);
+        announced(called, &Given { method: "blockwise", help: self.instead, like: None }, node, lowering)
     }
 }
 
-/// One block for each array, of those that came: for each array a grid of them, one array after the other.
-fn together<T: Element>(grids: &[Vec<usize>], inputs: &[Chunk]) -> Result<Vec<Block>, Failure> {
-    let mut rest = inputs;
-    let mut blocks = Vec::with_capacity(grids.len());
-    for grid in grids {
-        let count = grid.iter().product();
-        let (own, others) = rest.split_at_checked(count).ok_or_else(|| Failure::internal("blockwise: too few blocks"))?;
-        let pieces = own.iter().map(|chunk| Ok(block_of(chunk)?.clone())).collect::<Result<Vec<Block>, Failure>>()?;
-        blocks.push(match &pieces[..] {
-            [one] => one.clone(),
-            _ => Block::from_array(joined::<T>(grid, &pieces)?),
-        });
-        rest = others;
+/// The edge by which each task reads one block of an array, where `edge` reads a grid of them.
+fn together(edge: Edge, dtype: DType, grid: Vec<usize>, tasks: u32, node: &Node, lowering: &mut Lowering) -> Edge {
+    if grid.iter().all(|blocks| *blocks == 1) {
+        return edge;
     }
-    Ok(blocks)
+    let op = OpRef::new(WholeArray { dtype, grid }, "blocks along axes that the result does not have");
+    lowering.add(Layer::single("together", tasks, op, vec![edge]), node).edge(Wiring::Each)
 }

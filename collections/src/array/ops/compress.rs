@@ -4,6 +4,7 @@ use ndarray::Axis;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::element::{Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
@@ -86,7 +87,7 @@ impl Operator for CompressBlock {
         let mask = mask.view::<bool>()?;
         if array.shape().get(self.axis as usize) != Some(&mask.len()) {
             let what = format!("a mask of {} elements for a chunk of {:?} along axis {}", mask.len(), array.shape(), self.axis);
-            return Err(Failure::new(Code::ShapeMismatch, what));
+            return Err(Failure::new(Code::ShapeMismatch, what).help(FIND_SIZES));
         }
         let kept: Vec<usize> = mask.iter().enumerate().filter(|(_, kept)| **kept).map(|(at, _)| at).collect();
         with_dtype!(array.dtype(), T => select::<T>(array, self.axis as usize, &kept)).map(Chunk::new)

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::Alike;
+use crate::array::block::block_of;
 use crate::array::broadcast::broadcast;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, advance, axis_of};
@@ -180,6 +182,36 @@ impl<T: Element> DArray<T> {
         }
         Ok(found)
     }
+
+    /// The array in parts along an axis that end before these places, and what is left. Negative places count from the back, and places beyond
+    /// the end are the end.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let parts = DArray::arange(0, 6, 1, 4).split_at(&[2, 2, -1], 0)?;
+    /// assert_eq!(parts.iter().map(|part| part.size()).collect::<Result<Vec<_>, _>>()?, [2, 0, 3, 1]);
+    /// assert_eq!(parts[2].compute()?.into_iter().collect::<Vec<_>>(), [2, 3, 4]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An axis that does not exist or whose sizes are not known; the failure of the first step that does not fit.
+    #[doc(alias = "hsplit")]
+    #[doc(alias = "vsplit")]
+    #[track_caller]
+    pub fn split_at(&self, places: &[isize], axis: isize) -> Result<Vec<DArray<T>>, Failure> {
+        let mut found = Vec::with_capacity(places.len() + 1);
+        let mut start = 0;
+        for end in places {
+            found.push(self.slice_axis(axis, start..*end));
+            start = *end;
+        }
+        found.push(self.slice_axis(axis, start..));
+        for part in &found {
+            part.untyped().meta()?;
+        }
+        Ok(found)
+    }
 }
 
 struct Concatenate {
@@ -225,7 +257,9 @@ impl Step for Concatenate {
         let metas = node.inputs.iter().map(AnyArray::meta).collect::<Result<Vec<&Meta>, Failure>>()?;
         let (axis, cuts) = self.cuts(&metas)?;
         let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
-        let mut edges = Vec::with_capacity(metas.len());
+        let unknown: Vec<usize> = (0..grid.len()).filter(|at| *at != axis && cuts[*at].len().is_none()).collect();
+        let mut edges = Vec::with_capacity(metas.len() + 1);
+        let mut compared = None;
         let mut first = 0;
         for (array, meta) in node.inputs.iter().zip(&metas) {
             let mut own = cuts.clone();
@@ -234,9 +268,17 @@ impl Step for Concatenate {
             let input = rechunk(lowering, input, &meta.cuts, &own, node);
             edges.push(input.edge(handed_on(&grid, axis, first..first + own[axis].count()).wiring()));
             first += own[axis].count();
+            // Those of the first array say how long all others are to be where nothing else does.
+            compared = compared.or_else(|| Some(input.edge(first_beside(&grid, axis, own[axis].count()).wiring())));
         }
+        let op = if unknown.is_empty() || metas.len() == 1 {
+            OpRef::new(PassBlock, self.line())
+        } else {
+            edges.extend(compared);
+            OpRef::new(PassAlike { axes: unknown }, self.line())
+        };
         let tasks = node.known()?.blocks()?;
-        Ok(lowering.add(Layer::single("concatenate", tasks, OpRef::new(PassBlock, self.line()), edges), node))
+        Ok(lowering.add(Layer::single("concatenate", tasks, op, edges), node))
     }
 }
 
@@ -250,6 +292,19 @@ fn handed_on(grid: &[usize], axis: usize, chunks: std::ops::Range<usize>) -> Lis
         let inside = chunks.contains(&position[axis]);
         lists.push(inside.then_some(next));
         next += usize::from(inside);
+        if !advance(&mut position, grid) {
+            return lists;
+        }
+    }
+}
+
+/// For each block of a grid the first block beside it of the first array, which has so many chunks along the axis.
+fn first_beside(grid: &[usize], axis: usize, chunks: usize) -> Lists {
+    let mut lists = Lists::new();
+    let mut position = vec![0; grid.len()];
+    loop {
+        let place = |at: usize| if at == axis { (0, chunks) } else { (position[at], grid[at]) };
+        lists.push([(0..grid.len()).map(place).fold(0, |number, (place, count)| number * count + place)]);
         if !advance(&mut position, grid) {
             return lists;
         }
@@ -273,6 +328,24 @@ impl NamedOperator for PassBlock {
     const NAME: &'static str = "array_pass";
 }
 
+/// Hands a block on that is as long along some axes as another one.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PassAlike {
+    axes: Vec<usize>,
+}
+
+impl Operator for PassAlike {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let [own, other] = inputs else { return Err(Failure::internal("concatenate: a block and one to compare it with")) };
+        Alike::of_axes(&self.axes).check(&[block_of(own)?, block_of(other)?])?;
+        Ok(own.clone())
+    }
+}
+
+impl NamedOperator for PassAlike {
+    const NAME: &'static str = "array_pass_alike";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,5 +359,15 @@ mod tests {
         };
         assert_eq!(list(0..2), (vec![0, 1, 2, 2, 3, 4, 4], vec![0, 1, 2, 3]));
         assert_eq!(list(2..3), (vec![0, 0, 0, 1, 1, 1, 2], vec![0, 1]));
+    }
+
+    #[test]
+    fn each_block_is_compared_with_the_first_beside_it() {
+        let list = |axis: usize, chunks: usize| {
+            let Wiring::Table(table) = first_beside(&[2, 3], axis, chunks).wiring() else { panic!("lists are tables") };
+            table.indices.to_vec()
+        };
+        assert_eq!(list(1, 2), [0, 0, 0, 2, 2, 2]);
+        assert_eq!(list(0, 1), [0, 1, 2, 0, 1, 2]);
     }
 }

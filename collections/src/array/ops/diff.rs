@@ -9,7 +9,7 @@ use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, axis_of};
 use crate::array::ops::concatenate::concatenate;
-use crate::array::{DArray, Float, Node, Number, Step};
+use crate::array::{DArray, Held, Node, Number, Real, Step};
 
 impl<T: Number> DArray<T> {
     /// Each element less the one before it along an axis, so many times over.
@@ -36,14 +36,14 @@ impl<T: Number> DArray<T> {
     }
 }
 
-impl<T: Float> DArray<T> {
+impl<T: Number> DArray<T> {
     /// The slope at each element along an axis, given how far apart elements are: from its neighbours on both sides, at the ends from the
-    /// only one.
+    /// only one. Slopes of integers are of `f64`.
     ///
     /// ```
     /// use partita::prelude::*;
     /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![0.0, 1.0, 4.0, 9.0], 2);
+    /// let x = DArray::from_array(array![0i64, 1, 4, 9], 2);
     /// assert_eq!(x.gradient(1.0, 0).compute()?, array![1.0, 2.0, 4.0, 5.0].into_dyn());
     /// # Ok::<(), partita::Error>(())
     /// ```
@@ -51,7 +51,7 @@ impl<T: Float> DArray<T> {
     /// # Errors
     /// At `compute`: an axis that does not exist, whose sizes are not known, or that has fewer than two elements.
     #[track_caller]
-    pub fn gradient(&self, spacing: T, axis: isize) -> DArray<T> {
+    pub fn gradient(&self, spacing: f64, axis: isize) -> DArray<T::Mean> {
         let len = self.shape().and_then(|shape| Ok(shape[axis_of(axis, shape.len())?]));
         match len {
             Ok(len) if len < 2 => {
@@ -61,10 +61,12 @@ impl<T: Float> DArray<T> {
             Ok(_) => {}
             Err(failure) => return DArray::failed(failure, ".gradient(…)"),
         }
+        let numbers = self.cast::<T::Mean>();
         let part = |start: isize, end: Option<isize>| SliceInfoElem::Slice { start, end, step: 1 };
-        let first = (self.slice_axis(axis, part(1, Some(2))) - self.slice_axis(axis, part(0, Some(1)))) / spacing;
-        let last = (self.slice_axis(axis, part(-1, None)) - self.slice_axis(axis, part(-2, Some(-1)))) / spacing;
-        let inner = (self.slice_axis(axis, part(2, None)) - self.slice_axis(axis, part(0, Some(-2)))) / T::of_f64(2.0 * spacing.to_f64());
+        let (near, far) = (<T::Mean as Held>::of_f64(spacing), <T::Mean as Held>::of_f64(2.0 * spacing));
+        let first = (numbers.slice_axis(axis, part(1, Some(2))) - numbers.slice_axis(axis, part(0, Some(1)))) / near;
+        let last = (numbers.slice_axis(axis, part(-1, None)) - numbers.slice_axis(axis, part(-2, Some(-1)))) / near;
+        let inner = (numbers.slice_axis(axis, part(2, None)) - numbers.slice_axis(axis, part(0, Some(-2)))) / far;
         concatenate(&[first, inner, last], axis)
     }
 
@@ -87,7 +89,7 @@ impl<T: Float> DArray<T> {
     /// At `compute`: an axis that does not exist, whose sizes are not known, or that has no more elements than the order of the ends; another number
     /// of places, another order than 1 or 2.
     #[track_caller]
-    pub fn gradient_with(&self, places: &[f64], axis: isize, edge_order: usize) -> DArray<T> {
+    pub fn gradient_with(&self, places: &[f64], axis: isize, edge_order: usize) -> DArray<T::Mean> {
         let method = ".gradient_with(…)";
         let at = match self.shape().and_then(|shape| Ok((axis_of(axis, shape.len())?, shape))) {
             Ok((at, shape)) if shape[at] == places.len() => at,
@@ -101,6 +103,12 @@ impl<T: Float> DArray<T> {
             let what = format!("a slope of {} elements with ends of order {edge_order}", places.len());
             return DArray::failed(Failure::new(Code::InvalidOption, what).help("order 1 or 2, and more elements than that"), method);
         }
+        self.cast::<T::Mean>().slopes(places, axis, at, edge_order)
+    }
+
+    /// The slopes between places, of which there is one for each element. Of numbers that can be divided.
+    #[track_caller]
+    fn slopes(&self, places: &[f64], axis: isize, at: usize, edge_order: usize) -> DArray<T> {
         let steps: Vec<f64> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let part = |start: isize, end: isize| {
             let end = if end == 0 { None } else { Some(end) };
@@ -142,9 +150,9 @@ impl<T: Float> DArray<T> {
     }
 }
 
-impl DArray<f64> {
+impl<T: Real> DArray<T> {
     /// What lies at each element on the line through points, given their places, which go up, and their values; before the first and behind
-    /// the last point it goes on with theirs.
+    /// the last point it goes on with theirs. The result is of `f64`, whatever the places are.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -157,7 +165,7 @@ impl DArray<f64> {
     /// At `compute`: no points, places that do not go up, another number of values.
     #[track_caller]
     pub fn interp(&self, places: &[f64], values: &[f64]) -> DArray<f64> {
-        DArray::then(Interp { places: places.to_vec(), values: values.to_vec() }, vec![self.to_any()], ".interp(…)")
+        DArray::then(Interp { places: places.to_vec(), values: values.to_vec() }, vec![self.cast::<f64>().to_any()], ".interp(…)")
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use partita_graph::{Chunk, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::{DType, Scalar};
@@ -98,7 +99,8 @@ impl Step for Elementwise {
         let meta = node.known()?;
         let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
         let label = format!("map {}", program.show());
-        Ok(lowering.add(Layer::single("map", meta.blocks()?, OpRef::new(Map { program }, label), edges), node))
+        let op = OpRef::new(Map { program, alike: Alike::of_arrays(&inputs, &meta.cuts)? }, label);
+        Ok(lowering.add(Layer::single("map", meta.blocks()?, op, edges), node))
     }
 }
 
@@ -106,11 +108,13 @@ impl Step for Elementwise {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Map {
     program: Program,
+    alike: Alike,
 }
 
 impl Operator for Map {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+        self.alike.check(&blocks)?;
         Ok(Chunk::new(mapped(&self.program, &blocks, ctx.cancelled)?))
     }
 }

@@ -1,8 +1,10 @@
 //! Functions of one and of two elements: the table of them, as methods.
 
+use num_complex::Complex;
+
 use crate::array::ops::elementwise::{Given, Operand};
 use crate::array::tile::{Binary, Op, Unary};
-use crate::array::{DArray, Float, Inexact, Integer, Number, Ordered};
+use crate::array::{DArray, Float, Inexact, Integer, Number, Ordered, Real};
 
 macro_rules! unary {
     ($Class:ident: $($(#[$doc:meta])* $name:ident $Op:ident;)*) => {
@@ -249,26 +251,6 @@ impl<T: Float> DArray<T> {
         (after, before)
     }
 
-    /// Rounded to so many digits after the point; halves go to the even digit. Negative numbers round before the point.
-    ///
-    /// ```
-    /// use partita::prelude::*;
-    /// let x = DArray::from_array(partita::ndarray::array![1.25, 2.345, 1234.5], 2);
-    /// assert_eq!(x.round(1).compute()?.into_iter().collect::<Vec<_>>(), [1.2, 2.3, 1234.5]);
-    /// assert_eq!(x.round(-2).compute()?.into_iter().collect::<Vec<_>>(), [0.0, 0.0, 1200.0]);
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    #[doc(alias = "around")]
-    #[track_caller]
-    pub fn round(&self, decimals: i32) -> DArray<T> {
-        let scale = T::of_f64(10f64.powi(decimals.clamp(-400, 400).abs()));
-        match decimals {
-            0 => self.rint(),
-            1.. => (self * scale).rint() / scale,
-            _ => (self / scale).rint() * scale,
-        }
-    }
-
     /// NaN as 0, and infinities as the largest and the smallest finite number.
     ///
     /// ```
@@ -289,6 +271,67 @@ impl<T: Float> DArray<T> {
     pub fn nan_to_num_with(&self, nan: T, pos_inf: T, neg_inf: T) -> DArray<T> {
         let number = self.where_(&!self.is_nan(), nan);
         number.where_(&!self.is_pos_inf(), pos_inf).where_(&!self.is_neg_inf(), neg_inf)
+    }
+}
+
+impl<T: Real> DArray<T> {
+    /// Rounded to so many digits after the point; halves go to the even digit. Negative numbers round before the point, integers too.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::from_array(partita::ndarray::array![1.25, 2.345, 1234.5], 2);
+    /// assert_eq!(x.round(1).compute()?.into_iter().collect::<Vec<_>>(), [1.2, 2.3, 1234.5]);
+    /// assert_eq!(x.round(-2).compute()?.into_iter().collect::<Vec<_>>(), [0.0, 0.0, 1200.0]);
+    /// assert_eq!(DArray::arange(13, 30, 6, 2).round(-1).compute()?.into_iter().collect::<Vec<_>>(), [10, 20, 20]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    #[doc(alias = "around")]
+    #[track_caller]
+    pub fn round(&self, decimals: i32) -> DArray<T> {
+        let scale = 10f64.powi(decimals.clamp(-400, 400).abs());
+        if !T::DTYPE.is_float() {
+            // Whole numbers have no digits behind the point.
+            return if decimals >= 0 { self.clone() } else { ((self.cast::<f64>() / scale).rint() * scale).cast::<T>() };
+        }
+        let scale = T::of_f64(scale);
+        match decimals {
+            0 => self.unary(Unary::Rint, ".round(…)"),
+            1.. => (self * scale).unary(Unary::Rint, ".round(…)") / scale,
+            _ => (self / scale).unary(Unary::Rint, ".round(…)") * scale,
+        }
+    }
+}
+
+// Of both parts; not one method for all numbers, so that types are known where an array is made of numbers without a suffix.
+impl<F: Float> DArray<Complex<F>>
+where
+    Complex<F>: Number<Part = F>,
+{
+    /// Both parts rounded to so many digits after the point; halves go to the even digit.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::full([1], Complex::new(1.25f64, f64::NAN), 1);
+    /// assert_eq!(x.round(1).re().compute()?[[0]], 1.2);
+    /// assert_eq!(x.nan_to_num().compute()?[[0]], Complex::new(1.25, 0.0));
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn round(&self, decimals: i32) -> DArray<Complex<F>> {
+        self.re().round(decimals).to_complex(self.im().round(decimals)).cast::<Complex<F>>()
+    }
+
+    /// In both parts NaN as 0, and infinities as the largest and the smallest finite number.
+    #[track_caller]
+    pub fn nan_to_num(&self) -> DArray<Complex<F>> {
+        self.re().nan_to_num().to_complex(self.im().nan_to_num()).cast::<Complex<F>>()
+    }
+
+    /// In both parts NaN and infinities as these numbers.
+    #[track_caller]
+    pub fn nan_to_num_with(&self, nan: F, pos_inf: F, neg_inf: F) -> DArray<Complex<F>> {
+        let part = self.re().nan_to_num_with(nan, pos_inf, neg_inf);
+        part.to_complex(self.im().nan_to_num_with(nan, pos_inf, neg_inf)).cast::<Complex<F>>()
     }
 }
 

@@ -6,10 +6,12 @@ use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Oper
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::Block;
-use crate::array::element::{DType, Held, Scalar, with_dtype};
+use crate::array::element::{C128, DType, Held, Scalar, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, Place};
-use crate::array::{AnyArray, Chunks, DArray, Element, Float, Node, Number, Real, Shape, Step};
+use crate::array::ops::elementwise::Given;
+use crate::array::tile::{Convert, Op};
+use crate::array::{AnyArray, Chunks, DArray, Element, Inexact, Node, Real, Shape, Step};
 
 impl<T: Element> DArray<T> {
     /// An array whose elements are all `value`. Its blocks take no memory to speak of.
@@ -106,7 +108,7 @@ impl<T: Real> DArray<T> {
     }
 }
 
-impl<T: Number> DArray<T> {
+impl<T: Element> DArray<T> {
     /// A square with ones on its main diagonal and zeros elsewhere.
     ///
     /// ```
@@ -148,8 +150,8 @@ impl<T: Number> DArray<T> {
     }
 }
 
-impl<T: Float> DArray<T> {
-    /// `n` numbers at equal distances from `start` to `stop`, both included.
+impl<T: Inexact> DArray<T> {
+    /// `n` numbers at equal distances from `start` to `stop`, both included. Complex numbers lie on the line between them.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -161,12 +163,23 @@ impl<T: Float> DArray<T> {
     /// At `compute`: chunks that do not fit.
     #[track_caller]
     pub fn linspace(start: T, stop: T, n: usize, chunks: impl Into<Chunks>) -> DArray<T> {
-        let (start, stop) = (start.to_f64(), stop.to_f64());
-        let step = if n > 1 { (stop - start) / (n - 1) as f64 } else { 0.0 };
-        let last = if n > 1 { stop } else { start };
+        let (start, stop) = (Convert::<C128>::convert(start), Convert::<C128>::convert(stop));
         let meta = chunks.into().of_new(&n.into(), T::DTYPE);
-        Self::made("linspace(…)", meta, Pattern::Line { start, step, last, n: n as u64 })
+        if !T::DTYPE.is_complex() {
+            return Self::made("linspace(…)", meta, line(start.re, stop.re, n));
+        }
+        let part = <T::Part as Held>::DTYPE;
+        let meta = meta.map(|meta| Meta { dtype: part, ..meta });
+        let re = DArray::<T::Part>::made("linspace(…)", meta.clone(), line(start.re, stop.re, n));
+        let im = DArray::<T::Part>::made("linspace(…)", meta, line(start.im, stop.im, n));
+        DArray::elementwise(Op::Join, part, vec![Given::Array(re.to_any()), Given::Array(im.to_any())], "linspace(…)")
     }
+}
+
+/// Numbers at equal distances between two, both included.
+fn line(start: f64, stop: f64, n: usize) -> Pattern {
+    let step = if n > 1 { (stop - start) / (n - 1) as f64 } else { 0.0 };
+    Pattern::Line { start, step, last: if n > 1 { stop } else { start }, n: n as u64 }
 }
 
 /// How many numbers there are from `start` on before `stop`.

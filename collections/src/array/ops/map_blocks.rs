@@ -1,18 +1,22 @@
-//! `map_blocks` and `apply_along_axis`: functions of the user's own on whole blocks and on lanes, in process.
+//! `map_blocks`: functions of the user's own on whole blocks, as closures in process and as tasks anywhere.
 
-use std::sync::Arc;
-
-use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, OpRef, Wiring};
+use serde::{Deserialize, Serialize};
 
+use crate::array::announced::{Given, announced};
 use crate::array::block::{Block, block_of};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, advance, axis_of, tuple};
-use crate::array::{DArray, Element, Node, Step};
+use crate::array::meta::{Cuts, Meta, advance, tuple};
+use crate::array::{DArray, DType, Element, Node, Step};
+use crate::delayed::BlockValue;
+use crate::delayed::call::{Slot, given};
+use crate::delayed::takes::MayTake;
+use crate::delayed::task_support::{Task, TaskOf};
 use crate::frame::ops::token;
 
 /// What a function of blocks is told of the block at hand.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlockInfo {
     /// Its position in the grid of blocks.
@@ -23,12 +27,10 @@ pub struct BlockInfo {
     pub start: Option<Vec<usize>>,
 }
 
-type Function<T, U> = Arc<dyn Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync>;
-
 impl<T: Element> DArray<T> {
     /// What a function makes of each block, of the same shape. It also gets the block's place; see [`BlockInfo`].
     ///
-    /// A closure runs in this process only; on a cluster it is refused with the fix.
+    /// A closure runs in this process only; on a cluster it is refused with the fix, [`DArray::map_blocks_task`].
     ///
     /// ```
     /// use partita::prelude::*;
@@ -51,12 +53,63 @@ impl<T: Element> DArray<T> {
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        let step = MapBlocks { function: Arc::new(function), token: token(), chunks: None };
-        DArray::then(step, vec![self.to_any()], ".map_blocks(…)")
+        DArray::then(MapBlocks::here::<T, U, F>(function, None), vec![self.to_any()], ".map_blocks(…)")
+    }
+
+    /// The same with a `#[task]`, which runs anywhere. It takes a block, as an `ArrayBlock<T>` or an ndarray, and behind it a [`BlockInfo`] if it
+    /// wants one; it gives a block, also of elements of another kind.
+    ///
+    /// A task captures nothing. What differs from call to call of this method it can be given as a block: see [`crate::blockwise_task`].
+    ///
+    /// ```
+    /// use partita::ndarray::ArrayD;
+    /// use partita::{ArrayBlock, BlockInfo, prelude::*, task};
+    ///
+    /// #[task]
+    /// fn halved(block: &ArrayBlock<i64>) -> ArrayD<f64> {
+    ///     block.view().mapv(|x| x as f64 / 2.0)
+    /// }
+    ///
+    /// #[task]
+    /// fn numbered(block: ArrayD<i64>, info: &BlockInfo) -> ArrayD<i64> {
+    ///     block + info.position[0] as i64
+    /// }
+    ///
+    /// let x = DArray::<i64>::ones([4], 3);
+    /// assert_eq!(x.map_blocks_task(halved).compute()?.into_iter().collect::<Vec<_>>(), [0.5; 4]);
+    /// assert_eq!(x.map_blocks_task(numbered).compute()?.into_iter().collect::<Vec<_>>(), [1, 1, 1, 2]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// A task for other elements is refused by the compiler:
+    ///
+    /// ```compile_fail,E0277
+    /// use partita::{ArrayBlock, prelude::*, task};
+    ///
+    /// #[task]
+    /// fn same(block: &ArrayBlock<f64>) -> ArrayBlock<f64> {
+    ///     block.clone()
+    /// }
+    ///
+    /// DArray::<i64>::ones([4], 3).map_blocks_task(same);
+    /// ```
+    ///
+    /// # Errors
+    /// While it runs: the task's own failure, or a block of another shape.
+    #[track_caller]
+    pub fn map_blocks_task<U, F, A>(&self, task: F) -> DArray<U>
+    where
+        U: Element,
+        A: MayTake<DArray<T>, BlockInfo>,
+        F: TaskOf<A> + Task<Output: BlockValue<U>>,
+    {
+        DArray::then(MapBlocks::anywhere::<T, U, F, A>(task, None), vec![self.to_any()], ".map_blocks_task(…)")
     }
 
     /// What a function makes of each block, in chunks of these lengths, axis by axis; there may be other axes than before, but there are as
     /// many blocks, in the same order.
+    ///
+    /// A closure runs in this process only; on a cluster it is refused with the fix, [`DArray::map_blocks_to_task`].
     ///
     /// ```
     /// use partita::prelude::*;
@@ -74,77 +127,103 @@ impl<T: Element> DArray<T> {
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        let step = MapBlocks { function: Arc::new(function), token: token(), chunks: Some(chunks) };
-        DArray::then(step, vec![self.to_any()], ".map_blocks_to(…)")
+        DArray::then(MapBlocks::here::<T, U, F>(function, Some(chunks)), vec![self.to_any()], ".map_blocks_to(…)")
     }
 
-    /// What a function makes of each lane along an axis: `length` elements. The axis is brought into one chunk first.
+    /// The same with a `#[task]`, which runs anywhere; see [`DArray::map_blocks_task`].
     ///
     /// ```
-    /// use partita::prelude::*;
-    /// use partita::ndarray::array;
-    /// let x = DArray::from_array(array![[1.0, 5.0, 2.0], [7.0, 3.0, 4.0]], 1);
-    /// let ends = x.apply_along_axis(1, 2, |lane| array![lane[0], lane[lane.len() - 1]]);
-    /// assert_eq!(ends.compute()?, array![[1.0, 2.0], [7.0, 4.0]].into_dyn());
+    /// use partita::ndarray::{Array1, array};
+    /// use partita::{ArrayBlock, prelude::*, task};
+    ///
+    /// #[task]
+    /// fn sum_of_block(block: &ArrayBlock<f64>) -> Array1<f64> {
+    ///     array![block.view().sum()]
+    /// }
+    ///
+    /// let x = DArray::arange(0.0, 6.0, 1.0, 2);
+    /// let sums = x.map_blocks_to_task(vec![vec![1, 1, 1]], sum_of_block);
+    /// assert_eq!(sums.compute()?.into_iter().collect::<Vec<_>>(), [1.0, 5.0, 9.0]);
     /// # Ok::<(), partita::Error>(())
     /// ```
     ///
     /// # Errors
-    /// At `compute`: an axis that does not exist or whose sizes are not known. While it runs: a function that panics or gives another
-    /// number of elements.
+    /// At `compute`: another number of blocks. While it runs: the task's own failure, or a block of another shape.
     #[track_caller]
-    pub fn apply_along_axis<U: Element, F>(&self, axis: isize, length: usize, function: F) -> DArray<U>
+    pub fn map_blocks_to_task<U, F, A>(&self, chunks: Vec<Vec<usize>>, task: F) -> DArray<U>
     where
-        F: Fn(ArrayView1<'_, T>) -> Array1<U> + Send + Sync + 'static,
+        U: Element,
+        A: MayTake<DArray<T>, BlockInfo>,
+        F: TaskOf<A> + Task<Output: BlockValue<U>>,
     {
-        let axis = match self.ndim().and_then(|ndim| axis_of(axis, ndim)) {
-            Ok(axis) => axis,
-            Err(failure) => return DArray::failed(failure, ".apply_along_axis(…)"),
-        };
-        let whole = self.whole_along(axis);
-        let mut chunks = match whole.chunks() {
-            Ok(chunks) => chunks,
-            Err(failure) => return DArray::failed(failure, ".apply_along_axis(…)"),
-        };
-        chunks[axis] = vec![length];
-        whole.map_blocks_to(chunks, move |block, _| {
-            let mut shape = block.shape().to_vec();
-            shape[axis] = length;
-            let mut result = ArrayD::from_elem(IxDyn(&shape), U::default());
-            for (lane, mut target) in block.lanes(Axis(axis)).into_iter().zip(result.lanes_mut(Axis(axis))) {
-                let made = function(lane);
-                if made.len() != length {
-                    let what = format!("the function gave {} elements for a lane, and {length} were announced", made.len());
-                    // Where a function has nothing to return, its failure is thrown; tasks catch it.
-                    std::panic::panic_any(Failure::new(Code::UserFunction, what));
-                }
-                target.assign(&made);
-            }
-            result
-        })
-    }
-
-    /// The array with one axis in one chunk.
-    #[track_caller]
-    pub(in crate::array) fn whole_along(&self, axis: usize) -> DArray<T> {
-        self.rechunk([(axis as isize, -1)])
+        DArray::then(MapBlocks::anywhere::<T, U, F, A>(task, Some(chunks)), vec![self.to_any()], ".map_blocks_to_task(…)")
     }
 }
 
-struct MapBlocks<T, U> {
-    function: Function<T, U>,
-    token: u64,
+struct MapBlocks {
+    /// The kind of the result's elements.
+    dtype: DType,
     chunks: Option<Vec<Vec<usize>>>,
+    op: OpRef,
+    /// Whether it is told of the block.
+    informed: bool,
+    /// What to write instead when a block is of another shape.
+    instead: &'static str,
 }
 
-impl<T: Element, U: Element> Step for MapBlocks<T, U> {
+impl MapBlocks {
+    fn here<T: Element, U: Element, F>(function: F, chunks: Option<Vec<Vec<usize>>>) -> Self
+    where
+        F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
+    {
+        let op = OpRef::closure("map_blocks", token(), move |ctx, inputs| {
+            let info: BlockInfo = ctx.arg()?.decode()?;
+            let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("map_blocks: no block"))??;
+            Ok(Chunk::new(Block::from_array(function(block.view::<T>()?, &info))))
+        });
+        Self { dtype: U::DTYPE, chunks, op, informed: true, instead: "say what it gives: .map_blocks_to(chunks, function)" }
+    }
+
+    fn anywhere<T, U, F, A>(task: F, chunks: Option<Vec<Vec<usize>>>) -> Self
+    where
+        T: Element,
+        U: Element,
+        A: MayTake<DArray<T>, BlockInfo>,
+        F: TaskOf<A> + Task<Output: BlockValue<U>>,
+    {
+        // It has no fields: its type says which function it is.
+        let _ = task;
+        let slots = if A::BOTH { vec![Slot::Input, Slot::Own] } else { vec![Slot::Input] };
+        let instead = "say what it gives: .map_blocks_to_task(chunks, task)";
+        Self { dtype: U::DTYPE, chunks, op: given::<F>(slots), informed: A::BOTH, instead }
+    }
+
+    /// What the function is told of each block, in order.
+    fn infos(meta: &Meta) -> Result<Vec<Arg>, Failure> {
+        let (grid, blocks) = (meta.grid(), meta.blocks()? as usize);
+        let places = meta.places().ok();
+        let mut info = BlockInfo { position: vec![0; grid.len()], grid: grid.clone(), start: None };
+        let mut infos = Vec::with_capacity(blocks);
+        for block in 0..blocks {
+            info.start = places.as_ref().map(|places| places[block].start.clone());
+            infos.push(Arg::encode(&info));
+            advance(&mut info.position, &grid);
+        }
+        Ok(infos)
+    }
+}
+
+impl Step for MapBlocks {
     fn line(&self) -> String {
-        "map_blocks".into()
+        match self.op.portable {
+            true => format!("map_blocks {}", self.op.label),
+            false => "map_blocks".into(),
+        }
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
-        let Some(chunks) = &self.chunks else { return Ok(Meta { dtype: U::DTYPE, cuts: inputs[0].cuts.clone() }) };
-        let meta = Meta { dtype: U::DTYPE, cuts: chunks.iter().map(|sizes| Cuts::Known(sizes.as_slice().into())).collect() };
+        let Some(chunks) = &self.chunks else { return Ok(Meta { dtype: self.dtype, cuts: inputs[0].cuts.clone() }) };
+        let meta = Meta { dtype: self.dtype, cuts: chunks.iter().map(|sizes| Cuts::Known(sizes.as_slice().into())).collect() };
         if meta.blocks()? != inputs[0].blocks()? {
             let what = format!("{} blocks were announced, and the array has {}", tuple(meta.grid()), tuple(inputs[0].grid()));
             return Err(Failure::new(Code::ShapeMismatch, what).help("as many chunks as there are, all in all"));
@@ -153,37 +232,14 @@ impl<T: Element, U: Element> Step for MapBlocks<T, U> {
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let (from, to) = (node.inputs[0].meta()?, node.known()?);
-        let grid = from.grid();
-        let starts = from.places().ok().map(|places| places.into_iter().map(|place| place.start).collect::<Vec<_>>());
-        let shapes = to.places().ok().map(|places| places.into_iter().map(|place| place.shape).collect::<Vec<_>>());
-        let mut args = Vec::new();
-        let mut position = vec![0; grid.len()];
-        for block in 0..from.blocks()? as usize {
-            let start = starts.as_ref().and_then(|starts| starts.get(block));
-            let shape = shapes.as_ref().and_then(|shapes| shapes.get(block));
-            args.push(Arg::encode(&(&position, start, shape)));
-            advance(&mut position, &grid);
-        }
-        let function = self.function.clone();
-        let op = OpRef::closure("map_blocks", self.token, move |ctx, inputs| {
-            let (position, start, shape): (Vec<usize>, Option<Vec<usize>>, Option<Vec<usize>>) = ctx.arg()?.decode()?;
-            let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("map_blocks: no block"))??;
-            let info = BlockInfo { position, grid: grid.clone(), start };
-            let result = function(block.view::<T>()?, &info);
-            let expected = shape.as_deref().unwrap_or(block.shape());
-            if result.shape() != expected {
-                let what = format!(
-                    "the function of map_blocks gave shape {} for block {}, where {} was announced",
-                    tuple(result.shape()),
-                    tuple(&info.position),
-                    tuple(expected)
-                );
-                return Err(Failure::new(Code::UserFunction, what).help("say what it gives: .map_blocks_to(chunks, function)"));
-            }
-            Ok(Chunk::new(Block::from_array(result)))
-        });
-        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
-        Ok(lowering.add(Layer::with_args("map_blocks", op, args, edges), node))
+        let from = node.inputs[0].meta()?;
+        let input = lowering.of(&node.inputs[0]);
+        let edges = vec![input.edge(Wiring::Each)];
+        let layer = match self.informed {
+            true => Layer::with_args("map_blocks", self.op.clone(), Self::infos(from)?, edges),
+            false => Layer::single("map_blocks", from.blocks()?, self.op.clone(), edges),
+        };
+        let called = lowering.add(layer, node);
+        announced(called, &Given { method: "map_blocks", help: self.instead, like: Some(input) }, node, lowering)
     }
 }

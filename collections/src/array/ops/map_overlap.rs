@@ -1,5 +1,7 @@
-//! `map_overlap`: a function of the user's own on blocks that also have what lies around them. `overlap` and `trim_overlap` are its two
-//! halves. Blocks may be shorter than what they are given of their neighbours: it is taken from as many as it needs.
+//! `map_overlap`: a function of the user's own on blocks that also have what lies around them, as a closure or a task. `overlap` and
+//! `trim_overlap` are its two halves. Blocks may be shorter than what they are given of their neighbours: it is taken from as many as it needs.
+
+mod surroundings;
 
 use ndarray::{ArrayD, ArrayViewD};
 use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
@@ -12,74 +14,18 @@ use crate::array::ops::map_blocks::BlockInfo;
 use crate::array::ops::pad::{Pad, mirrored};
 use crate::array::ops::slice::known_bounds;
 use crate::array::pick::{Made, Picking, as_it_is, runs, stepwise};
-use crate::array::{DArray, Element, Node, Real, Step};
+use crate::array::{DArray, Element, Node, Step};
+use crate::delayed::BlockValue;
+use crate::delayed::takes::MayTake;
+use crate::delayed::task_support::{Task, TaskOf};
+pub use surroundings::{Boundaries, Boundary, Depths};
 
-/// What lies beyond the ends of an array, for functions that look around them.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Boundary<T> {
-    /// Nothing: the first and last blocks get less.
-    None,
-    /// The other end of the array.
-    Periodic,
-    /// The array as in a mirror behind its last element.
-    Reflect,
-    /// The nearest element.
-    Nearest,
-    /// This element.
-    Constant(T),
-}
-
-/// A [`Boundary`] for each axis: one for all of them, or an array or `Vec` with one for each.
-///
-/// ```
-/// use partita::{Boundary, prelude::*};
-/// use partita::ndarray::array;
-/// let x = DArray::from_array(array![[1, 2], [3, 4]], -1);
-/// let found = x.overlap(&[1, 1], [Boundary::Periodic, Boundary::None]);
-/// assert_eq!(found.compute()?, array![[3, 4], [1, 2], [3, 4], [1, 2]].into_dyn());
-/// # Ok::<(), partita::Error>(())
-/// ```
-#[derive(Clone, PartialEq, Debug)]
-pub struct Boundaries<T>(Vec<Boundary<T>>);
-
-impl<T> From<Boundary<T>> for Boundaries<T> {
-    fn from(boundary: Boundary<T>) -> Self {
-        Self(vec![boundary])
-    }
-}
-
-impl<T, const N: usize> From<[Boundary<T>; N]> for Boundaries<T> {
-    fn from(boundaries: [Boundary<T>; N]) -> Self {
-        Self(boundaries.into())
-    }
-}
-
-impl<T> From<Vec<Boundary<T>>> for Boundaries<T> {
-    fn from(boundaries: Vec<Boundary<T>>) -> Self {
-        Self(boundaries)
-    }
-}
-
-impl<T: Copy> Boundaries<T> {
-    /// One for each axis.
-    fn of_axes(&self, ndim: usize) -> Result<Vec<Boundary<T>>, Failure> {
-        match &self.0[..] {
-            [all] => Ok(vec![*all; ndim]),
-            each if each.len() == ndim => Ok(each.to_vec()),
-            each => {
-                let what = format!("boundaries are given for {} axes, and the array has {ndim}", each.len());
-                Err(Failure::new(Code::ShapeMismatch, what).help("one for each axis, or one for all"))
-            }
-        }
-    }
-}
-
-impl<T: Real> DArray<T> {
+impl<T: Element> DArray<T> {
     /// What a function makes of each block together with what lies around it: `depth` elements before and behind it along each axis
-    /// (one number holds for every axis, and so does one [`Boundary`]). What belongs to the surroundings is cut off from the result, which
-    /// has the shape of what the function got.
+    /// (one number holds for every axis, and so does one [`Boundary`]; a pair says how many before and how many behind, see [`Depths`]). What
+    /// belongs to the surroundings is cut off from the result, which has the shape of what the function got.
     ///
-    /// A closure runs in this process only; on a cluster it is refused with the fix.
+    /// A closure runs in this process only; on a cluster it is refused with the fix, [`DArray::map_overlap_task`].
     ///
     /// ```
     /// use partita::{Boundary, prelude::*};
@@ -110,16 +56,57 @@ impl<T: Real> DArray<T> {
     /// At `compute`: depths for another number of axes, sizes of chunks that are not known. While it runs: a function that panics or gives
     /// another shape.
     #[track_caller]
-    pub fn map_overlap<U: Element, F>(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>, function: F) -> DArray<U>
+    pub fn map_overlap<U: Element, F>(&self, depth: impl Into<Depths>, boundary: impl Into<Boundaries<T>>, function: F) -> DArray<U>
     where
         F: Fn(ArrayViewD<'_, T>, &BlockInfo) -> ArrayD<U> + Send + Sync + 'static,
     {
-        let boundaries: Boundaries<T> = boundary.into();
-        let mapped = self.overlap(depth, boundaries.clone()).map_blocks(function);
-        let margins = self.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta));
-        match margins {
-            Ok(margins) => DArray::then(Trim { margins }, vec![mapped.to_any()], ".map_overlap(…)"),
-            Err(failure) => DArray::failed(failure, ".map_overlap(…)"),
+        let (depths, boundaries): (Depths, Boundaries<T>) = (depth.into(), boundary.into());
+        let mapped = self.overlap(depths.clone(), boundaries.clone()).map_blocks(function);
+        self.without_surroundings(&mapped, &depths, &boundaries, ".map_overlap(…)")
+    }
+
+    /// The same with a `#[task]`, which runs anywhere. It takes a block with its surroundings, as an `ArrayBlock<T>` or an ndarray, and behind it
+    /// a [`BlockInfo`] if it wants one: where that block lies in [`DArray::overlap`].
+    ///
+    /// ```
+    /// use partita::ndarray::Array1;
+    /// use partita::{Boundary, prelude::*, task};
+    ///
+    /// #[task]
+    /// fn sums_of_three(x: &Array1<f64>) -> Array1<f64> {
+    ///     let mut sums = x.clone();
+    ///     for at in 1..x.len() - 1 {
+    ///         sums[at] = x[at - 1] + x[at] + x[at + 1];
+    ///     }
+    ///     sums
+    /// }
+    ///
+    /// let x = DArray::arange(0.0, 6.0, 1.0, 2);
+    /// let sums = x.map_overlap_task(&[1], Boundary::Constant(0.0), sums_of_three);
+    /// assert_eq!(sums.compute()?.into_iter().collect::<Vec<_>>(), [1.0, 3.0, 6.0, 9.0, 12.0, 9.0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DArray::map_overlap`]; while it runs, the task's own failure.
+    #[track_caller]
+    pub fn map_overlap_task<U, F, A>(&self, depth: impl Into<Depths>, boundary: impl Into<Boundaries<T>>, task: F) -> DArray<U>
+    where
+        U: Element,
+        A: MayTake<DArray<T>, BlockInfo>,
+        F: TaskOf<A> + Task<Output: BlockValue<U>>,
+    {
+        let (depths, boundaries): (Depths, Boundaries<T>) = (depth.into(), boundary.into());
+        let mapped = self.overlap(depths.clone(), boundaries.clone()).map_blocks_task::<U, F, A>(task);
+        self.without_surroundings(&mapped, &depths, &boundaries, ".map_overlap_task(…)")
+    }
+
+    /// What was made of blocks with their surroundings, without what belongs to those.
+    #[track_caller]
+    fn without_surroundings<U: Element>(&self, made: &DArray<U>, depths: &Depths, boundaries: &Boundaries<T>, method: &str) -> DArray<U> {
+        match self.untyped().meta().and_then(|meta| margins(depths, boundaries, meta)) {
+            Ok(margins) => DArray::then(Trim { margins }, vec![made.to_any()], method),
+            Err(failure) => DArray::failed(failure, method),
         }
     }
 
@@ -129,6 +116,9 @@ impl<T: Real> DArray<T> {
     /// use partita::{Boundary, prelude::*};
     /// let x = DArray::arange(0, 4, 1, 2).overlap(&[1], Boundary::Periodic);
     /// assert_eq!(x.compute()?.into_iter().collect::<Vec<_>>(), [3, 0, 1, 2, 1, 2, 3, 0]);
+    /// // One element before each block, and none behind it.
+    /// let x = DArray::arange(0, 4, 1, 2).overlap(&[(1, 0)], Boundary::Periodic);
+    /// assert_eq!(x.compute()?.into_iter().collect::<Vec<_>>(), [3, 0, 1, 1, 2, 3]);
     /// // Two elements along the first axis and one along the second, each with a boundary of its own.
     /// let x = DArray::arange(0, 64, 1, -1).reshape([8, 8]).rechunk([4, 4]);
     /// let wide = x.overlap(&[2, 1], [Boundary::Constant(100), Boundary::Reflect]);
@@ -141,9 +131,10 @@ impl<T: Real> DArray<T> {
     /// # Errors
     /// At `compute`: depths for another number of axes, sizes of chunks that are not known.
     #[track_caller]
-    pub fn overlap(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>) -> DArray<T> {
-        let boundaries: Boundaries<T> = boundary.into();
-        let found = self.untyped().meta().and_then(|meta| Ok((depths(depth, meta)?, boundaries.of_axes(meta.ndim())?, meta.clone())));
+    pub fn overlap(&self, depth: impl Into<Depths>, boundary: impl Into<Boundaries<T>>) -> DArray<T> {
+        let (depths, boundaries): (Depths, Boundaries<T>) = (depth.into(), boundary.into());
+        let found = self.untyped().meta();
+        let found = found.and_then(|meta| Ok((depths.of_axes(meta.ndim())?, boundaries.of_axes(meta.ndim())?, meta.clone())));
         let (depths, boundaries, original) = match found {
             Ok(found) => found,
             Err(failure) => return DArray::failed(failure, ".overlap(…)"),
@@ -153,12 +144,12 @@ impl<T: Real> DArray<T> {
         for (axis, (depth, boundary)) in depths.iter().zip(&boundaries).enumerate() {
             if let Boundary::Constant(value) = boundary {
                 let mut widths = vec![(0, 0); depths.len()];
-                widths[axis] = (*depth, *depth);
+                widths[axis] = *depth;
                 padded = padded.pad(&widths, Pad::Constant(*value));
             }
         }
-        padded.picked(".overlap(…)", format!("overlap by {}", tuple(&depths)), move |meta| {
-            let along = |(axis, (depth, boundary)): (usize, (&usize, &Boundary<T>))| match boundary {
+        padded.picked(".overlap(…)", format!("overlap by {}", shown(&depths)), move |meta| {
+            let along = |(axis, (depth, boundary)): (usize, (&(usize, usize), &Boundary<T>))| match boundary {
                 Boundary::Constant(_) => stretches(&known_bounds(&original, axis)?, &known_bounds(meta, axis)?, *depth),
                 Boundary::None => surrounded(meta, axis, *depth, None),
                 Boundary::Periodic => surrounded(meta, axis, *depth, Some(|place, len| place.rem_euclid(len))),
@@ -182,42 +173,46 @@ impl<T: Real> DArray<T> {
     /// # Errors
     /// At `compute`: depths for another number of axes, blocks that are shorter than that, sizes of chunks that are not known.
     #[track_caller]
-    pub fn trim_overlap<U: Element>(&self, depth: &[usize], boundary: impl Into<Boundaries<T>>, original: &DArray<U>) -> DArray<T> {
-        let boundaries: Boundaries<T> = boundary.into();
-        match original.untyped().meta().and_then(|meta| margins(depth, &boundaries, meta)) {
+    pub fn trim_overlap<U: Element>(
+        &self,
+        depth: impl Into<Depths>,
+        boundary: impl Into<Boundaries<T>>,
+        original: &DArray<U>,
+    ) -> DArray<T> {
+        let (depths, boundaries): (Depths, Boundaries<T>) = (depth.into(), boundary.into());
+        match original.untyped().meta().and_then(|meta| margins(&depths, &boundaries, meta)) {
             Ok(margins) => DArray::then(Trim { margins }, vec![self.to_any()], ".trim_overlap(…)"),
             Err(failure) => DArray::failed(failure, ".trim_overlap(…)"),
         }
     }
 }
 
-/// A depth for each axis.
-fn depths(depth: &[usize], meta: &Meta) -> Result<Vec<usize>, Failure> {
-    match depth {
-        [all] => Ok(vec![*all; meta.ndim()]),
-        each if each.len() == meta.ndim() => Ok(each.to_vec()),
-        _ => {
-            let what = format!("depths are given for {} axes, and the array has {}", depth.len(), meta.ndim());
-            Err(Failure::new(Code::ShapeMismatch, what).help("one for each axis, or one for all: .map_overlap(&[1], …)"))
-        }
-    }
+/// Depths for plans: `(1, 2)`, and pairs where they differ before and behind.
+fn shown(depths: &[(usize, usize)]) -> String {
+    let one = |(before, behind): &(usize, usize)| if before == behind { before.to_string() } else { tuple([before, behind]) };
+    tuple(depths.iter().map(one))
 }
 
-/// Blocks as stretches of an array that is longer by `depth` at both ends.
-fn stretches(own: &[usize], padded: &[usize], depth: usize) -> Result<Vec<Made>, Failure> {
-    let stretch = |block: &[usize]| Made { draws: runs(padded, block[0], 1, block[1] - block[0] + 2 * depth), order: None };
+/// Blocks as stretches of an array that is longer at both ends, by what they also get.
+fn stretches(own: &[usize], padded: &[usize], (before, behind): (usize, usize)) -> Result<Vec<Made>, Failure> {
+    let stretch = |block: &[usize]| Made { draws: runs(padded, block[0], 1, block[1] - block[0] + before + behind), order: None };
     Ok(own.windows(2).map(stretch).collect())
 }
 
 /// The chunks of an axis with what lies around them; `beyond` says which elements lie beyond the ends.
-fn surrounded(meta: &Meta, axis: usize, depth: usize, beyond: Option<fn(i64, i64) -> i64>) -> Result<Vec<Made>, Failure> {
+fn surrounded(
+    meta: &Meta,
+    axis: usize,
+    (before, behind): (usize, usize),
+    beyond: Option<fn(i64, i64) -> i64>,
+) -> Result<Vec<Made>, Failure> {
     let bounds = known_bounds(meta, axis)?;
     let len = bounds[bounds.len() - 1];
-    if depth == 0 {
+    if (before, behind) == (0, 0) {
         return Ok(as_it_is(&meta.cuts[axis]));
     }
     let block = |block: &[usize]| {
-        let (low, high) = (block[0].saturating_sub(depth), (block[1] + depth).min(len));
+        let (low, high) = (block[0].saturating_sub(before), (block[1] + behind).min(len));
         let outside = |range: std::ops::Range<i64>| match beyond {
             Some(place) if len > 0 && !range.is_empty() => {
                 let wanted: Vec<usize> = range.map(|at| place(at, len as i64) as usize).collect();
@@ -225,24 +220,24 @@ fn surrounded(meta: &Meta, axis: usize, depth: usize, beyond: Option<fn(i64, i64
             }
             _ => Vec::new(),
         };
-        let before = outside(block[0] as i64 - depth as i64..low as i64);
-        let behind = outside(high as i64..(block[1] + depth) as i64);
-        Made { draws: [before, runs(&bounds, low, 1, high - low), behind].concat(), order: None }
+        let ahead = outside(block[0] as i64 - before as i64..low as i64);
+        let after = outside(high as i64..(block[1] + behind) as i64);
+        Made { draws: [ahead, runs(&bounds, low, 1, high - low), after].concat(), order: None }
     };
     Ok(bounds.windows(2).map(block).collect())
 }
 
 /// For each chunk of each axis what it was given of its surroundings, before and behind.
-fn margins<T: Copy>(depth: &[usize], boundaries: &Boundaries<T>, meta: &Meta) -> Result<Vec<Vec<(usize, usize)>>, Failure> {
+fn margins<T: Copy>(depths: &Depths, boundaries: &Boundaries<T>, meta: &Meta) -> Result<Vec<Vec<(usize, usize)>>, Failure> {
     let mut margins = Vec::with_capacity(meta.ndim());
-    let boundaries = boundaries.of_axes(meta.ndim())?;
-    for (axis, (depth, boundary)) in depths(depth, meta)?.into_iter().zip(boundaries).enumerate() {
+    let (depths, boundaries) = (depths.of_axes(meta.ndim())?, boundaries.of_axes(meta.ndim())?);
+    for (axis, ((before, behind), boundary)) in depths.into_iter().zip(boundaries).enumerate() {
         let bounds = known_bounds(meta, axis)?;
         let len = bounds[bounds.len() - 1];
         // Without elements there are none that could be taken from elsewhere.
         let ends_are_bare = matches!(boundary, Boundary::None) || (len == 0 && !matches!(boundary, Boundary::Constant(_)));
         // Near an end that nothing lies beyond, there is less.
-        let margin = |block: &[usize]| if ends_are_bare { (depth.min(block[0]), depth.min(len - block[1])) } else { (depth, depth) };
+        let margin = |block: &[usize]| if ends_are_bare { (before.min(block[0]), behind.min(len - block[1])) } else { (before, behind) };
         margins.push(bounds.windows(2).map(margin).collect());
     }
     Ok(margins)
@@ -325,11 +320,13 @@ mod tests {
     #[test]
     fn blocks_take_from_as_many_neighbours_as_they_need() {
         let meta = Meta { dtype: DType::F64, cuts: vec![Cuts::Known([1, 1, 3].into())] };
-        let lens = |beyond| surrounded(&meta, 0, 2, beyond).expect("known").iter().map(|made| made.draws.len()).collect::<Vec<_>>();
+        let lens = |beyond| surrounded(&meta, 0, (2, 2), beyond).expect("known").iter().map(|made| made.draws.len()).collect::<Vec<_>>();
         assert_eq!(lens(None), [3, 3, 3]);
-        let cuts = Picking::of(vec![surrounded(&meta, 0, 2, None).expect("known")]).cuts(&meta.cuts);
+        let cuts = Picking::of(vec![surrounded(&meta, 0, (2, 2), None).expect("known")]).cuts(&meta.cuts);
         assert_eq!(cuts, [Cuts::Known([3, 4, 5].into())]);
-        let nearest = Picking::of(vec![surrounded(&meta, 0, 2, Some(|place, len| place.clamp(0, len - 1))).expect("known")]);
+        let nearest = Picking::of(vec![surrounded(&meta, 0, (2, 2), Some(|place, len| place.clamp(0, len - 1))).expect("known")]);
         assert_eq!(nearest.cuts(&meta.cuts), [Cuts::Known([5, 5, 7].into())]);
+        let behind = Picking::of(vec![surrounded(&meta, 0, (0, 2), None).expect("known")]);
+        assert_eq!(behind.cuts(&meta.cuts), [Cuts::Known([3, 3, 3].into())]);
     }
 }

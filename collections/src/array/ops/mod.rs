@@ -1,6 +1,7 @@
 //! Operations on arrays, one a file: user doc, the method, the shape rule, the lowering, the operator.
 
 pub(crate) mod any;
+pub(crate) mod apply_along_axis;
 pub(crate) mod arithmetic;
 pub(crate) mod assign;
 pub(crate) mod axes;

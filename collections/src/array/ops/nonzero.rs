@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta};
+use crate::array::meta::{Cuts, Meta, tuple};
+use crate::array::ops::gather::FlatPlaces;
 use crate::array::{DArray, Element, Node, Shape, Step};
 
 impl<T: Element> DArray<T> {
@@ -90,10 +91,14 @@ impl DArray<i64> {
     /// assert_eq!(DArray::ravel_multi_index(&places, [2, 3]).compute()?, flat.compute()?);
     /// # Ok::<(), partita::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// While it runs: a place that such an array does not have; negative ones do not count from the back, as with NumPy.
     #[track_caller]
     pub fn unravel_index(&self, shape: impl Into<Shape>) -> Vec<DArray<i64>> {
         let shape = shape.into().0;
-        let mut left = self.clone();
+        let step = Within { shape: shape.clone() };
+        let mut left: DArray<i64> = DArray::then(step, vec![self.to_any()], ".unravel_index(…)");
         let mut places = Vec::with_capacity(shape.len());
         for len in shape.into_iter().rev() {
             places.push(left.remainder(len as i64));
@@ -106,7 +111,8 @@ impl DArray<i64> {
     /// The places in row-major order of elements that are named by their places along each axis of an array of this shape.
     ///
     /// # Errors
-    /// At `compute`: lists for another number of axes, shapes that do not fit together.
+    /// At `compute`: lists for another number of axes, shapes that do not fit together. While it runs: a place that such an array does not have;
+    /// negative ones do not count from the back, as with NumPy.
     #[track_caller]
     pub fn ravel_multi_index(places: &[DArray<i64>], shape: impl Into<Shape>) -> DArray<i64> {
         let shape = shape.into().0;
@@ -114,12 +120,55 @@ impl DArray<i64> {
             let what = format!("places along {} axes, for an array of {}", places.len(), shape.len());
             return DArray::failed(Failure::new(Code::ShapeMismatch, what), "ravel_multi_index(…)");
         }
-        let mut flat = places[0].clone();
-        for (place, len) in places.iter().zip(shape).skip(1) {
-            flat = flat * len as i64 + place;
-        }
-        flat
+        let inputs = places.iter().map(|places| places.to_any()).collect();
+        DArray::then(FlatPlaces { shape, from_back: false }, inputs, "ravel_multi_index(…)")
     }
+}
+
+/// Places in row-major order, if an array of this shape has them all.
+struct Within {
+    shape: Vec<usize>,
+}
+
+impl Step for Within {
+    fn line(&self) -> String {
+        format!("places in an array of shape {}", tuple(&self.shape))
+    }
+
+    fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
+        Ok(inputs[0].clone())
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
+        let op = OpRef::new(PlacesWithin { shape: self.shape.clone() }, self.line());
+        Ok(lowering.add(Layer::single("places", node.known()?.blocks()?, op, edges), node))
+    }
+}
+
+/// Hands a block of places on, if an array of this shape has them all.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlacesWithin {
+    shape: Vec<usize>,
+}
+
+impl Operator for PlacesWithin {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let chunk = inputs.first().ok_or_else(|| Failure::internal("places: no block"))?;
+        let len = self.shape.iter().fold(1usize, |product, len| product.saturating_mul(*len));
+        let is_there = |place: &i64| usize::try_from(*place).is_ok_and(|place| place < len);
+        match block_of(chunk)?.to_vec::<i64>()?.iter().find(|place| !is_there(place)) {
+            None => Ok(chunk.clone()),
+            Some(place) => {
+                let what = format!("there is no place {place} in an array of shape {}, which has {len} elements", tuple(&self.shape));
+                Err(Failure::new(Code::IndexOutOfRange, what).help("places are counted from 0 in row-major order"))
+            }
+        }
+    }
+}
+
+impl NamedOperator for PlacesWithin {
+    const NAME: &'static str = "array_places_within";
 }
 
 /// The places of what is true along the only axis.

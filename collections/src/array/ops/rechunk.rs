@@ -19,6 +19,8 @@ impl<T: Element> DArray<T> {
     /// let columns = rows.rechunk([-1, 2]);
     /// assert_eq!(columns.chunks()?, [vec![6], vec![2, 2]]);
     /// assert_eq!(rows.rechunk([(0, 3)]).chunks()?, [vec![3, 3], vec![4]]);
+    /// assert_eq!(rows.rechunk([(0, Along::Whole), (1, Along::Auto)]).chunks()?, [vec![6], vec![4]]);
+    /// assert_eq!(rows.rechunk((-1, "auto")).chunks()?, [vec![6], vec![4]]);
     /// assert_eq!(columns.compute()?, rows.compute()?);
     /// # Ok::<(), partita::Error>(())
     /// ```

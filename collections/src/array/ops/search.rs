@@ -5,12 +5,12 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
-use crate::array::element::{DType, with_ordered};
+use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
-use crate::array::sort::ascending;
-use crate::array::tile::{Arith, Rank};
-use crate::array::{DArray, Node, Ordered, Step};
+use crate::array::sort::{ascending, lexical};
+use crate::array::tile::Arith;
+use crate::array::{DArray, Element, Node, Ordered, Step};
 
 /// Of places that an element may be put at without disturbing the order, which one is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -21,8 +21,9 @@ pub enum Side {
     Right,
 }
 
-impl<T: Ordered> DArray<T> {
-    /// For each of `values` the place at which it belongs in this array of one axis, whose elements go up. NaN belongs behind all numbers.
+impl<T: Element> DArray<T> {
+    /// For each of `values` the place at which it belongs in this array of one axis, whose elements go up. NaN belongs behind all numbers. Complex
+    /// numbers go up by their real parts, and where these are equal by the imaginary ones.
     ///
     /// ```
     /// use partita::{Side, prelude::*};
@@ -39,28 +40,6 @@ impl<T: Ordered> DArray<T> {
     #[track_caller]
     pub fn searchsorted(&self, values: &DArray<T>, side: Side) -> DArray<i64> {
         DArray::then(Search { side }, vec![values.to_any(), self.to_any()], ".searchsorted(…)")
-    }
-
-    /// For each element the number of the bin that it falls into, given edges that go up: bin `i` goes from edge `i - 1` to edge `i`, bin 0
-    /// lies before all edges. `Side::Right` counts an element on an edge to the bin above it, as is usual, `Side::Left` to the one below.
-    ///
-    /// ```
-    /// use partita::{Side, prelude::*};
-    /// let x = DArray::from_array(partita::ndarray::array![0.2, 6.4, 3.0, 1.0], 2);
-    /// let bins = x.digitize(&[0.0, 1.0, 2.5, 4.0, 10.0], Side::Right);
-    /// assert_eq!(bins.compute()?.into_iter().collect::<Vec<_>>(), [1, 4, 3, 2]);
-    /// # Ok::<(), partita::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// At `compute`: edges that do not go up.
-    #[track_caller]
-    pub fn digitize(&self, edges: &[T], side: Side) -> DArray<i64> {
-        if edges.windows(2).any(|pair| ascending(&pair[0], &pair[1]).is_gt()) {
-            let failure = Failure::new(Code::InvalidOption, "the edges of bins go up").detail("edges", format!("{edges:?}"));
-            return DArray::failed(failure, ".digitize(…)");
-        }
-        DArray::from_array(Array::from_vec(edges.to_vec()), -1).searchsorted(self, side)
     }
 
     /// Whether each element is one of others. NaN is not.
@@ -81,6 +60,36 @@ impl<T: Ordered> DArray<T> {
     #[track_caller]
     pub fn is_in_array(&self, others: &DArray<T>) -> DArray<bool> {
         DArray::then(IsIn, vec![self.to_any(), others.unique().to_any()], ".is_in(…)")
+    }
+}
+
+impl<T: Ordered> DArray<T> {
+    /// For each element the number of the bin that it falls into, given edges that go up: bin `i` goes from edge `i - 1` to edge `i`, bin 0
+    /// lies before all edges. `Side::Right` counts an element on an edge to the bin above it, as is usual, `Side::Left` to the one below. Edges may
+    /// also go down; then bin 0 lies above all of them.
+    ///
+    /// ```
+    /// use partita::{Side, prelude::*};
+    /// let x = DArray::from_array(partita::ndarray::array![0.2, 6.4, 3.0, 1.0], 2);
+    /// let bins = x.digitize(&[0.0, 1.0, 2.5, 4.0, 10.0], Side::Right);
+    /// assert_eq!(bins.compute()?.into_iter().collect::<Vec<_>>(), [1, 4, 3, 2]);
+    /// assert_eq!(x.digitize(&[3.0, 1.0, 0.0], Side::Right).compute()?.into_iter().collect::<Vec<_>>(), [2, 0, 0, 1]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: edges that neither go up nor down.
+    #[track_caller]
+    pub fn digitize(&self, edges: &[T], side: Side) -> DArray<i64> {
+        if edges.windows(2).all(|pair| ascending(&pair[0], &pair[1]).is_le()) {
+            return DArray::from_array(Array::from_vec(edges.to_vec()), -1).searchsorted(self, side);
+        }
+        if edges.windows(2).any(|pair| ascending(&pair[0], &pair[1]).is_lt()) {
+            let failure = Failure::new(Code::InvalidOption, "the edges of bins go up, or down").detail("edges", format!("{edges:?}"));
+            return DArray::failed(failure, ".digitize(…)");
+        }
+        let rising: Vec<T> = edges.iter().rev().copied().collect();
+        edges.len() as i64 - DArray::from_array(Array::from_vec(rising), -1).searchsorted(self, side)
     }
 }
 
@@ -139,7 +148,7 @@ impl Operator for SearchBlock {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let (values, sorted) = inputs.split_first().ok_or_else(|| Failure::internal("search: no block"))?;
         let values = block_of(values)?;
-        with_ordered!(values.dtype(), T => {
+        with_dtype!(values.dtype(), T => {
             let elements = values.to_vec::<T>()?;
             let mut places = vec![0i64; elements.len()];
             for block in sorted {
@@ -159,10 +168,10 @@ impl NamedOperator for SearchBlock {
     const NAME: &'static str = "array_search";
 }
 
-fn before<T: Rank>(sorted: &[T], element: &T, side: Side) -> usize {
+fn before<T: Arith>(sorted: &[T], element: &T, side: Side) -> usize {
     match side {
-        Side::Left => sorted.partition_point(|other| ascending(other, element).is_lt()),
-        Side::Right => sorted.partition_point(|other| ascending(other, element).is_le()),
+        Side::Left => sorted.partition_point(|other| lexical(other, element).is_lt()),
+        Side::Right => sorted.partition_point(|other| lexical(other, element).is_le()),
     }
 }
 
@@ -174,9 +183,9 @@ impl Operator for IsInBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let [values, others] = inputs else { return Err(Failure::internal("is_in: a block, and all others in one")) };
         let (values, others) = (block_of(values)?, block_of(others)?);
-        with_ordered!(values.dtype(), T => {
+        with_dtype!(values.dtype(), T => {
             let others = others.to_vec::<T>()?;
-            let is_in = |element: &T| !element.is_missing() && others.binary_search_by(|other| ascending(other, element)).is_ok();
+            let is_in = |element: &T| !element.is_missing() && others.binary_search_by(|other| lexical(other, element)).is_ok();
             let truths: Vec<bool> = values.to_vec::<T>()?.iter().map(is_in).collect();
             Ok(Chunk::new(Block::from_vec(values.shape().to_vec(), truths)))
         })

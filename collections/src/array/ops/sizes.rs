@@ -1,12 +1,13 @@
 //! `compute_chunk_sizes`: finds the lengths of chunks that are only known after they were made.
 
-use partita_graph::{Chunk, Executor, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
+use ndarray::ArrayD;
+use partita_graph::{Chunk, Code, Executor, Failure, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta};
+use crate::array::meta::{Cuts, Meta, advance};
 use crate::array::{DArray, Element, Node, Step};
 use crate::client::Client;
 
@@ -25,7 +26,7 @@ impl<T: Element> DArray<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`DArray::compute`].
+    /// As [`DArray::compute`]; blocks beside each other that are not as long as each other.
     #[track_caller]
     pub fn compute_chunk_sizes(&self) -> Result<DArray<T>, Failure> {
         if self.untyped().meta()?.sizes().is_ok() {
@@ -42,15 +43,34 @@ impl<T: Element> DArray<T> {
     pub fn compute_chunk_sizes_on(&self, executor: &dyn Executor) -> Result<DArray<T>, Failure> {
         let grid = self.untyped().meta()?.grid();
         let shapes = DArray::<i64>::then(Shapes, vec![self.to_any()], ".compute_chunk_sizes()").compute_on(executor)?;
-        let mut cuts = Vec::with_capacity(grid.len());
+        let mut sizes = Vec::with_capacity(grid.len());
         for (axis, count) in grid.iter().enumerate() {
             let step: usize = grid[axis + 1..].iter().product();
-            let sizes = (0..*count).map(|at| shapes.get([at * step, axis]).map(|len| *len as usize));
-            let sizes: Option<Vec<usize>> = sizes.collect();
-            cuts.push(Cuts::Known(sizes.ok_or_else(|| Failure::internal("blocks without shapes"))?.into()));
+            let along: Option<Vec<usize>> = (0..*count).map(|at| shapes.get([at * step, axis]).map(|len| *len as usize)).collect();
+            sizes.push(along.ok_or_else(|| Failure::internal("blocks without shapes"))?);
         }
+        if let Some(failure) = misfit(&shapes, &sizes, &grid) {
+            return Err(failure.origin(Some(&Origin::here(".compute_chunk_sizes()"))));
+        }
+        let cuts = sizes.into_iter().map(|sizes| Cuts::Known(sizes.into())).collect();
         Ok(DArray::then(WithSizes { cuts }, vec![self.to_any()], ".compute_chunk_sizes()"))
     }
+}
+
+/// Why blocks of these shapes, one in each row, are no grid of chunks of these lengths.
+fn misfit(shapes: &ArrayD<i64>, sizes: &[Vec<usize>], grid: &[usize]) -> Option<Failure> {
+    let mut position = vec![0; grid.len()];
+    for row in shapes.rows() {
+        let other = (0..grid.len()).find(|axis| row[*axis] as usize != sizes[*axis][position[*axis]]);
+        if let Some(axis) = other {
+            let (one, other) = (sizes[axis][position[axis]], row[axis]);
+            let what = format!("chunks beside each other have {one} and {other} elements along axis {axis}");
+            let failure = Failure::new(Code::ShapeMismatch, what);
+            return Some(failure.help("functions of blocks give the same lengths to all blocks beside each other"));
+        }
+        advance(&mut position, grid);
+    }
+    None
 }
 
 /// One row for each block: its shape.

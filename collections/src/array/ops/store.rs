@@ -5,16 +5,17 @@ use partita_graph::{Executor, Failure};
 
 use crate::array::block::block_of;
 use crate::array::lower::plan;
-use crate::array::meta::advance;
 use crate::array::ops::map_blocks::BlockInfo;
 use crate::array::{DArray, Element};
 use crate::client::{Client, run};
 
 impl<T: Element> DArray<T> {
-    /// Runs the array and hands each block to a function with its place, in row-major order of the grid. Blocks come to this process one at a
-    /// time, so that an array may be larger than memory: a memory map, a file of one's own, a device.
+    /// Runs the array and hands each block to a function with its place, as blocks end and so in any order, one at a time. A block that was
+    /// handed over is not kept, so that an array may be larger than memory: a memory map, a file of one's own, a device.
     ///
-    /// A function that fails ends it; what it was handed before stays as it left it.
+    /// Each block is handed over once. A block or a function that fails ends it, and what was handed over before stays as the function left it:
+    /// whether a target is seen before it is complete is up to the function. [`DArray::to_zarr`] and [`DArray::to_npy`] write what appears at
+    /// once or not at all.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -45,16 +46,21 @@ impl<T: Element> DArray<T> {
     ) -> Result<(), Failure> {
         let meta = self.untyped().meta()?;
         let (grid, places) = (meta.grid(), meta.places().ok());
-        let run = run::stored(executor, plan(self.untyped())?)?;
-        let mut position = vec![0; grid.len()];
-        for index in 0..meta.blocks()? {
-            let start = places.as_ref().map(|places| places[index as usize].start.clone());
-            let info = BlockInfo { position: position.clone(), grid: grid.clone(), start };
+        run::as_they_end(executor, plan(self.untyped())?, |index, chunk| {
+            let start = places.as_ref().map(|places| places[index].start.clone());
+            let info = BlockInfo { position: position(index, &grid), grid: grid.clone(), start };
             // In row-major order, as a target of bytes wants them.
-            let chunk = run.result(index as usize)?;
-            target(&info, block_of(&chunk)?.in_order()?.view()?)?;
-            advance(&mut position, &grid);
-        }
-        Ok(())
+            target(&info, block_of(&chunk)?.in_order()?.view()?)
+        })
     }
+}
+
+/// The position of a block in the grid, which is numbered in row-major order.
+fn position(index: usize, grid: &[usize]) -> Vec<usize> {
+    let mut left = index;
+    let mut position = vec![0; grid.len()];
+    for (at, blocks) in position.iter_mut().zip(grid).rev() {
+        (*at, left) = (left % blocks, left / blocks);
+    }
+    position
 }

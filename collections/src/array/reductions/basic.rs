@@ -1,6 +1,6 @@
 //! The reductions that everybody knows: sums, products, means, spread, extremes, truths and places, over all axes or some.
 //!
-//! The variants that skip NaN are defined for floats only: nothing else has NaN.
+//! The variants that skip NaN are defined for floats and complex numbers only: nothing else has NaN.
 
 use super::axes::Axes;
 use super::fold::Fold;
@@ -142,6 +142,9 @@ reductions! { Float:
     /// # Errors
     /// At `compute`: no elements; while it runs: only NaN.
     nanargmax nanargmax_axis -> i64 = Fold::Place { greatest: true, skip_nan: true }, Finish::Name;
+}
+
+reductions! { Inexact:
     /// The mean of all elements that are not NaN; NaN where all are.
     nanmean nanmean_axis -> T = Fold::Moments { skip_nan: true }, Finish::Mean;
 }
@@ -186,11 +189,11 @@ spread! { Element:
     std std_axis -> T::Spread = false, true;
 }
 
-spread! { Float:
-    /// The variance of all elements that are not NaN.
-    nanvar nanvar_axis -> T = true, false;
+spread! { Inexact:
+    /// The variance of all elements that are not NaN; see [`DArray::var`].
+    nanvar nanvar_axis -> T::Spread = true, false;
     /// The standard deviation of all elements that are not NaN.
-    nanstd nanstd_axis -> T = true, true;
+    nanstd nanstd_axis -> T::Spread = true, true;
 }
 
 impl<T: Inexact> DArray<T> {

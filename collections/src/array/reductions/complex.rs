@@ -12,16 +12,26 @@ pub(super) struct InParts<F> {
     im: F,
     /// The parts of the elements at hand.
     parts: [Vec<f64>; 2],
+    /// Whether a number of which one part is NaN is NaN in both, so that both leave it out.
+    nan_in_both: bool,
 }
 
 impl<F: Folder<f64>> InParts<F> {
     pub fn new(re: F, im: F) -> Self {
-        Self { re, im, parts: [Vec::new(), Vec::new()] }
+        Self { re, im, parts: [Vec::new(), Vec::new()], nan_in_both: false }
+    }
+
+    /// The same for states that leave NaN out.
+    pub fn nan_in_both(self) -> Self {
+        Self { nan_in_both: true, ..self }
     }
 
     fn take<T: Arith>(&mut self, elements: &[T]) {
         for element in elements {
-            let number = Convert::<C128>::convert(*element);
+            let mut number = Convert::<C128>::convert(*element);
+            if self.nan_in_both && (number.re.is_nan() || number.im.is_nan()) {
+                number = C128::new(f64::NAN, f64::NAN);
+            }
             self.parts[0].push(number.re);
             self.parts[1].push(number.im);
         }
@@ -84,7 +94,7 @@ impl<T: Arith> Folder<T> for ComplexProduct {
 
 #[cfg(test)]
 mod tests {
-    use super::super::numbers::FloatSum;
+    use super::super::numbers::{FloatSum, Moments};
     use super::*;
     use crate::array::element::C64;
 
@@ -100,6 +110,17 @@ mod tests {
         sum.lanes(0, Rows::of(&rows, 2), Names::default(), 0);
         let blocks = Folder::<C64>::end(Box::new(sum), &[2]);
         assert_eq!((numbers(&blocks, 0), numbers(&blocks, 2)), (vec![3.0, 3.0], vec![3.0, 1.0]));
+    }
+
+    #[test]
+    fn numbers_of_which_a_part_is_nan_are_left_out() {
+        let nan = f64::NAN;
+        let run = [C128::new(1.0, 2.0), C128::new(nan, 9.0), C128::new(9.0, nan), C128::new(3.0, 6.0)];
+        let mut moments = InParts::new(Moments::new(1, true), Moments::new(1, true)).nan_in_both();
+        moments.run(0, &run, Names::default());
+        let blocks = Folder::<C128>::end(Box::new(moments), &[1]);
+        let found: Vec<f64> = (0..6).map(|at| numbers(&blocks, at)[0]).collect();
+        assert_eq!(found, [2.0, 2.0, 2.0, 2.0, 4.0, 8.0]);
     }
 
     #[test]

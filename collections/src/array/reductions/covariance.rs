@@ -2,9 +2,11 @@
 //! these are brought together as those of the variance are, so that numbers far from zero lose no digits.
 
 use ndarray::{Array1, Array2, Axis, Ix2};
+use num_complex::Complex;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
+use super::axes::Axes;
 use super::state::{State, state_of};
 use super::tree::tree;
 use crate::array::block::{Block, block_of};
@@ -12,7 +14,7 @@ use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, unknown_sizes};
 use crate::array::rechunk::rechunk;
-use crate::array::{DArray, Node, Real, Step};
+use crate::array::{DArray, Float, Node, Number, Real, Step};
 
 impl<T: Real> DArray<T> {
     /// The covariances of the rows of an array of two axes, each of which holds the observations of one variable; `ddof` is taken from
@@ -44,6 +46,54 @@ impl<T: Real> DArray<T> {
     }
 }
 
+// Not one method for all numbers: those of real ones give real numbers.
+impl<F: Float> DArray<Complex<F>>
+where
+    Complex<F>: Number<Part = F>,
+{
+    /// The covariances of the rows of an array of two axes: means of products of the distances of one with the conjugate ones of another, with
+    /// `ddof` taken from the number of observations by which is divided.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// use partita::ndarray::array;
+    /// let x = DArray::from_array(array![[Complex::new(1.0f64, 0.0), Complex::new(0.0, 1.0)], [Complex::new(2.0, 0.0), Complex::new(0.0, 0.0)]], 1);
+    /// assert_eq!(x.cov(0.0).compute()?[[0, 1]], Complex::new(0.5, -0.5));
+    /// assert!((x.corrcoef().compute()?[[1, 0]] - Complex::new(0.5f64.sqrt(), 0.5f64.sqrt())).norm() < 1e-12);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: another number of axes than two, sizes of chunks that are not known.
+    #[track_caller]
+    pub fn cov(&self, ddof: f64) -> DArray<Complex<f64>> {
+        let count = match self.shape().as_deref() {
+            Ok([_, count]) => *count as f64,
+            Ok(shape) => return DArray::failed(no_rows(shape.len()), ".cov(…)"),
+            Err(failure) => return DArray::failed(failure.clone(), ".cov(…)"),
+        };
+        let numbers = self.cast::<Complex<f64>>();
+        let distances = &numbers - numbers.mean_axis(Axes::of(1).keepdims());
+        distances.matmul(&distances.conj().t()) / Complex::new(count - ddof, 0.0)
+    }
+
+    /// The coefficients of correlation of the rows: covariances by the roots of variances.
+    ///
+    /// # Errors
+    /// As [`DArray::cov`].
+    #[track_caller]
+    pub fn corrcoef(&self) -> DArray<Complex<f64>> {
+        let covariances = self.cov(0.0);
+        let spread = covariances.diag(0).re().sqrt().to_complex(0.0);
+        let found = covariances / spread.expand_dims(1) / spread.expand_dims(0);
+        found.re().clip(-1.0, 1.0).to_complex(found.im().clip(-1.0, 1.0))
+    }
+}
+
+fn no_rows(ndim: usize) -> Failure {
+    Failure::new(Code::ShapeMismatch, format!("variables are the rows of an array of two axes, and this one has {ndim}"))
+}
+
 struct Covariance {
     ddof: f64,
     correlation: bool,
@@ -56,8 +106,7 @@ impl Step for Covariance {
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
         let [variables, _] = &inputs[0].cuts[..] else {
-            let what = format!("variables are the rows of an array of two axes, and this one has {}", inputs[0].ndim());
-            return Err(Failure::new(Code::ShapeMismatch, what));
+            return Err(no_rows(inputs[0].ndim()));
         };
         let count = variables.len().ok_or_else(|| unknown_sizes(0))?;
         Ok(Meta { dtype: DType::F64, cuts: vec![Cuts::whole(count); 2] })

@@ -86,13 +86,14 @@ folded!(unordered: C64 C128);
 fn unordered<T: Arith>(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<T>>, Failure> {
     match fold {
         Fold::Sum => Ok(Box::new(complex::InParts::new(numbers::FloatSum::new(lanes), numbers::FloatSum::new(lanes)))),
-        Fold::Moments { skip_nan: false } => {
-            Ok(Box::new(complex::InParts::new(numbers::Moments::new(lanes, false), numbers::Moments::new(lanes, false))))
+        Fold::Moments { skip_nan } => {
+            let parts = complex::InParts::new(numbers::Moments::new(lanes, skip_nan), numbers::Moments::new(lanes, skip_nan));
+            Ok(Box::new(if skip_nan { parts.nan_in_both() } else { parts }))
         }
         Fold::Product => Ok(Box::new(complex::ComplexProduct::new(lanes))),
         Fold::Any => Ok(Box::new(order::Truth::new(lanes, false))),
         Fold::All => Ok(Box::new(order::Truth::new(lanes, true))),
-        Fold::Moments { skip_nan: true } | Fold::Extreme { .. } | Fold::Place { .. } => Err(without_order(T::DTYPE)),
+        Fold::Extreme { .. } | Fold::Place { .. } => Err(without_order(T::DTYPE)),
     }
 }
 

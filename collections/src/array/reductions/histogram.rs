@@ -4,6 +4,7 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use super::tree::tree;
+use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::{DType, Held, with_ordered};
@@ -143,6 +144,25 @@ impl<T: Integer> DArray<T> {
         DArray::then(Counting { bins: Count::Numbers(length), weighted: false }, vec![self.to_any()], ".bincount(…)")
     }
 
+    /// How often each number occurs, from 0 up to the greatest that does, and at least below `least`: as NumPy's with `minlength`. How long the result is
+    /// is known only after it was made; see [`DArray::compute_chunk_sizes`].
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::from_array(partita::ndarray::array![1, 3, 1, 0], 2);
+    /// assert_eq!(x.bincount_at_least(0).compute()?.into_iter().collect::<Vec<_>>(), [1, 2, 0, 1]);
+    /// assert_eq!(x.bincount_at_least(6).compute()?.into_iter().collect::<Vec<_>>(), [1, 2, 0, 1, 0, 0]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// While it runs: a number that is negative, or too great to count up to.
+    #[doc(alias = "minlength")]
+    #[track_caller]
+    pub fn bincount_at_least(&self, least: usize) -> DArray<i64> {
+        DArray::then(Counting { bins: Count::AtLeast(least), weighted: false }, vec![self.to_any()], ".bincount_at_least(…)")
+    }
+
     /// The sums of the weights of each number from 0 up to and without `length`.
     ///
     /// # Errors
@@ -160,13 +180,15 @@ enum Count {
     Bins(Bins),
     /// Numbers up to and without this one.
     Numbers(usize),
+    /// Numbers up to the greatest, and at least up to and without this one.
+    AtLeast(usize),
 }
 
 impl Count {
     fn len(&self) -> usize {
         match self {
             Count::Bins(bins) => bins.count(),
-            Count::Numbers(length) => *length,
+            Count::Numbers(length) | Count::AtLeast(length) => *length,
         }
     }
 
@@ -181,6 +203,10 @@ impl Count {
                     Err(Failure::new(Code::InvalidOption, what).help("a length above all numbers, none of which is negative"))
                 }
             },
+            Count::AtLeast(_) => usize::try_from(element.to_i64()).map(Some).map_err(|_| {
+                let what = format!("bincount: the element {element:?} is not counted");
+                Failure::new(Code::InvalidOption, what).help("numbers none of which is negative")
+            }),
         }
     }
 }
@@ -195,6 +221,7 @@ impl Step for Counting {
         match &self.bins {
             Count::Bins(bins) => format!("histogram of {} bins", bins.count()),
             Count::Numbers(length) => format!("bincount of {length}"),
+            Count::AtLeast(least) => format!("bincount of at least {least}"),
         }
     }
 
@@ -206,7 +233,8 @@ impl Step for Counting {
             let what = format!("weights of shape {} for an array of shape {}", inputs[1].show_shape(), inputs[0].show_shape());
             return Err(Failure::new(Code::ShapeMismatch, what));
         }
-        Ok(Meta { dtype: if self.weighted { DType::F64 } else { DType::I64 }, cuts: vec![Cuts::whole(self.bins.len())] })
+        let cuts = if matches!(self.bins, Count::AtLeast(_)) { Cuts::Unknown(1) } else { Cuts::whole(self.bins.len()) };
+        Ok(Meta { dtype: if self.weighted { DType::F64 } else { DType::I64 }, cuts: vec![cuts] })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -233,7 +261,8 @@ impl Operator for CountBlock {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("histogram: no block"))??;
         let weights = inputs.get(1).map(block_of).transpose()?;
         if weights.is_some_and(|weights| weights.shape() != block.shape()) {
-            return Err(Failure::new(Code::ShapeMismatch, "chunks of weights are of another shape than those that they belong to"));
+            let what = "chunks of weights are of another shape than those that they belong to";
+            return Err(Failure::new(Code::ShapeMismatch, what).help(FIND_SIZES));
         }
         let weights = weights.map(Block::to_vec::<f64>).transpose()?;
         let len = self.bins.len();
@@ -253,14 +282,27 @@ impl Operator for CountBlock {
                     let mut counts = vec![0i64; len];
                     for element in elements {
                         if let Some(at) = self.bins.of(element)? {
+                            make_room(&mut counts, at)?;
                             counts[at] += 1;
                         }
                     }
-                    Block::from_vec(vec![len], counts)
+                    Block::from_vec(vec![counts.len()], counts)
                 }
             }))
         })
     }
+}
+
+/// Zeros up to a place, where there are not so many.
+fn make_room(counts: &mut Vec<i64>, at: usize) -> Result<(), Failure> {
+    if at >= counts.len() {
+        counts.try_reserve((at - counts.len()).saturating_add(1)).map_err(|_| {
+            let what = format!("bincount: there is no memory to count up to {at}");
+            Failure::new(Code::InvalidOption, what).help("of few great numbers: .unique_counts()")
+        })?;
+        counts.resize(at + 1, 0);
+    }
+    Ok(())
 }
 
 impl NamedOperator for CountBlock {
@@ -284,9 +326,15 @@ fn added<T: Held>(blocks: &[&Block], add: impl Fn(T, T) -> T) -> Result<Block, F
     let (first, rest) = blocks.split_first().ok_or_else(|| Failure::internal("no counts to add"))?;
     let mut sums = first.to_vec::<T>()?;
     for block in rest {
-        sums.iter_mut().zip(block.to_vec::<T>()?).for_each(|(sum, other)| *sum = add(*sum, other));
+        let others = block.to_vec::<T>()?;
+        // Of one axis, where lengths depend on what was counted.
+        if others.len() > sums.len() {
+            sums.resize(others.len(), T::default());
+        }
+        sums.iter_mut().zip(others).for_each(|(sum, other)| *sum = add(*sum, other));
     }
-    Ok(Block::from_vec(first.shape().to_vec(), sums))
+    let shape = if let [_] = first.shape() { vec![sums.len()] } else { first.shape().to_vec() };
+    Ok(Block::from_vec(shape, sums))
 }
 
 impl NamedOperator for AddBlocks {

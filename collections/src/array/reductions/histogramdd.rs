@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::{AddBlocks, Bins};
 use super::tree::tree;
+use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::DType;
@@ -174,7 +175,7 @@ impl Operator for CountPoints {
             return Err(Failure::internal("histogram: other blocks than axes"));
         }
         if blocks.iter().any(|block| block.shape() != blocks[0].shape()) {
-            return Err(Failure::new(Code::ShapeMismatch, "chunks of places and weights are of different shapes"));
+            return Err(Failure::new(Code::ShapeMismatch, "chunks of places and weights are of different shapes").help(FIND_SIZES));
         }
         ctx.check_cancelled()?;
         let mut places = blocks.iter().map(|block| block.to_vec::<f64>()).collect::<Result<Vec<_>, Failure>>()?;

@@ -16,7 +16,17 @@ use crate::array::rechunk::rechunk;
 use crate::array::tile::Rank;
 use crate::array::{Chunks, DArray, Float, Node, Ordered, Step};
 
-/// What a quantile is that lies between two elements.
+/// What a quantile is that lies between two elements. The first five lay the shares 0 to 1 from the least to the greatest element; the others are those
+/// of Hyndman and Fan, by which an array is a sample of something larger, with NumPy's names.
+///
+/// ```
+/// use partita::{Between, prelude::*};
+/// let x = DArray::from_array(partita::ndarray::array![1.0f64, 2.0, 4.0, 8.0], 2);
+/// let median = |between: Between| x.quantile_with(0.5, 0, between).compute_scalar();
+/// assert_eq!((median(Between::Linear)?, median(Between::Lower)?, median(Between::InvertedCdf)?), (3.0, 2.0, 2.0));
+/// assert_eq!(x.quantile_with(0.25, 0, Between::Weibull).compute_scalar()?, 1.25);
+/// # Ok::<(), partita::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Between {
     /// Between them, in proportion.
@@ -30,6 +40,65 @@ pub enum Between {
     Nearest,
     /// Half-way.
     Midpoint,
+    /// The first element that is not exceeded by more than what is left of the share.
+    InvertedCdf,
+    /// The same; where the share is met exactly, half-way to the next.
+    AveragedInvertedCdf,
+    /// The element whose share is nearest; of two the one of even rank, counted from 1.
+    ClosestObservation,
+    /// Between the shares at which [`Between::InvertedCdf`] goes up, in proportion.
+    InterpolatedInvertedCdf,
+    /// Between the middles of these steps.
+    Hazen,
+    /// As if there were one element more: each stands for its expected share.
+    Weibull,
+    /// So that each stands for about the median of its shares, whatever the distribution.
+    MedianUnbiased,
+    /// So that quantiles of normal numbers are right on average, about.
+    NormalUnbiased,
+}
+
+impl Between {
+    /// The ranks, from 0 on, of the two of so many elements between which a share lies, and how far it is on the way to the second. There is at
+    /// least one element.
+    pub(super) fn ranks(self, q: f64, count: usize) -> (usize, usize, f64) {
+        let count = count as f64;
+        let rank = |place: f64| place.clamp(0.0, count - 1.0) as usize;
+        let one = |place: f64| (rank(place), rank(place), 0.0);
+        let line = |place: f64| (rank(place.floor()), rank(place.ceil()), place - place.floor());
+        let sample = |alpha: f64, beta: f64| line(count * q + (alpha + q * (1.0 - alpha - beta)) - 1.0);
+        let (place, met) = (q * (count - 1.0), count * q - 1.0);
+        match self {
+            Between::Linear => line(place),
+            Between::Lower => one(place.floor()),
+            Between::Higher => one(place.ceil()),
+            Between::Nearest => one(place.round_ties_even()),
+            Between::Midpoint => (rank(place.floor()), rank(place.ceil()), 0.5),
+            Between::AveragedInvertedCdf if met >= 0.0 && met == met.floor() => (rank(met), rank(met + 1.0), 0.5),
+            Between::InvertedCdf | Between::AveragedInvertedCdf => one(met.ceil()),
+            Between::ClosestObservation => {
+                let (place, below) = (met - 0.5, (met - 0.5).floor());
+                one(if place == below && below.rem_euclid(2.0) == 1.0 { below } else { below + 1.0 })
+            }
+            Between::InterpolatedInvertedCdf => sample(0.0, 1.0),
+            Between::Hazen => sample(0.5, 0.5),
+            Between::Weibull => sample(0.0, 0.0),
+            Between::MedianUnbiased => sample(1.0 / 3.0, 1.0 / 3.0),
+            Between::NormalUnbiased => sample(3.0 / 8.0, 3.0 / 8.0),
+        }
+    }
+
+    /// What lies so far on the way from one element to another.
+    fn on_the_way(self, low: f64, high: f64, share: f64) -> f64 {
+        // From the nearer end, so that the ends themselves come out exactly; of two equal infinities there is no difference.
+        if low == high {
+            low
+        } else if share < 0.5 || self == Between::Midpoint {
+            low + (high - low) * share
+        } else {
+            high - (high - low) * (1.0 - share)
+        }
+    }
 }
 
 impl<T: Ordered> DArray<T> {
@@ -78,6 +147,15 @@ impl<T: Ordered> DArray<T> {
     #[track_caller]
     pub fn quantiles(&self, q: &[f64], axes: impl Into<Axes>) -> DArray<T::Mean> {
         self.ordered(q.to_vec(), true, axes.into(), Between::Linear, false, ".quantiles(…)")
+    }
+
+    /// Several quantiles at once, with another choice between two elements.
+    ///
+    /// # Errors
+    /// As [`DArray::quantile`].
+    #[track_caller]
+    pub fn quantiles_with(&self, q: &[f64], axes: impl Into<Axes>, between: Between) -> DArray<T::Mean> {
+        self.ordered(q.to_vec(), true, axes.into(), between, false, ".quantiles(…)")
     }
 
     /// [`DArray::quantile`] with the share in percent.
@@ -130,6 +208,40 @@ impl<T: Float> DArray<T> {
     #[track_caller]
     pub fn nanquantile(&self, q: f64, axes: impl Into<Axes>) -> DArray<T::Mean> {
         self.ordered(vec![q], false, axes.into(), Between::Linear, true, ".nanquantile(…)")
+    }
+
+    /// [`DArray::quantile_with`] of the elements that are not NaN.
+    ///
+    /// # Errors
+    /// As [`DArray::quantile`].
+    #[track_caller]
+    pub fn nanquantile_with(&self, q: f64, axes: impl Into<Axes>, between: Between) -> DArray<T::Mean> {
+        self.ordered(vec![q], false, axes.into(), between, true, ".nanquantile(…)")
+    }
+
+    /// [`DArray::quantiles`] of the elements that are not NaN.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let x = DArray::from_array(partita::ndarray::array![4.0f64, f64::NAN, 3.0], 2);
+    /// assert_eq!(x.nanquantiles(&[0.0, 0.5], 0).compute()?.into_iter().collect::<Vec<_>>(), [3.0, 3.5]);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`DArray::quantile`].
+    #[track_caller]
+    pub fn nanquantiles(&self, q: &[f64], axes: impl Into<Axes>) -> DArray<T::Mean> {
+        self.nanquantiles_with(q, axes, Between::Linear)
+    }
+
+    /// [`DArray::quantiles_with`] of the elements that are not NaN.
+    ///
+    /// # Errors
+    /// As [`DArray::quantile`].
+    #[track_caller]
+    pub fn nanquantiles_with(&self, q: &[f64], axes: impl Into<Axes>, between: Between) -> DArray<T::Mean> {
+        self.ordered(q.to_vec(), true, axes.into(), between, true, ".nanquantiles(…)")
     }
 
     /// [`DArray::percentile`] of the elements that are not NaN.
@@ -293,28 +405,34 @@ fn order<T: Rank>(a: &T, b: &T) -> Ordering {
 
 /// The quantile of elements, of which there are some and none is NaN. It changes their order.
 fn quantile<T: Rank>(values: &mut [T], q: f64, between: Between) -> f64 {
-    let place = q * (values.len() - 1) as f64;
-    let (_, low, above) = values.select_nth_unstable_by(place as usize, order);
+    let (rank, next, share) = between.ranks(q, values.len());
+    let (_, low, above) = values.select_nth_unstable_by(rank, order);
     let low = low.to_f64();
-    let share = place - place.floor();
-    // The next one, where the place lies between two.
-    let high = if share > 0.0 { above.iter().min_by(|a, b| order(*a, *b)).map_or(low, |high| high.to_f64()) } else { low };
-    match between {
-        Between::Lower => low,
-        Between::Higher => high,
-        Between::Nearest if place.round_ties_even() > place => high,
-        Between::Nearest => low,
-        Between::Midpoint => low + (high - low) / 2.0,
-        // From the nearer end, so that the ends themselves come out exactly; of two equal infinities there is no difference.
-        Between::Linear if low == high => low,
-        Between::Linear if share < 0.5 => low + (high - low) * share,
-        Between::Linear => high - (high - low) * (1.0 - share),
-    }
+    let high = if next > rank { above.iter().min_by(|a, b| order(*a, *b)).map_or(low, |high| high.to_f64()) } else { low };
+    between.on_the_way(low, high, share)
 }
 
 impl NamedOperator for QuantilesOfBlock {
     const NAME: &'static str = "array_quantile";
 }
+
+/// Every choice.
+#[cfg(test)]
+pub(super) const ALL: [Between; 13] = [
+    Between::Linear,
+    Between::Lower,
+    Between::Higher,
+    Between::Nearest,
+    Between::Midpoint,
+    Between::InvertedCdf,
+    Between::AveragedInvertedCdf,
+    Between::ClosestObservation,
+    Between::InterpolatedInvertedCdf,
+    Between::Hazen,
+    Between::Weibull,
+    Between::MedianUnbiased,
+    Between::NormalUnbiased,
+];
 
 #[cfg(test)]
 mod tests {
@@ -329,7 +447,20 @@ mod tests {
         let all = [Between::Lower, Between::Higher, Between::Nearest, Between::Midpoint];
         assert_eq!(all.map(|choice| of(0.5, choice)), [2.0, 4.0, 4.0, 3.0]);
         assert_eq!(all.map(|choice| of(0.2, choice)), [1.0, 2.0, 2.0, 1.5]);
-        assert_eq!(quantile(&mut [7], 0.3, Between::Linear), 7.0);
+        let sample = |q: f64| ALL[5..].iter().map(|choice| quantile(&mut [16.0, 1.0, 8.0, 2.0, 4.0], q, *choice)).collect::<Vec<f64>>();
+        let near = |found: Vec<f64>, expected: [f64; 8]| {
+            assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12), "{found:?}");
+        };
+        near(sample(0.1), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        near(sample(0.2), [1.0, 1.5, 1.0, 1.0, 1.5, 1.2, 1.4, 1.425]);
+        near(sample(0.3), [2.0, 2.0, 2.0, 1.5, 2.0, 1.8, 29.0 / 15.0, 1.95]);
+        near(sample(0.5), [4.0, 4.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0]);
+        near(sample(0.6), [4.0, 6.0, 4.0, 4.0, 6.0, 6.4, 92.0 / 15.0, 6.1]);
+        near(sample(0.9), [16.0, 16.0, 8.0, 12.0, 16.0, 16.0, 16.0, 16.0]);
+        for choice in ALL {
+            assert_eq!(quantile(&mut [7], 0.3, choice), 7.0);
+            assert_eq!((of(0.0, choice), of(1.0, choice)), (1.0, 8.0));
+        }
         assert_eq!(quantile(&mut [f64::INFINITY, 1.0, f64::INFINITY], 0.75, Between::Linear), f64::INFINITY);
     }
 }

@@ -7,7 +7,8 @@ use partita_graph::{Chunk, Failure, Layer, NamedOperator, OpRef, Operator, TaskC
 use serde::{Deserialize, Serialize};
 
 use super::quantile::Between;
-use crate::array::block::block_of;
+use crate::array::block::{Block, block_of};
+use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::{DArray, Node, Ordered, Step, where_};
@@ -21,27 +22,63 @@ impl<T: Ordered> DArray<T> {
         let sorted = line.sort(0);
         // A number is equal to itself. Where NaN counts it is the last one of the sorted.
         let numbers = if skip_nan { line.eq(&line).sum().cast::<f64>() } else { DArray::full((), len as f64, 1) };
-        let places = numbers.expand_dims(0).maximum(1.0) - 1.0;
-        let places = places * DArray::from_array(ndarray::Array1::from_vec(q.to_vec()), -1);
-        let places = if between == Between::Nearest { places.rint() } else { places };
-        let at = |places: DArray<f64>| sorted.take_array(&places.cast::<i64>(), 0).cast::<f64>();
-        let (low, high) = (at(places.floor()), at(places.ceil()));
-        let share = &places - places.floor();
-        let found = match between {
-            Between::Lower | Between::Nearest => low,
-            Between::Higher => high,
-            Between::Midpoint => &low + (&high - &low) / 2.0,
-            Between::Linear => {
-                let below = &low + (&high - &low) * &share;
-                let above = &high - (&high - &low) * (1.0 - &share);
-                where_(&low.eq(&high), &low, where_(&share.lt(0.5), &below, &above))
-            }
-        };
+        let ranks: DArray<f64> = DArray::then(Ranks { q: q.to_vec(), between }, vec![numbers.to_any()], method);
+        let low = sorted.take_array(&ranks.index_axis(0, 0).cast::<i64>(), 0).cast::<f64>();
+        let high = sorted.take_array(&ranks.index_axis(0, 1).cast::<i64>(), 0).cast::<f64>();
+        let share = ranks.index_axis(0, 2);
+        let from_low = &low + (&high - &low) * &share;
+        let from_high = &high - (&high - &low) * (1.0 - &share);
+        let nearer = if between == Between::Midpoint { from_low } else { where_(&share.lt(0.5), &from_low, &from_high) };
+        let found = where_(&low.eq(&high), &low, nearer);
         if skip_nan {
             return found;
         }
         found.where_(&!sorted.slice_axis(0, -1..).cast::<f64>().is_nan(), f64::NAN)
     }
+}
+
+/// Three rows: the ranks of the elements before and behind each quantile, and how far it is on the way; of as many elements as there are.
+struct Ranks {
+    q: Vec<f64>,
+    between: Between,
+}
+
+impl Step for Ranks {
+    fn line(&self) -> String {
+        format!("ranks of quantiles {:?}, {:?}", self.q, self.between)
+    }
+
+    fn meta(&self, _: &[&Meta]) -> Result<Meta, Failure> {
+        Ok(Meta { dtype: DType::F64, cuts: vec![Cuts::whole(3), Cuts::whole(self.q.len())] })
+    }
+
+    fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+        let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each)];
+        let op = OpRef::new(RanksOfCount { q: self.q.clone(), between: self.between }, self.line());
+        Ok(lowering.add(Layer::single("ranks", 1, op, edges), node))
+    }
+}
+
+/// Where quantiles lie among as many elements as a block of one says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RanksOfCount {
+    q: Vec<f64>,
+    between: Between,
+}
+
+impl Operator for RanksOfCount {
+    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+        let count = inputs.first().map(block_of).ok_or_else(|| Failure::internal("quantile: no block"))??.to_vec::<f64>()?;
+        let count = count.first().map_or(1, |count| (*count as usize).max(1));
+        let ranks: Vec<(usize, usize, f64)> = self.q.iter().map(|q| self.between.ranks(*q, count)).collect();
+        let (first, second) = (ranks.iter().map(|rank| rank.0 as f64), ranks.iter().map(|rank| rank.1 as f64));
+        let rows = first.chain(second).chain(ranks.iter().map(|rank| rank.2)).collect();
+        Ok(Chunk::new(Block::from_vec(vec![3, self.q.len()], rows)))
+    }
+}
+
+impl NamedOperator for RanksOfCount {
+    const NAME: &'static str = "array_ranks_of_count";
 }
 
 /// All elements along one axis, block by block, in the blocks that they are in.
@@ -84,11 +121,10 @@ mod tests {
     use ndarray::{Array, IxDyn};
     use partita_graph::Serial;
 
+    use super::super::quantile::ALL;
     use super::*;
     use crate::array::{Axes, Element};
     use crate::client::operator_registry;
-
-    const ALL: [Between; 5] = [Between::Linear, Between::Lower, Between::Higher, Between::Nearest, Between::Midpoint];
 
     fn bits<T: Element>(array: &DArray<T>) -> Vec<String> {
         let found = array.compute_on(&Serial::new(operator_registry())).expect("it runs");

@@ -16,7 +16,7 @@ use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Meta, advance, axis_of};
 use crate::array::tile::{Convert, Program};
 use crate::array::wiring::follow;
-use crate::array::{DArray, Element, Float, Node, Step};
+use crate::array::{DArray, Element, Inexact, Node, Step};
 
 impl<T: Element> DArray<T> {
     /// The sums of all elements up to each, along an axis. Sums of integers are of eight bytes and wrap.
@@ -47,8 +47,8 @@ impl<T: Element> DArray<T> {
     }
 }
 
-impl<T: Float> DArray<T> {
-    /// [`DArray::cumsum`] with NaN as zero.
+impl<T: Inexact> DArray<T> {
+    /// [`DArray::cumsum`] with NaN as zero; a complex number is NaN where one of its parts is.
     ///
     /// # Errors
     /// At `compute`: an axis that does not exist.

@@ -217,10 +217,11 @@ pub fn finished(state: &State, fold: Fold, finish: Finish, dtype: DType, out: DT
             let variance = |(squares, count): (f64, f64)| squares / if count > ddof { count - ddof } else { none };
             parts.map(variance).map(|variance| if root { variance.sqrt() } else { variance }).collect()
         }
-        (Fold::Moments { .. }, _) => {
-            let parts = state.column::<f64>(1)?.into_iter().zip(state.column::<f64>(0)?);
-            parts.map(|(mean, count)| if count == 0.0 { f64::NAN } else { mean }).collect()
+        (Fold::Moments { .. }, _) if dtype.is_complex() => {
+            let parts = means(state, 0)?.into_iter().zip(means(state, 3)?);
+            return complex(shape, parts.map(|(re, im)| C128::new(re, im)).collect(), out);
         }
+        (Fold::Moments { .. }, _) => means(state, 0)?,
         (Fold::Place { .. }, _) => {
             let names = state.column::<i64>(1)?;
             if names.contains(&NOWHERE) {
@@ -245,6 +246,12 @@ fn totals(state: &State, at: usize, finish: Finish) -> Result<Vec<f64>, Failure>
     let parts = state.column::<f64>(at)?.into_iter().zip(state.column::<f64>(at + 1)?);
     let count = if finish == Finish::MeanOfSum { state.count as f64 } else { 1.0 };
     Ok(parts.map(|(high, low)| total(high, low) / count).collect())
+}
+
+/// The means of the moments whose three numbers begin with this one; NaN of nothing.
+fn means(state: &State, at: usize) -> Result<Vec<f64>, Failure> {
+    let parts = state.column::<f64>(at + 1)?.into_iter().zip(state.column::<f64>(at)?);
+    Ok(parts.map(|(mean, count)| if count == 0.0 { f64::NAN } else { mean }).collect())
 }
 
 /// Complex results.

@@ -3,7 +3,7 @@
 use num_complex::Complex;
 
 use super::axes::Axes;
-use crate::array::{DArray, Float, Inexact, Number};
+use crate::array::{DArray, Float, Held, Number};
 
 /// How the size of a vector is measured.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -22,8 +22,9 @@ pub enum Norm {
     Power(f64),
 }
 
-impl<T: Inexact> DArray<T> {
-    /// The mean of elements over some axes, each of which counts as much as its weight. Weights fit beside the array elementwise.
+impl<T: Number> DArray<T> {
+    /// The mean of elements over some axes, each of which counts as much as its weight. Weights fit beside the array elementwise; they are of the
+    /// type of means, which for integers is `f64`.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -37,15 +38,14 @@ impl<T: Inexact> DArray<T> {
     /// # Errors
     /// At `compute`: weights of a shape that does not fit, an axis that does not exist, sizes of chunks that are not known.
     #[track_caller]
-    pub fn average(&self, weights: &DArray<T>, axes: impl Into<Axes>) -> DArray<T::Sum> {
-        let axes = axes.into();
+    pub fn average(&self, weights: &DArray<T::Mean>, axes: impl Into<Axes>) -> DArray<T::Mean> {
+        let (axes, numbers) = (axes.into(), self.cast::<T::Mean>());
         // Repeated to the shape of the array, so that they are summed up as often as they count.
-        let repeated = weights * self.ones_like();
-        (self * &repeated).sum_axis(axes.clone()) / repeated.sum_axis(axes)
+        let repeated = weights * numbers.ones_like();
+        let sum = (numbers * &repeated).sum_axis(axes.clone()).cast::<T::Mean>();
+        sum / repeated.sum_axis(axes).cast::<T::Mean>()
     }
-}
 
-impl<T: Float> DArray<T> {
     /// The mean of the distances from the mean, to a power: 2 gives the variance.
     ///
     /// ```
@@ -59,11 +59,13 @@ impl<T: Float> DArray<T> {
     /// At `compute`: an axis that does not exist or is named twice.
     #[track_caller]
     pub fn moment(&self, order: i32, axes: impl Into<Axes>) -> DArray<T::Mean> {
-        let axes = axes.into();
-        let mean = self.mean_axis(axes.clone().keepdims()).cast::<T>();
-        (self - mean).powi(order).mean_axis(axes)
+        let (axes, numbers) = (axes.into(), self.cast::<T::Mean>());
+        let mean = numbers.mean_axis(axes.clone().keepdims()).cast::<T::Mean>();
+        (numbers - mean).pow(<T::Mean as Held>::of_i64(order.into())).mean_axis(axes).cast::<T::Mean>()
     }
+}
 
+impl<T: Float> DArray<T> {
     /// The root of the sum of squares of all elements.
     ///
     /// ```

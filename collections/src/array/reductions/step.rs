@@ -10,6 +10,7 @@ use super::axes::Axes;
 use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
 use super::tree::tree;
+use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of, row_major};
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
@@ -71,6 +72,7 @@ impl Step for Reduction {
         let reduced = self.axes.of_array(meta.ndim())?;
         let (program, inputs) = lowering.groups.program_for(&node.inputs[0])?;
         let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
+        let alike = Alike::of_arrays(&inputs, &meta.cuts)?;
         let (fold, dtype) = (self.fold, meta.dtype);
         let label = format!("{} of {}", self.name, program.show());
         let level = match self.fold {
@@ -78,11 +80,11 @@ impl Step for Reduction {
                 let steps = name_steps(&meta.shape()?, &reduced);
                 let first = |start: &[usize]| start.iter().zip(&steps).map(|(start, step)| *start as i64 * step).sum::<i64>();
                 let args = meta.places()?.iter().map(|place| Arg::encode(&first(&place.start))).collect();
-                let op = OpRef::new(Reduce::with_places(program, fold, reduced.clone(), steps), label);
+                let op = OpRef::new(Reduce::with_places(program, fold, reduced.clone(), steps).alike(alike), label);
                 Layer::with_args("reduce", op, args, edges)
             }
             _ => {
-                let op = OpRef::new(Reduce::plain(program, fold, reduced.clone()), label);
+                let op = OpRef::new(Reduce::plain(program, fold, reduced.clone()).alike(alike), label);
                 Layer::single("reduce", meta.blocks()?, op, edges)
             }
         };
@@ -114,21 +116,28 @@ pub(crate) struct Reduce {
     reduced: Vec<bool>,
     /// How names grow along each axis, where places are wanted.
     names: Option<Vec<i64>>,
+    alike: Alike,
 }
 
 impl Reduce {
     /// Where places do not matter.
     pub(super) fn plain(program: Program, fold: Fold, reduced: Vec<bool>) -> Self {
-        Self { program, fold, reduced, names: None }
+        Self { program, fold, reduced, names: None, alike: Alike::default() }
     }
 
     /// Where places are wanted: how names grow along each axis, see [`name_steps`].
     pub(super) fn with_places(program: Program, fold: Fold, reduced: Vec<bool>, names: Vec<i64>) -> Self {
-        Self { program, fold, reduced, names: Some(names) }
+        Self { program, fold, reduced, names: Some(names), alike: Alike::default() }
+    }
+
+    /// The same of several inputs, whose blocks must be of the same lengths along some axes.
+    fn alike(self, alike: Alike) -> Self {
+        Self { alike, ..self }
     }
 
     /// The states of the lanes of blocks. `first` is the name of their first element, where places are wanted.
     pub(super) fn state(&self, blocks: &[&Block], first: Option<i64>, cancelled: &AtomicBool) -> Result<State, Failure> {
+        self.alike.check(blocks)?;
         let mut evaluator = Evaluator::new(&self.program, blocks)?.until(cancelled);
         let shape = evaluator.shape().to_vec();
         if shape.len() != self.reduced.len() {

@@ -6,6 +6,7 @@
 use partita_graph::{Chunk, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::DType;
@@ -48,7 +49,8 @@ impl Step for Tails {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let meta = node.known()?;
         let edges = lowering.aligned(&node.inputs, &meta.cuts, node)?;
-        let op = OpRef::new(TailsOfBlock { tail: self.tail }, self.line());
+        let alike = Alike::of_arrays(&node.inputs, &meta.cuts)?;
+        let op = OpRef::new(TailsOfBlock { tail: self.tail, alike }, self.line());
         Ok(lowering.add(Layer::single("tail", meta.blocks()?, op, edges), node))
     }
 }
@@ -57,11 +59,13 @@ impl Step for Tails {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TailsOfBlock {
     tail: Tail,
+    alike: Alike,
 }
 
 impl Operator for TailsOfBlock {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
+        self.alike.check(&blocks)?;
         let ndim = blocks.iter().map(|block| block.shape().len()).max().ok_or_else(|| Failure::internal("tail: no blocks"))?;
         let mut shape = vec![1; ndim];
         for block in &blocks {

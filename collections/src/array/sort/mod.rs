@@ -10,11 +10,11 @@ use std::cmp::Ordering;
 
 use partita_graph::{Failure, Layer, OpRef, Wiring};
 
-use super::element::DType;
+use super::element::{C128, DType};
 use super::lower::{Lowered, Lowering};
 use super::meta::{Meta, axis_of};
 use super::rechunk::rechunk;
-use super::tile::Rank;
+use super::tile::{Arith, Convert, Rank};
 use super::{Chunks, DArray, Node, Ordered, Step};
 use lanes::SortLanes;
 
@@ -22,6 +22,23 @@ use lanes::SortLanes;
 pub(super) fn ascending<T: Rank>(a: &T, b: &T) -> Ordering {
     match (a.is_missing(), b.is_missing()) {
         (false, false) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+        (a, b) => a.cmp(&b),
+    }
+}
+
+/// The same for all kinds, where elements are only told apart: complex numbers by their real parts, and where these are equal by the imaginary ones,
+/// as NumPy does.
+pub(super) fn lexical<T: Arith>(a: &T, b: &T) -> Ordering {
+    let by_size = |a: f64, b: f64| a.partial_cmp(&b).unwrap_or(Ordering::Equal);
+    match (a.is_missing(), b.is_missing()) {
+        (false, false) if T::DTYPE.is_complex() => {
+            let (a, b) = (Convert::<C128>::convert(*a), Convert::<C128>::convert(*b));
+            by_size(a.re, b.re).then(by_size(a.im, b.im))
+        }
+        (false, false) if T::DTYPE.is_float() => by_size(a.to_f64(), b.to_f64()),
+        // Large ones pass through `i64` as the same bits.
+        (false, false) if T::DTYPE == DType::U64 => (a.to_i64() as u64).cmp(&(b.to_i64() as u64)),
+        (false, false) => a.to_i64().cmp(&b.to_i64()),
         (a, b) => a.cmp(&b),
     }
 }

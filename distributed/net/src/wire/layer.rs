@@ -46,7 +46,10 @@ fn closure(layer: &Layer, op: &OpRef) -> Failure {
     Failure::new(Code::ClosureOnCluster, format!("`{}` is a closure, and closures cannot be sent to other processes", op.label))
         .detail("in", layer.name.to_string())
         .origin(op.origin.as_deref().or(layer.origin.as_ref()))
-        .help("make it a named function with #[task], which workers of the same program contain, or run it on the local engine")
+        .help(
+            "make it a named function with #[task], which workers of the same program contain: methods that take one end in `_task`, and \
+             `delayed` takes one; or run it on the local engine",
+        )
 }
 
 /// Writes a layer without its arguments.

@@ -84,6 +84,11 @@ fn unwrap_all(values: &Vec<Private>, pair: &(Private, [Private; 2])) -> i64 {
     values.iter().chain([&pair.0]).chain(&pair.1).map(|private| private.0).sum()
 }
 
+#[task]
+fn both(value: i64) -> Result<(i64, String), Error> {
+    Ok((value, value.to_string()))
+}
+
 fn value<T>(delayed: Delayed<T>) -> T {
     delayed.outcome.expect("the task succeeds")
 }
@@ -101,6 +106,10 @@ fn main() {
     assert_eq!(value(delayed(twelve)(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     assert_eq!(value(delayed(wrap)(1)), Some(Private(1)));
     assert_eq!(value(delayed(unwrap_all)(vec![Private(1)], (Private(2), [Private(3), Private(4)]))), 10);
+
+    let parts = <both as task_support::Task>::parts(value(delayed(both)(7)));
+    assert_eq!((parts[0].downcast_ref(), parts[1].downcast_ref()), (Some(&7i64), Some(&"7".to_string())));
+    assert_eq!(<double as task_support::Task>::parts(7)[0].downcast_ref(), Some(&7i64));
 
     let text = String::from(" 42 ");
     assert_eq!(value(delayed(parse)(text.as_str())), 42);

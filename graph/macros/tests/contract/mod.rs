@@ -70,6 +70,16 @@ pub mod task_support {
         const PURE: bool;
         type Output: TaskValue;
         fn call(context: &TaskContext<'_>, inputs: &mut Inputs<'_>) -> Result<Self::Output, Error>;
+        fn parts(output: Self::Output) -> Vec<Part> {
+            vec![part(output)]
+        }
+    }
+
+    /// One of the values that a task gives.
+    pub type Part = Box<dyn Any>;
+
+    pub fn part<T: TaskValue>(value: T) -> Part {
+        Box::new(value)
     }
 
     pub trait TaskOf<Arguments>: Task {

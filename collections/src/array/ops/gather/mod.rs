@@ -5,6 +5,7 @@ pub(crate) mod asked;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
+use crate::array::alike::Alike;
 use crate::array::assemble::joined;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
@@ -78,7 +79,7 @@ impl<T: Element> DArray<T> {
             Err(failure) => return DArray::failed(failure, ".vindex_arrays(…)"),
         };
         let inputs = places.iter().map(|places| places.to_any()).collect();
-        let flat: DArray<i64> = DArray::then(FlatPlaces { shape }, inputs, ".vindex_arrays(…)");
+        let flat: DArray<i64> = DArray::then(FlatPlaces { shape, from_back: true }, inputs, ".vindex_arrays(…)");
         self.ravel().take_array(&flat, 0)
     }
 }
@@ -153,8 +154,10 @@ impl NamedOperator for TakePlaces {
 }
 
 /// Places along each axis as places in row-major order.
-struct FlatPlaces {
-    shape: Vec<usize>,
+pub(super) struct FlatPlaces {
+    pub shape: Vec<usize>,
+    /// Whether negative places count from the back.
+    pub from_back: bool,
 }
 
 impl Step for FlatPlaces {
@@ -169,7 +172,8 @@ impl Step for FlatPlaces {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let meta = node.known()?;
         let edges = lowering.aligned(&node.inputs, &meta.cuts, node)?;
-        let op = OpRef::new(FlattenPlaces { shape: self.shape.clone() }, self.line());
+        let alike = Alike::of_arrays(&node.inputs, &meta.cuts)?;
+        let op = OpRef::new(FlattenPlaces { shape: self.shape.clone(), from_back: self.from_back, alike }, self.line());
         Ok(lowering.add(Layer::single("places", meta.blocks()?, op, edges), node))
     }
 }
@@ -178,14 +182,17 @@ impl Step for FlatPlaces {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct FlattenPlaces {
     shape: Vec<usize>,
+    from_back: bool,
+    alike: Alike,
 }
 
 impl Operator for FlattenPlaces {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let blocks = inputs.iter().map(block_of).collect::<Result<Vec<&Block>, Failure>>()?;
         if blocks.len() != self.shape.len() {
-            return Err(Failure::internal("vindex_arrays: places along other axes"));
+            return Err(Failure::internal("places along other axes than those of the shape"));
         }
+        self.alike.check(&blocks)?;
         let ndim = blocks.iter().map(|block| block.shape().len()).max().unwrap_or(0);
         let mut shape = vec![1; ndim];
         for block in &blocks {
@@ -195,6 +202,10 @@ impl Operator for FlattenPlaces {
         let mut flat = vec![0i64; shape.iter().product()];
         for (axis, (block, len)) in blocks.iter().zip(&self.shape).enumerate() {
             for (flat, place) in flat.iter_mut().zip(block.repeated(&shape).to_vec::<i64>()?) {
+                if place < 0 && !self.from_back {
+                    let what = format!("the place {place} along axis {axis}, which has {len} elements, is negative");
+                    return Err(Failure::new(Code::IndexOutOfRange, what).help("here places are counted from 0"));
+                }
                 *flat = *flat * *len as i64 + place_of(place as isize, *len, axis)? as i64;
             }
         }

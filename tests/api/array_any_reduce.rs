@@ -510,7 +510,7 @@ fn products<T: Kind + Number + Element<Sum: Kind>>(given: &Given<T>) {
     is_sum("bij,bij->bij", &einsum("bij,bij->bij", &[&z, &z]), &[&t, &t], as_it_is);
     // Where sums are made before products, zeros times an infinity are not met one by one.
     let [m, n, t] = [m, n, t].map(|array| array.mapv(|x| if is_finite(x) { x } else { T::of([2.0, 1.0]) }));
-    let line = given.filled(&[j], |x| is_finite(x));
+    let line = given.filled(&[j], is_finite);
     let (x, y, z, l) = (lazy(&m), lazy(&n), lazy(&t), lazy(&line));
     is_sum("ij,jk->", &einsum("ij,jk->", &[&x, &y]), &[&m, &n], as_it_is);
     is_sum("ij,bij,j->b", &einsum("ij,bij,j->b", &[&x, &z, &l]), &[&m, &t, &line], as_it_is);

@@ -11,7 +11,7 @@ from pathlib import Path
 
 OUT = Path(__file__).parent.parent / "tidy" / "dask_names.txt"
 # What is public by accident: switches, warnings, plumbing between modules, and what Python itself puts there.
-INNER = {"ARRAY_EXPR_ENABLED", "array_expr_enabled", "Array", "namedtuple", "normalize_masked_array", "wraps"}
+INNER = {"ARRAY_EXPR_ENABLED", "array_expr_enabled", "Array", "get_collection_type", "kwargs", "namedtuple", "normalize_masked_array", "wraps"}
 # Of overlap.py only these are documented.
 OVERLAP = ["add_dummy_padding", "map_overlap", "overlap", "sliding_window_view", "trim_internal", "trim_overlap"]
 

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
+use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin, optimize};
 use partita_net::client::{self, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
 use polars::prelude::{DataFrame, Schema};
 
 use super::{Client, Engine, Inner, storage};
 use crate::frame::DFrame;
+use crate::frame::size::Size;
 use crate::operators::registry;
 
 /// A worker's name, and the keys that it holds with their bytes.
@@ -232,7 +233,7 @@ impl Client {
     /// # Errors
     /// The frame is not persisted on this cluster.
     pub fn replicate(&self, frame: &DFrame, copies: u32) -> Result<(), Failure> {
-        let (run, _) = frame.persisted().ok_or_else(not_persisted)?;
+        let (run, _, _) = frame.persisted().ok_or_else(not_persisted)?;
         self.remote()?.replicate(run, copies)
     }
 
@@ -268,8 +269,9 @@ impl Client {
             Some(_) => frame.clone(),
             None => frame.persist_on(self)?,
         };
-        let (run, schema) = persisted.persisted().ok_or_else(not_persisted)?;
-        let meta = postcard::to_stdvec(&**schema).map_err(|e| Failure::internal(format!("a schema does not encode: {e}")))?;
+        let (run, schema, size) = persisted.persisted().ok_or_else(not_persisted)?;
+        let size = size.map(|size| (size.rows, size.bytes));
+        let meta = postcard::to_stdvec(&(&**schema, size)).map_err(|e| Failure::internal(format!("a schema does not encode: {e}")))?;
         remote.publish(name, run, meta)
     }
 
@@ -280,11 +282,16 @@ impl Client {
     #[track_caller]
     pub fn get_dataset(&self, name: &str) -> Result<DFrame, Failure> {
         let origin = Origin::here(&format!(".get_dataset({name:?})"));
-        let (meta, graph) = self.remote()?.dataset(name)?;
-        let schema: Schema = postcard::from_bytes(&meta)
+        let (meta, mut graph) = self.remote()?.dataset(name)?;
+        let (schema, size): (Schema, Option<(u64, u64)>) = postcard::from_bytes(&meta)
             .map_err(|_| Failure::new(Code::WrongProtocol, format!("the dataset {name:?} is no frame of this version")))?;
+        // Besides its partitions the run wanted what was measured of them, which the description says.
+        let partitions = graph.wanted.first().map(|key| key.layer);
+        graph.wanted.retain(|key| Some(key.layer) == partitions);
+        let graph = optimize::cull(&graph);
         let run = Executor::submit(self, graph.clone())?;
-        Ok(DFrame::of_run(Arc::new(schema), graph, run, origin))
+        let size = size.map(|(rows, bytes)| Size { rows, bytes });
+        Ok(DFrame::of_run(Arc::new(schema), graph, run, size, origin))
     }
 
     /// The names of all published frames.

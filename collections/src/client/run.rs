@@ -10,7 +10,9 @@ use super::progress::Watch;
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
 use crate::frame::lower::plan;
+use crate::frame::measure::{measured, measuring};
 use crate::frame::replan::{Advice, Change};
+use crate::frame::size::Size;
 use crate::frame::value::frame_of;
 
 /// A frame can be planned again for each of its columns on each rung of the ladder; more than this is a fault.
@@ -49,6 +51,8 @@ struct Attempt {
 /// The attempts at one frame.
 struct Attempts {
     frame: DFrame,
+    /// Whether the run also measures its partitions.
+    measured: bool,
     notes: Vec<String>,
     plans: usize,
     advice: Vec<Advice>,
@@ -56,7 +60,7 @@ struct Attempts {
 
 impl Attempts {
     fn new(frame: &DFrame) -> Self {
-        Self { frame: frame.clone(), notes: Vec::new(), plans: 0, advice: Vec::new() }
+        Self { frame: frame.clone(), measured: false, notes: Vec::new(), plans: 0, advice: Vec::new() }
     }
 
     fn submit(&mut self, executor: &dyn Executor) -> Result<Attempt, Failure> {
@@ -65,7 +69,7 @@ impl Attempts {
         for note in plan.notes {
             self.note(note);
         }
-        let run = executor.submit(plan.graph.clone())?;
+        let run = executor.submit(if self.measured { measuring(&plan.graph) } else { plan.graph.clone() })?;
         Ok(Attempt { run, graph: plan.graph })
     }
 
@@ -110,8 +114,7 @@ impl Attempts {
 }
 
 /// Runs until all partitions are stored.
-fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failure> {
-    let mut attempts = Attempts::new(frame);
+fn until_stored(executor: &dyn Executor, mut attempts: Attempts) -> Result<Ended, Failure> {
     loop {
         let attempt = attempts.submit(executor)?;
         let watch = Watch::start(&attempt.run);
@@ -125,13 +128,13 @@ fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failur
 /// All rows, blocking.
 pub(crate) fn compute(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
     let start = Instant::now();
-    rows(until_stored(executor, frame)?, start)
+    rows(until_stored(executor, Attempts::new(frame))?, start)
 }
 
 /// All rows, blocking, and by which advice the frame was planned again: who runs more of the same frame has to follow it too, or partitions
 /// and types would be others from run to run.
 pub(crate) fn compute_advised(executor: &dyn Executor, frame: &DFrame) -> Result<(DataFrame, Vec<Advice>), Failure> {
-    let mut ended = until_stored(executor, frame)?;
+    let mut ended = until_stored(executor, Attempts::new(frame))?;
     let advice = std::mem::take(&mut ended.advice);
     Ok((rows(ended, Instant::now())?.frame, advice))
 }
@@ -187,10 +190,11 @@ fn tell_rest(run: &Run, told: &[String]) {
     run.notes().iter().filter(|note| !told.contains(note)).for_each(|note| super::progress::tell(note));
 }
 
-/// Partitions that stay where they are.
-pub(crate) fn persist(executor: &dyn Executor, frame: &DFrame) -> Result<(Run, Graph, DFrame), Failure> {
-    let ended = until_stored(executor, frame)?;
-    Ok((ended.run, ended.graph, ended.frame))
+/// Partitions that stay where they are, and how many rows and bytes they have. The run has a result more than the graph wants.
+pub(crate) fn persist(executor: &dyn Executor, frame: &DFrame) -> Result<(Run, Graph, DFrame, Option<Size>), Failure> {
+    let Ended { run, graph, frame, .. } = until_stored(executor, Attempts { measured: true, ..Attempts::new(frame) })?;
+    let size = measured(&run, graph.wanted.len());
+    Ok((run, graph, frame, size))
 }
 
 fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {

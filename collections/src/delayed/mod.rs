@@ -23,6 +23,7 @@ pub(crate) mod upload;
 pub(crate) mod value;
 mod versions;
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, Milli, OpRef, Origin, TaskContext, optimize};
+use polars::prelude::DataFrame;
 
 use argument::Given;
 use call::{Call, Task, TaskOf};
@@ -48,6 +50,7 @@ pub use upload::uploaded;
 pub use versions::{Environment, Versions};
 
 use crate::client::Client;
+use crate::frame::measure::{measured, measuring};
 
 /// What the macros expand to. Not for use by hand; it may change in any release.
 #[doc(hidden)]
@@ -168,10 +171,12 @@ impl<T: TaskValue> Delayed<T> {
     /// As [`Delayed::compute`].
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<Delayed<T>, Failure> {
         let graph = self.graph()?;
-        let run = executor.submit(graph.clone())?;
+        let is_frame = TypeId::of::<T>() == TypeId::of::<DataFrame>();
+        let run = executor.submit(if is_frame { measuring(&graph) } else { graph.clone() })?;
         run.wait_stored()?;
+        let size = if is_frame { measured(&run, graph.wanted.len()) } else { None };
         let key = *graph.wanted.first().ok_or_else(|| Failure::internal("a call without a result"))?;
-        let known = node::Known::of_run(key, Lineage::of(&graph, Vec::new()), run);
+        let known = node::Known::of_run(key, Lineage::of(&graph, Vec::new()), run, size);
         Ok(Self::of(Node::new(What::Known(known), self.node.origin.clone())))
     }
 

@@ -116,10 +116,7 @@ impl Step for ConcatFrames {
     }
 
     fn size(&self, inputs: &[Option<Size>], _: &Node) -> Option<Size> {
-        inputs.iter().try_fold(Size { rows: 0, bytes: 0 }, |all, size| {
-            let size = (*size)?;
-            Some(Size { rows: all.rows.saturating_add(size.rows), bytes: all.bytes.saturating_add(size.bytes) })
-        })
+        inputs.iter().try_fold(Size { rows: 0, bytes: 0 }, |all, size| Some(all.and((*size)?)))
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

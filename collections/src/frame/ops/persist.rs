@@ -13,7 +13,7 @@ use crate::frame::{DFrame, Node, Step};
 
 impl DFrame {
     /// Runs the frame and keeps its partitions in the memory (or spill) of the workers, for as long as the returned frame or a
-    /// frame made of it lives. Later computations start from them.
+    /// frame made of it lives. Later computations start from them, and are planned by the rows and bytes that they have.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -38,23 +38,23 @@ impl DFrame {
     #[track_caller]
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<DFrame, Failure> {
         let origin = partita_graph::Origin::here(".persist()");
-        let (run, graph, frame) = run::persist(executor, self)?;
+        let (run, graph, frame, measured) = run::persist(executor, self)?;
         let schema = frame.schema()?;
-        let persisted = Persisted { made_of: Some(frame.clone()), ..Persisted::new(schema, graph, run, size_of(&frame)) };
+        let persisted = Persisted { made_of: Some(frame), ..Persisted::new(schema, graph, run, measured) };
         Ok(DFrame::build(Arc::new(persisted), Vec::new(), origin))
     }
 }
 
 #[cfg(feature = "cluster")]
 impl DFrame {
-    /// The run and the schema of a persisted frame.
-    pub(crate) fn persisted(&self) -> Option<(&Run, &SchemaRef)> {
-        self.node().step.persisted().map(|persisted| (&persisted.run, &persisted.schema))
+    /// The run of a persisted frame, its schema, and how many rows and bytes it has.
+    pub(crate) fn persisted(&self) -> Option<(&Run, &SchemaRef, Option<Size>)> {
+        self.node().step.persisted().map(|persisted| (&persisted.run, &persisted.schema, persisted.measured))
     }
 
     /// A frame whose partitions a run made, or makes: the graph's wanted keys.
-    pub(crate) fn of_run(schema: SchemaRef, graph: Graph, run: Run, origin: partita_graph::Origin) -> DFrame {
-        DFrame::build(Arc::new(Persisted::new(schema, graph, run, None)), Vec::new(), origin)
+    pub(crate) fn of_run(schema: SchemaRef, graph: Graph, run: Run, measured: Option<Size>, origin: partita_graph::Origin) -> DFrame {
+        DFrame::build(Arc::new(Persisted::new(schema, graph, run, measured)), Vec::new(), origin)
     }
 }
 
@@ -64,8 +64,8 @@ pub(crate) struct Persisted {
     layers: Vec<Arc<Layer>>,
     root: Option<LayerId>,
     partitions: u32,
-    /// What was estimated of the frame that was run.
-    size: Option<Size>,
+    /// What the run measured of the partitions.
+    measured: Option<Size>,
     /// That frame, for what its reader knows.
     made_of: Option<DFrame>,
     /// Keeps the partitions alive.
@@ -74,11 +74,16 @@ pub(crate) struct Persisted {
 }
 
 impl Persisted {
-    fn new(schema: SchemaRef, graph: Graph, run: Run, size: Option<Size>) -> Self {
+    fn new(schema: SchemaRef, graph: Graph, run: Run, measured: Option<Size>) -> Self {
         let root = graph.wanted.first().map(|key| key.layer);
         let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
         let (layers, partitions) = (graph.layers.iter().map(fixed).collect(), graph.wanted.len() as u32);
-        Self { schema, layers, root, partitions, size, made_of: None, run }
+        Self { schema, layers, root, partitions, measured, made_of: None, run }
+    }
+
+    /// How many rows there are, where they were counted.
+    pub fn counted(&self) -> Option<u64> {
+        self.measured.map(|size| size.rows)
     }
 
     /// The frame that was run, where it is known.
@@ -105,7 +110,11 @@ impl Step for Persisted {
     }
 
     fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
-        self.size
+        self.measured.or_else(|| size_of(self.made_of.as_ref()?))
+    }
+
+    fn rows(&self, _: &[Option<u64>]) -> Option<u64> {
+        self.counted()
     }
 
     fn lower(&self, _: &[Lowered], _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

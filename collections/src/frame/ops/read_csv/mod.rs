@@ -285,7 +285,7 @@ impl Step for ReadCsv {
         estimate::of_sample(self, &[Expr::Column(column.clone())])
     }
 
-    fn sampled_rows(&self) -> Option<DataFrame> {
+    fn sampled_rows(&self, _: &Names) -> Option<DataFrame> {
         let sample = self.table.sample_frame();
         match &self.predicate {
             None => Some(sample.clone()),

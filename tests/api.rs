@@ -105,12 +105,16 @@ mod rows;
 mod s3;
 #[path = "api/shuffle.rs"]
 mod shuffle;
+#[path = "api/sizes.rs"]
+mod sizes;
 #[path = "api/skew.rs"]
 mod skew;
 #[path = "api/sort.rs"]
 mod sort;
 #[path = "api/sorted.rs"]
 mod sorted;
+#[path = "api/split_once.rs"]
+mod split_once;
 #[path = "api/statistics.rs"]
 mod statistics;
 #[path = "api/tpch.rs"]

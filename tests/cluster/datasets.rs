@@ -19,6 +19,8 @@ fn a_published_frame_is_found_by_another_client_and_outlives_the_first() {
     let second = cluster.connect().unwrap();
     let expected = here(&frame.group_by(["k"]).sum());
     let found = second.get_dataset("numbers").unwrap();
+    // What was counted when the partitions were made goes with the name.
+    assert!(found.explain().contains("(about 10000 rows,") && found.len().unwrap() == 10_000, "{}", found.explain());
     assert!(second.compute(&found.group_by(["k"]).sum()).unwrap().equals_missing(&expected));
     second.unpublish_dataset("numbers").unwrap();
     drop(found);

@@ -175,7 +175,8 @@ fn what_does_not_fit() {
     failure(&t.drop_nulls_in(["y"]), Code::ColumnNotFound);
     failure(&t.with_row_index("x"), Code::DuplicateColumn);
     failure(&t.select([col("x").over([col("kk")]).unwrap()]), Code::ColumnNotFound);
-    failure(&t.select([col("x").sum().over([lit(1)]).unwrap()]), Code::Unsupported);
+    failure(&t.select([col("x").sum().over([lit(1), col("k")]).unwrap()]), Code::Unsupported);
+    failure(&t.with_columns([len().over([lit(1)]).unwrap().alias("n")]), Code::Unsupported);
     failure(&t.with_columns([col("x").reverse()]), Code::Unsupported);
 }
 

@@ -109,6 +109,8 @@ mod shuffle;
 mod sizes;
 #[path = "api/skew.rs"]
 mod skew;
+#[path = "api/skew_outer.rs"]
+mod skew_outer;
 #[path = "api/sort.rs"]
 mod sort;
 #[path = "api/sorted.rs"]

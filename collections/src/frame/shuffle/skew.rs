@@ -81,11 +81,15 @@ impl Operator for DealOut {
         let looked_at = looked_at.iter().map(|row| *row as usize).filter(|row| !is_apart(*row));
         let frequent = frequent(looked_at.map(|row| hashes[row]), parts);
         let mut rows: Vec<Vec<IdxSize>> = vec![Vec::new(); parts as usize];
+        let mut is_at_home = vec![false; frequent.len()];
         for (row, hash) in hashes.iter().enumerate() {
             let part = if is_apart(row) {
                 (at as usize + row) % rows.len()
-            } else if frequent.binary_search(hash).is_ok() {
-                (part_of(*hash, parts) + self.steps(at, row, hashes.len())) % rows.len()
+            } else if let Ok(key) = frequent.binary_search(hash) {
+                // One stays in the part of its hash, so that rows of the other side meet it there.
+                let steps = if is_at_home[key] { self.steps(at, row, hashes.len()) } else { 0 };
+                is_at_home[key] = true;
+                (part_of(*hash, parts) + steps) % rows.len()
             } else {
                 part_of(*hash, parts)
             };

@@ -1,6 +1,7 @@
 //! Operations that work row by row, and those that move partitions about.
 
 use super::check::{check, check_frame, check_in_order, executors, failure, table};
+use partita::Code;
 use partita::prelude::*;
 
 const ABC: &str = "a,b,c

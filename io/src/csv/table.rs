@@ -131,7 +131,7 @@ impl Table {
         for file in 0..self.files.len() {
             let share = rows * (file + 1) / self.files.len() - rows * file / self.files.len();
             if share > 0 {
-                all.iter_mut().zip(wanted.columns_of(file, share)?).try_for_each(|(all, more)| all.append_owned(more).map(drop))?;
+                all.iter_mut().zip(wanted.columns_of(file, share)?).try_for_each(|(all, more)| all.append_owned(more).map(|_| ()))?;
             }
         }
         Ok(all)

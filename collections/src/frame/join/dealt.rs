@@ -48,8 +48,8 @@ impl Dealt {
         let is_alone = !spec.nulls_equal && key.is_some_and(is_number);
         let copied = [matches!(spec.how, How::Right | How::Full), matches!(spec.how, How::Left | How::Full)].map(|kind| kind && is_alone);
         let on: [&[Expr]; 2] = [&spec.left_on, &spec.right_on];
-        let skewed = [0, 1].map(|side| skew::is_skewed(&node.inputs[side], on[side], parts));
-        let sizes = [0, 1].map(|side| bytes(size_of(&node.inputs[side])));
+        let skewed = [0usize, 1].map(|side| skew::is_skewed(&node.inputs[side], on[side], parts));
+        let sizes = [0usize, 1].map(|side| bytes(size_of(&node.inputs[side])));
         let order = if sizes[1] > sizes[0] { [1, 0] } else { [0, 1] };
         let find = |fits: &dyn Fn(usize) -> bool| order.into_iter().find(|side| !unique[*side] && fits(*side));
         let known = |side: usize| skewed[side] == Some(true);

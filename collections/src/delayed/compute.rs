@@ -12,6 +12,7 @@ use super::{Delayed, lost_result};
 use crate::client::Client;
 use crate::client::mailbox::heard;
 use crate::client::progress::{Watch, tell};
+use crate::client::run;
 use crate::frame::DFrame;
 use crate::frame::replan::Advice;
 use crate::frame::value::{frame_of, joined};
@@ -30,6 +31,11 @@ pub trait Computable {
     /// Reads what was wanted.
     #[doc(hidden)]
     fn read(&self, results: &mut Results<'_>) -> Result<Self::Output, Failure>;
+    /// Computes it alone.
+    #[doc(hidden)]
+    fn computed_on(&self, executor: &dyn Executor) -> Result<Self::Output, Failure> {
+        compute_on(executor, self)
+    }
 }
 
 /// A graph under construction, and which of its chunks are wanted.
@@ -96,7 +102,7 @@ struct Submitted {
 }
 
 impl Attempts {
-    fn submit(&self, executor: &dyn Executor, what: &impl Computable) -> Result<Submitted, Failure> {
+    fn submit(&self, executor: &dyn Executor, what: &(impl Computable + ?Sized)) -> Result<Submitted, Failure> {
         let mut wanted = Wanted { lowerer: Lowerer::with_advice(self.advice.clone()), ..Wanted::default() };
         what.want(&mut wanted)?;
         let replanned = wanted.lowerer.replanned;
@@ -119,12 +125,12 @@ impl Attempts {
     }
 }
 
-fn read<C: Computable>(submitted: &Submitted, what: &C) -> Result<C::Output, Failure> {
+fn read<C: Computable + ?Sized>(submitted: &Submitted, what: &C) -> Result<C::Output, Failure> {
     what.read(&mut Results { run: &submitted.run, next: 0, counts: submitted.counts.clone().into_iter() })
 }
 
 /// On any executor.
-pub(crate) fn compute_on<C: Computable>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
+pub(crate) fn compute_on<C: Computable + ?Sized>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
     let mut attempts = Attempts::default();
     loop {
         let submitted = attempts.submit(executor, what)?;
@@ -188,6 +194,10 @@ impl Computable for DFrame {
         }
         joined((0..count).map(|_| frame_of(&results.chunk()?)).collect::<Result<_, _>>()?)
     }
+
+    fn computed_on(&self, executor: &dyn Executor) -> Result<DataFrame, Failure> {
+        Ok(run::compute(executor, self)?.frame)
+    }
 }
 
 impl<C: Computable + ?Sized> Computable for &C {
@@ -199,6 +209,10 @@ impl<C: Computable + ?Sized> Computable for &C {
 
     fn read(&self, results: &mut Results<'_>) -> Result<C::Output, Failure> {
         (**self).read(results)
+    }
+
+    fn computed_on(&self, executor: &dyn Executor) -> Result<C::Output, Failure> {
+        (**self).computed_on(executor)
     }
 }
 

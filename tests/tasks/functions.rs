@@ -286,6 +286,13 @@ pub fn read_upload(name: &str) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|e| Error::new(partita::Code::Unreadable, e.to_string()))
 }
 
+/// How long a file is that was uploaded.
+#[task]
+pub fn length_of_upload(name: &str) -> Result<u64, Error> {
+    let file = std::fs::metadata(partita::uploaded(name)?);
+    file.map(|file| file.len()).map_err(|e| Error::new(partita::Code::Unreadable, e.to_string()))
+}
+
 #[task]
 pub fn collatz(x: u64) -> u64 {
     if x.is_multiple_of(2) { x / 2 } else { 3 * x + 1 }

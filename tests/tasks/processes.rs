@@ -25,6 +25,8 @@ pub const CASES: &[Case] = &[
     ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
     ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
     ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
+    ("an_uploaded_file_comes_to_workers_that_come_later", an_uploaded_file_comes_to_workers_that_come_later),
+    ("a_worker_with_an_actor_is_not_retired", a_worker_with_an_actor_is_not_retired),
 ];
 
 /// Set in a process that is to be a client which a test kills: where its scheduler is.
@@ -249,4 +251,23 @@ fn a_call_on_every_worker_ends_when_one_is_killed() {
     let (well, badly): (Vec<_>, Vec<_>) = results.into_values().partition(Result::is_ok);
     assert_eq!(well.into_iter().flatten().collect::<Vec<_>>(), [last]);
     assert_eq!(badly.into_iter().filter_map(Result::err).map(|failure| failure.code).collect::<Vec<_>>(), [Code::NoWorkers]);
+}
+
+fn an_uploaded_file_comes_to_workers_that_come_later() {
+    let (cluster, client) = cluster();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("kept.txt");
+    for text in ["first words", "other words"] {
+        std::fs::write(&path, text).expect("it can be written");
+        client.upload_file(&path).expect("both keep it");
+    }
+    let victim = cluster.worker_pids()[0];
+    kill(victim);
+    cluster.scale(3);
+    eventually("its nanny has started another, and there is a third", || {
+        let workers = client.scheduler_info().expect("answered").workers;
+        workers.len() == 3 && workers.iter().all(|worker| worker.connected && worker.pid != victim)
+    });
+    let read = client.run_on_workers(read_upload, ("kept.txt",)).expect("answered");
+    assert!(read.len() == 3 && read.values().all(|read| read.as_deref() == Ok("other words")), "{read:?}");
 }

@@ -127,7 +127,7 @@ impl Client {
         Self::connect(&partita_net::scheduler::read_file(path.as_ref())?)
     }
 
-    pub(super) fn remote(&self) -> Result<&Remote, Failure> {
+    pub(crate) fn remote(&self) -> Result<&Remote, Failure> {
         match &self.inner.engine {
             Engine::Cluster(connection) => Ok(&connection.remote),
             Engine::Local { .. } => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use partita::graph::Annotations;
 use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Until, Variable, as_completed, gather, wait};
 
 use crate::Case;
@@ -92,6 +93,35 @@ fn an_actor_dies_with_its_worker() {
     assert!(killed.elapsed() < BOUNDED, "it takes {:?} to say so", killed.elapsed());
     let again = client.actor(open_counter, (40,)).expect("another worker has room");
     assert_eq!(again.call(count_by, (2,)).expect("sound").result().expect("sound"), 42);
+}
+
+/// Whoever wants its worker to go is refused with the reason, and calls go on.
+fn a_worker_with_an_actor_is_not_retired() {
+    let (cluster, client) = cluster();
+    let workers = client.scheduler_info().expect("answered").workers;
+    let last = cluster.worker_pids()[1];
+    let name_of = |is_last| workers.iter().find(|worker| (worker.pid == last) == is_last).expect("there are two").about.name.clone();
+    let (home, other) = (name_of(true), name_of(false));
+    let there = client.annotated(Annotations { workers: vec![home.clone()], ..Annotations::default() });
+    let counter = there.actor(open_counter, (0,)).expect("sound");
+    let count = || counter.call(count_by, (1,)).expect("sound").result().expect("the state is where it was");
+    assert_eq!(counter.call(where_it_is, ()).expect("sound").result().expect("sound"), last);
+    for round in 1..=2 {
+        let refused = client.retire_workers(&[&home]).expect_err("the state cannot be moved");
+        assert_eq!(refused.code, Code::NoWorkers, "{refused}");
+        assert!([home.as_str(), "open_counter", "the state of an actor"].iter().all(|word| refused.what.contains(word)), "{refused}");
+        assert_eq!(count(), round);
+    }
+    cluster.scale(1);
+    eventually("it is not let go", || cluster.worker_pids().len() == 2);
+    assert_eq!((count(), cluster.worker_pids()[1]), (3, last));
+    // Another one goes, also when a call is under way, and the actor's goes when nobody has the actor any more.
+    let under_way = counter.call(count_slowly, (50,)).expect("sound");
+    assert_eq!(client.retire_workers(&[&other]).expect("it has nothing"), [other]);
+    assert!(client.retire_workers(&[&home]).is_err() && under_way.result().is_ok());
+    count();
+    drop((counter, under_way));
+    eventually("it may go", || client.retire_workers(&[&home]).is_ok());
 }
 
 fn what_a_killed_worker_held_is_free_again() {

@@ -142,7 +142,8 @@ impl LocalCluster {
         self.inner.address()
     }
 
-    /// Wants so many workers from now on; of those that are too many, the last ones leave after their data was moved.
+    /// Wants so many workers from now on; of those that are too many, the last ones leave after their data was moved. One that holds the state of
+    /// an actor stays, and says so, unless none is wanted any more.
     pub fn scale(&self, workers: usize) {
         self.inner.scale(workers);
     }

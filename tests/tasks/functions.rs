@@ -373,6 +373,14 @@ pub fn count_by(counter: &ActorState<i64>, by: i64) -> i64 {
     *value
 }
 
+/// Counts once the event of this name is set.
+#[task]
+pub fn count_when(counter: &ActorState<i64>, name: &str) -> Result<i64, Error> {
+    partita::Event::new(name)?.wait()?;
+    *counter.lock() += 1;
+    Ok(*counter.lock())
+}
+
 #[task]
 pub fn where_it_is(_counter: &ActorState<i64>) -> u32 {
     std::process::id()
@@ -383,6 +391,11 @@ pub fn count_slowly(counter: &ActorState<i64>, millis: u64) -> i64 {
     std::thread::sleep(std::time::Duration::from_millis(millis));
     *counter.lock() += 1;
     *counter.lock()
+}
+
+#[task]
+pub fn numbers_below(count: u64) -> Vec<u64> {
+    (0..count).collect()
 }
 
 #[task]

@@ -28,6 +28,7 @@ pub const CASES: &[Case] = &[
     ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
     ("an_uploaded_file_comes_to_workers_that_come_later", an_uploaded_file_comes_to_workers_that_come_later),
     ("a_worker_with_an_actor_is_not_retired", a_worker_with_an_actor_is_not_retired),
+    ("a_large_result_is_awaited_while_others_go_on", a_large_result_is_awaited_while_others_go_on),
 ];
 
 /// Set in a process that is to be a client which a test kills: where its scheduler is.
@@ -44,8 +45,12 @@ fn cluster() -> (LocalCluster, Client) {
 }
 
 fn kill(pid: u32) {
-    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("there is such a program");
-    assert!(killed.success(), "process {pid} is there to be killed");
+    signal("-9", pid);
+}
+
+fn signal(which: &str, pid: u32) {
+    let sent = Command::new("kill").args([which, &pid.to_string()]).status().expect("there is such a program");
+    assert!(sent.success(), "process {pid} is there to be sent {which}");
 }
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -300,4 +305,38 @@ fn an_uploaded_file_comes_to_workers_that_come_later() {
     });
     let read = client.run_on_workers(read_upload, ("kept.txt",)).expect("answered");
     assert!(read.len() == 3 && read.values().all(|read| read.as_deref() == Ok("other words")), "{read:?}");
+}
+
+/// While its worker stands still, so that the result cannot come.
+fn a_large_result_is_awaited_while_others_go_on() {
+    let (_cluster, client) = cluster();
+    let future = client.submit(numbers_below, (200_000,)).expect("sound");
+    assert!(future.exception().is_none(), "it is there, and not brought");
+    let holder = client.who_has(&future).expect("answered")[0].1[0].clone();
+    let workers = client.scheduler_info().expect("answered").workers;
+    let pid = workers.iter().find(|worker| worker.about.name == holder).expect("it is there").pid;
+    signal("-STOP", pid);
+    let others = Arc::new(AtomicU32::new(0));
+    let goes_on = {
+        let others = others.clone();
+        std::thread::spawn(move || {
+            // Whatever happens: a test that fails is to end.
+            let until = Instant::now() + Duration::from_secs(8);
+            while others.load(Ordering::Relaxed) < 3 && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            signal("-CONT", pid);
+            others.load(Ordering::Relaxed)
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let ticking = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            others.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let (numbers, ()) = runtime.block_on(async { tokio::join!(async { (&future).await }, ticking) });
+    assert_eq!(goes_on.join().expect("no panic"), 3, "the runtime's only thread was free");
+    assert_eq!(numbers.expect("it comes once its worker goes on").len(), 200_000);
 }

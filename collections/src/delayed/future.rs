@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use partita_graph::{Chunk, Executor, Failure, Graph, Key, KeyStatus, Origin, RunEach};
 
+use super::aside::aside;
 use super::lineage::Lineage;
 use super::node::{Known, Node, What};
 use super::value::{TaskValue, value_in};
@@ -383,15 +384,19 @@ impl<T: TaskValue> IntoFuture for DFuture<T> {
     type Output = Result<T, Failure>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Waits without blocking the thread. A large result is read on a cluster's client when this ends, which blocks for as long
-    /// as that takes.
+    /// Waits without blocking the thread, also while a large result is brought from a cluster's worker.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (sender, receiver) = futures_channel::oneshot::channel();
             let waits = Wait::new(&self.one, move |outcome| drop(sender.send(outcome)));
             heard(receiver).await.map_err(|_| super::lost_result())??;
             drop(waits);
-            self.result()
+            if self.one.batch.run.is_at_hand(self.one.index) {
+                return self.result();
+            }
+            let (sender, receiver) = futures_channel::oneshot::channel();
+            aside(move || drop(sender.send(self.result())));
+            heard(receiver).await.map_err(|_| super::lost_result())?
         })
     }
 }

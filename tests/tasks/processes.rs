@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_core::Stream;
 use partita::graph::Annotations;
 use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Until, Variable, as_completed, gather, wait};
 
@@ -336,7 +338,12 @@ fn a_large_result_is_awaited_while_others_go_on() {
             others.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let (numbers, ()) = runtime.block_on(async { tokio::join!(async { (&future).await }, ticking) });
+    let mut ended = as_completed(&[future]).stream();
+    let awaited = async {
+        let next = std::future::poll_fn(|context| Pin::new(&mut ended).poll_next(context)).await;
+        next.expect("there is one").1.await
+    };
+    let (numbers, ()) = runtime.block_on(async { tokio::join!(awaited, ticking) });
     assert_eq!(goes_on.join().expect("no panic"), 3, "the runtime's only thread was free");
     assert_eq!(numbers.expect("it comes once its worker goes on").len(), 200_000);
 }

@@ -175,6 +175,7 @@ fn keep_shared(name: &str, digest: &str) -> Result<(), Failure> {
 /// # Errors
 /// This process does not have it (E0101); it cannot be written here (E0104), or arrived damaged (E0115).
 pub fn uploaded(name: &str) -> Result<PathBuf, Failure> {
+    #[cfg_attr(not(feature = "cluster"), expect(unused_mut, reason = "only a scheduler tells of files"))]
     let mut files = files();
     match files.get(name) {
         Some(Kept::There(path)) => Ok(path.clone()),

@@ -44,7 +44,10 @@ fn files() -> MutexGuard<'static, BTreeMap<String, Kept>> {
 #[cfg(feature = "cluster")]
 pub(crate) fn heed(name: &str, body: &[u8]) {
     let Some(name) = name.strip_prefix(SHARED) else { return };
-    let Some((digest, bytes)) = body.split_at_checked(DIGEST) else { return };
+    let Some((digest, bytes)) = body.split_at_checked(DIGEST) else {
+        files().remove(name);
+        return;
+    };
     let digest = String::from_utf8_lossy(digest).into_owned();
     files().insert(name.to_owned(), Kept::Told { digest, bytes: bytes.to_vec() });
 }
@@ -105,12 +108,18 @@ impl Client {
     /// Has the scheduler tell all workers the file, those that come later too; false when it is too large for that.
     fn share_file(&self, name: &str, digest: &str, bytes: &[u8]) -> Result<bool, Failure> {
         #[cfg(feature = "cluster")]
-        if DIGEST + bytes.len() <= partita_net::message::MOST_SHARED {
-            self.remote()?.share(&format!("{SHARED}{name}"), [digest.as_bytes(), bytes].concat())?;
-            return Ok(true);
+        {
+            let fits = DIGEST + bytes.len() <= partita_net::message::MOST_SHARED;
+            // An older file of this name must not come to anybody any more.
+            let body = if fits { [digest.as_bytes(), bytes].concat() } else { Vec::new() };
+            self.remote()?.share(&format!("{SHARED}{name}"), body)?;
+            Ok(fits)
         }
-        let _ = (name, digest, bytes);
-        Ok(false)
+        #[cfg(not(feature = "cluster"))]
+        {
+            let _ = (name, digest, bytes);
+            Ok(false)
+        }
     }
 }
 
@@ -219,6 +228,8 @@ mod tests {
             assert_eq!(fs::read(uploaded("told.txt").expect("it is here")).expect("it can be read"), b"abc");
             keep_shared("told.txt", &digest).expect("it is the one");
             assert_eq!(keep_shared("told.txt", "another").expect_err("it is not").code, Code::Corrupt);
+            heed("file told.txt", b"");
+            assert_eq!(uploaded("told.txt").expect_err("a larger one has its name").code, Code::NoSuchFile);
         }
         keep_file("sound.txt", &digest, &b"abc".to_vec()).expect("it can be written");
         let path = uploaded("sound.txt").expect("it is here");

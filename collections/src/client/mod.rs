@@ -2,6 +2,7 @@
 //! local engine on all cores.
 
 mod allocator;
+pub(crate) mod aside;
 mod bytes;
 #[cfg(feature = "cluster")]
 mod cluster;

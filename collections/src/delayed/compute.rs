@@ -10,6 +10,7 @@ use super::node::Lowerer;
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
 use crate::client::Client;
+use crate::client::aside::aside;
 use crate::client::mailbox::heard;
 use crate::client::progress::{Watch, tell};
 use crate::client::run;
@@ -51,16 +52,26 @@ pub struct Wanted {
 /// Chunks in the order in which they were wanted.
 #[doc(hidden)]
 pub struct Results<'a> {
-    run: &'a Run,
-    next: usize,
+    chunks: Chunks<'a>,
     pub(super) counts: std::vec::IntoIter<usize>,
+}
+
+enum Chunks<'a> {
+    /// To be had of a run, and how many were.
+    Of(&'a Run, usize),
+    /// Brought here.
+    Here(std::vec::IntoIter<Chunk>),
 }
 
 impl Results<'_> {
     pub(super) fn chunk(&mut self) -> Result<Chunk, Failure> {
-        let chunk = self.run.result(self.next)?;
-        self.next += 1;
-        Ok(chunk)
+        match &mut self.chunks {
+            Chunks::Of(run, next) => {
+                *next += 1;
+                run.result(*next - 1)
+            }
+            Chunks::Here(chunks) => chunks.next().ok_or_else(lost_result),
+        }
     }
 }
 
@@ -96,6 +107,8 @@ struct Attempts {
 /// What was submitted, and how to read it.
 struct Submitted {
     run: Run,
+    /// How many chunks are wanted.
+    wanted: usize,
     counts: Vec<usize>,
     /// Frames that the advice so far has changed.
     replanned: usize,
@@ -107,8 +120,9 @@ impl Attempts {
         what.want(&mut wanted)?;
         let replanned = wanted.lowerer.replanned;
         let mut graph = wanted.lowerer.lowering.graph;
+        let count = wanted.keys.len();
         graph.wanted = wanted.keys;
-        Ok(Submitted { run: executor.submit(optimize::optimize(&graph))?, counts: wanted.counts, replanned })
+        Ok(Submitted { run: executor.submit(optimize::optimize(&graph))?, wanted: count, counts: wanted.counts, replanned })
     }
 
     /// Notes the advice in a failure; the failure when there is none, or when the last advice changed nothing.
@@ -126,7 +140,7 @@ impl Attempts {
 }
 
 fn read<C: Computable + ?Sized>(submitted: &Submitted, what: &C) -> Result<C::Output, Failure> {
-    what.read(&mut Results { run: &submitted.run, next: 0, counts: submitted.counts.clone().into_iter() })
+    what.read(&mut Results { chunks: Chunks::Of(&submitted.run, 0), counts: submitted.counts.clone().into_iter() })
 }
 
 /// On any executor.
@@ -144,7 +158,7 @@ pub(crate) fn compute_on<C: Computable + ?Sized>(executor: &dyn Executor, what: 
     }
 }
 
-/// The same without blocking the thread while tasks run.
+/// The same without blocking the thread, while tasks run and while results are brought.
 pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
     let mut attempts = Attempts::default();
     loop {
@@ -157,7 +171,11 @@ pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: 
         heard(receiver).await.map_err(|_| lost_result())?;
         // The run has ended, so this does not block.
         match submitted.run.wait_stored() {
-            Ok(()) => return read(&submitted, what),
+            Ok(()) => {
+                let Submitted { run, wanted, counts, .. } = submitted;
+                let chunks = aside(move || (0..wanted).map(|index| run.result(index)).collect::<Result<Vec<Chunk>, Failure>>()).await?;
+                return what.read(&mut Results { chunks: Chunks::Here(chunks.into_iter()), counts: counts.into_iter() });
+            }
             Err(failure) => attempts.learn(failure, submitted.replanned)?,
         }
     }

@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use partita_graph::{Chunk, Executor, Failure, Graph, Key, KeyStatus, Origin, RunEach};
 
-use super::aside::aside;
 use super::lineage::Lineage;
 use super::node::{Known, Node, What};
 use super::value::{TaskValue, value_in};
 use crate::client::Client;
+use crate::client::aside::aside;
 use crate::client::mailbox::heard;
 
 /// How a future stands.
@@ -394,9 +394,7 @@ impl<T: TaskValue> IntoFuture for DFuture<T> {
             if self.one.batch.run.is_at_hand(self.one.index) {
                 return self.result();
             }
-            let (sender, receiver) = futures_channel::oneshot::channel();
-            aside(move || drop(sender.send(self.result())));
-            heard(receiver).await.map_err(|_| super::lost_result())?
+            aside(move || self.result()).await
         })
     }
 }

@@ -8,7 +8,6 @@
 pub(crate) mod actor;
 mod argument;
 pub(crate) mod arrays;
-mod aside;
 pub(crate) mod call;
 pub(crate) mod compute;
 pub(crate) mod frames;

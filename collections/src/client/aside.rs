@@ -1,4 +1,5 @@
-//! Threads that wait for something while whoever asked for it goes on.
+//! Threads that wait for something while whoever asked for it goes on: results are brought from other processes and disks while the thread of
+//! a user's runtime serves others.
 //!
 //! It refuses to know what they wait for. Invariant: what is asked for is done, by one of a few threads, or by the one that asks where there are
 //! none to be had.
@@ -6,6 +7,11 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_channel::oneshot;
+use partita_graph::Failure;
+
+use super::mailbox::heard;
 
 /// As many results are brought at a time; others wait for these.
 const MOST: usize = 16;
@@ -19,8 +25,19 @@ fn jobs() -> MutexGuard<'static, (VecDeque<Job>, usize)> {
     JOBS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What comes of reading something, which blocks another thread than the one that awaits it.
+///
+/// # Errors
+/// As reading; it panicked.
+pub(crate) async fn aside<T: Send + 'static>(read: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let (sender, receiver) = oneshot::channel();
+    // Nobody listens any more when the future was dropped.
+    hand_over(move || drop(sender.send(read())));
+    heard(receiver).await.unwrap_or_else(|_| Err(Failure::internal("reading a result panicked; the panic is printed above")))
+}
+
 /// Has it done without waiting for it.
-pub(super) fn aside(job: impl FnOnce() + Send + 'static) {
+fn hand_over(job: impl FnOnce() + Send + 'static) {
     let mut state = jobs();
     state.0.push_back(Box::new(job));
     if state.1 == MOST {
@@ -58,7 +75,7 @@ mod tests {
         let gate = std::sync::Arc::new(Mutex::new(hold.1));
         for number in 0..100 {
             let (done, entered, gate) = (done.clone(), held.0.clone(), gate.clone());
-            aside(move || {
+            hand_over(move || {
                 entered.send(()).expect("the test listens");
                 // Ends when the test opens the gate.
                 drop(gate.lock().unwrap_or_else(PoisonError::into_inner).recv());

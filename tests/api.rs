@@ -1,6 +1,8 @@
 //! Operations on frames, as data: a table, an operation, what must come out. Each case runs for 1, 2 and 5 partitions on every
 //! executor: the serial oracle, the local engine on 1 and 4 threads, and the simulator with faults under several seeds.
 
+#[path = "api/bits.rs"]
+mod bits;
 #[path = "api/check.rs"]
 mod check;
 
@@ -121,12 +123,18 @@ mod rows;
 mod s3;
 #[path = "api/shuffle.rs"]
 mod shuffle;
+#[path = "api/sizes.rs"]
+mod sizes;
 #[path = "api/skew.rs"]
 mod skew;
+#[path = "api/skew_outer.rs"]
+mod skew_outer;
 #[path = "api/sort.rs"]
 mod sort;
 #[path = "api/sorted.rs"]
 mod sorted;
+#[path = "api/split_once.rs"]
+mod split_once;
 #[path = "api/statistics.rs"]
 mod statistics;
 #[path = "api/tpch.rs"]

@@ -133,17 +133,28 @@ pub(crate) struct Member {
 /// The files that names, patterns and folders stand for, each once and in a stable order. In folders those whose names end in one of
 /// `endings`, at any depth.
 pub(crate) fn members(patterns: &[String], endings: &[&str]) -> Result<Vec<Member>> {
-    let mut members = Vec::new();
-    for pattern in patterns {
-        match resolve::find(std::slice::from_ref(pattern)) {
-            Ok(found) => members.extend(found.into_iter().map(|found| Member { below: below(pattern, &found.name), found })),
-            Err(error) if *error.kind() == ErrorKind::IsDirectory => members.extend(inside(pattern, endings)?),
-            Err(error) => return Err(error),
-        }
-    }
+    each_once(patterns, |pattern| match matching(pattern) {
+        Err(error) if *error.kind() == ErrorKind::IsDirectory => inside(pattern, endings),
+        found => found,
+    })
+}
+
+/// The same where a folder is an error.
+pub(crate) fn files(patterns: &[String]) -> Result<Vec<Member>> {
+    each_once(patterns, matching)
+}
+
+fn each_once(patterns: &[String], of: impl Fn(&str) -> Result<Vec<Member>>) -> Result<Vec<Member>> {
+    let mut members = patterns.iter().map(|pattern| of(pattern)).collect::<Result<Vec<_>>>()?.concat();
     let mut seen = std::collections::BTreeSet::new();
-    members.retain(|member: &Member| seen.insert(identity(&member.found.name)));
+    members.retain(|member| seen.insert(identity(&member.found.name)));
     Ok(members)
+}
+
+/// The files that a name or a pattern stands for.
+fn matching(pattern: &str) -> Result<Vec<Member>> {
+    let found = resolve::find(&[pattern.to_owned()])?;
+    Ok(found.into_iter().map(|found| Member { below: below(pattern, &found.name), found }).collect())
 }
 
 /// What of a name lies below the folder in which its pattern begins to be one.

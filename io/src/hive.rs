@@ -16,7 +16,7 @@ const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The columns in the names of a table's folders, and their values for each file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Hive {
+pub struct Hive {
     pub(crate) columns: Vec<(PlSmallStr, DataType)>,
     /// `values[file][column]`.
     pub(crate) values: Vec<Vec<Option<String>>>,
@@ -86,6 +86,20 @@ impl Hive {
     /// The column of a file, for so many rows.
     pub(crate) fn column(&self, file: usize, at: usize, rows: usize) -> PolarsResult<Column> {
         Ok(Column::new_scalar(self.columns[at].0.clone(), self.scalar(file, at)?, rows))
+    }
+
+    /// The columns of these names only.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        self.clone().without(|name| !wanted(name))
+    }
+
+    /// All columns of a file, for so many rows.
+    ///
+    /// # Errors
+    /// A value that is not of its column's type; those that were found in names are.
+    pub fn columns_of(&self, file: usize, rows: usize) -> PolarsResult<Vec<Column>> {
+        (0..self.columns.len()).map(|at| self.column(file, at, rows)).collect()
     }
 }
 

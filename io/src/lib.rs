@@ -30,6 +30,7 @@ pub mod write;
 pub mod zarr;
 pub use compress::Compression;
 pub use error::{Error, ErrorKind, Place, Wider};
+pub use hive::Hive;
 pub use kind::Kind;
 pub use options::{Room, TableOptions};
 pub use storage::{StorageOptions, adopt_storage_options, set_storage_options, storage_changes, storage_options};

@@ -2,10 +2,11 @@
 
 use super::check::{assert_close, check_frame, check_in_order, executors, failure, table};
 use super::random_frames::{frame, rows};
-use partita::Code;
+use partita::graph::Serial;
 use partita::polars::prelude::*;
 use partita::polars::series::ops::NullBehavior;
 use partita::prelude::{DFrame, col, lit};
+use partita::{Code, Rolling, operator_registry};
 use proptest::prelude::{ProptestConfig, proptest};
 
 const KX: &str = "k,x,f
@@ -80,6 +81,57 @@ fn rolling_windows() {
     check_frame(&days, |t| t.rolling_by("t", "3d").sum(), &expected, true);
 }
 
+/// Rows at one time and at the ends of windows, on both sides of borders, with gaps that leave windows empty.
+fn timed() -> DataFrame {
+    let x = [12i64, 7, 1, 8, 2, 9, 4, 14, 5, 0, 11, 10];
+    let y: Vec<Option<f64>> = x.iter().map(|x| (x % 4 != 1).then_some(*x as f64 / 4.0)).collect();
+    df!("t" => [1i64, 1, 2, 4, 4, 4, 5, 9, 10, 10, 12, 13], "x" => x, "y" => y).unwrap()
+}
+
+#[test]
+fn ends_of_windows_of_time_like_polars() {
+    type Ours = fn(&Rolling) -> DFrame;
+    type Theirs = fn(Expr, RollingOptionsDynamicWindow) -> Expr;
+    let aggregates: [(Ours, Theirs); 7] = [
+        (Rolling::sum, |x, options| x.rolling_sum_by(col("t"), options)),
+        (Rolling::mean, |x, options| x.rolling_mean_by(col("t"), options)),
+        (Rolling::min, |x, options| x.rolling_min_by(col("t"), options)),
+        (Rolling::max, |x, options| x.rolling_max_by(col("t"), options)),
+        (Rolling::std, |x, options| x.rolling_std_by(col("t"), options)),
+        (Rolling::var, |x, options| x.rolling_var_by(col("t"), options)),
+        (Rolling::median, |x, options| x.rolling_median_by(col("t"), options)),
+    ];
+    let whole = timed();
+    for closed_window in [ClosedWindow::Left, ClosedWindow::Right, ClosedWindow::Both, ClosedWindow::None] {
+        let window_size = Duration::parse("3i");
+        let options = RollingOptionsDynamicWindow { window_size, min_periods: 1, closed_window, fn_params: None };
+        let mut together = vec![col("t")];
+        for (at, (ours, theirs)) in aggregates.iter().enumerate() {
+            let rolled = ["x", "y"].map(|name| theirs(col(name), options.clone()));
+            let expected = whole.clone().lazy().select([&[col("t")][..], &rolled[..]].concat()).collect().unwrap();
+            together.extend(rolled.into_iter().zip(["x", "y"]).map(|(rolled, name)| rolled.alias(format!("{name}{at}"))));
+            for partitions in [1, 2, 3, 5, 12] {
+                let windows = DFrame::from_polars(whole.clone(), partitions).rolling_by("t", "3i").closed(closed_window);
+                let found = ours(&windows).compute_on(&Serial::new(operator_registry())).unwrap().frame;
+                assert_close(&found, &expected, true, &format!("aggregate {at}, {closed_window:?}, {partitions} partitions"));
+            }
+        }
+        let expected = whole.clone().lazy().select(together.clone()).collect().unwrap();
+        check_frame(&whole, |t| t.select(together.clone()), &expected, true);
+    }
+}
+
+#[test]
+fn skewness_of_windows_like_polars() {
+    let options = |fn_params| RollingOptionsFixedWindow { window_size: 5, min_periods: 4, weights: None, center: false, fn_params };
+    let skewed = options(Some(RollingFnParams::Skew { bias: false }));
+    let peaked = options(Some(RollingFnParams::Kurtosis { fisher: true, bias: false }));
+    let whole = timed().select(["x", "y"]).unwrap();
+    let expected = |of: &dyn Fn(Expr) -> Expr| whole.clone().lazy().select([of(col("x")), of(col("y"))]).collect().unwrap();
+    check_frame(&whole, |t| t.rolling(5).min_periods(4).skew(), &expected(&|x| x.rolling_skew(skewed.clone())), true);
+    check_frame(&whole, |t| t.rolling(5).min_periods(4).kurt(), &expected(&|x| x.rolling_kurtosis(peaked.clone())), true);
+}
+
 #[test]
 fn rows_with_the_same_keys() {
     let shares = |t: &DFrame| t.with_columns([(col("x") - col("x").min().over([col("k")]).unwrap()).alias("above")]).select(["above"]);
@@ -110,6 +162,9 @@ fn what_does_not_fit() {
     assert!(failure(&t.rolling(0).sum(), Code::InvalidOption).contains("across.rs:"));
     failure(&t.rolling(2).min_periods(3).sum(), Code::InvalidOption);
     failure(&t.rolling_by("x", "3").sum(), Code::InvalidOption);
+    assert!(failure(&t.rolling_by("x", "3i").center(true).sum(), Code::InvalidOption).contains("leave out .center(true)"));
+    assert!(failure(&t.rolling(3).closed(ClosedWindow::Both).sum(), Code::InvalidOption).contains("leave out .closed(…)"));
+    failure(&t.rolling_by("x", "3i").kurt(), Code::Unsupported);
     failure(&t.rolling_by("x", "3h").sum(), Code::TypeMismatch);
     failure(&t.rolling_by("y", "3i").sum(), Code::ColumnNotFound);
     failure(&t.rolling_by("x", "3i").select(["f"]).sum(), Code::NotSorted);
@@ -120,7 +175,8 @@ fn what_does_not_fit() {
     failure(&t.drop_nulls_in(["y"]), Code::ColumnNotFound);
     failure(&t.with_row_index("x"), Code::DuplicateColumn);
     failure(&t.select([col("x").over([col("kk")]).unwrap()]), Code::ColumnNotFound);
-    failure(&t.select([col("x").sum().over([lit(1)]).unwrap()]), Code::Unsupported);
+    failure(&t.select([col("x").sum().over([lit(1), col("k")]).unwrap()]), Code::Unsupported);
+    failure(&t.with_columns([len().over([lit(1)]).unwrap().alias("n")]), Code::Unsupported);
     failure(&t.with_columns([col("x").reverse()]), Code::Unsupported);
 }
 

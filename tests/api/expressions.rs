@@ -343,6 +343,30 @@ fn other_rows() {
             within(i().skew(true)),
         ],
     );
+    let by_time = |descending: bool| Some(([col("t")], SortOptions { descending, ..SortOptions::default() }));
+    let ordered = |expr: Expr, descending| expr.over_with_options(None, by_time(descending), WindowMapping::GroupsToRows).unwrap();
+    let both = |expr: Expr| expr.over_with_options(Some([col("n")]), by_time(false), WindowMapping::GroupsToRows).unwrap();
+    like_polars(
+        "in the order of another column",
+        vec![
+            ordered(i().cum_sum(false), false),
+            ordered(i().shift(lit(1)), true),
+            ordered(col("s").last(), false),
+            ordered(i().cum_sum(false), false) + within(i().sum()),
+            both(i().cum_sum(false)),
+            both(col("f").shift(lit(1))),
+            i().max().over([lit(1)]).unwrap(),
+        ],
+    );
+}
+
+#[test]
+fn an_order_over_all_rows_is_told() {
+    let running = col("i").cum_sum(false);
+    let running = running.over_with_options(None, Some(([col("t")], SortOptions::default())), WindowMapping::GroupsToRows).unwrap();
+    let client = partita::Client::builder().threads(1).set_as_default(false).build().unwrap();
+    let notes = |partitions| client.run(&DFrame::from_polars(values(), partitions).select([running.clone()])).unwrap().notes;
+    assert!(notes(3).iter().any(|note| note.contains("all rows")) && notes(1).is_empty(), "{:?}", notes(3));
 }
 
 /// What looks at other rows and is not made across partitions, as columns.

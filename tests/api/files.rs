@@ -205,6 +205,30 @@ fn folders_become_columns() {
         let expected = df!("x" => [7i64], "year" => [2021i64], "place" => [None::<&str>]).unwrap();
         same(&some.compute_on(&*executor).unwrap().frame, &expected, &name);
     }
+    // Every format has its rows back, by a filter on the folders too, and where nothing but they is wanted.
+    let place = |format: &str| folder.path().join(format);
+    let (by, pattern) = (["year", "place"], place("csv").join("*/*/*.csv"));
+    let rows = DFrame::from_polars(frame.clone(), 2);
+    for (name, executor) in executors() {
+        rows.to_csv_on(&*executor, place("csv"), CsvWriteOptions::new().partition_by(by).overwrite(true)).unwrap();
+        rows.to_ipc_on(&*executor, place("ipc"), IpcWriteOptions::new().partition_by(by).overwrite(true)).unwrap();
+        rows.to_json_on(&*executor, place("json"), JsonWriteOptions::new().partition_by(by).overwrite(true)).unwrap();
+        let read = [DFrame::read_csv(&pattern), DFrame::read_ipc(place("ipc")), DFrame::read_json(place("json"))];
+        for read in read.map(Result::unwrap) {
+            assert_close(&read.compute_on(&*executor).unwrap().frame, &frame, false, &name);
+            let some = read.filter(col("place").is_null().and(col("x").gt(lit(3)))).select(["year", "x"]);
+            let expected = df!("year" => [2021i64, 2022], "x" => [7i64, 11]).unwrap();
+            assert_close(&some.compute_on(&*executor).unwrap().frame, &expected, false, &name);
+            let counts = read.group_by(["place"]).len().compute_on(&*executor).unwrap().frame;
+            let expected = df!("place" => [Some("a/0"), Some("a/1"), Some("a/2"), None], "len" => [3u32; 4]).unwrap();
+            assert_close(&counts, &expected, false, &name);
+        }
+    }
+    let declared = DFrame::read_csv_with(&pattern, CsvOptions::new().dtype("year", DataType::String).usecols(["year"])).unwrap();
+    assert_eq!((declared.dtypes().unwrap(), declared.len().unwrap()), (vec![DataType::String], 12));
+    assert_eq!(DFrame::read_csv_with(&pattern, CsvOptions::new().hive(false)).unwrap().columns().unwrap(), ["x"]);
+    let unfit = DFrame::read_csv_with(&pattern, CsvOptions::new().dtype("place", DataType::Int64)).map(drop).unwrap_err();
+    assert_eq!(unfit.code, Code::Parse);
     let text = ParquetOptions::new().hive_dtype("year", DataType::String);
     assert_eq!(DFrame::read_parquet_with(&path, text).unwrap().dtypes().unwrap()[1], DataType::String);
     let unfit = DFrame::read_parquet_with(&path, ParquetOptions::new().hive_dtype("place", DataType::Int64)).map(drop).unwrap_err();

@@ -21,6 +21,22 @@ fn lists() -> DataFrame {
 }
 
 #[test]
+fn frames_with_other_columns_one_below_the_other() {
+    let second = df!("y" => [0.5, 1.5], "k" => ["c", "d"]).unwrap();
+    let expected = df!("k" => ["a", "b", "c", "d"], "x" => [Some(1i64), Some(2), None, None], "y" => [None, None, Some(0.5), Some(1.5)]);
+    let both = |t: &DFrame| DFrame::concat_diagonal([t.clone(), DFrame::from_polars(second.clone(), 2)]);
+    let first = df!("k" => ["a", "b"], "x" => [1i64, 2]).unwrap();
+    check_frame(&first, both, expected.as_ref().unwrap(), true);
+    // Of the second frame nothing is read but how many rows there are.
+    check_frame(&first, |t| both(t).select(["x"]), &expected.as_ref().unwrap().select(["x"]).unwrap(), true);
+    check_frame(&first, |t| both(t).filter(col("y").gt(lit(1.0))), &expected.as_ref().unwrap().slice(3, 1), true);
+    let t = DFrame::from_polars(first, 2);
+    assert!(failure(&DFrame::concat_diagonal([t.clone(), t.cast([("x", DataType::String)])]), Code::SchemaMismatch).contains("`x`"));
+    failure(&DFrame::concat_diagonal([]), Code::InvalidOption);
+    failure(&DFrame::concat_diagonal([t.select(["z"]), t]), Code::ColumnNotFound);
+}
+
+#[test]
 fn lists_as_rows() {
     let one = df!("k" => ["a", "a", "b", "b", "c"], "x" => [1i64, 3, 2, 5, 4]).unwrap();
     check_frame(&lists(), |t| t.select(["k", "x"]).explode(["x"]), &one, true);

@@ -1,6 +1,7 @@
 //! Operations that work row by row, and those that move partitions about.
 
-use super::check::{check, check_frame, check_in_order, executors, table};
+use super::check::{check, check_frame, check_in_order, executors, failure, table};
+use partita::Code;
 use partita::prelude::*;
 
 const ABC: &str = "a,b,c
@@ -99,6 +100,35 @@ fn a_reduction_of_no_rows_is_polars_own() {
         let found = none.compute_on(&*executor).unwrap().frame;
         let text = format!("{:?}", found.get_row(0).unwrap().0);
         assert_eq!(text, "[Int64(0), Null, Null, UInt32(0)]", "{name}");
+    }
+}
+
+#[test]
+fn rows_are_dealt_out_by_chance() {
+    let whole = df!("x" => (0..3000i64).collect::<Vec<_>>()).unwrap();
+    for partitions in [1, 4] {
+        let frame = DFrame::from_polars(whole.clone(), partitions);
+        for (name, executor) in executors() {
+            let rows = |frame: &DFrame| frame.compute_on(&*executor).unwrap().frame;
+            let parts = frame.random_split([0.5, 0.2, 0.0, 0.3], 7).map(|part| rows(&part));
+            assert_eq!(parts[0], rows(&frame.sample(0.5, 7)), "{name}");
+            let heights = [&parts[0], &parts[1], &parts[2], &parts[3]].map(DataFrame::height);
+            assert!(heights[0].abs_diff(1500) < 150 && heights[1].abs_diff(600) < 120 && heights[2] == 0, "{name}: {heights:?}");
+            let mut all: Vec<i64> = Vec::new();
+            for part in &parts {
+                let own: Vec<i64> = part.column("x").unwrap().i64().unwrap().iter().flatten().collect();
+                assert!(own.is_sorted(), "{name}");
+                all.extend(own);
+            }
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..3000), "{name}: every row once");
+        }
+    }
+    let t = DFrame::from_polars(whole, 2);
+    for fractions in [[0.5, 0.4], [1.5, -0.5], [f64::NAN, 1.0]] {
+        for part in t.random_split(fractions, 1) {
+            assert!(failure(&part, Code::InvalidOption).contains("rows.rs:"));
+        }
     }
 }
 

@@ -5,13 +5,16 @@ use std::time::Instant;
 use partita_graph::{Chunk, Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
+use super::aside::aside;
 use super::mailbox::heard;
 use super::progress::Watch;
 use crate::client::mailbox::{Mailbox, Next};
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
 use crate::frame::lower::plan;
+use crate::frame::measure::{measured, measuring};
 use crate::frame::replan::{Advice, Change};
+use crate::frame::size::Size;
 use crate::frame::value::frame_of;
 
 /// A frame can be planned again for each of its columns on each rung of the ladder; more than this is a fault.
@@ -50,6 +53,8 @@ struct Attempt {
 /// The attempts at one frame.
 struct Attempts {
     frame: DFrame,
+    /// Whether the run also measures its partitions.
+    measured: bool,
     notes: Vec<String>,
     plans: usize,
     advice: Vec<Advice>,
@@ -57,7 +62,7 @@ struct Attempts {
 
 impl Attempts {
     fn new(frame: &DFrame) -> Self {
-        Self { frame: frame.clone(), notes: Vec::new(), plans: 0, advice: Vec::new() }
+        Self { frame: frame.clone(), measured: false, notes: Vec::new(), plans: 0, advice: Vec::new() }
     }
 
     fn submit(&mut self, executor: &dyn Executor) -> Result<Attempt, Failure> {
@@ -66,7 +71,7 @@ impl Attempts {
         for note in plan.notes {
             self.note(note);
         }
-        let run = executor.submit(plan.graph.clone())?;
+        let run = executor.submit(if self.measured { measuring(&plan.graph) } else { plan.graph.clone() })?;
         Ok(Attempt { run, graph: plan.graph })
     }
 
@@ -111,8 +116,7 @@ impl Attempts {
 }
 
 /// Runs until all partitions are stored.
-fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failure> {
-    let mut attempts = Attempts::new(frame);
+fn until_stored(executor: &dyn Executor, mut attempts: Attempts) -> Result<Ended, Failure> {
     loop {
         let attempt = attempts.submit(executor)?;
         let watch = Watch::start(&attempt.run);
@@ -126,18 +130,18 @@ fn until_stored(executor: &dyn Executor, frame: &DFrame) -> Result<Ended, Failur
 /// All rows, blocking.
 pub(crate) fn compute(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
     let start = Instant::now();
-    rows(until_stored(executor, frame)?, start)
+    rows(until_stored(executor, Attempts::new(frame))?, start)
 }
 
 /// All rows, blocking, and by which advice the frame was planned again: who runs more of the same frame has to follow it too, or partitions
 /// and types would be others from run to run.
 pub(crate) fn compute_advised(executor: &dyn Executor, frame: &DFrame) -> Result<(DataFrame, Vec<Advice>), Failure> {
-    let mut ended = until_stored(executor, frame)?;
+    let mut ended = until_stored(executor, Attempts::new(frame))?;
     let advice = std::mem::take(&mut ended.advice);
     Ok((rows(ended, Instant::now())?.frame, advice))
 }
 
-/// All rows, not blocking while tasks run.
+/// All rows, not blocking the thread: neither while tasks run nor while rows are brought.
 pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
     let start = Instant::now();
     let mut attempts = Attempts::new(frame);
@@ -146,7 +150,8 @@ pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Re
         let watch = Watch::start(&attempt.run);
         let outcome = ended(&attempt.run).await;
         if let Some(end) = attempts.end(attempt, outcome, watch.end()) {
-            return rows(end?, start);
+            let ended = end?;
+            return aside(move || rows(ended, start)).await;
         }
     }
 }
@@ -212,10 +217,11 @@ fn tell_rest(notes: &[String], told: &[String]) {
     notes.iter().filter(|note| !told.contains(note)).for_each(|note| super::progress::tell(note));
 }
 
-/// Partitions that stay where they are.
-pub(crate) fn persist(executor: &dyn Executor, frame: &DFrame) -> Result<(Run, Graph, DFrame), Failure> {
-    let ended = until_stored(executor, frame)?;
-    Ok((ended.run, ended.graph, ended.frame))
+/// Partitions that stay where they are, and how many rows and bytes they have. The run has a result more than the graph wants.
+pub(crate) fn persist(executor: &dyn Executor, frame: &DFrame) -> Result<(Run, Graph, DFrame, Option<Size>), Failure> {
+    let Ended { run, graph, frame, .. } = until_stored(executor, Attempts { measured: true, ..Attempts::new(frame) })?;
+    let size = measured(&run, graph.wanted.len());
+    Ok((run, graph, frame, size))
 }
 
 fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {
@@ -233,4 +239,86 @@ fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {
         None => DataFrame::empty_with_schema(ended.frame.resolved()?),
     };
     Ok(Computed { frame, notes: ended.notes, seconds: start.elapsed().as_secs_f64(), spilled_bytes: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use partita_graph::{Chunk, Progress, RunEach, Running, Serial};
+    use polars::df;
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::time::Duration;
+
+    /// An executor whose results come when somebody lets them.
+    struct Held {
+        serial: Serial,
+        gate: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    struct HeldRun {
+        run: Run,
+        gate: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    impl Executor for Held {
+        fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+            Ok(Arc::new(HeldRun { run: self.serial.submit(graph)?, gate: self.gate.clone() }))
+        }
+
+        fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+            self.serial.submit_each(graph)
+        }
+
+        fn threads(&self) -> usize {
+            1
+        }
+    }
+
+    impl Running for HeldRun {
+        fn wait(&self) -> Result<Vec<Chunk>, Failure> {
+            self.run.wait()
+        }
+
+        fn wait_stored(&self) -> Result<(), Failure> {
+            self.run.wait_stored()
+        }
+
+        fn on_end(&self, callback: Box<dyn FnOnce() + Send>) {
+            self.run.on_end(callback);
+        }
+
+        fn result(&self, index: usize) -> Result<Chunk, Failure> {
+            let let_through = self.gate.lock().expect("no panic").recv_timeout(Duration::from_secs(5));
+            let_through.map_err(|_| Failure::internal("whoever would let it through is blocked"))?;
+            self.run.result(index)
+        }
+
+        fn progress(&self) -> Progress {
+            self.run.progress()
+        }
+
+        fn cancel(&self) {
+            self.run.cancel();
+        }
+
+        fn notes(&self) -> Vec<String> {
+            self.run.notes()
+        }
+    }
+
+    #[test]
+    fn results_are_brought_while_the_thread_that_awaits_them_serves_others() {
+        let (lets, gate) = mpsc::channel();
+        let held = Held { serial: Serial::new(crate::operators::registry()), gate: Arc::new(Mutex::new(gate)) };
+        let rows = df!("x" => [1i64, 2]).expect("one column");
+        let frame = DFrame::from_polars(rows.clone(), 1);
+        let part = frame.to_delayed().expect("sound").remove(0);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let let_through = || async { lets.send(()).expect("somebody waits") };
+        let (computed, ()) = runtime.block_on(async { tokio::join!(compute_async(&held, &frame), let_through()) });
+        assert_eq!(computed.expect("it is let through").frame, rows);
+        let delayed = crate::delayed::compute::compute_async(&held, &part);
+        let (computed, ()) = runtime.block_on(async { tokio::join!(delayed, let_through()) });
+        assert_eq!(computed.expect("it is let through"), rows);
+    }
 }

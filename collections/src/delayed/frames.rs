@@ -2,6 +2,7 @@
 //!
 //! It refuses to copy rows: both ways hand on the same chunks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use partita_graph::{Chunk, Code, Failure, Key, Layer, NamedOperator, OpRef, Operator, Origin, TaskContext};
@@ -12,6 +13,7 @@ use super::Delayed;
 use super::node::{Lowerer, Node as Call, What, check_edges, one_each};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::size::{Size, size_of};
 use crate::frame::value::frame_of;
 use crate::frame::{DFrame, Node, Step};
 
@@ -78,6 +80,24 @@ impl Step for FromDelayed {
 
     fn needs(&self, wanted: &Names, _: &Schema) -> Names {
         wanted.clone()
+    }
+
+    /// Partitions of frames have their share of what is known of these, and results that are kept were measured. What calls will give nobody
+    /// knows.
+    fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
+        let mut all = Size { rows: 0, bytes: 0 };
+        let mut frames: BTreeMap<usize, (&DFrame, u64)> = BTreeMap::new();
+        for call in &self.nodes {
+            match &call.what {
+                What::Partition(frame, _) => frames.entry(frame.address()).or_insert((frame, 0)).1 += 1,
+                other => all = all.and(other.measured()?),
+            }
+        }
+        for (frame, taken) in frames.into_values() {
+            let (whole, partitions) = (size_of(frame)?, frame.npartitions().ok()?.max(1) as u64);
+            all = all.and(whole.with_rows(whole.rows.saturating_mul(taken) / partitions));
+        }
+        Some(all)
     }
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

@@ -22,6 +22,7 @@ use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{concat::Concat, from_polars};
 use crate::frame::replan::Advice;
 use crate::frame::rewrite::rewrite;
+use crate::frame::size::Size;
 use crate::frame::{DFrame, ops};
 
 /// Layers that one layer can read.
@@ -61,18 +62,27 @@ pub(super) struct Known {
     /// Keeps it, if it is a future.
     future: Option<Arc<One>>,
     /// Keeps it, if it is the result of an ordinary run.
-    _run: Option<Run>,
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it only keeps the chunk alive"))]
+    run: Option<Run>,
+    /// What that run measured of it, if it is a frame.
+    measured: Option<Size>,
 }
 
 impl Known {
     /// A chunk of an ordinary run.
-    pub fn of_run(key: Key, lineage: Arc<Lineage>, run: Run) -> Self {
-        Self { key, lineage, future: None, _run: Some(run) }
+    pub fn of_run(key: Key, lineage: Arc<Lineage>, run: Run, measured: Option<Size>) -> Self {
+        Self { key, lineage, future: None, run: Some(run), measured }
     }
 
     /// A future's.
     pub fn of_future(future: &Arc<One>) -> Self {
-        Self { key: future.key(), lineage: future.batch.lineage.clone(), future: Some(future.clone()), _run: None }
+        Self { key: future.key(), lineage: future.batch.lineage.clone(), future: Some(future.clone()), run: None, measured: None }
+    }
+
+    /// The ordinary run whose result it is.
+    #[cfg(feature = "cluster")]
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
     }
 
     /// Its layer, if the executor of this home has that and will have it for as long as this lives.
@@ -329,6 +339,14 @@ impl Drop for Node {
 }
 
 impl What {
+    /// What was measured of it, if it is a frame that is there.
+    pub(super) fn measured(&self) -> Option<Size> {
+        match self {
+            What::Known(known) => known.measured,
+            What::Call { .. } | What::Partition(..) | What::Block(..) | What::Reduced(_) => None,
+        }
+    }
+
     /// Takes out the nodes that it reads.
     fn release(&mut self, out: &mut Vec<Arc<Node>>) {
         let What::Call { arguments, .. } = self else { return };

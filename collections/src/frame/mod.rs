@@ -12,11 +12,13 @@ pub(crate) mod files;
 pub(crate) mod groupby;
 pub(crate) mod join;
 pub(crate) mod lower;
+pub(crate) mod measure;
 pub(crate) mod ops;
 pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;
 pub(crate) mod row_by_row;
+pub(crate) mod sampled;
 pub(crate) mod schema;
 pub(crate) mod selectivity;
 pub(crate) mod short_lists;
@@ -115,8 +117,8 @@ pub(crate) trait Step: Send + Sync {
     fn key_bounds(&self, _column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
         None
     }
-    /// Some of a reader's rows, if they are at hand.
-    fn sampled_rows(&self) -> Option<DataFrame> {
+    /// Some of a reader's rows with at least these columns, if they are at hand or cost next to nothing.
+    fn sampled_rows(&self, _columns: &Names) -> Option<DataFrame> {
         None
     }
     /// Whether the result depends on the order in which the rows of input `at` come; `wanted` says whether the order of its own rows counts.

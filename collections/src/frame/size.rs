@@ -16,6 +16,8 @@ const KEYS_PER_PART: u64 = 200_000;
 const BYTES_PER_PART: u64 = 64 << 20;
 /// A task has the rows that it takes in several times while it works: as they came, in one piece, in their new order.
 const COPIES: u64 = 8;
+/// Items of a list of which nothing is known.
+pub(crate) const ITEMS: u64 = 8;
 /// More parts than this cost more in small pieces than they gain.
 const MOST_PARTS: u32 = 256;
 /// The same where there may be next to nothing in them.
@@ -37,6 +39,11 @@ impl Size {
     /// As many rows of these types as so many bytes hold.
     pub fn of_bytes(bytes: u64, schema: &Schema) -> Self {
         Self { rows: bytes / row_bytes(schema), bytes }
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self { rows: self.rows.saturating_add(other.rows), bytes: self.bytes.saturating_add(other.bytes) }
     }
 
     /// Another number of rows of the same width.
@@ -109,7 +116,7 @@ fn cell_bytes(dtype: &DataType) -> u64 {
         DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Datetime(..) | DataType::Duration(_) | DataType::Time => 8,
         DataType::String | DataType::Binary => 24,
         DataType::Struct(fields) => fields.iter().map(|field| cell_bytes(field.dtype())).sum(),
-        DataType::List(inner) => 16 + 8 * cell_bytes(inner),
+        DataType::List(inner) => 16 + ITEMS * cell_bytes(inner),
         DataType::Array(inner, width) => *width as u64 * cell_bytes(inner),
         _ => 16,
     }

@@ -93,6 +93,7 @@ pub struct CsvOptions {
     pub(super) encoding: Encoding,
     pub(super) sample_bytes: Option<ByteSize>,
     pub(super) threads: Option<usize>,
+    pub(super) hive: Option<bool>,
 }
 
 impl CsvOptions {
@@ -104,6 +105,14 @@ impl CsvOptions {
     /// Bytes of a partition, as a number or as text such as `"64MB"`. Default: from the amount of data, threads and memory.
     pub fn blocksize(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.blocksize = Some(bytes.into());
+        self
+    }
+
+    /// Whether folders called `key=value`, where a pattern matches them, are columns; their types are found out as those of others, or declared
+    /// by [`CsvOptions::dtype`]. Default: yes.
+    #[doc(alias = "partitioning")]
+    pub fn hive(mut self, hive: bool) -> Self {
+        self.hive = Some(hive);
         self
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use polars::prelude::{DataFrame, DataType};
+use polars::prelude::{Column, DataFrame, DataType, PlSmallStr, PolarsResult};
 use serde::{Deserialize, Serialize};
 
 use super::exact::in_parallel;
@@ -15,7 +15,9 @@ use super::sniff::{self, Head, Top};
 use super::{Decoder, Dialect, Field, ReadSpec};
 use crate::compress::{Compression, MAGIC, foreign};
 use crate::error::{Error, ErrorKind, Place, Result};
-use crate::resolve::{self, Found};
+use crate::folder;
+use crate::hive::Hive;
+use crate::resolve::Found;
 use crate::source::Source;
 use crate::store::unreadable;
 
@@ -67,8 +69,10 @@ pub struct Table {
     pub files: Vec<FileInfo>,
     /// How they are written.
     pub dialect: Dialect,
-    /// The columns to read, by ascending position.
+    /// The columns to read, by ascending position; after those that stand in records those in the names of folders.
     pub columns: Vec<ColumnInfo>,
+    /// What stands in the names of folders.
+    pub hive: Hive,
     /// Fields of each record; at least the number of columns.
     pub width: usize,
     /// Rows of all files, from the samples; exact when the samples are everything.
@@ -81,9 +85,15 @@ pub struct Table {
 }
 
 impl Table {
-    /// What a decoder needs to read these columns (unknown names are passed over), text as text.
+    /// Whether a column stands in records, and not in the names of folders.
+    pub fn is_in_records(&self, column: &ColumnInfo) -> bool {
+        column.position < self.width
+    }
+
+    /// What a decoder needs to read these columns (unknown names are passed over, and those in the names of folders), text as text.
     pub fn spec(&self, wanted: &[impl AsRef<str>]) -> ReadSpec {
-        let wanted = self.columns.iter().filter(|column| wanted.iter().any(|name| name.as_ref() == column.name));
+        let is_wanted = |column: &&ColumnInfo| wanted.iter().any(|name| name.as_ref() == column.name);
+        let wanted = self.columns.iter().filter(|column| self.is_in_records(column)).filter(is_wanted);
         let field = |column: &ColumnInfo| Field {
             name: column.name.clone(),
             position: column.position,
@@ -111,13 +121,26 @@ impl Table {
                 let _ = frame.vstack_mut(&more);
             }
         }
-        frame
+        self.in_folders(frame.height()).and_then(|folders| frame.hstack(&folders)).unwrap_or(frame)
+    }
+
+    /// What so many rows could have in the columns in the names of folders, each file having its share of them.
+    fn in_folders(&self, rows: usize) -> PolarsResult<Vec<Column>> {
+        let wanted = self.hive.only(|name| self.columns.iter().any(|column| column.name == name));
+        let mut all = wanted.columns_of(0, 0)?;
+        for file in 0..self.files.len() {
+            let share = rows * (file + 1) / self.files.len() - rows * file / self.files.len();
+            if share > 0 {
+                all.iter_mut().zip(wanted.columns_of(file, share)?).try_for_each(|(all, more)| all.append_owned(more).map(|_| ()))?;
+            }
+        }
+        Ok(all)
     }
 
     #[cfg(test)]
     pub(super) fn of(files: Vec<FileInfo>, dialect: Dialect) -> Self {
         let (columns, samples) = (Vec::new(), Vec::new());
-        Self { files, dialect, columns, width: 1, estimated_rows: 0, has_quoted_newlines: true, samples }
+        Self { files, dialect, columns, hive: Hive::default(), width: 1, estimated_rows: 0, has_quoted_newlines: true, samples }
     }
 }
 
@@ -136,7 +159,8 @@ fn decode(spec: &Arc<ReadSpec>, bytes: &[u8]) -> Option<DataFrame> {
 /// record; `DuplicateColumn`, `ColumnNotFound`, `SchemaMismatch`, `UnclosedQuote`, `Corrupt`.
 pub fn open(patterns: &[String], options: &CsvOptions) -> Result<Table> {
     options.check()?;
-    let found = resolve::find(patterns)?;
+    let members = folder::files(patterns)?;
+    let found: Vec<Found> = members.iter().map(|member| member.found.clone()).collect();
     let count = found.len() as u64;
     let place = options.chosen_sample()?.min((ALL_SAMPLES / (3 * count.max(1))).max(SMALLEST_SAMPLE));
     let threads = if found.iter().any(|file| file.name.contains("://")) { crate::table::REMOTE_THREADS } else { options.chosen_threads() };
@@ -146,8 +170,11 @@ pub fn open(patterns: &[String], options: &CsvOptions) -> Result<Table> {
     let looked = in_parallel(found.len(), threads, |index| look_at(&found[index], place, &dialect, options, (&found[first].name, &top)))?;
     let mut all = Findings::none(top.names.len());
     looked.iter().for_each(|file| all.join(&file.findings));
+    let hive = if options.hive.unwrap_or(true) { Hive::find(&members, &options.dtypes)? } else { Hive::default() };
+    let hive = hive.without(|name| top.names.iter().any(|own| own == name));
     Ok(Table {
-        columns: columns(&top.names, &all, options, &found[first].name)?,
+        columns: columns(&top.names, &all, &hive, options, &found[first].name)?,
+        hive,
         width: top.names.len(),
         estimated_rows: estimate(&looked, &all),
         has_quoted_newlines: all.quoted_newlines,
@@ -292,11 +319,12 @@ fn look_inside(looked: &mut Looked, range: std::ops::Range<u64>, dialect: &Diale
     Ok(())
 }
 
-fn columns(names: &[String], all: &Findings, options: &CsvOptions, file: &str) -> Result<Vec<ColumnInfo>> {
+fn columns(names: &[String], all: &Findings, hive: &Hive, options: &CsvOptions, file: &str) -> Result<Vec<ColumnInfo>> {
+    let in_folders: Vec<String> = hive.columns.iter().map(|(name, _)| name.to_string()).collect();
     let named = options.dtypes.keys().chain(options.usecols.iter().flatten());
-    if let Some(unknown) = named.into_iter().find(|name| !names.contains(name)) {
+    if let Some(unknown) = named.into_iter().find(|name| !names.contains(name) && !in_folders.contains(name)) {
         let place = Place { file: file.to_owned(), column: Some(unknown.clone()), ..Place::default() };
-        return Err(Error::at(ErrorKind::ColumnNotFound { columns: names.to_vec() }, place));
+        return Err(Error::at(ErrorKind::ColumnNotFound { columns: [names, &in_folders].concat() }, place));
     }
     let wanted = |name: &String| options.usecols.as_ref().is_none_or(|wanted| wanted.contains(name));
     let column = |(position, name): (usize, &String)| {
@@ -304,7 +332,15 @@ fn columns(names: &[String], all: &Findings, options: &CsvOptions, file: &str) -
         let dtype = declared.cloned().unwrap_or_else(|| all.seen[position].dtype());
         ColumnInfo { name: name.clone(), position, dtype, declared: declared.is_some() }
     };
-    Ok(names.iter().enumerate().filter(|(_, name)| wanted(name)).map(column).collect())
+    let own = names.iter().enumerate().filter(|(_, name)| wanted(name)).map(column);
+    let folder = |(at, (name, dtype)): (usize, &(PlSmallStr, DataType))| ColumnInfo {
+        name: name.to_string(),
+        position: names.len() + at,
+        dtype: dtype.clone(),
+        declared: true,
+    };
+    let folders = hive.columns.iter().enumerate().map(folder).filter(|column| wanted(&column.name));
+    Ok(own.chain(folders).collect())
 }
 
 /// Counted where everything was looked at, in proportion to the bytes elsewhere.

@@ -1,7 +1,8 @@
 //! Columns of `over`: expressions over all rows with the same keys, one value for each row.
 //!
 //! Only the columns that the expressions read travel to where their keys come together, with the number of the row; only the new columns
-//! travel back. So rows keep their order and their partitions.
+//! travel back. So rows keep their order and their partitions. Without keys (`over_with_options` by an order alone) all rows are one group,
+//! and come into one task.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{fewer, needs_of, read_by, schema_with};
 use crate::frame::compact::compact;
-use crate::frame::expr::{Names, columns_of_all, expr_op, polars_failure, show};
+use crate::frame::expr::{Names, columns_of, columns_of_all, expr_op, polars_failure, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::stack, with_columns::WithColumns};
 use crate::frame::shuffle::hash::{part_of, row_hashes};
@@ -31,13 +32,24 @@ pub(super) struct Window {
     pub method: String,
 }
 
+impl Window {
+    /// Whether there is one group of all rows: polars says it by keys that are the same everywhere.
+    fn is_whole(&self) -> bool {
+        self.keys.iter().all(|key| columns_of(key).is_empty())
+    }
+}
+
 impl Step for Window {
     fn line(&self) -> String {
-        format!("with {} within {}", show(&self.exprs), show(&self.keys))
+        let within = if self.is_whole() { "all rows".into() } else { show(&self.keys) };
+        format!("with {} within {within}", show(&self.exprs))
     }
 
     fn schema(&self, inputs: &[SchemaRef]) -> Result<SchemaRef, Failure> {
-        check_keys(&self.keys, &inputs[0], &self.method)?;
+        // Without a column nobody would know how many rows there are.
+        if !self.is_whole() || self.exprs.iter().any(|expr| columns_of(expr).is_empty()) {
+            check_keys(&self.keys, &inputs[0], &self.method)?;
+        }
         schema_with(&inputs[0], &self.exprs)
     }
 
@@ -59,11 +71,17 @@ impl Step for Window {
             let op = expr_op(WithColumns { exprs: self.exprs.clone() }, self.line(), ops::token());
             return Ok(lowering.add(Layer::single("window", 1, op, vec![input.edge(Wiring::Each)]), node));
         }
-        let parts = parts_for_rows(input.partitions, size_of(&node.inputs[0]));
+        let whole = self.is_whole();
+        let parts = if whole { 1 } else { parts_for_rows(input.partitions, size_of(&node.inputs[0])) };
+        if whole {
+            let what = format!("{} is over all rows, so what it reads of them comes into one task", show(&self.exprs));
+            lowering.notes.push(format!("{what}; with keys there would be several"));
+        }
         let mut read = self.exprs.clone();
         read.extend(self.keys.iter().cloned());
-        let split = WindowSplit { keys: self.keys.clone(), columns: read_by(&read), parts };
-        let op = expr_op(split, format!("split by {} into {parts}", show(&self.keys)), ops::token());
+        let keys = if whole { Vec::new() } else { self.keys.clone() };
+        let label = if whole { "all rows into one".into() } else { format!("split by {} into {parts}", show(&keys)) };
+        let op = expr_op(WindowSplit { keys, columns: read_by(&read), parts }, label, ops::token());
         let split = lowering.add(Layer::single("split", input.partitions, op, vec![input.edge(Wiring::Each)]), node);
         let op = expr_op(WindowParts { exprs: self.exprs.clone() }, self.line(), ops::token());
         let made = lowering.add(Layer::single("window", parts, op, vec![split.edge(Wiring::Part)]), node);
@@ -73,7 +91,7 @@ impl Step for Window {
     }
 }
 
-/// Splits some columns of a partition by keys, with the numbers of the rows.
+/// Splits some columns of a partition by keys, with the numbers of the rows. Without keys they stay together.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct WindowSplit {
     keys: Vec<Expr>,
@@ -84,9 +102,12 @@ pub(crate) struct WindowSplit {
 impl Operator for WindowSplit {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let frame = frame_of(&inputs[0])?.select(&self.columns).map_err(|e| polars_failure(e, None))?;
-        let hashes = row_hashes(&key_columns(&frame, &self.keys)?).map_err(|e| polars_failure(e, None))?;
         let rows = IdxCa::from_vec(ROW.into(), (0..frame.height() as IdxSize).collect()).into_column();
         let numbered = frame.hstack(&[rows]).map_err(|e| polars_failure(e, None))?;
+        if self.keys.is_empty() {
+            return scatter(&numbered, self.parts, std::iter::repeat_n(0, frame.height()));
+        }
+        let hashes = row_hashes(&key_columns(&frame, &self.keys)?).map_err(|e| polars_failure(e, None))?;
         scatter(&numbered, self.parts, hashes.iter().map(|hash| part_of(*hash, self.parts)))
     }
 }

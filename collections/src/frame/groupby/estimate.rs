@@ -54,8 +54,11 @@ fn sample_of(frame: &DFrame, needed: &Names, same_rows: bool) -> Option<(DataFra
     }
     let same_rows = same_rows && (step.is_row_by_row() || step.predicate().is_some() || step.persisted().is_some());
     // Partitions that exist have the rows of the frame that they were made of.
-    if let Some(made_of) = step.persisted().and_then(|persisted| persisted.made_of()) {
-        return sample_of(made_of, needed, same_rows);
+    if let Some(persisted) = step.persisted()
+        && let Some(made_of) = persisted.made_of()
+    {
+        let (sample, rows) = sample_of(made_of, needed, same_rows)?;
+        return Some((sample, persisted.counted().map_or(rows, |counted| counted.min(rows))));
     }
     // Of joined frames the one that has the keys.
     frame.node().inputs.iter().find_map(|input| sample_of(input, needed, same_rows))

@@ -33,9 +33,10 @@ impl GroupBy {
         self
     }
 
-    /// Whether only groups that have rows come, which is the default. If not, of keys that are enumerations each category has a group, with
-    /// each combination of the other keys that is there, and groups come sorted. Of [`GroupBy::agg`], [`GroupBy::aggregate`] and the
-    /// shortcuts.
+    /// Whether only groups that have rows come, which is the default. If not, each category of a key has a group, with each combination of the
+    /// other keys that is there, and groups come sorted. An enumeration (`FrozenCategories`) has the categories that it was declared with;
+    /// of other categories, which nobody knows before rows are read, those that some row of the frame has as this key. Of [`GroupBy::agg`],
+    /// [`GroupBy::aggregate`] and the shortcuts.
     ///
     /// ```
     /// use partita::{polars::prelude::FrozenCategories, prelude::*};
@@ -47,7 +48,7 @@ impl GroupBy {
     /// ```
     ///
     /// # Errors
-    /// At `compute`: keys of categories that are not known beforehand.
+    /// At `compute`: enumerations that have more than 16 million combinations of categories.
     pub fn observed(mut self, observed: bool) -> Self {
         self.unobserved = !observed;
         self
@@ -85,20 +86,28 @@ impl GroupBy {
     ) -> Result<DFrame, Failure> {
         let schema = result.resolved()?;
         let is_enumeration = |name: &&PlSmallStr| matches!(schema.get(name.as_str()), Some(DataType::Enum(..)));
+        let is_open = |name: &&PlSmallStr| matches!(schema.get(name.as_str()), Some(DataType::Categorical(..)));
         let (enumerations, others): (Vec<&PlSmallStr>, Vec<&PlSmallStr>) = names.iter().partition(is_enumeration);
-        if let Some(open) = others.iter().find(|name| matches!(schema.get(name.as_str()), Some(DataType::Categorical(..)))) {
-            let what = format!("`{open}` has categories that are not known before its rows are read, so there are no others to show");
-            return Err(Failure::new(Code::Unsupported, what)
-                .help("say them: .cast([(\"k\", DataType::from_frozen_categories(FrozenCategories::new([…])?))])"));
-        }
-        if enumerations.is_empty() {
+        let (open, others): (Vec<&PlSmallStr>, Vec<&PlSmallStr>) = others.into_iter().partition(is_open);
+        if enumerations.is_empty() && (open.is_empty() || names.len() == 1) {
             return Ok(result.clone());
         }
-        let every = DFrame::from_polars(combinations(&enumerations, schema)?, 1);
-        let every = match others.is_empty() {
-            true => every,
-            false => result.select(named(others.into_iter().cloned())).unique().join(&every, Join::cross()),
-        };
+        let mut sides = Vec::new();
+        if !others.is_empty() {
+            sides.push(result.select(named(others.into_iter().cloned())).unique());
+        }
+        // Each category that a row has is the key of a group. Not in a closure, which would not know the caller's line.
+        for name in open {
+            sides.push(result.select(named([name.clone()])).drop_nulls().unique());
+        }
+        if !enumerations.is_empty() {
+            sides.push(DFrame::from_polars(combinations(&enumerations, schema)?, 1));
+        }
+        let mut sides = sides.into_iter();
+        let mut every = sides.next().ok_or_else(|| Failure::internal("a group-by without keys has no categories"))?;
+        for side in sides {
+            every = every.join(&side, Join::cross());
+        }
         let keys = || named(names.iter().cloned());
         let there = result.with_columns([lit(true).alias(THERE)]);
         let both = every.select(keys()).join(&there, Join::full(keys()).nulls_equal(true));

@@ -137,7 +137,8 @@ impl Keys {
     }
 }
 
-fn is_number(dtype: &DataType) -> bool {
+/// Types of which no two values have one hash.
+pub(super) fn is_number(dtype: &DataType) -> bool {
     is_integral(dtype) || matches!(dtype, DataType::Boolean | DataType::UInt64 | DataType::Float32 | DataType::Float64)
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod asof;
 pub(crate) mod columns;
+pub(crate) mod dealt;
 pub(crate) mod marks;
 pub(crate) mod matches;
 pub(crate) mod operator;

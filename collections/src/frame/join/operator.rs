@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::How;
 use super::columns::{Out, Source};
+use super::dealt::Copies;
 use super::matches::Matches;
 use super::side::{Built, Side};
 use super::table::{END, Table};
@@ -84,6 +85,8 @@ const FIX: &str = "keep one of them: .unique_with([…], UniqueKeepStrategy::Fir
 pub(crate) struct JoinParts {
     pub spec: Spec,
     pub left_inputs: u32,
+    /// Of which side other parts may have the same rows, if those that meet nobody are in the result.
+    pub copies: Option<Copies>,
 }
 
 impl Operator for JoinParts {
@@ -112,6 +115,10 @@ impl Operator for JoinParts {
             }
         };
         ctx.check_cancelled()?;
+        let pairs = match self.copies {
+            Some(copies) => copies.once(pairs, &left, &right, ctx.key.index),
+            None => pairs,
+        };
         assembled(spec, &left, &right, pairs)
     }
 }

@@ -6,6 +6,7 @@ use partita_graph::{Code, Failure, Layer, OpRef, Table, Wiring};
 use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Schema, SchemaRef};
 
 use super::columns::{self, Out, Source};
+use super::dealt::Dealt;
 use super::marks::{MarkMet, PickMet};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
 use super::small::{bytes, few_marks, is_small};
@@ -137,8 +138,9 @@ impl JoinStep {
             [false, false] => parts,
         };
         let [left_nulls, right_nulls] = self.nulls();
+        let key = self.only_key(node);
         if is_spread == [false, false]
-            && let Some(of_left) = self.dealt_out(&spec, parts, node)
+            && let Some(Dealt { of_left, copies }) = Dealt::of(&spec, key.as_ref(), parts, node, lowering)
         {
             let sides = [
                 SkewSide { keys: &spec.left_on, nulls: left_nulls, input: left },
@@ -147,13 +149,13 @@ impl JoinStep {
             let [dealt, other] = if of_left { [0, 1] } else { [1, 0] };
             let split = skew::split(&sides[dealt], &sides[other], parts, node, lowering);
             let edges = vec![split[dealt].edge(Wiring::Part), split[other].edge(Wiring::Part)];
-            let op = expr_op(JoinParts { spec, left_inputs: left.partitions }, self.line(), ops::token());
+            let op = expr_op(JoinParts { spec, left_inputs: left.partitions, copies }, self.line(), ops::token());
             return lowering.add(Layer::single("join", parts, op, edges), node);
         }
         let left = Together::of(&spec.left_on, parts, left_nulls, left, node, lowering);
         let right = Together::of(&spec.right_on, parts, right_nulls, right, node, lowering);
         let kept = self.keys_of_result(&spec);
-        let op = expr_op(JoinParts { spec, left_inputs: left.chunks }, self.line(), ops::token());
+        let op = expr_op(JoinParts { spec, left_inputs: left.chunks, copies: None }, self.line(), ops::token());
         let joined = lowering.add(Layer::single("join", parts, op, vec![left.edge, right.edge]), node);
         if let Some(keys) = kept {
             lowering.note_spread(joined, &keys);
@@ -172,22 +174,10 @@ impl JoinStep {
         sorted::neighbours([side(0, &self.left_on[..]), side(1, &self.right_on[..])])
     }
 
-    /// The side whose rows of frequent keys are dealt out to all parts, the left one if true; `None` when no side has such keys or none may
-    /// be dealt out. Of a side whose rows are in the result even if they meet nobody the rows must not be sent to several parts, and keys
-    /// that must be unique have to come together.
-    fn dealt_out(&self, spec: &Spec, parts: u32, node: &Node) -> Option<bool> {
-        let left = matches!(self.how, How::Inner | How::Left | How::Semi | How::Anti) && !self.left_unique;
-        let right = matches!(self.how, How::Inner | How::Right) && !self.right_unique;
-        let sizes = [size_of(&node.inputs[0]), size_of(&node.inputs[1])];
-        let larger_first = if bytes(sizes[1]) > bytes(sizes[0]) { [1, 0] } else { [0, 1] };
-        let may = larger_first.into_iter().filter(|side| [left, right][*side]);
-        let on = [&spec.left_on, &spec.right_on];
-        let skewed = may.map(|side| (side, skew::is_skewed(&node.inputs[side], on[side], parts)));
-        let skewed: Vec<(usize, Option<bool>)> = if parts > 1 { skewed.collect() } else { Vec::new() };
-        let known = skewed.iter().find(|(_, skewed)| *skewed == Some(true));
-        // What no sample tells of is looked at while it is split.
-        let unknown = || skewed.iter().find(|(_, skewed)| skewed.is_none());
-        known.or_else(unknown).map(|(side, _)| *side == 0)
+    /// The type in which the only key is compared.
+    fn only_key(&self, node: &Node) -> Option<DataType> {
+        let (types, _) = self.key_types(node.inputs[0].resolved().ok()?, node.inputs[1].resolved().ok()?).ok()?;
+        <[DataType; 1]>::try_from(types).ok().map(|[one]| one)
     }
 
     /// A predicate on keys of the left side as one on those of the right: rows that fail it meet no row that passes. Only comparisons, whose
@@ -452,7 +442,7 @@ impl Step for JoinStep {
         let spec = self.spec(node)?;
         let meeting = self.meeting(inputs, node);
         let (left, right) = (inputs[0], inputs[1]);
-        let parts = |spec: Spec, left_inputs: u32| expr_op(JoinParts { spec, left_inputs }, self.line(), ops::token());
+        let parts = |spec: Spec, left_inputs: u32| expr_op(JoinParts { spec, left_inputs, copies: None }, self.line(), ops::token());
         let layer = match meeting {
             Meeting::Alone => Layer::single("join", 1, parts(spec, 1), vec![left.edge(Wiring::Each), right.edge(Wiring::Each)]),
             Meeting::Shuffle(n) => match self.neighbours(inputs, node) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partita_graph::{Chunk, Code, Edge, Failure, Layer, NamedOperator, OpRef, Operator, Table, TaskContext, Wiring};
-use polars::prelude::{DataFrame, Expr, Schema, SchemaRef};
+use polars::prelude::{DataFrame, Expr, NULL, Schema, SchemaRef, lit};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::{Names, column_not_found, narrowed};
@@ -30,7 +30,7 @@ impl DFrame {
     /// ```
     ///
     /// # Errors
-    /// At `compute`: no frame, frames whose columns differ.
+    /// At `compute`: no frame, frames whose columns differ; to fill up what some have not: [`DFrame::concat_diagonal`].
     #[track_caller]
     pub fn concat(frames: impl IntoIterator<Item = DFrame>) -> DFrame {
         let frames: Vec<DFrame> = frames.into_iter().collect();
@@ -45,6 +45,51 @@ impl DFrame {
         match same_columns(&frames) {
             Ok(columns) => DFrame::then(ConcatFrames { columns, frames: frames.len() }, frames, "concat(…)"),
             Err(failure) => DFrame::failed(failure, "concat(…)"),
+        }
+    }
+
+    /// The same for frames of which some have columns that others have not: these are null there. The columns are those of the first frame,
+    /// then what the second has besides, and so on; those of one name are of one type.
+    ///
+    /// ```
+    /// use partita::prelude::*;
+    /// let (a, b) = (DFrame::from_polars(df!("x" => [1, 2])?, 2), DFrame::from_polars(df!("y" => ["new"], "x" => [10])?, 1));
+    /// let all = DFrame::concat_diagonal([a, b]).compute()?;
+    /// assert_eq!(all, df!("x" => [1, 2, 10], "y" => [None, None, Some("new")])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At `compute`: no frame, columns of one name and of several types.
+    #[doc(alias = "outer")]
+    #[track_caller]
+    pub fn concat_diagonal(frames: impl IntoIterator<Item = DFrame>) -> DFrame {
+        let mut frames: Vec<DFrame> = frames.into_iter().collect();
+        let mut all = Schema::default();
+        for frame in &frames {
+            match frame.resolved() {
+                Ok(schema) => add_missing(&mut all, schema),
+                Err(failure) => return DFrame::failed(failure, "concat_diagonal(…)"),
+            }
+        }
+        // Not in a closure, which would not know the caller's line.
+        for frame in &mut frames {
+            let Ok(schema) = frame.resolved() else { continue };
+            let missing = all.iter().filter(|(name, _)| !schema.contains(name));
+            let missing: Vec<Expr> = missing.map(|(name, dtype)| lit(NULL).cast(dtype.clone()).alias(name.clone())).collect();
+            if !missing.is_empty() {
+                *frame = frame.with_columns(missing);
+            }
+        }
+        DFrame::concat(frames)
+    }
+}
+
+/// Adds the columns that a schema has not.
+fn add_missing(all: &mut Schema, other: &Schema) {
+    for (name, dtype) in other.iter() {
+        if !all.contains(name) {
+            all.insert(name.clone(), dtype.clone());
         }
     }
 }
@@ -116,10 +161,7 @@ impl Step for ConcatFrames {
     }
 
     fn size(&self, inputs: &[Option<Size>], _: &Node) -> Option<Size> {
-        inputs.iter().try_fold(Size { rows: 0, bytes: 0 }, |all, size| {
-            let size = (*size)?;
-            Some(Size { rows: all.rows.saturating_add(size.rows), bytes: all.bytes.saturating_add(size.bytes) })
-        })
+        inputs.iter().try_fold(Size { rows: 0, bytes: 0 }, |all, size| Some(all.and((*size)?)))
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

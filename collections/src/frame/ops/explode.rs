@@ -6,8 +6,11 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, polars_failure};
+use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, on_polars_thread, polars_failure};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::sampled::sampled;
+use crate::frame::shuffle::keys::key_columns;
+use crate::frame::size::{ITEMS, Size};
 use crate::frame::value::{chunk_of, frame_of};
 use crate::frame::{Admission, DFrame, Node, Step};
 
@@ -42,6 +45,25 @@ impl ExplodeLists {
     fn is_exploded(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column == name)
     }
+
+    /// About how many rows become of one.
+    fn items(&self, input: &DFrame) -> Option<f64> {
+        let name = PlSmallStr::from(self.columns.first()?.as_str());
+        if let DataType::Array(_, width) = input.resolved().ok()?.get(&name)? {
+            return Some((*width).max(1) as f64);
+        }
+        Some(items_of_sample(input, name).unwrap_or(ITEMS as f64))
+    }
+}
+
+/// How many items the lists of a column have on the average of some rows, if any are at hand.
+fn items_of_sample(input: &DFrame, name: PlSmallStr) -> Option<f64> {
+    let (sample, column) = sampled(input, vec![Expr::Column(name)])?;
+    let lists = on_polars_thread(|| key_columns(&sample, &column)).ok()?.pop()?;
+    let lists = lists.list().ok()?;
+    // An empty list is a row, and so is a null.
+    let items: usize = lists.series_iter().map(|list| list.map_or(1, |list| list.len().max(1))).sum();
+    (!lists.is_empty()).then(|| items as f64 / lists.len() as f64)
 }
 
 impl Step for ExplodeLists {
@@ -81,6 +103,11 @@ impl Step for ExplodeLists {
             true => Admission::Stop,
             false => Admission::Through(predicate.clone()),
         }
+    }
+
+    fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
+        let rows = inputs[0]?.rows as f64 * self.items(node.inputs.first()?)?;
+        Some(Size::of_rows(rows as u64, node.schema.as_ref().ok()?))
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

@@ -72,9 +72,8 @@ impl Step for FromPolars {
         Some(Size { rows, bytes: self.parts.iter().map(|(_, part)| part.estimated_size() as u64).sum() })
     }
 
-    fn sampled_rows(&self) -> Option<DataFrame> {
-        let columns = self.schema.iter_names().cloned().collect();
-        self.sample(&columns).map(|(sample, _)| sample)
+    fn sampled_rows(&self, columns: &Names) -> Option<DataFrame> {
+        self.sample(columns).map(|(sample, _)| sample)
     }
 
     fn different(&self, column: &PlSmallStr) -> Option<u64> {

@@ -6,7 +6,7 @@ use polars::prelude::{DataType, len};
 use crate::frame::DFrame;
 
 impl DFrame {
-    /// The number of rows of all partitions. Where files say it of themselves (Parquet), nothing runs; else as few columns as possible
+    /// The number of rows of all partitions. Where files say it of themselves (Parquet), or partitions were counted ([`DFrame::persist`]), nothing runs; else as few columns as possible
     /// are read.
     ///
     /// ```

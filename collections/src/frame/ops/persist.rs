@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Run};
+use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Origin, Run};
 use polars::prelude::{Schema, SchemaRef};
 
-use crate::client::{Client, run};
+#[cfg(feature = "cluster")]
+use crate::client::Published;
+use crate::client::{Client, Collection, run};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::{Size, size_of};
@@ -13,7 +15,7 @@ use crate::frame::{DFrame, Node, Step};
 
 impl DFrame {
     /// Runs the frame and keeps its partitions in the memory (or spill) of the workers, for as long as the returned frame or a
-    /// frame made of it lives. Later computations start from them.
+    /// frame made of it lives. Later computations start from them, and are planned by the rows and bytes that they have.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -37,24 +39,39 @@ impl DFrame {
     /// As [`DFrame::compute`].
     #[track_caller]
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<DFrame, Failure> {
-        let origin = partita_graph::Origin::here(".persist()");
-        let (run, graph, frame) = run::persist(executor, self)?;
-        let schema = frame.schema()?;
-        let persisted = Persisted { made_of: Some(frame.clone()), ..Persisted::new(schema, graph, run, size_of(&frame)) };
-        Ok(DFrame::build(Arc::new(persisted), Vec::new(), origin))
+        self.keep(executor, Origin::here(".persist()"))
     }
 }
 
-#[cfg(feature = "cluster")]
-impl DFrame {
-    /// The run and the schema of a persisted frame.
-    pub(crate) fn persisted(&self) -> Option<(&Run, &SchemaRef)> {
-        self.node().step.persisted().map(|persisted| (&persisted.run, &persisted.schema))
+impl Collection for DFrame {
+    fn keep(&self, executor: &dyn Executor, origin: Origin) -> Result<DFrame, Failure> {
+        let (run, graph, frame, measured) = run::persist(executor, self)?;
+        let schema = frame.schema()?;
+        let persisted = Persisted { made_of: Some(frame), ..Persisted::new(schema, graph, run, measured) };
+        Ok(DFrame::build(Arc::new(persisted), Vec::new(), origin))
     }
 
-    /// A frame whose partitions a run made, or makes: the graph's wanted keys.
-    pub(crate) fn of_run(schema: SchemaRef, graph: Graph, run: Run, origin: partita_graph::Origin) -> DFrame {
-        DFrame::build(Arc::new(Persisted::new(schema, graph, run, None)), Vec::new(), origin)
+    #[cfg(feature = "cluster")]
+    fn kept(&self) -> Option<&Run> {
+        self.node().step.persisted().map(|persisted| &persisted.run)
+    }
+
+    #[cfg(feature = "cluster")]
+    fn published(&self) -> Result<Published, Failure> {
+        let measured = self.node().step.persisted().and_then(|persisted| persisted.measured);
+        Ok(Published::Frame((*self.schema()?).clone(), measured.map(|size| (size.rows, size.bytes))))
+    }
+
+    #[cfg(feature = "cluster")]
+    fn found(published: Published, graph: Graph, run: Run, origin: Origin) -> Result<DFrame, Failure> {
+        match published {
+            Published::Frame(schema, measured) => {
+                let measured = measured.map(|(rows, bytes)| Size { rows, bytes });
+                let persisted = Persisted::new(Arc::new(schema), graph, run, measured);
+                Ok(DFrame::build(Arc::new(persisted), Vec::new(), origin))
+            }
+            Published::Array(_) | Published::Value => Err(published.is_not("a frame", &origin)),
+        }
     }
 }
 
@@ -64,8 +81,8 @@ pub(crate) struct Persisted {
     layers: Vec<Arc<Layer>>,
     root: Option<LayerId>,
     partitions: u32,
-    /// What was estimated of the frame that was run.
-    size: Option<Size>,
+    /// What the run measured of the partitions.
+    measured: Option<Size>,
     /// That frame, for what its reader knows.
     made_of: Option<DFrame>,
     /// Keeps the partitions alive.
@@ -74,11 +91,16 @@ pub(crate) struct Persisted {
 }
 
 impl Persisted {
-    fn new(schema: SchemaRef, graph: Graph, run: Run, size: Option<Size>) -> Self {
+    fn new(schema: SchemaRef, graph: Graph, run: Run, measured: Option<Size>) -> Self {
         let root = graph.wanted.first().map(|key| key.layer);
         let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
         let (layers, partitions) = (graph.layers.iter().map(fixed).collect(), graph.wanted.len() as u32);
-        Self { schema, layers, root, partitions, size, made_of: None, run }
+        Self { schema, layers, root, partitions, measured, made_of: None, run }
+    }
+
+    /// How many rows there are, where they were counted.
+    pub fn counted(&self) -> Option<u64> {
+        self.measured.map(|size| size.rows)
     }
 
     /// The frame that was run, where it is known.
@@ -105,7 +127,11 @@ impl Step for Persisted {
     }
 
     fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
-        self.size
+        self.measured.or_else(|| size_of(self.made_of.as_ref()?))
+    }
+
+    fn rows(&self, _: &[Option<u64>]) -> Option<u64> {
+        self.counted()
     }
 
     fn lower(&self, _: &[Lowered], _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

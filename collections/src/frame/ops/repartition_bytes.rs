@@ -60,11 +60,7 @@ impl DFrame {
         }
         let (planned, partitions) = self.planned()?;
         let told = DFrame::then(Measure, vec![planned.clone()], METHOD).compute_on(executor)?.frame;
-        let numbers = |name: &str| -> Result<Vec<u64>, Failure> {
-            let column = told.column(name).and_then(|column| column.u64().cloned()).map_err(|e| polars_failure(e, None))?;
-            Ok(column.iter().flatten().collect())
-        };
-        let measured: Vec<(u64, u64)> = numbers("rows")?.into_iter().zip(numbers("bytes")?).collect();
+        let measured = heights_and_bytes(&told)?;
         let sum = |of: fn(&(u64, u64)) -> u64| measured.iter().map(of).sum();
         let size = Size { rows: sum(|m| m.0), bytes: sum(|m| m.1) };
         let (inputs, inside) = Inside::of(planned);
@@ -74,6 +70,15 @@ impl DFrame {
         }
         Ok(DFrame::then(step, inputs, METHOD))
     }
+}
+
+/// What was measured of each partition: its rows and bytes.
+pub(crate) fn heights_and_bytes(told: &DataFrame) -> Result<Vec<(u64, u64)>, Failure> {
+    let numbers = |name: &str| -> Result<Vec<u64>, Failure> {
+        let column = told.column(name).and_then(|column| column.u64().cloned()).map_err(|e| polars_failure(e, None))?;
+        Ok(column.iter().flatten().collect())
+    };
+    Ok(numbers("rows")?.into_iter().zip(numbers("bytes")?).collect())
 }
 
 /// Rows of one partition, from one on and up to another.

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use partita_graph::{Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, Parts, Table, TaskContext, Wiring};
-use polars::prelude::{DataFrame, Expr, IdxSize};
+use polars::prelude::{Expr, IdxSize};
 use serde::{Deserialize, Serialize};
 
 use super::hash::{part_of, row_hashes};
@@ -18,9 +18,10 @@ use super::keys::key_columns;
 use super::split::{Hashed, Nulls, Split, taken};
 use crate::frame::expr::{expr_op, on_polars_thread, show};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::sampled::sampled;
 use crate::frame::sort::range::positions;
 use crate::frame::value::{fact_chunk, fact_of};
-use crate::frame::{Admission, DFrame, Node, ops};
+use crate::frame::{DFrame, Node, ops};
 
 /// Rows that are looked at in each partition.
 const SAMPLES: usize = 1024;
@@ -40,29 +41,12 @@ fn frequent(sample: impl Iterator<Item = u64>, parts: u32) -> Vec<u64> {
 
 /// Whether a frame will have such keys, by the sample of it that is at hand; `None` when there is none.
 pub(crate) fn is_skewed(frame: &DFrame, keys: &[Expr], parts: u32) -> Option<bool> {
-    let (sample, keys) = sample(frame, keys.to_vec())?;
+    let (sample, keys) = sampled(frame, keys.to_vec())?;
     let columns = on_polars_thread(|| key_columns(&sample, &keys)).ok()?;
     // Rows with null keys are treated otherwise where they meet nobody.
     let whole = |row: &usize| columns.iter().all(|key| key.get(*row).is_ok_and(|value| !value.is_null()));
     let hashes = row_hashes(&columns).ok()?;
     Some(!frequent((0..hashes.len()).filter(whole).map(|row| hashes[row]), parts).is_empty())
-}
-
-/// Some rows of a frame, and what keys over it are called there.
-fn sample(frame: &DFrame, keys: Vec<Expr>) -> Option<(DataFrame, Vec<Expr>)> {
-    let node = frame.node();
-    match &node.inputs[..] {
-        [] => Some((node.step.sampled_rows()?, keys)),
-        [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => {
-            let below = |key: &Expr| match node.step.admit(key) {
-                Admission::Through(below) => Some(below),
-                Admission::Stop | Admission::Below(_) | Admission::Absorb(_) => None,
-            };
-            let keys = keys.iter().map(below).collect::<Option<_>>()?;
-            sample(input, keys)
-        }
-        _ => None,
-    }
 }
 
 /// Splits the side whose rows of frequent keys are dealt out. The last part tells which keys these are, and in which parts their rows may be.
@@ -97,11 +81,15 @@ impl Operator for DealOut {
         let looked_at = looked_at.iter().map(|row| *row as usize).filter(|row| !is_apart(*row));
         let frequent = frequent(looked_at.map(|row| hashes[row]), parts);
         let mut rows: Vec<Vec<IdxSize>> = vec![Vec::new(); parts as usize];
+        let mut is_at_home = vec![false; frequent.len()];
         for (row, hash) in hashes.iter().enumerate() {
             let part = if is_apart(row) {
                 (at as usize + row) % rows.len()
-            } else if frequent.binary_search(hash).is_ok() {
-                (part_of(*hash, parts) + self.steps(at, row, hashes.len())) % rows.len()
+            } else if let Ok(key) = frequent.binary_search(hash) {
+                // One stays in the part of its hash, so that rows of the other side meet it there.
+                let steps = if is_at_home[key] { self.steps(at, row, hashes.len()) } else { 0 };
+                is_at_home[key] = true;
+                (part_of(*hash, parts) + steps) % rows.len()
             } else {
                 part_of(*hash, parts)
             };

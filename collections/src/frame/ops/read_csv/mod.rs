@@ -62,7 +62,8 @@ impl DFrame {
     ///
     /// Reads a bounded sample (64 KiB at the head, middle and tail of every file) to learn separator, header and column types,
     /// and cuts the files into blocks, each a partition. Empty cells are null. A type that was guessed wrong is widened
-    /// (integer, float, text) while running, and the run says so.
+    /// (integer, float, text) while running, and the run says so. Folders called `key=value` that a pattern matches are columns:
+    /// `"data/year=*/*.csv"` has a column `year`.
     ///
     /// Keys, region and endpoint of a store come from [`crate::set_storage_options`], and otherwise from the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`,
     /// `AWS_ENDPOINT` for servers that speak S3 (with `AWS_ALLOW_HTTP=true` when they are not encrypted), `GOOGLE_…`, `AZURE_…`.
@@ -177,11 +178,16 @@ impl ReadCsv {
         self.blocks.len().max(1) as u32
     }
 
-    /// What a decoder must produce: the result's columns and those of the predicate.
-    fn spec(&self) -> ReadSpec {
+    /// The result's columns and those of the predicate.
+    fn read(&self) -> Vec<&ColumnInfo> {
         let tested = self.predicate.as_ref().map(columns_of).unwrap_or_default();
         let wanted =
             |column: &&ColumnInfo| tested.contains(column.name.as_str()) || self.columns.iter().any(|kept| kept.name == column.name);
+        self.table.columns.iter().filter(wanted).collect()
+    }
+
+    /// What a decoder must produce of them.
+    fn spec(&self) -> ReadSpec {
         let field = |column: &ColumnInfo| Field {
             name: column.name.clone(),
             position: column.position,
@@ -189,12 +195,13 @@ impl ReadCsv {
             declared: column.declared,
             as_codes: self.codes.contains(column.name.as_str()),
         };
-        let fields = self.table.columns.iter().filter(wanted).map(field).collect();
+        let fields = self.read().into_iter().filter(|column| self.table.is_in_records(column)).map(field).collect();
         ReadSpec { dialect: self.table.dialect.clone(), width: self.table.width, fields }
     }
 
     /// The layer that reads.
     pub fn layer(&self) -> Layer {
+        let read = self.read();
         let operator = CsvBlock::new(Reader {
             source: self.source,
             files: self.table.files.clone(),
@@ -202,6 +209,7 @@ impl ReadCsv {
             spec: Arc::new(self.spec()),
             predicate: self.predicate.clone(),
             limit: self.limit,
+            hive: self.table.hive.only(|name| read.iter().any(|column| column.name == name)),
             output: self.columns.clone(),
         });
         let op = expr_op(operator, self.line(), ops::token());
@@ -216,7 +224,7 @@ impl Step for ReadCsv {
             1 => self.table.files[0].path.clone(),
             n => format!("{n} files"),
         };
-        let columns = format!("{} of {} columns", self.spec().fields.len(), self.table.columns.len());
+        let columns = format!("{} of {} columns", self.read().len(), self.table.columns.len());
         let filter = self.predicate.as_ref().map_or(String::new(), |p| format!(", where {}", show_one(p)));
         let limit = self.limit.map_or(String::new(), |rows| format!(", at most {rows} rows of each block"));
         format!("read_csv {files}, {columns}{filter}{limit}")
@@ -285,7 +293,7 @@ impl Step for ReadCsv {
         estimate::of_sample(self, &[Expr::Column(column.clone())])
     }
 
-    fn sampled_rows(&self) -> Option<DataFrame> {
+    fn sampled_rows(&self, _: &Names) -> Option<DataFrame> {
         let sample = self.table.sample_frame();
         match &self.predicate {
             None => Some(sample.clone()),

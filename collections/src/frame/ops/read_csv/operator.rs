@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use partita_graph::{Chunk, Code, Failure, NamedOperator, Operator, TaskContext};
-use partita_io::csv::{self, Block, ColumnInfo, FileInfo, ReadSpec};
-use partita_io::{Error, ErrorKind};
+use partita_io::csv::{self, Block, ColumnInfo, Decoded, DecodedColumn, FileInfo, ReadSpec};
+use partita_io::{Error, ErrorKind, Hive};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,9 @@ pub(crate) struct Reader {
     /// No more rows than these. Who limits the rows of a block takes none of later blocks unless this one has fewer, so it does not matter
     /// that a block that was not read to its end cannot tell whether the next one begins where it should.
     pub limit: Option<u64>,
-    /// The columns of the result, of those that the specification decodes.
+    /// The columns in the names of folders that the result or the predicate has.
+    pub hive: Hive,
+    /// The columns of the result, of those that the specification decodes and those in the names of folders.
     pub output: Vec<ColumnInfo>,
 }
 
@@ -68,7 +70,7 @@ impl Reader {
         let mut failed = None;
         let elsewhere = self.files_from_elsewhere();
         let scanned = csv::scan(elsewhere.as_deref().unwrap_or(&self.files), block, &self.spec, bytes, cancelled, &mut |decoded| {
-            sink(Coded { rows: decoded.rows, columns: decoded.columns }).map_err(|failure| {
+            self.in_folders(block, decoded).and_then(&mut *sink).map_err(|failure| {
                 failed = Some(failure);
                 // Only stops the scan; the failure itself is what counts.
                 Error::new(ErrorKind::Cancelled, "")
@@ -78,6 +80,14 @@ impl Reader {
             (Some(failure), _) => Err(failure),
             (None, scanned) => scanned.map_err(|error| self.failure(error, block)),
         }
+    }
+
+    /// What was decoded, and beside it what stands in the names of the file's folders.
+    fn in_folders(&self, block: &Block, decoded: Decoded) -> Result<Coded, Failure> {
+        let Decoded { rows, mut columns } = decoded;
+        let folders = self.hive.columns_of(block.file as usize, rows).map_err(|e| polars_failure(e, None))?;
+        columns.extend(folders.into_iter().map(DecodedColumn::Plain));
+        Ok(Coded { rows, columns })
     }
 
     fn rows(&self, block: &Block, cancelled: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {

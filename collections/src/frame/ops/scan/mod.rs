@@ -16,6 +16,7 @@
 mod first;
 mod operator;
 pub(crate) mod prune;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use partita_io::{Error, FileTable, Room};
 use polars::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::frame::expr::{Names, can_fail, columns_of, expr_op, show_one};
+use crate::frame::expr::{Names, can_fail, columns_of, expr_op, on_polars_thread, show_one};
 use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
@@ -37,6 +38,7 @@ use crate::frame::{Admission, DFrame, Node, Step, ops};
 
 pub(crate) use operator::ReadFiles;
 use operator::{Reader, Work};
+use sample::Samples;
 
 /// Opens files as a frame; `method` is the user's call.
 #[track_caller]
@@ -71,13 +73,15 @@ pub(crate) struct Scan {
     counted: bool,
     /// For each partition the pieces in which rows can pass the predicate.
     partitions: Arc<[Vec<u32>]>,
+    /// Rows that the planner looked at.
+    samples: Arc<Samples>,
 }
 
 impl Scan {
     fn new(source: u64, table: Arc<dyn FileTable>) -> Self {
         let columns = table.schema().iter_names().cloned().collect();
         let partitions = table.partitions().iter().map(|pieces| pieces.clone().collect()).collect();
-        Self { source, table, columns, predicate: None, share: 1.0, limit: None, counted: false, partitions }
+        Self { source, table, columns, predicate: None, share: 1.0, limit: None, counted: false, partitions, samples: Arc::default() }
     }
 
     /// The columns that are read: those of the result and those of the predicate.
@@ -251,11 +255,21 @@ impl Step for Scan {
         prune::values(column, &*self.table)
     }
 
+    fn sampled_rows(&self, columns: &Names) -> Option<DataFrame> {
+        let tested = self.predicate.as_ref().map(columns_of).unwrap_or_default();
+        let schema = self.table.schema();
+        let read = schema.iter_names().filter(|name| columns.contains(*name) || tested.contains(*name)).cloned().collect();
+        let pieces: Vec<u32> = self.partitions.iter().flatten().copied().collect();
+        let rows = self.samples.of(&*self.table, read, &pieces)?;
+        let Some(predicate) = self.predicate.clone() else { return Some(rows) };
+        on_polars_thread(|| rows.lazy().filter(spelled_out(predicate, schema)).collect()).ok()
+    }
+
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
         match change {
             Change::Widen(types) if source == self.source => {
                 let table = self.table.widened(types)?;
-                Some(Arc::new(Self { table, ..self.clone() }))
+                Some(Arc::new(Self { table, samples: Arc::default(), ..self.clone() }))
             }
             Change::Widen(_) | Change::ExactCuts => None,
         }

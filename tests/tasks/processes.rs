@@ -343,7 +343,7 @@ fn a_large_result_is_awaited_while_others_go_on() {
         let next = std::future::poll_fn(|context| Pin::new(&mut ended).poll_next(context)).await;
         next.expect("there is one").1.await
     };
-    let (numbers, ()) = runtime.block_on(async { tokio::join!(awaited, ticking) });
+    let (brought, ()) = runtime.block_on(async { tokio::join!(awaited, ticking) });
     assert_eq!(goes_on.join().expect("no panic"), 3, "the runtime's only thread was free");
-    assert_eq!(numbers.expect("it comes once its worker goes on").len(), 200_000);
+    assert_eq!(brought.expect("it comes once its worker goes on").len(), 200_000);
 }

@@ -78,7 +78,7 @@ mod tests {
             hand_over(move || {
                 entered.send(()).expect("the test listens");
                 // Ends when the test opens the gate.
-                drop(gate.lock().unwrap_or_else(PoisonError::into_inner).recv());
+                let _ = gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 assert!(number != 7, "one of them panics");
                 done.send(number).expect("the test listens");
             });

@@ -162,7 +162,7 @@ fn write(name: &str, digest: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
 
 /// Keeps a file on the worker that runs this.
 #[partita::task(pure = false)]
-fn keep_file(name: &str, digest: &str, bytes: &Vec<u8>) -> Result<(), Failure> {
+fn keep_file(name: &str, digest: &str, bytes: &[u8]) -> Result<(), Failure> {
     let path = write(name, digest, bytes)?;
     files().insert(name.to_owned(), Kept::There(path));
     Ok(())
@@ -212,12 +212,12 @@ mod tests {
     fn a_file_that_arrives_damaged_is_refused() {
         let digest = digest_of(b"abc");
         assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "as the standard says");
-        let damaged = keep_file("damaged.txt", &digest, &b"abd".to_vec()).expect_err("another digest");
+        let damaged = keep_file("damaged.txt", &digest, b"abd").expect_err("another digest");
         assert_eq!(damaged.code, Code::Corrupt);
         assert!(damaged.what.contains("damaged.txt") && damaged.what.contains(&digest), "{damaged}");
         assert!(uploaded("damaged.txt").is_err(), "nothing is kept");
         for name in ["../escaped", ".hidden", "a/b"] {
-            assert_eq!(keep_file(name, &digest, &b"abc".to_vec()).expect_err("no name").code, Code::InvalidOption);
+            assert_eq!(keep_file(name, &digest, b"abc").expect_err("no name").code, Code::InvalidOption);
         }
         #[cfg(feature = "cluster")]
         {
@@ -231,7 +231,7 @@ mod tests {
             heed("file told.txt", b"");
             assert_eq!(uploaded("told.txt").expect_err("a larger one has its name").code, Code::NoSuchFile);
         }
-        keep_file("sound.txt", &digest, &b"abc".to_vec()).expect("it can be written");
+        keep_file("sound.txt", &digest, b"abc").expect("it can be written");
         let path = uploaded("sound.txt").expect("it is here");
         assert_eq!(fs::read(&path).expect("it can be read"), b"abc");
         fs::remove_dir_all(path.parent().expect("a folder of this process")).expect("it is there");

@@ -103,6 +103,8 @@ mod rewrites;
 mod rows;
 #[path = "api/s3.rs"]
 mod s3;
+#[path = "api/same_bits.rs"]
+mod same_bits;
 #[path = "api/shuffle.rs"]
 mod shuffle;
 #[path = "api/skew.rs"]

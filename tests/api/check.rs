@@ -86,6 +86,34 @@ pub fn check_frame(input: &DataFrame, operation: impl Fn(&DFrame) -> DFrame, exp
     }
 }
 
+/// Runs what `made` makes of a number of partitions on 1, 2 and 5 of them and expects the same bits: of operations that promise it, which
+/// docs/results.md lists. Rows in any order, unless the order is promised too.
+pub fn check_same_bits(case: &str, made: impl Fn(usize) -> DFrame, in_order: bool) {
+    let mut first: Option<DataFrame> = None;
+    for partitions in [1, 2, 5] {
+        let executor: Box<dyn Executor> = match partitions {
+            1 => Box::new(Serial::new(operator_registry())),
+            _ => Box::new(locals()[1].1.clone()),
+        };
+        let computed = made(partitions).compute_on(&*executor);
+        let found = computed.unwrap_or_else(|e| panic!("{case}, {partitions} partitions: {e}")).frame;
+        let first = first.get_or_insert_with(|| found.clone());
+        let told = || format!("{case}: {partitions} partitions give\n{found}\nand one gives\n{first}");
+        assert_eq!(found.schema(), first.schema(), "{}", told());
+        assert!(rows_of_bits(&found, in_order) == rows_of_bits(first, in_order), "{}", told());
+    }
+}
+
+fn rows_of_bits(frame: &DataFrame, in_order: bool) -> Vec<String> {
+    let cells = bits(frame);
+    let row = |row: usize| cells.iter().skip(row).step_by(frame.height()).map(String::as_str).collect::<Vec<_>>().join("|");
+    let mut rows: Vec<String> = (0..frame.height()).map(row).collect();
+    if !in_order {
+        rows.sort();
+    }
+    rows
+}
+
 /// Every cell, floats by their bits: -0.0 and 0.0 differ, NaN equals itself. What lies under a null counts for nothing.
 pub fn bits(frame: &DataFrame) -> Vec<String> {
     let cell = |value: AnyValue<'_>| match value {

@@ -79,6 +79,8 @@ mod join_few;
 mod join_order;
 #[path = "api/kinds.rs"]
 mod kinds;
+#[path = "api/kinds_in_order.rs"]
+mod kinds_in_order;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/memory.rs"]

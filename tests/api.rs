@@ -97,6 +97,8 @@ mod properties;
 mod pruning;
 #[path = "api/random_frames.rs"]
 mod random_frames;
+#[path = "api/random_operations.rs"]
+mod random_operations;
 #[path = "api/reshape.rs"]
 mod reshape;
 #[path = "api/rewrites.rs"]

@@ -1,8 +1,8 @@
 """The 22 TPC-H queries for Dask, as its users write them.
 
 `QUERIES[number](t)` with `t.lineitem`, ... as Dask frames and `t.scale`; each gives a pandas frame with the columns of the specification.
-`exists` and `in` are `merge(how="leftsemi")`, or an inner merge with keys that are there once where the left side is small, because Dask sends
-such a side to all partitions and its rows would come back from several. There is no anti join: a left merge keeps the rows that found nothing.
+`exists` and `in` are `merge(how="leftsemi")`, or an inner merge with keys that are there once. There is no anti join: a left merge keeps the rows
+that found nothing.
 What is sorted, and cut to its first rows, is small and sorted by pandas.
 """
 
@@ -70,7 +70,8 @@ def q3(t):
 def q4(t):
     late = t.lineitem[t.lineitem.l_commitdate < t.lineitem.l_receiptdate][["l_orderkey"]]
     orders = t.orders[between(t.orders.o_orderdate, date(1993, 7, 1), date(1993, 10, 1))][["o_orderkey", "o_orderpriority"]]
-    found = orders.merge(late, left_on="o_orderkey", right_on="l_orderkey", how="leftsemi")
+    # A left side that is sent to all partitions of the other would have its rows several times.
+    found = orders.merge(late, left_on="o_orderkey", right_on="l_orderkey", how="leftsemi", broadcast=False)
     counts = found.groupby("o_orderpriority").agg(order_count=("o_orderkey", "count"))
     return counts.reset_index().compute().sort_values("o_orderpriority")
 

@@ -115,7 +115,7 @@ fn keys_that_fill_one_partition_alone_are_not_sent_to_all() {
 fn random(rows: &[u32], heavy: u32) -> DataFrame {
     let key = |row: &u32| match row % 100 < heavy {
         true => Some(7i64),
-        false if row / 100 % 11 == 0 => None,
+        false if (row / 100).is_multiple_of(11) => None,
         false => Some(i64::from(row / 100 % 40)),
     };
     df!("k" => rows.iter().map(key).collect::<Vec<_>>(), "x" => (0..rows.len() as i64).collect::<Vec<_>>()).unwrap()

@@ -12,9 +12,9 @@ use partita::prelude::*;
 
 const LIMIT: u64 = 256 << 20;
 /// Bytes of text in a row: rows are few, so that it is quick without optimizations too.
-const TEXT: usize = 4200;
+const TEXT: usize = 4000;
 const PER_PARTITION: u64 = 2_048;
-const PARTITIONS: u64 = 128;
+const PARTITIONS: u64 = 132;
 const ROWS: u64 = PARTITIONS * PER_PARTITION;
 /// Says that this process is the one that is measured.
 const MEASURED: &str = "PARTITA_TEST_OUT_OF_CORE";

@@ -153,13 +153,13 @@ fn plans_of_files() {
     let mut plans = Plans::in_folder(&folder);
     let place = |name: &str| folder.path().join(name);
     let rows = table(4000, ["x", "k"], 4000).with_column(col("k") % lit(4));
-    // Eight row groups.
+    // Eight row groups, in pieces as small as there are: of one row.
     rows.to_parquet(place("t"), ParquetWriteOptions::new().row_group_rows(500)).unwrap();
-    let t = DFrame::read_parquet(place("t")).unwrap();
+    let t = DFrame::read_parquet_with(place("t"), ParquetOptions::new().blocksize(1u64)).unwrap();
     plans.check("parquet_pruned", &t.filter(col("x").gt(lit(2600))).select(["k"]));
     plans.check("parquet_length", &t.agg([len()]));
     rows.repartition(1).to_parquet(place("h"), ParquetWriteOptions::new().partition_by(["k"])).unwrap();
-    let h = DFrame::read_parquet(place("h")).unwrap();
+    let h = DFrame::read_parquet_with(place("h"), ParquetOptions::new().blocksize(1u64)).unwrap();
     plans.check("hive", &h.filter(col("k").eq(lit(3))).agg([col("x").max()]));
     let kept = Kept { serial: Serial::new(operator_registry()), plans: Mutex::default() };
     rows.filter(col("k").gt(lit(1))).to_parquet_on(&kept, place("w"), ParquetWriteOptions::new()).unwrap();

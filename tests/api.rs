@@ -97,6 +97,8 @@ mod join_few;
 mod join_order;
 #[path = "api/kinds.rs"]
 mod kinds;
+#[path = "api/kinds_in_order.rs"]
+mod kinds_in_order;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/memory.rs"]
@@ -113,6 +115,8 @@ mod properties;
 mod pruning;
 #[path = "api/random_frames.rs"]
 mod random_frames;
+#[path = "api/random_operations.rs"]
+mod random_operations;
 #[path = "api/reshape.rs"]
 mod reshape;
 #[path = "api/rewrites.rs"]
@@ -121,6 +125,8 @@ mod rewrites;
 mod rows;
 #[path = "api/s3.rs"]
 mod s3;
+#[path = "api/same_bits.rs"]
+mod same_bits;
 #[path = "api/shuffle.rs"]
 mod shuffle;
 #[path = "api/sizes.rs"]

@@ -3,9 +3,11 @@
     benches/peers/run tpch                               scale 1, all 22 queries, 2 threads, against all peers
     benches/peers/run tpch --sf 10 --engines duckdb,datafusion
     benches/peers/run tpch --queries 1,6 --rounds 5
+    benches/peers/run tpch --rounds 1 --answers          and the first 10 rows of each answer, of every engine
 
 `partita tpch` makes the files when they are not there. In each round every engine runs the queries in a process of its own, all of them
-bound to the same processors, each query twice; the second time counts. All engines must give the same rows, floats to 1e-9 of their size.
+bound to the same processors, each query twice; the second time counts. All engines must give the same rows, floats to 1e-9 of their size,
+in the same order, but for rows that are equal in what the query sorts by.
 A ratio is a peer's median over partita's: above 1 partita is faster.
 """
 
@@ -23,6 +25,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = ["duckdb", "polars", "datafusion", "dask"]
 # The second run counts.
 RUNS = 2
+# By which columns each query sorts, as their places in its result. Rows that are equal in these have no order.
+SORTED_BY = {
+    1: [0, 1], 2: [0, 2, 1, 3], 3: [1, 2], 4: [0], 5: [1], 6: [], 7: [0, 1, 2], 8: [0], 9: [0, 1], 10: [2], 11: [1], 12: [0], 13: [1, 0], 14: [],
+    15: [0], 16: [3, 0, 1, 2], 17: [], 18: [4, 3], 19: [], 20: [0], 21: [1, 0], 22: [0],
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -36,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2, help="threads and processors for each engine (2)")
     parser.add_argument("--engines", default=",".join(PEERS), help=f"peers to run ({','.join(PEERS)})")
     parser.add_argument("--folder", default=os.path.join(HERE, "data", "tpch"), help="where the files are, or are made")
+    parser.add_argument("--answers", nargs="?", type=int, const=10, default=None, metavar="ROWS", help="print so many rows of each answer, 0 for all (10)")
     parser.add_argument("--results", default=None, help="a file for all numbers as JSON")
     args = parser.parse_args()
     args.engines = [name for name in args.engines.split(",") if name]
@@ -74,49 +82,82 @@ def warm(folder: str) -> int:
     return total
 
 
-def in_order(row: list, floats: list[bool]) -> tuple:
-    """What is no float, because rows that are equal in what they are sorted by have no order."""
-    return tuple(str(value) for value, float_ in zip(row, floats) if not float_)
-
-
 def table(query: dict) -> list[list]:
     """Rows of partita are objects; those of peers are lists."""
     return [[row[name] for name in query["columns"]] if "columns" in query else row for row in query["rows"]]
 
 
-def disagreement(expected: list[list], found: list[list]) -> str | None:
-    """The first rows that differ by more than the order of additions can explain, in words."""
+def same(a, b) -> bool:
+    """Whether two cells differ by no more than the order of additions can explain."""
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)) and (isinstance(a, float) or isinstance(b, float)):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
+    return a == b
+
+
+def runs(rows: list[list], keys: list[int]) -> list[tuple[int, int]]:
+    """From where to where rows are equal in the columns that they are sorted by."""
+    begins = [at for at in range(len(rows)) if at == 0 or not all(same(rows[at][key], rows[at - 1][key]) for key in keys)]
+    return list(zip(begins, [*begins[1:], len(rows)]))
+
+
+def disagreement(number: int, expected: list[list], found: list[list]) -> str | None:
+    """The first rows that differ, in words."""
     if len(expected) != len(found):
         return f"{len(found)} rows instead of {len(expected)}"
     width = len(expected[0]) if expected else 0
-    floats = [any(isinstance(row[at], float) for row in expected + found) for at in range(width)]
-    for left, right in zip(sorted(expected, key=lambda row: in_order(row, floats)), sorted(found, key=lambda row: in_order(row, floats))):
-        for a, b, float_ in zip(left, right, floats):
-            both = float_ and a is not None and b is not None
-            if not (math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) if both else a == b):
+    exact = [at for at in range(width) if not any(isinstance(row[at], float) for row in expected + found)]
+
+    def order(row: list) -> list[str]:
+        # Floats last, and not all of their digits, because the last ones may differ.
+        return [str(row[at]) for at in exact] + [f"{row[at]:.6e}" for at in range(width) if at not in exact and row[at] is not None]
+
+    for start, end in runs(expected, SORTED_BY[number]):
+        for left, right in zip(sorted(expected[start:end], key=order), sorted(found[start:end], key=order)):
+            if not all(map(same, left, right)):
                 return f"{right} instead of {left}"
     return None
 
 
+def print_answers(answers: dict[int, dict[str, list]], columns: dict[int, list[str]], most: int) -> None:
+    """Row by row what each engine gave."""
+    for number, of_engines in answers.items():
+        count = len(next(iter(of_engines.values())))
+        shown = min(count, most or count)
+        print(f"\nQuery {number}: {count} rows of each engine" + (f", the first {shown}" if shown < count else "") + "\n")
+        print("| row | engine | " + " | ".join(columns[number]) + " |\n| ---: | --- |" + " --- |" * len(columns[number]))
+        for at in range(shown):
+            for name, rows in of_engines.items():
+                print(f"| {at + 1} | {name} | " + " | ".join(str(value) for value in rows[at]) + " |")
+    print()
+
+
 def run_all(args: argparse.Namespace, files: str) -> tuple[dict, dict, dict]:
-    """For each engine and query its seconds; versions; and the greatest memory of each engine."""
+    """For each engine and query its seconds; versions; and the greatest memory of each engine. Prints answers that were asked for."""
     names = ["partita", *args.engines]
     seconds: dict[str, dict[int, list[float]]] = {name: {} for name in names}
     versions = {"partita": output([args.binary, "--version"], args.threads).split()[1]}
     peaks: dict[str, int] = {}
-    expected: dict[int, tuple[str, list]] = {}
+    answers: dict[int, dict[str, list]] = {}
+    columns: dict[int, list[str]] = {}
     for turn in range(args.rounds):
         for name in names:
             found = run(name, args, files)
             versions.setdefault(name, found.get("version", ""))
             for query in found["queries"]:
-                first, rows = expected.setdefault(query["query"], (name, table(query)))
-                difference = disagreement(rows, table(query))
+                number = query["query"]
+                columns.setdefault(number, query.get("columns", []))
+                answer = answers.setdefault(number, {}).setdefault(name, table(query))
+                first, rows = next(iter(answers[number].items()))
+                difference = disagreement(number, rows, table(query))
                 if difference:
-                    sys.exit(f"query {query['query']}: {name} and {first} disagree: {difference}")
+                    if args.answers is not None and len(answer) == len(rows):
+                        print_answers({number: answers[number]}, columns, args.answers)
+                    sys.exit(f"query {number}: {name} and {first} disagree: {difference}")
                 seconds[name].setdefault(query["query"], []).append(query["all_seconds"][-1])
                 peaks[name] = max(peaks.get(name, 0), query["peak_rss_bytes"])
         print(f"== round {turn + 1} of {args.rounds} done", file=sys.stderr)
+    if args.answers is not None:
+        print_answers(answers, columns, args.answers)
     return seconds, versions, peaks
 
 

@@ -58,7 +58,7 @@ def dask(folder: str, scale: float, threads: int):
 
     pa.set_cpu_count(threads)
     dask.config.set({"dataframe.convert-string": True, "scheduler": "threads", "num_workers": threads})
-    tables = types.SimpleNamespace(**{name: dd.read_parquet(f"{folder}/{name}/") for name in TABLES})
+    tables = types.SimpleNamespace(scale=scale, **{name: dd.read_parquet(f"{folder}/{name}/") for name in TABLES})
 
     def run(number: int):
         return list(tpch_dask.QUERIES[number](tables).itertuples(index=False, name=None))

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::check::{assert_close, check, check_frame, check_in_order, executors, failure, table};
 use super::random_frames::{Row, frame, rows};
-use partita::Code;
 use partita::polars::prelude::*;
 use partita::prelude::{AsOf, DFrame, col, lit};
+use partita::{Code, Tolerance};
+use proptest::option;
 use proptest::prelude::{ProptestConfig, proptest};
 
 const TRADES: &str = "t,s,p
@@ -97,16 +98,31 @@ fn what_does_not_fit() {
     assert!(failure(&join(AsOf::on("t").by(["s"]).tolerance(Duration::from_secs(1))), Code::InvalidOption).contains("i64"));
 }
 
+/// Keys to agree on.
+const KEYS: [&[&str]; 5] = [&[], &["t"], &["c"], &["t", "b"], &["b", "c"]];
+
+/// How rows are looked for: at 0 backward, at 1 forward, at 2 the nearest.
+struct Look<'a> {
+    on: &'a str,
+    by: &'a [&'a str],
+    direction: usize,
+    exact: bool,
+    within: Option<f64>,
+}
+
 /// For each left row the right one, by looking at all of them.
-fn expected(left: &DataFrame, right: &DataFrame, (on, by): (&str, Option<&str>), forward: bool, exact: bool) -> DataFrame {
+fn expected(left: &DataFrame, right: &DataFrame, look: &Look<'_>) -> DataFrame {
     let times = |frame: &DataFrame| -> Vec<Option<f64>> {
-        let column = frame.column(on).unwrap().cast(&DataType::Float64).unwrap();
+        let column = frame.column(look.on).unwrap().cast(&DataType::Float64).unwrap();
         column.f64().unwrap().iter().map(|time| time.filter(|time| !time.is_nan())).collect()
     };
-    let groups = |frame: &DataFrame| -> Vec<Option<String>> {
-        let Some(by) = by else { return vec![Some(String::new()); frame.height()] };
-        let column = frame.column(by).unwrap().cast(&DataType::String).unwrap();
-        column.str().unwrap().iter().map(|text| text.map(str::to_string)).collect()
+    let groups = |frame: &DataFrame| -> Vec<Option<Vec<String>>> {
+        let texts = |by: &&str| {
+            let column = frame.column(by).unwrap().cast(&DataType::String).unwrap();
+            column.str().unwrap().iter().map(|text| text.map(str::to_string)).collect::<Vec<_>>()
+        };
+        let columns: Vec<Vec<Option<String>>> = look.by.iter().map(texts).collect();
+        (0..frame.height()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect()
     };
     let (left_times, right_times, left_groups, right_groups) = (times(left), times(right), groups(left), groups(right));
     let found = (0..left.height()).map(|l| {
@@ -114,10 +130,12 @@ fn expected(left: &DataFrame, right: &DataFrame, (on, by): (&str, Option<&str>),
         let mut best: Option<(f64, usize)> = None;
         for r in 0..right.height() {
             let Some(other) = right_times[r].filter(|_| left_groups[l].is_some() && left_groups[l] == right_groups[r]) else { continue };
-            let fits = (forward && other > time) || (!forward && other < time) || (exact && other == time);
-            let better = best.is_none_or(|(known, _)| if forward { other < known } else { other >= known });
-            if fits && better {
-                best = Some((other, r));
+            let fits = (look.direction != 0 && other > time) || (look.direction != 1 && other < time) || (look.exact && other == time);
+            // Of equally near ones those before, and of these the last; looking ahead the first.
+            let (distance, ahead) = ((other - time).abs(), other > time || look.direction == 1);
+            let better = best.is_none_or(|(known, _)| distance < known || (distance == known && !ahead));
+            if fits && better && look.within.is_none_or(|within| distance <= within) {
+                best = Some((distance, r));
             }
         }
         best.map(|(_, r)| r as IdxSize)
@@ -137,18 +155,30 @@ proptest! {
 
     #[test]
     fn rows_like_those_found_one_by_one(
-        left in rows(30), right in rows(30), cut in 1usize..5, other_cut in 1usize..5, on in 0usize..4, by in 0usize..3, forward: bool, exact: bool,
+        left in rows(30), right in rows(30), cut in 1usize..5, other_cut in 1usize..5, on in 0usize..4, by in 0usize..5, direction in 0usize..3, exact: bool,
+        steps in option::of(0i64..12),
     ) {
         let (left, right) = (tamed(&left), tamed(&right));
         let on = ["k", "f", "d", "n"][on];
-        let by = [None, Some("t"), Some("c")][by];
-        let expected = expected(&left, &right, (on, by), forward, exact);
+        let by = KEYS[by];
+        // A step is one of whole numbers, a quarter of floats, and 300 days.
+        let within = steps.map(|steps| match on {
+            "f" => (Tolerance::Float(steps as f64 / 4.0), steps as f64 / 4.0),
+            "d" => (Tolerance::Time(Duration::from_secs(steps as u64 * 300 * 86_400)), steps as f64 * 300.0),
+            _ => (Tolerance::Whole(steps), steps as f64),
+        });
+        let expected = expected(&left, &right, &Look { on, by, direction, exact, within: within.map(|(_, within)| within) });
         let mut asof = AsOf::on(on).allow_exact_matches(exact).suffix("_r");
-        if forward {
-            asof = asof.forward();
+        asof = match direction {
+            0 => asof,
+            1 => asof.forward(),
+            _ => asof.nearest(),
+        };
+        if !by.is_empty() {
+            asof = asof.by(by.to_vec());
         }
-        if let Some(by) = by {
-            asof = asof.by([by]);
+        if let Some((tolerance, _)) = within {
+            asof = asof.tolerance(tolerance);
         }
         let (left, right) = (DFrame::from_polars(left, cut), DFrame::from_polars(right, other_cut));
         let picked = |joined: DFrame| joined.select([col("i"), col("i_r").alias("found")]);

@@ -88,6 +88,35 @@ pub fn check_frame(input: &DataFrame, operation: impl Fn(&DFrame) -> DFrame, exp
     }
 }
 
+/// Runs what `made` makes of a number of partitions on 1, 2 and 5 of them, and tells where bits differ: for operations that promise that they
+/// do not, which docs/results.md lists. Rows in any order, unless the order is promised too.
+pub fn check_same_bits(case: &str, made: impl Fn(usize) -> DFrame, in_order: bool) -> Result<(), String> {
+    let mut first: Option<DataFrame> = None;
+    for partitions in [1, 2, 5] {
+        let executor: Box<dyn Executor> = match partitions {
+            1 => Box::new(Serial::new(operator_registry())),
+            _ => Box::new(locals()[1].1.clone()),
+        };
+        let computed = made(partitions).compute_on(&*executor);
+        let found = computed.map_err(|e| format!("{case}, {partitions} partitions: {e}"))?.frame;
+        let first = first.get_or_insert_with(|| found.clone());
+        if found.schema() != first.schema() || rows_of_bits(&found, in_order) != rows_of_bits(first, in_order) {
+            return Err(format!("{case}: {partitions} partitions give\n{found}\nand one gives\n{first}"));
+        }
+    }
+    Ok(())
+}
+
+fn rows_of_bits(frame: &DataFrame, in_order: bool) -> Vec<String> {
+    let cells = bits(frame);
+    let row = |row: usize| cells.iter().skip(row).step_by(frame.height()).map(String::as_str).collect::<Vec<_>>().join("|");
+    let mut rows: Vec<String> = (0..frame.height()).map(row).collect();
+    if !in_order {
+        rows.sort();
+    }
+    rows
+}
+
 /// Equal in names, types and values; floats to 1e-9 of their size.
 pub fn assert_close(found: &DataFrame, expected: &DataFrame, in_order: bool, case: &str) {
     assert_eq!(found.schema(), expected.schema(), "{case}: schema\nfound {found}\nexpected {expected}");

@@ -448,7 +448,7 @@ fn palette() -> DataFrame {
 }
 
 /// Rows of all kinds; `row` is the number of each.
-fn random_kinds(rows: &[u64]) -> DataFrame {
+pub fn random_kinds(rows: &[u64]) -> DataFrame {
     let palette = palette();
     // Each column has its own digits of the number.
     let pick = |(at, column): (usize, &Column)| {
@@ -495,7 +495,7 @@ proptest! {
 }
 
 /// The rows as text, where both zeros are one: which of several equal keys stands for all is nobody's promise.
-fn rows_of_any(frame: &DataFrame, in_order: bool) -> Vec<String> {
+pub fn rows_of_any(frame: &DataFrame, in_order: bool) -> Vec<String> {
     let mut rows: Vec<String> = rows(frame, true).into_iter().map(|row| row.replace("-0.0", "0.0")).collect();
     if !in_order {
         rows.sort();

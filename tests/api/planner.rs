@@ -1,5 +1,7 @@
 //! What the planner leaves out: shuffles of what is spread already, work that is written twice, rows that meet nobody.
 
+use bytesize::ByteSize;
+
 use super::check::{check, check_frame, check_in_order, executors, file, table};
 use partita::polars::prelude::*;
 use partita::prelude::{CsvOptions, DFrame, Join, col, len, lit};
@@ -205,6 +207,14 @@ fn partitions_follow_measured_bytes() {
     assert!(uneven.repartition_bytes("many").is_err() && uneven.repartition_bytes(0u64).is_err());
 }
 
+/// The bytes that a step gave and the seconds that it took, by what is told of a run. The step's line begins so.
+fn measured(told: &str, step: &str) -> Option<(u64, f64)> {
+    let numbers: Vec<&str> = told.lines().find(|line| line.trim_start().starts_with(step))?.rsplit(", ").collect();
+    let [seconds, bytes, ..] = numbers[..] else { return None };
+    let bytes: ByteSize = bytes.parse().ok()?;
+    Some((bytes.as_u64(), seconds.strip_suffix(" s")?.parse().ok()?))
+}
+
 #[test]
 fn what_ran_is_told() {
     let frame = DFrame::from_polars(table(KX), 3);
@@ -214,10 +224,22 @@ fn what_ran_is_told() {
         let told = kept.shuffle(["k"], 2).explain_analyze_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(told.contains("filter [(x) > (dyn int: 2)]: 3 tasks, 5 rows"), "{name}: {told}");
         assert!(told.contains("shuffle by k into 2: 2 tasks, 5 rows"), "{name}: {told}");
+        // A row has a number and two short texts.
+        for step in ["filter [", "shuffle by"] {
+            assert!(measured(&told, step).is_some_and(|(bytes, _)| (5 * 8..5 * 80).contains(&bytes)), "{name}: {told}");
+        }
         // What was measured is nobody's remark.
         assert_eq!(kept.shuffle(["k"], 2).compute_on(&*executor).unwrap().notes, Vec::<String>::new(), "{name}");
     }
     assert!(kept.explain().contains("(about 7 rows"));
+    // Work that can be felt takes time, in this process and in others.
+    let many = df!("x" => (0..200_000i64).map(|x| x * 7919 % 100_003).collect::<Vec<_>>()).unwrap();
+    let sorted = DFrame::from_polars(many, 2).sort(["x"]);
+    for (name, executor) in executors().into_iter().take(4) {
+        let told = sorted.explain_analyze_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (bytes, seconds) = measured(&told, "sort by x:").unwrap_or_else(|| panic!("{name}: {told}"));
+        assert!(seconds > 0.0 && (1_500_000..1_700_000).contains(&bytes), "{name}: {told}");
+    }
 }
 
 #[test]

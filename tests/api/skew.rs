@@ -1,8 +1,10 @@
 //! Joins in which one key has most of the rows: no partition gets them all, and every pair meets once.
 
-use super::check::{check_frame, executors};
+use super::check::{assert_close, check_frame, executors};
 use partita::polars::prelude::*;
 use partita::prelude::{DFrame, Join, JoinValidation, ParquetOptions, ParquetWriteOptions, col, lit};
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, any, proptest};
 
 /// Nine of ten rows have the key 7; some keys are null, some are on this side only.
 fn skewed(rows: i64) -> DataFrame {
@@ -107,4 +109,48 @@ fn keys_that_fill_one_partition_alone_are_not_sent_to_all() {
     let sent: u64 = words[words.iter().position(|word| word.starts_with("rows")).unwrap() - 1].parse().unwrap();
     assert!(sent <= 3 * 1600, "{told}");
     assert_eq!(joined.len().unwrap(), 16 * 500 * 100);
+}
+
+/// Rows of which that many in a hundred have the key 7, wherever they lie; the others have one of forty keys, or none.
+fn random(rows: &[u32], heavy: u32) -> DataFrame {
+    let key = |row: &u32| match row % 100 < heavy {
+        true => Some(7i64),
+        false if (row / 100).is_multiple_of(11) => None,
+        false => Some(i64::from(row / 100 % 40)),
+    };
+    df!("k" => rows.iter().map(key).collect::<Vec<_>>(), "x" => (0..rows.len() as i64).collect::<Vec<_>>()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Enough rows that tasks find frequent keys by themselves, in partitions of any number.
+    #[test]
+    fn random_skew_changes_no_row(
+        left in vec(any::<u32>(), 200..800), right in vec(any::<u32>(), 20..90), heavy in 60u32..96, turned: bool, known: bool, kind in 0usize..12,
+        cut in 2usize..7, other_cut in 1usize..5,
+    ) {
+        let (large, small) = (random(&left, heavy), random(&right, 10).lazy().rename(["x"], ["y"], true).collect().unwrap());
+        // With a sample of its rows at hand, and without one, because what a shuffle by another column gives has none.
+        let whole = |frame: &DataFrame| DFrame::from_polars(frame.clone(), 1);
+        let large_cut = match known {
+            true => DFrame::from_polars(large.clone(), cut),
+            false => DFrame::from_polars(large.clone(), cut).shuffle(["x"], cut),
+        };
+        let small_cut = DFrame::from_polars(small.clone(), other_cut);
+        let join = kinds().swap_remove(kind);
+        let joined = |large: &DFrame, small: &DFrame, join: Join| match turned {
+            true => small.join(large, join),
+            false => large.join(small, join),
+        };
+        let expected = joined(&whole(&large), &whole(&small), join.clone()).compute().unwrap();
+        let ours = joined(&large_cut, &small_cut, join.broadcast(false));
+        // Which side may be dealt out is not known here, but of an inner join with a sample it is the large one.
+        if known && kind < 2 {
+            assert!(ours.explain().contains("frequent keys dealt out"), "{}", ours.explain());
+        }
+        for (name, executor) in executors().into_iter().take(3) {
+            assert_close(&ours.compute_on(&*executor).unwrap_or_else(|e| panic!("{name}: {e}")).frame, &expected, false, &name);
+        }
+    }
 }

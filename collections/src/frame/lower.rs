@@ -1,6 +1,7 @@
 //! From the expression to layers. Lowering is a pure function of the rewritten expression: the same frame gives the same graph.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use partita_graph::{Edge, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimize};
 
@@ -8,6 +9,7 @@ use polars::prelude::{Expr, PlSmallStr};
 
 use super::expr::as_column;
 use super::rewrite::rewrite;
+use super::size::size_of;
 use super::{DFrame, Node};
 
 /// Partitions that are combined at a time: few enough to keep memory flat, enough to keep the tree shallow.
@@ -37,6 +39,8 @@ pub(crate) struct Lowering {
     ours: Vec<DFrame>,
     /// Remarks for the user about the plan.
     pub notes: Vec<String>,
+    /// Whether steps say how many rows and bytes are likely to come out of them: for people, who read plans.
+    tells_sizes: bool,
 }
 
 impl Lowering {
@@ -72,8 +76,23 @@ impl Lowering {
         {
             self.spread.entry(lowered.layer).or_insert(columns);
         }
+        // A step that leaves its input as it is has no layer of its own.
+        if self.tells_sizes && inputs.iter().all(|input| input.layer != lowered.layer) {
+            self.tell_size(frame, lowered.layer);
+        }
         self.done.insert(frame.address(), lowered);
         Ok(lowered)
+    }
+
+    /// Adds the estimate for a frame to what the last step of its layer says, which is no part of what the layer is.
+    fn tell_size(&mut self, frame: &DFrame, layer: LayerId) {
+        let known = self.graph.layers.iter_mut().rev().find(|known| known.id == layer && !known.fixed);
+        if let Some((size, layer)) = size_of(frame).zip(known)
+            && let Some(step) = Arc::make_mut(&mut Arc::make_mut(layer).kernel).steps.last_mut()
+            && !step.op.label.ends_with(&size.show())
+        {
+            step.op.label = format!("{}  {}", step.op.label, size.show()).into();
+        }
     }
 
     /// Lowers a frame that a step made for itself.
@@ -115,9 +134,17 @@ pub(crate) struct Plan {
 
 /// Checks, rewrites, lowers and optimizes.
 pub(crate) fn plan(frame: &DFrame) -> Result<Plan, Failure> {
+    planned(frame, Lowering::default())
+}
+
+/// The same plan for people to read: its steps say how many rows and bytes are likely to come out of them.
+pub(crate) fn plan_with_sizes(frame: &DFrame) -> Result<Plan, Failure> {
+    planned(frame, Lowering { tells_sizes: true, ..Lowering::default() })
+}
+
+fn planned(frame: &DFrame, mut lowering: Lowering) -> Result<Plan, Failure> {
     frame.resolved()?;
     let rewritten = rewrite(frame)?;
-    let mut lowering = Lowering::default();
     let root = lowering.frame(&rewritten)?;
     lowering.graph.want_all(root.layer);
     Ok(Plan { rewritten, graph: optimize::optimize(&lowering.graph), notes: lowering.notes })

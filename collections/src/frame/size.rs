@@ -4,6 +4,7 @@
 //! It refuses to be exact: rows come from samples and from what steps usually do to them, bytes from the types of the columns. A wrong
 //! estimate costs time and never changes a row.
 
+use bytesize::ByteSize;
 use polars::prelude::{DataType, Expr, PlSmallStr, Schema};
 
 use super::groupby::estimate;
@@ -49,6 +50,11 @@ impl Size {
     /// Another number of rows of the same width.
     pub fn with_rows(self, rows: u64) -> Self {
         Self { rows, bytes: times(self.bytes, rows, self.rows) }
+    }
+
+    /// As plans show it.
+    pub fn show(self) -> String {
+        format!("(about {} rows, {})", self.rows, ByteSize(self.bytes))
     }
 }
 

@@ -3,16 +3,15 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use bytesize::ByteSize;
 use partita_graph::Failure;
 
 use crate::frame::DFrame;
-use crate::frame::lower::plan;
+use crate::frame::lower::{plan, plan_with_sizes};
 use crate::frame::size::size_of;
 
 impl DFrame {
     /// The plan as text: the steps as written and after rewriting, each with the rows and bytes that it is likely to give where those can
-    /// be guessed, and the layers of tasks. A step that does not fit gives its failure as text. What ran in fact and how long it took:
+    /// be guessed, and the layers of tasks, the last of what each step became with the same guess. A step that does not fit gives its failure as text. What ran in fact and how long it took:
     /// [`DFrame::explain_analyze`].
     ///
     /// ```
@@ -22,7 +21,7 @@ impl DFrame {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn explain(&self) -> String {
-        match plan(self) {
+        match plan_with_sizes(self) {
             Ok(plan) => {
                 let (written, rewritten) = (self.steps(), plan.rewritten.steps());
                 let rewritten = if written == rewritten { String::new() } else { format!("rewritten\n{rewritten}\n") };
@@ -48,7 +47,7 @@ impl DFrame {
     }
 
     fn write_steps(&self, depth: usize, text: &mut String) {
-        let size = size_of(self).map(|size| format!("  (about {} rows, {})", size.rows, ByteSize(size.bytes)));
+        let size = size_of(self).map(|size| format!("  {}", size.show()));
         let line = self.node().step.line();
         writeln!(text, "{:width$}{line}{}", "", size.unwrap_or_default(), width = depth * 2).expect("text takes everything");
         for input in &self.node().inputs {

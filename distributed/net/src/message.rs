@@ -14,7 +14,7 @@ use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
 
 /// Both sides of a link must have the same number.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// This program's version, for refusals and for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

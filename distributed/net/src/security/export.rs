@@ -48,7 +48,12 @@ pub fn export(address: &Address, folder: &Path) -> Result<Exported, Failure> {
 }
 
 impl Credentials {
-    fn write(&self, folder: &Path) -> Result<Exported, Failure> {
+    /// Writes them as `ca.pem`, `cert.pem` and `key.pem` into a folder, which is made with mode 0700 when it is missing; files with mode
+    /// 0600, in the place of what was there.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`] when that cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Exported, Failure> {
         let unwritable = |path: &Path, error: &std::io::Error| {
             Failure::new(Code::InvalidOption, format!("`{}` cannot be written: {error}", path.display()))
         };

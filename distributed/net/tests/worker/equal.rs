@@ -139,7 +139,7 @@ fn no_more_lies_on_a_disk_than_may() {
         (1, options)
     };
     let cluster = Cluster::with(ServerSecurity::plain(None), vec![limited("a"), limited("b")]);
-    let graph = shuffle(14, 40, 8, 2 << 20);
+    let graph = shuffle(21, 40, 8, 2 << 20);
     let found = std::thread::scope(|scope| {
         let running = scope.spawn(|| results(&cluster, &graph));
         let mut found = 0;

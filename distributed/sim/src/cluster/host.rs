@@ -261,7 +261,9 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         node.busy.remove(&key);
         let chunk = node.memory.get(&key).cloned().ok_or_else(|| format!("{key:?} was dropped while it was written"))?;
-        if fails || node.disk_full || room.is_some_and(|room| node.disk_bytes() + chunk.nbytes() > room) {
+        let full = node.disk_full || room.is_some_and(|room| node.disk_bytes() + chunk.nbytes() > room);
+        self.counts.full_disks += u64::from(full);
+        if fails || full {
             return self.answer(worker, WorkerEvent::SpillFailed { key });
         }
         node.memory.remove(&key);

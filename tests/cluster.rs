@@ -4,6 +4,8 @@
 mod datasets;
 #[path = "cluster/deaths.rs"]
 mod deaths;
+#[path = "cluster/decoders.rs"]
+mod decoders;
 #[path = "cluster/doors.rs"]
 mod doors;
 #[path = "cluster/orders.rs"]

@@ -304,6 +304,7 @@ fn a_paused_holder_keeps_what_its_tasks_read() {
         layer slow 1 every of x : takes 9000000 only bob
         submit r1 x slow
         until slow runs
+        wait 1000
         expect x stored at ada bob
         pressure bob
         wait 6000000

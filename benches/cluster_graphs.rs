@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use graphs::{Fill, Last, append, independent, merge, number, on, registry, tree, warm};
 use partita_deploy::{LocalCluster, LocalOptions, WorkerSpec, worker_main};
-use partita_graph::{Edge, Executor, Failure, Graph, Wiring};
+use partita_graph::{Edge, Executor, Failure, Graph, RunEach, Wiring};
 use partita_local::ThreadPool;
 use partita_net::client::{self, Remote};
 use partita_net::scheduler::{self, Server};
@@ -208,29 +208,21 @@ impl Asked {
         Ok(seconds)
     }
 
-    /// The resident memory of a scheduler's process with and without pending tasks: there is no worker.
+    /// The resident memory of a scheduler's process with and without pending tasks: there is no worker. Tasks are submitted as one graph, or
+    /// each by itself, as a program does that submits calls in a loop.
     fn memory(&self) -> Outcome<String> {
         let mut found = serde_json::Map::new();
         for (name, shape) in [("independent", independent as fn(u32, u64) -> Graph), ("tree", tree)] {
             let tasks = if name == "tree" { self.tasks.next_power_of_two() - 1 } else { self.tasks };
-            let scheduler = Part::start("scheduler")?;
-            let remote = Remote::connect(&scheduler.said, client::Options::default(), registry())?;
-            let first = remote.submit(shape(7, 1))?;
-            // The answer comes after all that was sent before.
-            remote.info()?;
-            let before = resident(scheduler.child.id())?;
             let graph = shape(tasks, 0);
-            let begun = Instant::now();
-            let run = remote.submit(graph)?;
-            remote.info()?;
-            let accepted = begun.elapsed().as_secs_f64();
-            let bytes = resident(scheduler.child.id())?.saturating_sub(before);
-            found.insert(
-                name.into(),
-                serde_json::json!({ "bytes_per_task": bytes as f64 / f64::from(tasks), "accepted_seconds": accepted }),
-            );
-            drop((first, run));
+            found.insert(name.into(), pending(tasks, |remote| remote.submit(graph))?);
         }
+        // The client has as many handles, so ten millions would say more of it.
+        let submits = self.tasks.min(100_000);
+        let graphs: Vec<Graph> = (0..submits).map(|turn| independent(1, 100 + u64::from(turn))).collect();
+        let one_by_one =
+            |remote: &Remote| graphs.into_iter().map(|graph| remote.submit_each(graph)).collect::<Result<Vec<RunEach>, Failure>>();
+        found.insert("submits".into(), pending(submits, one_by_one)?);
         let (bytes, accepted) = (found["independent"]["bytes_per_task"].clone(), found["independent"]["accepted_seconds"].clone());
         let version = env!("CARGO_PKG_VERSION");
         let said = serde_json::json!({
@@ -238,6 +230,23 @@ impl Asked {
         });
         Ok(said.to_string())
     }
+}
+
+/// What tasks cost a scheduler that are submitted to it and wait, and how long it takes until it has them.
+fn pending<T>(tasks: u32, submit: impl FnOnce(&Remote) -> Result<T, Failure>) -> Outcome<serde_json::Value> {
+    let scheduler = Part::start("scheduler")?;
+    let remote = Remote::connect(&scheduler.said, client::Options::default(), registry())?;
+    let first = remote.submit(independent(7, 1))?;
+    // The answer comes after all that was sent before.
+    remote.info()?;
+    let before = resident(scheduler.child.id())?;
+    let begun = Instant::now();
+    let held = submit(&remote)?;
+    remote.info()?;
+    let accepted = begun.elapsed().as_secs_f64();
+    let bytes = resident(scheduler.child.id())?.saturating_sub(before);
+    drop((first, held));
+    Ok(serde_json::json!({ "bytes_per_task": bytes as f64 / f64::from(tasks), "accepted_seconds": accepted }))
 }
 
 /// Bytes of a process that are in memory.

@@ -1,6 +1,8 @@
 //! Operations on frames, as data: a table, an operation, what must come out. Each case runs for 1, 2 and 5 partitions on every
 //! executor: the serial oracle, the local engine on 1 and 4 threads, and the simulator with faults under several seeds.
 
+#[path = "api/bits.rs"]
+mod bits;
 #[path = "api/check.rs"]
 mod check;
 

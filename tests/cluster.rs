@@ -1,5 +1,7 @@
 //! Clusters of real processes: the program's workers, killed with signal 9, asked by other languages, started from shells.
 
+#[path = "api/bits.rs"]
+mod bits;
 #[path = "cluster/datasets.rs"]
 mod datasets;
 #[path = "cluster/deaths.rs"]

@@ -31,7 +31,7 @@ pub use array::{
 };
 #[cfg(feature = "hdf5")]
 pub use array::{to_hdf5, to_hdf5_on};
-pub use client::{Client, ClientBuilder, Computed, IntoBytes, operator_registry, set_storage_options};
+pub use client::{Client, ClientBuilder, Collection, Computed, IntoBytes, Keyed, operator_registry, set_storage_options};
 #[cfg(feature = "cluster")]
 pub use client::{ConnectOptions, Holding, LocalCluster, LocalClusterBuilder, run, start_worker};
 pub use coordination::{Event, Lease, Lock, LockGuard, Queue, Semaphore, Subscription, Topic, Variable};

@@ -44,6 +44,11 @@ pub trait RunningEach: Send + Sync {
         let _ = index;
         Ok(None)
     }
+    /// Whether the chunk of a key that ended well can be had without bringing it from another process, which takes its time.
+    fn is_at_hand(&self, index: usize) -> bool {
+        let _ = index;
+        true
+    }
     /// Blocks until the key has an end; its chunk, brought here.
     fn wait_key(&self, index: usize) -> Result<Chunk, Failure>;
     /// The same for many keys, in their order: what must be brought from elsewhere is brought together.

@@ -1,6 +1,6 @@
 //! Bad input: a clear error, as early as it can be known, with the user's own line; no panic, no hang, no row lost.
 
-use super::check::{failure, file};
+use super::check::{executors, failure, file};
 use partita::prelude::*;
 use partita::{Code, Error};
 
@@ -147,4 +147,27 @@ fn a_user_function_that_fails_or_panics() {
         Ok(p)
     });
     failure(&other, Code::SchemaMismatch);
+}
+
+/// One partition of three is of other types than it should be, with and without a shuffle above it.
+#[test]
+fn partitions_of_other_types_than_announced_are_named_and_nothing_else_suffers() {
+    let numbers = DFrame::from_polars(df!("k" => [1i64, 2, 3, 4], "x" => [1i64, 2, 3, 4]).unwrap(), 2);
+    let texts = DFrame::from_polars(df!("k" => [5i64], "x" => ["five"]).unwrap(), 1);
+    let schema = numbers.schema().unwrap();
+    let parts = [numbers.to_delayed().unwrap(), texts.to_delayed().unwrap()].concat();
+    let line = line!() + 1;
+    let lying = DFrame::from_delayed(parts, schema.clone());
+    let honest = DFrame::from_delayed(numbers.to_delayed().unwrap(), schema);
+    for broken in [lying.clone(), lying.shuffle(["k"], 3), lying.group_by("k").sum()] {
+        let text = failure(&broken, Code::SchemaMismatch);
+        let place = format!("bad_input.rs:{line}:");
+        for part in [place.as_str(), "announced", "\"x\"", "Int64", "String"] {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
+        for (name, executor) in executors() {
+            let found = honest.shuffle(["k"], 3).sum().compute_on(&*executor).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+            assert_eq!(found.frame, df!("k" => [10i64], "x" => [10i64]).unwrap(), "{name}");
+        }
+    }
 }

@@ -8,6 +8,8 @@ use partita::polars::prelude::*;
 use partita::{Client, Code, DFrame, LocalCluster, operator_registry};
 use partita_sim::SimExecutor;
 
+pub use crate::bits::bits;
+
 /// The executor in other processes, which closures do not reach.
 const CLUSTER: &str = "Cluster(2)";
 
@@ -84,18 +86,6 @@ pub fn check_frame(input: &DataFrame, operation: impl Fn(&DFrame) -> DFrame, exp
             assert!(bits(&found) == bits(oracle), "{name}, {partitions} partitions: not the bits of Serial\n{found}\n{oracle}");
         }
     }
-}
-
-/// Every cell, floats by their bits: -0.0 and 0.0 differ, NaN equals itself. What lies under a null counts for nothing.
-pub fn bits(frame: &DataFrame) -> Vec<String> {
-    let cell = |value: AnyValue<'_>| match value {
-        AnyValue::Float64(number) => format!("{:016x}", number.to_bits()),
-        AnyValue::Float32(number) => format!("{:08x}", number.to_bits()),
-        // A column of one row lends no text but hands it out.
-        other => format!("{:?}", other.into_static()),
-    };
-    let column = |column: &Column| (0..column.len()).map(|row| cell(column.get(row).expect("in bounds"))).collect::<Vec<_>>();
-    frame.columns().iter().flat_map(column).collect()
 }
 
 /// Equal in names, types and values; floats to 1e-9 of their size.

@@ -1,43 +1,93 @@
 //! Workers die while they work; results stay the same bits.
 
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use partita::Code;
+use partita::graph::Key;
 use partita::prelude::*;
+use partita::{Client, Code, Error};
 
-use crate::start::{cluster, files, here, job, kill, until};
+use crate::start::{Stopped, assert_same, cluster, files, here, job, kill, tries, until, until_replaced};
+
+/// So many chunks are made before somebody dies.
+const PART: usize = 8;
+
+/// A run that is half-way: one of two workers has done its part, and the other, which was given something too, stands still, so that the
+/// run cannot end meanwhile.
+struct HalfWay {
+    asked: JoinHandle<Result<DataFrame, Error>>,
+    /// The worker that does not work.
+    stopped: Stopped,
+    /// The process of the one that does.
+    working: u32,
+    /// What it holds, and nobody else.
+    held: Vec<Key>,
+    /// How often that was given to a worker.
+    tries: usize,
+}
+
+impl HalfWay {
+    fn reach(client: &Client, frame: &DFrame, round: usize) -> Self {
+        let workers = client.scheduler_info().unwrap().workers;
+        let (working, other) = (&workers[round % 2], &workers[(round + 1) % 2]);
+        let stopped = Stopped::new(other.pid);
+        let asked = {
+            let (client, frame) = (client.clone(), frame.clone());
+            std::thread::spawn(move || client.compute(&frame))
+        };
+        let mut held = Vec::new();
+        until("a part of it is done", || {
+            let holding = client.has_what(Some(&working.about.name)).unwrap();
+            held = holding.into_iter().flat_map(|(_, chunks)| chunks).map(|(key, _)| key).collect();
+            held.len() >= PART
+        });
+        let tries = tries(client, &held);
+        Self { asked, stopped, working: working.pid, held, tries }
+    }
+
+    /// The result, after somebody was killed: the run had not ended by then, and what the dead held is made again.
+    fn end(self, client: &Client) -> DataFrame {
+        assert!(!self.asked.is_finished(), "one worker stands still, and still the run has ended");
+        drop(self.stopped);
+        let found = self.asked.join().unwrap().expect("the run survives a death");
+        let again = tries(client, &self.held) - self.tries;
+        assert!(again >= self.held.len(), "{} chunks were lost, and tasks of them were given out {again} times", self.held.len());
+        found
+    }
+}
 
 #[test]
 fn a_worker_killed_half_way_changes_nothing() {
     let (_folder, pattern) = files(4, 60_000);
-    let (cluster, client) = cluster(2);
+    let (_cluster, client) = cluster(2);
     let frame = job(&pattern);
     let expected = here(&frame);
     for round in 0..3 {
-        let victim = cluster.worker_pids()[round % 2];
-        let killer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(15 * (round as u64 + 1)));
-            kill(victim);
-        });
-        let found = client.compute(&frame).expect("the run survives a death");
-        killer.join().unwrap();
-        assert!(found.equals_missing(&expected), "round {round}: {found} is not {expected}");
-        until("the worker is back", || cluster.worker_pids()[round % 2] != 0 && cluster.worker_pids()[round % 2] != victim);
-        client.wait_for_workers(2, Duration::from_secs(60)).unwrap();
+        let run = HalfWay::reach(&client, &frame, round);
+        let victim = run.working;
+        kill(victim);
+        assert_same(&run.end(&client), &expected, &format!("round {round}"));
+        until_replaced(&client, victim, 2);
     }
 }
 
 #[test]
 fn persisted_partitions_are_made_again_when_their_worker_dies() {
     let (_folder, pattern) = files(2, 30_000);
-    let (cluster, client) = cluster(2);
+    let (_cluster, client) = cluster(2);
     let frame = DFrame::read_csv_with(&pattern, CsvOptions::new().blocksize("64KiB")).unwrap();
     let kept = frame.persist_on(&client).unwrap();
     let sums = kept.group_by(["k"]).sum();
     let expected = here(&frame.group_by(["k"]).sum());
-    assert!(client.compute(&sums).unwrap().equals_missing(&expected));
-    kill(cluster.worker_pids()[0]);
-    assert!(client.compute(&sums).unwrap().equals_missing(&expected));
+    assert_same(&client.compute(&sums).unwrap(), &expected, "before");
+    let victim = client.scheduler_info().unwrap().workers[0].clone();
+    let holders = client.who_has(&kept.keys().unwrap()).unwrap();
+    let lost: Vec<Key> = holders.into_iter().filter(|(_, names)| *names == [victim.about.name.clone()]).map(|(key, _)| key).collect();
+    let before = tries(&client, &lost);
+    assert!(!lost.is_empty(), "both hold some");
+    kill(victim.pid);
+    assert_same(&client.compute(&sums).unwrap(), &expected, "after");
+    until("what it alone held is made again", || tries(&client, &lost) >= before + lost.len());
 }
 
 #[test]
@@ -59,18 +109,13 @@ fn without_workers_a_run_waits_and_says_so() {
 
 #[test]
 fn all_workers_dead_at_once_is_no_end() {
-    let (_folder, pattern) = files(2, 30_000);
-    let (cluster, client) = cluster(2);
+    let (_folder, pattern) = files(2, 60_000);
+    let (_cluster, client) = cluster(2);
     let frame = job(&pattern);
     let expected = here(&frame);
-    let pids = cluster.worker_pids();
-    let killer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(20));
-        pids.into_iter().for_each(kill);
-    });
-    let found = client.compute(&frame).expect("their nannies start others");
-    killer.join().unwrap();
-    assert!(found.equals_missing(&expected));
+    let run = HalfWay::reach(&client, &frame, 0);
+    [run.working, run.stopped.pid].into_iter().for_each(kill);
+    assert_same(&run.end(&client), &expected, "their nannies start others");
 }
 
 #[test]

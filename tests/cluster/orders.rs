@@ -19,10 +19,18 @@ fn what_waits_is_cancelled_by_its_keys() {
         std::thread::spawn(move || client.compute(&frame))
     };
     let (cancelled, kept) = (wait_for(&frame), wait_for(&other));
+    let array = DArray::arange(0i64, 6, 1, 2) + 1;
+    let blocks = {
+        let (client, array) = (client.clone(), array.clone());
+        std::thread::spawn(move || client.compute(&array))
+    };
     let runs = || client.scheduler_info().unwrap().clients.iter().map(|client| client.runs).sum::<u32>();
-    until("both wait", || runs() == 2);
+    until("all wait", || runs() == 3);
     client.cancel(&frame.keys().unwrap()).unwrap();
     let failure = cancelled.join().unwrap().expect_err("it was cancelled");
+    assert_eq!(failure.code, Code::Cancelled, "{failure}");
+    client.cancel(&array).unwrap();
+    let failure = blocks.join().unwrap().expect_err("it was cancelled");
     assert_eq!(failure.code, Code::Cancelled, "{failure}");
     cluster.scale(1);
     assert_eq!(kept.join().unwrap().expect("nobody cancelled it"), df!("x" => [15i64]).unwrap());
@@ -34,13 +42,19 @@ fn a_frame_that_failed_is_tried_again() {
     let (_cluster, client) = cluster(1);
     let frame = job(&pattern);
     let expected = here(&frame);
+    let rows = DFrame::read_csv_with(&pattern, CsvOptions::new().blocksize("64KiB")).expect("the files are there");
     let (file, away) = (folder.path().join("1.csv"), folder.path().join("away"));
     std::fs::rename(&file, &away).unwrap();
     let failure = client.compute(&frame).expect_err("a file is missing");
     assert!(matches!(failure.code, Code::NoSuchFile | Code::Unreadable), "{failure}");
     assert!(failure.to_string().contains("1.csv"), "{failure}");
+    let parts = rows.to_delayed().unwrap();
+    let (first, last) = (&parts[0], parts.last().unwrap());
+    let failure = client.compute(&(first, last)).expect_err("a file is missing");
+    assert!(failure.to_string().contains("1.csv"), "{failure}");
     std::fs::rename(&away, &file).unwrap();
     assert!(client.retry(&frame).expect("the file is back").equals_missing(&expected));
+    assert!(client.retry(last).expect("the file is back").height() > 0);
 }
 
 #[test]

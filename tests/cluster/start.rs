@@ -2,11 +2,15 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use partita::graph::Key;
 use partita::prelude::*;
 use partita::{Client, LocalCluster};
+
+use crate::bits::bits;
 
 /// A cluster of the stock program's workers, one thread each, and a client of it that is not the current one.
 pub fn cluster(workers: usize) -> (LocalCluster, Client) {
@@ -70,6 +74,48 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Signal 9.
 pub fn kill(pid: u32) {
-    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
-    assert!(status.success(), "process {pid} cannot be killed");
+    signal(pid, "-9");
+}
+
+fn signal(pid: u32, which: &str) {
+    let status = Command::new("kill").args([which, &pid.to_string()]).status().expect("kill runs");
+    assert!(status.success(), "process {pid} does not get {which}");
+}
+
+/// A process that stands still until this is dropped.
+pub struct Stopped {
+    pub pid: u32,
+}
+
+impl Stopped {
+    pub fn new(pid: u32) -> Self {
+        signal(pid, "-STOP");
+        Self { pid }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It may have been killed meanwhile.
+        let _ = Command::new("kill").args(["-CONT", &self.pid.to_string()]).stderr(Stdio::null()).status();
+    }
+}
+
+/// Waits until so many workers serve, and this process is none of them.
+pub fn until_replaced(client: &Client, gone: u32, count: usize) {
+    until("another process serves in its place", || {
+        let workers = client.scheduler_info().unwrap().workers;
+        workers.len() == count && workers.iter().all(|worker| worker.connected && worker.pid != gone)
+    });
+}
+
+/// How often these tasks were given to a worker, as far as the scheduler remembers: its last 8,192 happenings.
+pub fn tries(client: &Client, keys: &[Key]) -> usize {
+    keys.iter().map(|key| client.story(*key).unwrap().iter().filter(|line| line.contains("given to")).count()).sum()
+}
+
+/// The same columns, and the same bits in every cell.
+pub fn assert_same(found: &DataFrame, expected: &DataFrame, case: &str) {
+    assert_eq!(found.schema(), expected.schema(), "{case}");
+    assert!(bits(found) == bits(expected), "{case}: {found} is not {expected}");
 }

@@ -21,6 +21,9 @@ fn each_behaviour_has_the_test_that_its_row_names() {
             let (file, function) = name.split_once("::").unwrap_or((name, ""));
             match std::fs::read_to_string(root.join(file)) {
                 Err(_) => wrong.push(format!("{}: there is no file {file}", cells[0])),
+                Ok(_) if function.is_empty() && file.ends_with(".rs") => {
+                    wrong.push(format!("{}: {file} is named without a function", cells[0]));
+                }
                 Ok(text) if !function.is_empty() && !text.contains(&format!("fn {function}(")) => {
                     wrong.push(format!("{}: {file} has no `fn {function}`", cells[0]));
                 }

@@ -20,6 +20,7 @@ pub const CASES: &[Case] = &[
     ("a_cancelled_task_takes_nothing", a_cancelled_task_takes_nothing),
     ("an_actor_outlives_a_call_that_panics", an_actor_outlives_a_call_that_panics),
     ("an_actor_answers_thousands_of_calls_in_order", an_actor_answers_thousands_of_calls_in_order),
+    ("calls_of_an_actor_are_awaited_and_cancelled", calls_of_an_actor_are_awaited_and_cancelled),
 ];
 
 const SOON: Duration = Duration::from_millis(20);
@@ -168,5 +169,24 @@ fn an_actor_answers_thousands_of_calls_in_order() {
         let counter = client.actor(open_counter, (0,)).expect("sound");
         let calls: Vec<_> = (0..3_000).map(|_| counter.call(count_by, (1,)).expect("sound")).collect();
         assert!(calls.iter().map(|call| call.result().expect("sound")).eq(1..=3_000), "{name}");
+    }
+}
+
+fn calls_of_an_actor_are_awaited_and_cancelled() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for (name, client) in clients() {
+        let counter = client.actor(open_counter, (0,)).expect("sound");
+        let event = format!("counts-{name}");
+        let first = counter.call(count_when, (event.as_str(),)).expect("sound");
+        let second = counter.call(count_by, (100,)).expect("sound");
+        second.cancel();
+        assert_eq!(second.exception().expect("it is not made").code, Code::Cancelled, "{name}");
+        let (third, failing) = (counter.call(count_by, (1,)).expect("sound"), counter.call(count_by, (13,)).expect("sound"));
+        assert!(!first.done() && !third.done(), "{name}: both wait for the event");
+        Event::of(&client, &event).set().expect("answered");
+        let counts = runtime.block_on(async { ((&first).await, third.await) });
+        assert_eq!(counts, (Ok(1), Ok(2)), "{name}");
+        assert_eq!(first.exception(), None, "{name}");
+        assert_eq!(failing.exception().expect("thirteen panics").code, Code::Panicked, "{name}");
     }
 }

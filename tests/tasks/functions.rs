@@ -286,6 +286,13 @@ pub fn read_upload(name: &str) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|e| Error::new(partita::Code::Unreadable, e.to_string()))
 }
 
+/// How long a file is that was uploaded.
+#[task]
+pub fn length_of_upload(name: &str) -> Result<u64, Error> {
+    let file = std::fs::metadata(partita::uploaded(name)?);
+    file.map(|file| file.len()).map_err(|e| Error::new(partita::Code::Unreadable, e.to_string()))
+}
+
 #[task]
 pub fn collatz(x: u64) -> u64 {
     if x.is_multiple_of(2) { x / 2 } else { 3 * x + 1 }
@@ -366,6 +373,14 @@ pub fn count_by(counter: &ActorState<i64>, by: i64) -> i64 {
     *value
 }
 
+/// Counts once the event of this name is set.
+#[task]
+pub fn count_when(counter: &ActorState<i64>, name: &str) -> Result<i64, Error> {
+    partita::Event::new(name)?.wait()?;
+    *counter.lock() += 1;
+    Ok(*counter.lock())
+}
+
 #[task]
 pub fn where_it_is(_counter: &ActorState<i64>) -> u32 {
     std::process::id()
@@ -376,6 +391,11 @@ pub fn count_slowly(counter: &ActorState<i64>, millis: u64) -> i64 {
     std::thread::sleep(std::time::Duration::from_millis(millis));
     *counter.lock() += 1;
     *counter.lock()
+}
+
+#[task]
+pub fn numbers_below(count: u64) -> Vec<u64> {
+    (0..count).collect()
 }
 
 #[task]

@@ -4,11 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_core::Stream;
+use partita::graph::Annotations;
 use partita::{Client, Code, ConnectOptions, Event, LocalCluster, Lock, Queue, Semaphore, Until, Variable, as_completed, gather, wait};
 
 use crate::Case;
@@ -26,6 +29,9 @@ pub const CASES: &[Case] = &[
     ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
     ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
     ("a_call_on_every_worker_ends_when_one_is_killed", a_call_on_every_worker_ends_when_one_is_killed),
+    ("an_uploaded_file_comes_to_workers_that_come_later", an_uploaded_file_comes_to_workers_that_come_later),
+    ("a_worker_with_an_actor_is_not_retired", a_worker_with_an_actor_is_not_retired),
+    ("a_large_result_is_awaited_while_others_go_on", a_large_result_is_awaited_while_others_go_on),
 ];
 
 /// Set in a process that is to be a client which a test kills: where its scheduler is.
@@ -42,8 +48,12 @@ fn cluster() -> (LocalCluster, Client) {
 }
 
 fn kill(pid: u32) {
-    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("there is such a program");
-    assert!(killed.success(), "process {pid} is there to be killed");
+    signal("-9", pid);
+}
+
+fn signal(which: &str, pid: u32) {
+    let sent = Command::new("kill").args([which, &pid.to_string()]).status().expect("there is such a program");
+    assert!(sent.success(), "process {pid} is there to be sent {which}");
 }
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -91,6 +101,35 @@ fn an_actor_dies_with_its_worker() {
     assert!(killed.elapsed() < BOUNDED, "it takes {:?} to say so", killed.elapsed());
     let again = client.actor(open_counter, (40,)).expect("another worker has room");
     assert_eq!(again.call(count_by, (2,)).expect("sound").result().expect("sound"), 42);
+}
+
+/// Whoever wants its worker to go is refused with the reason, and calls go on.
+fn a_worker_with_an_actor_is_not_retired() {
+    let (cluster, client) = cluster();
+    let workers = client.scheduler_info().expect("answered").workers;
+    let last = cluster.worker_pids()[1];
+    let name_of = |is_last| workers.iter().find(|worker| (worker.pid == last) == is_last).expect("there are two").about.name.clone();
+    let (home, other) = (name_of(true), name_of(false));
+    let there = client.annotated(Annotations { workers: vec![home.clone()], ..Annotations::default() });
+    let counter = there.actor(open_counter, (0,)).expect("sound");
+    let count = || counter.call(count_by, (1,)).expect("sound").result().expect("the state is where it was");
+    assert_eq!(counter.call(where_it_is, ()).expect("sound").result().expect("sound"), last);
+    for round in 1..=2 {
+        let refused = client.retire_workers(&[&home]).expect_err("the state cannot be moved");
+        assert_eq!(refused.code, Code::NoWorkers, "{refused}");
+        assert!([home.as_str(), "open_counter", "the state of an actor"].iter().all(|word| refused.what.contains(word)), "{refused}");
+        assert_eq!(count(), round);
+    }
+    cluster.scale(1);
+    eventually("it is not let go", || cluster.worker_pids().len() == 2);
+    assert_eq!((count(), cluster.worker_pids()[1]), (3, last));
+    // Another one goes, also when a call is under way, and the actor's goes when nobody has the actor any more.
+    let under_way = counter.call(count_slowly, (50,)).expect("sound");
+    assert_eq!(client.retire_workers(&[&other]).expect("it has nothing"), [other]);
+    assert!(client.retire_workers(&[&home]).is_err() && under_way.result().is_ok());
+    count();
+    drop((counter, under_way));
+    eventually("it may go", || client.retire_workers(&[&home]).is_ok());
 }
 
 fn what_a_killed_worker_held_is_free_again() {
@@ -286,4 +325,62 @@ fn a_call_on_every_worker_ends_when_one_is_killed() {
     let (well, badly): (Vec<_>, Vec<_>) = results.into_values().partition(Result::is_ok);
     assert_eq!(well.into_iter().flatten().collect::<Vec<_>>(), [last]);
     assert_eq!(badly.into_iter().filter_map(Result::err).map(|failure| failure.code).collect::<Vec<_>>(), [Code::NoWorkers]);
+}
+
+fn an_uploaded_file_comes_to_workers_that_come_later() {
+    let (cluster, client) = cluster();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("kept.txt");
+    for text in ["first words", "other words"] {
+        std::fs::write(&path, text).expect("it can be written");
+        client.upload_file(&path).expect("both keep it");
+    }
+    let victim = cluster.worker_pids()[0];
+    kill(victim);
+    cluster.scale(3);
+    eventually("its nanny has started another, and there is a third", || {
+        let workers = client.scheduler_info().expect("answered").workers;
+        workers.len() == 3 && workers.iter().all(|worker| worker.connected && worker.pid != victim)
+    });
+    let read = client.run_on_workers(read_upload, ("kept.txt",)).expect("answered");
+    assert!(read.len() == 3 && read.values().all(|read| read.as_deref() == Ok("other words")), "{read:?}");
+}
+
+/// While its worker stands still, so that the result cannot come.
+fn a_large_result_is_awaited_while_others_go_on() {
+    let (_cluster, client) = cluster();
+    let future = client.submit(numbers_below, (200_000,)).expect("sound");
+    assert!(future.exception().is_none(), "it is there, and not brought");
+    let holder = client.who_has(&future).expect("answered")[0].1[0].clone();
+    let workers = client.scheduler_info().expect("answered").workers;
+    let pid = workers.iter().find(|worker| worker.about.name == holder).expect("it is there").pid;
+    signal("-STOP", pid);
+    let others = Arc::new(AtomicU32::new(0));
+    let goes_on = {
+        let others = others.clone();
+        std::thread::spawn(move || {
+            // Whatever happens: a test that fails is to end.
+            let until = Instant::now() + Duration::from_secs(8);
+            while others.load(Ordering::Relaxed) < 3 && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            signal("-CONT", pid);
+            others.load(Ordering::Relaxed)
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let ticking = async {
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            others.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let mut ended = as_completed(&[future]).stream();
+    let awaited = async {
+        let next = std::future::poll_fn(|context| Pin::new(&mut ended).poll_next(context)).await;
+        next.expect("there is one").1.await
+    };
+    let (numbers, ()) = runtime.block_on(async { tokio::join!(awaited, ticking) });
+    assert_eq!(goes_on.join().expect("no panic"), 3, "the runtime's only thread was free");
+    assert_eq!(numbers.expect("it comes once its worker goes on").len(), 200_000);
 }

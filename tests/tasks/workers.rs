@@ -65,6 +65,12 @@ fn a_file_comes_to_every_worker() {
         let read = cluster().run_on_workers(read_upload, ("words-for-workers.txt",)).expect("answered");
         assert!(read.len() == 2 && read.values().all(|read| read.as_deref() == Ok(text)), "{read:?}");
     }
+    // Too large for the scheduler to keep: it comes to those that are there.
+    let path = folder.path().join("large.bin");
+    std::fs::write(&path, vec![7; 16 << 20]).expect("it can be written");
+    cluster().upload_file(&path).expect("both keep it");
+    let lengths = cluster().run_on_workers(length_of_upload, ("large.bin",)).expect("answered");
+    assert!(lengths.len() == 2 && lengths.values().all(|length| *length == Ok(16 << 20)), "{lengths:?}");
     let missing = cluster().submit(read_upload, ("no-such-file.txt",)).expect("sound").result().expect_err("nobody has it");
     assert_eq!(missing.code, Code::NoSuchFile);
     assert!(missing.to_string().contains("upload_file"), "{missing}");

@@ -259,7 +259,7 @@ pub fn parity(page: &str, sources: &[Source]) -> Vec<String> {
 }
 
 /// Types of ours whose methods the page names; free functions are those of `partita`.
-const OURS: &[&str] = &["DFrame", "GroupBy", "Aggregation", "Rolling", "Resample", "Join", "AsOf", "DArray", "Random", "partita"];
+const OURS: &[&str] = &["DFrame", "GroupBy", "Aggregation", "Rolling", "Resample", "Join", "AsOf", "DArray", "Random", "Client", "partita"];
 
 /// Public methods by type, and free functions. In a file with `pub fn $name` the names are those that its macro is called with, see
 /// [`entries`].

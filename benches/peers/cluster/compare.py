@@ -225,7 +225,10 @@ def details(record: dict, column: dict) -> str:
         words.append(f"two threads of one process {local:.3g} s, ratio to that {column['value'] / local:.2f}")
     if runs and record["measure"] == "memory":
         accepted = statistics.median(s for run in runs for s in run["seconds"])
-        words.append(f"{runs[0]['tasks']:,} tasks accepted in {accepted:.2g} s; in a tree {runs[0]['shapes']['tree']['bytes_per_task']:.0f} B")
+        shapes = runs[0]["shapes"]
+        words.append(f"{runs[0]['tasks']:,} tasks accepted in {accepted:.2g} s; in a tree {shapes['tree']['bytes_per_task']:.0f} B")
+        if "submits" in shapes:
+            words.append(f"each submitted by itself {shapes['submits']['bytes_per_task']:.0f} B")
     if runs and "encrypted" in runs[0]:
         words.append("encrypted" if runs[0]["encrypted"] else "not encrypted")
     return ", ".join(words)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::element::DType;
 
 /// How an axis is cut.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Cuts {
     /// The length of each chunk.
     Known(Arc<[usize]>),
@@ -126,7 +126,7 @@ impl Place {
 }
 
 /// What is known of an array.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Meta {
     /// The kind of its elements.
     pub dtype: DType,

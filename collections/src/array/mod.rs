@@ -33,6 +33,8 @@ pub(crate) mod write;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+#[cfg(feature = "cluster")]
+use partita_graph::Run;
 use partita_graph::{Code, Failure, Origin, Registry};
 
 pub(crate) use block::{Block, block_of};
@@ -169,6 +171,11 @@ pub(crate) trait Step: Send + Sync {
     }
     /// The element that the array has everywhere, if it is known to be the same. Readers then make their blocks of it themselves.
     fn everywhere(&self, _inputs: &[AnyArray]) -> Option<Scalar> {
+        None
+    }
+    /// The run that keeps its blocks, if they exist already.
+    #[cfg(feature = "cluster")]
+    fn kept(&self) -> Option<&Run> {
         None
     }
     /// Layers for the graph; the last of them has one task for each block, in row-major order.

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use partita_graph::{Code, Executor, Failure, Key, LayerId, Origin};
+use partita_graph::{Code, Failure, Key, LayerId};
 use partita_net::client::{self, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
-use polars::prelude::{DataFrame, Schema};
 
+use super::collection::{Collection, Keyed};
 use super::{Client, Engine, Inner, storage};
-use crate::frame::DFrame;
 use crate::operators::registry;
 
 /// A worker's name, and the keys that it holds with their bytes.
@@ -128,7 +127,7 @@ impl Client {
         Self::connect(&partita_net::scheduler::read_file(path.as_ref())?)
     }
 
-    fn remote(&self) -> Result<&Remote, Failure> {
+    pub(crate) fn remote(&self) -> Result<&Remote, Failure> {
         match &self.inner.engine {
             Engine::Cluster(connection) => Ok(&connection.remote),
             Engine::Local { .. } => {
@@ -154,12 +153,13 @@ impl Client {
         self.remote()?.wait_for_workers(count, timeout)
     }
 
-    /// For each key the names of the workers that hold its chunk; nobody holds what was never computed or not kept.
+    /// For each chunk the names of the workers that hold it: of a frame, an array, a delayed value, a future, or of keys. Nobody holds what was
+    /// never computed or not kept.
     ///
     /// # Errors
     /// The client is no cluster's; the scheduler is gone.
-    pub fn who_has(&self, keys: &[Key]) -> Result<Vec<(Key, Vec<String>)>, Failure> {
-        self.remote()?.who_has(keys)
+    pub fn who_has(&self, of: &(impl Keyed + ?Sized)) -> Result<Vec<(Key, Vec<String>)>, Failure> {
+        self.remote()?.who_has(&of.keys()?)
     }
 
     /// What each worker holds, or the one of this name: keys and bytes.
@@ -178,20 +178,33 @@ impl Client {
         self.remote()?.nbytes()
     }
 
-    /// What happened to a task lately, a line for each happening.
+    /// What happened to a task lately, a line for each happening. Of something with several chunks each line begins with its key.
     ///
     /// # Errors
     /// The client is no cluster's; the scheduler is gone.
-    pub fn story(&self, key: Key) -> Result<Vec<String>, Failure> {
-        self.remote()?.story(key)
+    pub fn story(&self, of: impl Keyed) -> Result<Vec<String>, Failure> {
+        let (remote, keys) = (self.remote()?, of.keys()?);
+        if let [key] = keys[..] {
+            return remote.story(key);
+        }
+        let mut lines = Vec::new();
+        for key in keys {
+            lines.extend(remote.story(key)?.into_iter().map(|line| format!("{key} {line}")));
+        }
+        Ok(lines)
     }
 
-    /// Why a task is not running, for the cluster and for each worker, a line each.
+    /// Why a task is not running, and for one that could run what keeps each worker from it; a line for each chunk.
     ///
     /// # Errors
     /// The client is no cluster's; the scheduler is gone.
-    pub fn explain_wait(&self, key: Key) -> Result<Vec<String>, Failure> {
-        self.remote()?.explain_wait(key)
+    pub fn explain_wait(&self, of: impl Keyed) -> Result<Vec<String>, Failure> {
+        let remote = self.remote()?;
+        let mut lines = Vec::new();
+        for key in of.keys()? {
+            lines.extend(remote.explain_wait(key)?);
+        }
+        Ok(lines)
     }
 
     /// Lets workers go, by name: what only they hold is moved to others first, and what they run may end. Returns those that went. They may
@@ -227,80 +240,33 @@ impl Client {
         self.remote()?.rebalance()
     }
 
-    /// Keeps at least so many copies of a persisted frame's partitions, on different workers.
+    /// Keeps at least so many copies of the chunks of something persisted, on different workers.
     ///
     /// # Errors
-    /// The frame is not persisted on this cluster.
-    pub fn replicate(&self, frame: &DFrame, copies: u32) -> Result<(), Failure> {
-        let (run, _) = frame.persisted().ok_or_else(not_persisted)?;
-        self.remote()?.replicate(run, copies)
+    /// It is not persisted on this cluster.
+    pub fn replicate<C: Collection>(&self, what: &C, copies: u32) -> Result<(), Failure> {
+        self.remote()?.replicate(what.kept().ok_or_else(not_persisted)?, copies)
     }
 
-    /// Runs a frame that failed once more. A failure is a result as others are, and is handed out again while somebody holds
-    /// the run that failed; on a cluster this forgets it first.
+    /// Runs what failed once more. A failure is a result as others are, and is handed out again while somebody holds the run that failed; on a
+    /// cluster this forgets it first.
     ///
     /// # Errors
-    /// As [`DFrame::compute`].
-    pub fn retry(&self, frame: &DFrame) -> Result<DataFrame, Failure> {
+    /// As [`crate::DFrame::compute`].
+    pub fn retry<C: Collection>(&self, what: &C) -> Result<C::Output, Failure> {
         if let Engine::Cluster(connection) = &self.inner.engine {
-            connection.remote.forget_failures(&frame.keys()?);
+            connection.remote.forget_failures(&what.keys()?);
         }
-        self.compute(frame)
+        self.compute(what)
     }
 
-    /// Cancels this client's runs that compute these keys ([`DFrame::keys`]). What other clients want goes on.
+    /// Cancels this client's runs that compute these: a frame, an array, a delayed value, a future, or keys. What other clients want goes on.
     ///
     /// # Errors
     /// The client is no cluster's.
-    pub fn cancel(&self, keys: &[Key]) -> Result<(), Failure> {
-        self.remote()?.cancel_keys(keys);
+    pub fn cancel(&self, what: &(impl Keyed + ?Sized)) -> Result<(), Failure> {
+        self.remote()?.cancel_keys(&what.keys()?);
         Ok(())
-    }
-
-    /// Gives a frame a name on the cluster, under which every client finds it. Its partitions are computed, and kept until
-    /// [`Client::unpublish_dataset`], also when this client goes.
-    ///
-    /// # Errors
-    /// The name is taken; as [`DFrame::compute`].
-    pub fn publish_dataset(&self, name: &str, frame: &DFrame) -> Result<(), Failure> {
-        let remote = self.remote()?;
-        let persisted = match frame.persisted() {
-            Some(_) => frame.clone(),
-            None => frame.persist_on(self)?,
-        };
-        let (run, schema) = persisted.persisted().ok_or_else(not_persisted)?;
-        let meta = postcard::to_stdvec(&**schema).map_err(|e| Failure::internal(format!("a schema does not encode: {e}")))?;
-        remote.publish(name, run, meta)
-    }
-
-    /// The published frame of this name.
-    ///
-    /// # Errors
-    /// No frame is published under this name.
-    #[track_caller]
-    pub fn get_dataset(&self, name: &str) -> Result<DFrame, Failure> {
-        let origin = Origin::here(&format!(".get_dataset({name:?})"));
-        let (meta, graph) = self.remote()?.dataset(name)?;
-        let schema: Schema = postcard::from_bytes(&meta)
-            .map_err(|_| Failure::new(Code::WrongProtocol, format!("the dataset {name:?} is no frame of this version")))?;
-        let run = Executor::submit(self, graph.clone())?;
-        Ok(DFrame::of_run(Arc::new(schema), graph, run, origin))
-    }
-
-    /// The names of all published frames.
-    ///
-    /// # Errors
-    /// The client is no cluster's; the scheduler is gone.
-    pub fn list_datasets(&self) -> Result<Vec<String>, Failure> {
-        self.remote()?.datasets()
-    }
-
-    /// Takes the name back; the partitions go when nobody else wants them.
-    ///
-    /// # Errors
-    /// No frame is published under this name.
-    pub fn unpublish_dataset(&self, name: &str) -> Result<(), Failure> {
-        self.remote()?.unpublish(name)
     }
 
     /// Ends the cluster: workers, nannies and scheduler.
@@ -312,7 +278,7 @@ impl Client {
     }
 }
 
-fn not_persisted() -> Failure {
-    Failure::new(Code::InvalidOption, "the frame is not persisted, so there are no partitions on the cluster")
-        .help("let frame = frame.persist()?;")
+pub(super) fn not_persisted() -> Failure {
+    Failure::new(Code::InvalidOption, "it is not persisted, so there are no chunks of it on the cluster")
+        .help("let kept = client.persist(&collection)?;")
 }

@@ -81,8 +81,14 @@ pub fn start_worker(spec: &WorkerSpec) -> Result<Worker, Failure> {
     storage::begin_with(&spec.storage)?;
     let address = spec.address.parse()?;
     let pool = Arc::new(PolarsPool::new(spec.threads.max(1)));
-    let options = partita_net::worker::Options { heed: Some(storage::heed), ..spec.worker_options() };
+    let options = partita_net::worker::Options { heed: Some(heed), ..spec.worker_options() };
     Worker::start(&address, options, pool, registry(), Some(Arc::new(Door)))
+}
+
+/// What clients share with all workers, by how its name begins.
+fn heed(name: &str, body: &[u8]) {
+    storage::heed(name, body);
+    crate::delayed::upload::heed(name, body);
 }
 
 /// Partitions as Arrow Flight sends them.
@@ -136,7 +142,8 @@ impl LocalCluster {
         self.inner.address()
     }
 
-    /// Wants so many workers from now on; of those that are too many, the last ones leave after their data was moved.
+    /// Wants so many workers from now on; of those that are too many, the last ones leave after their data was moved. One that holds the state of
+    /// an actor stays, and says so, unless none is wanted any more.
     pub fn scale(&self, workers: usize) {
         self.inner.scale(workers);
     }

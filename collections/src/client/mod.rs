@@ -2,9 +2,13 @@
 //! local engine on all cores.
 
 mod allocator;
+pub(crate) mod aside;
 mod bytes;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod collection;
+#[cfg(feature = "cluster")]
+mod datasets;
 mod interrupt;
 #[cfg(feature = "cluster")]
 mod local_cluster;
@@ -23,7 +27,6 @@ pub use bytes::IntoBytes;
 use partita_core::coordination::{Answer, Ask, Name, RequestId, TopicAsk};
 use partita_graph::{Annotations, Code, Executor, Failure, Graph, Layer, Milli, Registry, Run, RunEach};
 use partita_local::{Desk, Listener, Listeners, Local, Options};
-use polars::prelude::DataFrame;
 
 use crate::delayed::state::User;
 use crate::delayed::submit::LOCAL;
@@ -31,6 +34,9 @@ use crate::frame::DFrame;
 use crate::operators::registry;
 #[cfg(feature = "cluster")]
 pub use cluster::{ConnectOptions, Holding};
+#[cfg(feature = "cluster")]
+pub use collection::Published;
+pub use collection::{Collection, Keyed};
 #[cfg(feature = "cluster")]
 pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
 pub(crate) use room::planned_memory;
@@ -114,15 +120,8 @@ impl Client {
         Ok(client)
     }
 
-    /// Runs a frame here and returns its rows.
-    ///
-    /// # Errors
-    /// As [`DFrame::compute`].
-    pub fn compute(&self, frame: &DFrame) -> Result<DataFrame, Failure> {
-        Ok(run::compute(self, frame)?.frame)
-    }
-
-    /// The same with the remarks of the run, its time, and what was spilled meanwhile: on a cluster by all workers, for whomever.
+    /// Runs a frame and returns its rows with the remarks of the run, its time, and what was spilled meanwhile: on a cluster by all workers, for
+    /// whomever. What other libraries call so, a function on every worker, is [`Client::run_on_workers`].
     ///
     /// ```
     /// use partita::prelude::*;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use partita_graph::{Code, Executor, Failure, Graph, Run};
 use polars::prelude::DataFrame;
 
+use super::aside::aside;
 use super::mailbox::heard;
 use super::progress::Watch;
 use crate::frame::DFrame;
@@ -136,7 +137,7 @@ pub(crate) fn compute_advised(executor: &dyn Executor, frame: &DFrame) -> Result
     Ok((rows(ended, Instant::now())?.frame, advice))
 }
 
-/// All rows, not blocking while tasks run.
+/// All rows, not blocking the thread: neither while tasks run nor while rows are brought.
 pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
     let start = Instant::now();
     let mut attempts = Attempts::new(frame);
@@ -145,7 +146,8 @@ pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Re
         let watch = Watch::start(&attempt.run);
         let outcome = ended(&attempt.run).await;
         if let Some(end) = attempts.end(attempt, outcome, watch.end()) {
-            return rows(end?, start);
+            let ended = end?;
+            return aside(move || rows(ended, start)).await;
         }
     }
 }
@@ -208,4 +210,86 @@ fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {
         None => DataFrame::empty_with_schema(ended.frame.resolved()?),
     };
     Ok(Computed { frame, notes: ended.notes, seconds: start.elapsed().as_secs_f64(), spilled_bytes: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use partita_graph::{Chunk, Progress, RunEach, Running, Serial};
+    use polars::df;
+    use std::sync::{Arc, Mutex, mpsc};
+    use std::time::Duration;
+
+    /// An executor whose results come when somebody lets them.
+    struct Held {
+        serial: Serial,
+        gate: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    struct HeldRun {
+        run: Run,
+        gate: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    impl Executor for Held {
+        fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+            Ok(Arc::new(HeldRun { run: self.serial.submit(graph)?, gate: self.gate.clone() }))
+        }
+
+        fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+            self.serial.submit_each(graph)
+        }
+
+        fn threads(&self) -> usize {
+            1
+        }
+    }
+
+    impl Running for HeldRun {
+        fn wait(&self) -> Result<Vec<Chunk>, Failure> {
+            self.run.wait()
+        }
+
+        fn wait_stored(&self) -> Result<(), Failure> {
+            self.run.wait_stored()
+        }
+
+        fn on_end(&self, callback: Box<dyn FnOnce() + Send>) {
+            self.run.on_end(callback);
+        }
+
+        fn result(&self, index: usize) -> Result<Chunk, Failure> {
+            let let_through = self.gate.lock().expect("no panic").recv_timeout(Duration::from_secs(5));
+            let_through.map_err(|_| Failure::internal("whoever would let it through is blocked"))?;
+            self.run.result(index)
+        }
+
+        fn progress(&self) -> Progress {
+            self.run.progress()
+        }
+
+        fn cancel(&self) {
+            self.run.cancel();
+        }
+
+        fn notes(&self) -> Vec<String> {
+            self.run.notes()
+        }
+    }
+
+    #[test]
+    fn results_are_brought_while_the_thread_that_awaits_them_serves_others() {
+        let (lets, gate) = mpsc::channel();
+        let held = Held { serial: Serial::new(crate::operators::registry()), gate: Arc::new(Mutex::new(gate)) };
+        let rows = df!("x" => [1i64, 2]).expect("one column");
+        let frame = DFrame::from_polars(rows.clone(), 1);
+        let part = frame.to_delayed().expect("sound").remove(0);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let let_through = || async { lets.send(()).expect("somebody waits") };
+        let (computed, ()) = runtime.block_on(async { tokio::join!(compute_async(&held, &frame), let_through()) });
+        assert_eq!(computed.expect("it is let through").frame, rows);
+        let delayed = crate::delayed::compute::compute_async(&held, &part);
+        let (computed, ()) = runtime.block_on(async { tokio::join!(delayed, let_through()) });
+        assert_eq!(computed.expect("it is let through"), rows);
+    }
 }

@@ -1,9 +1,12 @@
 //! Actors: state that lives on one worker and is changed by calls in order.
 //!
-//! It refuses to move or to restore state. Invariants: one call of an actor runs at a time, in the order in which they were made through
-//! its handle; when the worker's process is gone, every call fails and says so, and none works on a state that began anew.
+//! It refuses to move or to restore state. Invariants: one call of an actor runs at a time, beside those that were cancelled while they ran,
+//! in the order in which they were made through its handle; when the worker's process is gone, every call fails and says so, and none works
+//! on a state that began anew.
 
+use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use partita_graph::{Chunk, Code, Failure, NamedOperator, OpRef, Operator, TaskContext};
@@ -42,8 +45,8 @@ impl<S> ActorState<S> {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// The state, for reading and changing. Calls of one actor never wait here for each other. A call that panicked may have left the
-    /// state half changed; the next one sees it so.
+    /// The state, for reading and changing. Calls of one actor never wait here for each other, but for one that was cancelled while it ran. A
+    /// call that panicked may have left the state half changed; the next one sees it so.
     pub fn lock(&self) -> MutexGuard<'_, S> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,6 +142,37 @@ impl<T: TaskValue> ActorFuture<T> {
     /// Whether the call has ended, well or not.
     pub fn done(&self) -> bool {
         self.0.status() != Status::Pending
+    }
+
+    /// Why the call failed; `None` when it ended well. Blocks until it has ended.
+    pub fn exception(&self) -> Option<Failure> {
+        self.result().err()
+    }
+
+    /// Stops the call, unless it has ended or a later one of the actor waits for it: it is not made, or told to stop if it runs. Waiting for it
+    /// then fails with E0203. Calls made after this do not wait for it.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+impl<T: TaskValue> IntoFuture for ActorFuture<T> {
+    type Output = Result<T, Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Waits without blocking the thread.
+    fn into_future(self) -> Self::IntoFuture {
+        let told = self.0.into_future();
+        Box::pin(async move { told.await.map_err(told_as_lost)? })
+    }
+}
+
+impl<T: TaskValue> IntoFuture for &ActorFuture<T> {
+    type Output = Result<T, Failure>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        ActorFuture(self.0.clone()).into_future()
     }
 }
 

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn};
-use partita_graph::{Arg, Chunk, Code, Failure, Key, Layer, LayerId, NamedOperator, OpRef, Operator, Origin, TaskContext, Wiring};
+use partita_graph::{
+    Arg, Chunk, Code, Executor, Failure, Key, Layer, LayerId, NamedOperator, OpRef, Operator, Origin, TaskContext, Wiring,
+};
 use serde::{Deserialize, Serialize};
 
 use super::argument::{Argument, Given, IntoArgument};
@@ -275,6 +277,10 @@ impl<T: Element> Computable for DArray<T> {
         wanted.keys.extend((0..blocks).map(|index| Key::new(layer, index)));
         wanted.counts.push(blocks as usize);
         Ok(())
+    }
+
+    fn computed_on(&self, executor: &dyn Executor) -> Result<ArrayD<T>, Failure> {
+        self.compute_on(executor)
     }
 
     fn read(&self, results: &mut Results<'_>) -> Result<ArrayD<T>, Failure> {

@@ -10,8 +10,10 @@ use super::node::Lowerer;
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
 use crate::client::Client;
+use crate::client::aside::aside;
 use crate::client::mailbox::heard;
 use crate::client::progress::{Watch, tell};
+use crate::client::run;
 use crate::frame::DFrame;
 use crate::frame::replan::Advice;
 use crate::frame::value::{frame_of, joined};
@@ -30,6 +32,11 @@ pub trait Computable {
     /// Reads what was wanted.
     #[doc(hidden)]
     fn read(&self, results: &mut Results<'_>) -> Result<Self::Output, Failure>;
+    /// Computes it alone.
+    #[doc(hidden)]
+    fn computed_on(&self, executor: &dyn Executor) -> Result<Self::Output, Failure> {
+        compute_on(executor, self)
+    }
 }
 
 /// A graph under construction, and which of its chunks are wanted.
@@ -45,16 +52,26 @@ pub struct Wanted {
 /// Chunks in the order in which they were wanted.
 #[doc(hidden)]
 pub struct Results<'a> {
-    run: &'a Run,
-    next: usize,
+    chunks: Chunks<'a>,
     pub(super) counts: std::vec::IntoIter<usize>,
+}
+
+enum Chunks<'a> {
+    /// To be had of a run, and how many were.
+    Of(&'a Run, usize),
+    /// Brought here.
+    Here(std::vec::IntoIter<Chunk>),
 }
 
 impl Results<'_> {
     pub(super) fn chunk(&mut self) -> Result<Chunk, Failure> {
-        let chunk = self.run.result(self.next)?;
-        self.next += 1;
-        Ok(chunk)
+        match &mut self.chunks {
+            Chunks::Of(run, next) => {
+                *next += 1;
+                run.result(*next - 1)
+            }
+            Chunks::Here(chunks) => chunks.next().ok_or_else(lost_result),
+        }
     }
 }
 
@@ -90,19 +107,22 @@ struct Attempts {
 /// What was submitted, and how to read it.
 struct Submitted {
     run: Run,
+    /// How many chunks are wanted.
+    wanted: usize,
     counts: Vec<usize>,
     /// Frames that the advice so far has changed.
     replanned: usize,
 }
 
 impl Attempts {
-    fn submit(&self, executor: &dyn Executor, what: &impl Computable) -> Result<Submitted, Failure> {
+    fn submit(&self, executor: &dyn Executor, what: &(impl Computable + ?Sized)) -> Result<Submitted, Failure> {
         let mut wanted = Wanted { lowerer: Lowerer::with_advice(self.advice.clone()), ..Wanted::default() };
         what.want(&mut wanted)?;
         let replanned = wanted.lowerer.replanned;
         let mut graph = wanted.lowerer.lowering.graph;
+        let count = wanted.keys.len();
         graph.wanted = wanted.keys;
-        Ok(Submitted { run: executor.submit(optimize::optimize(&graph))?, counts: wanted.counts, replanned })
+        Ok(Submitted { run: executor.submit(optimize::optimize(&graph))?, wanted: count, counts: wanted.counts, replanned })
     }
 
     /// Notes the advice in a failure; the failure when there is none, or when the last advice changed nothing.
@@ -119,12 +139,12 @@ impl Attempts {
     }
 }
 
-fn read<C: Computable>(submitted: &Submitted, what: &C) -> Result<C::Output, Failure> {
-    what.read(&mut Results { run: &submitted.run, next: 0, counts: submitted.counts.clone().into_iter() })
+fn read<C: Computable + ?Sized>(submitted: &Submitted, what: &C) -> Result<C::Output, Failure> {
+    what.read(&mut Results { chunks: Chunks::Of(&submitted.run, 0), counts: submitted.counts.clone().into_iter() })
 }
 
 /// On any executor.
-pub(crate) fn compute_on<C: Computable>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
+pub(crate) fn compute_on<C: Computable + ?Sized>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
     let mut attempts = Attempts::default();
     loop {
         let submitted = attempts.submit(executor, what)?;
@@ -138,7 +158,7 @@ pub(crate) fn compute_on<C: Computable>(executor: &dyn Executor, what: &C) -> Re
     }
 }
 
-/// The same without blocking the thread while tasks run.
+/// The same without blocking the thread, while tasks run and while results are brought.
 pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
     let mut attempts = Attempts::default();
     loop {
@@ -151,7 +171,11 @@ pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: 
         heard(receiver).await.map_err(|_| lost_result())?;
         // The run has ended, so this does not block.
         match submitted.run.wait_stored() {
-            Ok(()) => return read(&submitted, what),
+            Ok(()) => {
+                let Submitted { run, wanted, counts, .. } = submitted;
+                let chunks = aside(move || (0..wanted).map(|index| run.result(index)).collect::<Result<Vec<Chunk>, Failure>>()).await?;
+                return what.read(&mut Results { chunks: Chunks::Here(chunks.into_iter()), counts: counts.into_iter() });
+            }
             Err(failure) => attempts.learn(failure, submitted.replanned)?,
         }
     }
@@ -188,6 +212,10 @@ impl Computable for DFrame {
         }
         joined((0..count).map(|_| frame_of(&results.chunk()?)).collect::<Result<_, _>>()?)
     }
+
+    fn computed_on(&self, executor: &dyn Executor) -> Result<DataFrame, Failure> {
+        Ok(run::compute(executor, self)?.frame)
+    }
 }
 
 impl<C: Computable + ?Sized> Computable for &C {
@@ -199,6 +227,10 @@ impl<C: Computable + ?Sized> Computable for &C {
 
     fn read(&self, results: &mut Results<'_>) -> Result<C::Output, Failure> {
         (**self).read(results)
+    }
+
+    fn computed_on(&self, executor: &dyn Executor) -> Result<C::Output, Failure> {
+        (**self).computed_on(executor)
     }
 }
 

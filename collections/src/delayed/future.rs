@@ -18,6 +18,7 @@ use super::lineage::Lineage;
 use super::node::{Known, Node, What};
 use super::value::{TaskValue, value_in};
 use crate::client::Client;
+use crate::client::aside::aside;
 use crate::client::mailbox::heard;
 
 /// How a future stands.
@@ -383,15 +384,17 @@ impl<T: TaskValue> IntoFuture for DFuture<T> {
     type Output = Result<T, Failure>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Waits without blocking the thread. A large result is read on a cluster's client when this ends, which blocks for as long
-    /// as that takes.
+    /// Waits without blocking the thread, also while a large result is brought from a cluster's worker.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (sender, receiver) = futures_channel::oneshot::channel();
             let waits = Wait::new(&self.one, move |outcome| drop(sender.send(outcome)));
             heard(receiver).await.map_err(|_| super::lost_result())??;
             drop(waits);
-            self.result()
+            if self.one.batch.run.is_at_hand(self.one.index) {
+                return self.result();
+            }
+            aside(move || self.result()).await
         })
     }
 }

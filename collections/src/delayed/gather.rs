@@ -155,7 +155,8 @@ impl<T: TaskValue> AsCompleted<T> {
         self.put(future)
     }
 
-    /// The same as a stream, for `async` code; it goes on where the iterator is.
+    /// The same as a stream, for `async` code; it goes on where the iterator is. Results are read there with `future.await`, which blocks no
+    /// thread.
     pub fn stream(self) -> Completions<T> {
         Completions(self)
     }

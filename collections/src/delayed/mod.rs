@@ -14,6 +14,7 @@ pub(crate) mod frames;
 pub(crate) mod future;
 mod gather;
 mod groups;
+mod kept;
 mod lineage;
 pub(crate) mod node;
 mod reduce;
@@ -34,8 +35,7 @@ use partita_graph::{Annotations, Chunk, Code, Executor, Failure, Graph, Milli, O
 
 use argument::Given;
 use call::{Call, Task, TaskOf};
-use lineage::Lineage;
-use node::{Lowerer, MakeOperator, Node, What};
+use node::{Lowerer, MakeOperator, Node};
 use value::{TaskValue, chunk_from, value_in};
 
 pub use actor::{Actor, ActorFuture, ActorState};
@@ -47,7 +47,7 @@ pub use gather::{AsCompleted, Completions, Until, Waited, as_completed, gather, 
 pub use upload::uploaded;
 pub use versions::{Environment, Versions};
 
-use crate::client::Client;
+use crate::client::{Client, Collection};
 
 /// What the macros expand to. Not for use by hand; it may change in any release.
 #[doc(hidden)]
@@ -167,12 +167,7 @@ impl<T: TaskValue> Delayed<T> {
     /// # Errors
     /// As [`Delayed::compute`].
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<Delayed<T>, Failure> {
-        let graph = self.graph()?;
-        let run = executor.submit(graph.clone())?;
-        run.wait_stored()?;
-        let key = *graph.wanted.first().ok_or_else(|| Failure::internal("a call without a result"))?;
-        let known = node::Known::of_run(key, Lineage::of(&graph, Vec::new()), run);
-        Ok(Self::of(Node::new(What::Known(known), self.node.origin.clone())))
+        self.keep(executor, self.node.origin.clone())
     }
 
     /// The graph of the call, optimized: chains of calls are one task.

@@ -61,18 +61,25 @@ pub(super) struct Known {
     /// Keeps it, if it is a future.
     future: Option<Arc<One>>,
     /// Keeps it, if it is the result of an ordinary run.
-    _run: Option<Run>,
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it only keeps the chunk alive"))]
+    run: Option<Run>,
 }
 
 impl Known {
     /// A chunk of an ordinary run.
     pub fn of_run(key: Key, lineage: Arc<Lineage>, run: Run) -> Self {
-        Self { key, lineage, future: None, _run: Some(run) }
+        Self { key, lineage, future: None, run: Some(run) }
     }
 
     /// A future's.
     pub fn of_future(future: &Arc<One>) -> Self {
-        Self { key: future.key(), lineage: future.batch.lineage.clone(), future: Some(future.clone()), _run: None }
+        Self { key: future.key(), lineage: future.batch.lineage.clone(), future: Some(future.clone()), run: None }
+    }
+
+    /// The ordinary run whose result it is.
+    #[cfg(feature = "cluster")]
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
     }
 
     /// Its layer, if the executor of this home has that and will have it for as long as this lives.

@@ -198,6 +198,7 @@ impl Client {
     ///
     /// # Errors
     /// No connection; what a call fails with stands beside the others.
+    #[doc(alias = "run")]
     #[track_caller]
     pub fn run_on_workers<F: TaskOf<Arguments>, Arguments>(
         &self,

@@ -1,7 +1,7 @@
 //! Files for tasks, on every worker.
 //!
 //! It refuses to know what is in them. Invariants: a file that a task finds has the digest of the one that was uploaded; a worker's
-//! copies go with its process.
+//! copies go with its process, and the one that takes its place knows the files before it is given a task.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,14 +14,42 @@ use sha2::{Digest, Sha256};
 
 use crate::client::Client;
 
+/// A file of this process.
+enum Kept {
+    /// Where it is.
+    There(PathBuf),
+    /// As the scheduler told it: it is written when somebody asks for it, since whoever hears the scheduler must not wait for a disk.
+    #[cfg(feature = "cluster")]
+    Told { digest: String, bytes: Vec<u8> },
+}
+
 /// The files that this process has, by name.
-static FILES: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+static FILES: Mutex<BTreeMap<String, Kept>> = Mutex::new(BTreeMap::new());
+
+/// How what is shared about files begins; their names follow.
+#[cfg(feature = "cluster")]
+const SHARED: &str = "file ";
+/// Characters of a digest.
+#[cfg(feature = "cluster")]
+const DIGEST: usize = 64;
 
 /// Where a worker keeps copies; set when it starts.
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
-fn files() -> MutexGuard<'static, BTreeMap<String, PathBuf>> {
+fn files() -> MutexGuard<'static, BTreeMap<String, Kept>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a worker does with files that clients share.
+#[cfg(feature = "cluster")]
+pub(crate) fn heed(name: &str, body: &[u8]) {
+    let Some(name) = name.strip_prefix(SHARED) else { return };
+    let Some((digest, bytes)) = body.split_at_checked(DIGEST) else {
+        files().remove(name);
+        return;
+    };
+    let digest = String::from_utf8_lossy(digest).into_owned();
+    files().insert(name.to_owned(), Kept::Told { digest, bytes: bytes.to_vec() });
 }
 
 /// A worker's copies go here, below a folder that is removed after its process.
@@ -31,9 +59,12 @@ pub(crate) fn keep_in(folder: &Path) {
 }
 
 impl Client {
-    /// Brings a file to every worker that is connected now, where tasks find it with [`uploaded`]. Its digest (SHA-256) is checked on
-    /// arrival. In process the file is used where it is. A worker that comes later, or starts again, does not have it: upload it
-    /// again, or put it where all workers can read.
+    /// Brings a file to every worker, where tasks find it with [`uploaded`]. Its digest (SHA-256) is checked on arrival. In process the file is
+    /// used where it is.
+    ///
+    /// A worker that comes later, or starts again, has it before it is given a task: the scheduler keeps what was uploaded for as long as it
+    /// runs, files of up to 16 MiB and 128 MiB in all. A larger one comes to the workers that are connected now, and has to be uploaded again for
+    /// others; or put it where all workers can read.
     ///
     /// ```
     /// use partita::Client;
@@ -47,7 +78,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// The file cannot be read (E0101, E0104); a worker cannot keep it, with the worker's name.
+    /// The file cannot be read (E0101, E0104); a worker cannot keep it, with the worker's name; there is no room for more (E0217).
     #[track_caller]
     pub fn upload_file(&self, path: impl AsRef<Path>) -> Result<(), Failure> {
         let path = path.as_ref();
@@ -56,15 +87,39 @@ impl Client {
         let bytes = fs::read(path).map_err(|e| unreadable(path, &e))?;
         if self.is_local() {
             let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-            files().insert(name, whole);
+            files().insert(name, Kept::There(whole));
             return Ok(());
         }
+        check_name(&name)?;
         let digest = digest_of(&bytes);
-        let bytes = self.scatter(bytes)?;
-        for (worker, kept) in self.run_on_workers(keep_file, (&name, &digest, &bytes))? {
+        let outcomes = match self.share_file(&name, &digest, &bytes)? {
+            true => self.run_on_workers(keep_shared, (&name, &digest))?,
+            false => {
+                let bytes = self.scatter(bytes)?;
+                self.run_on_workers(keep_file, (&name, &digest, &bytes))?
+            }
+        };
+        for (worker, kept) in outcomes {
             kept.map_err(|failure| failure.detail("worker", worker))?;
         }
         Ok(())
+    }
+
+    /// Has the scheduler tell all workers the file, those that come later too; false when it is too large for that.
+    fn share_file(&self, name: &str, digest: &str, bytes: &[u8]) -> Result<bool, Failure> {
+        #[cfg(feature = "cluster")]
+        {
+            let fits = DIGEST + bytes.len() <= partita_net::message::MOST_SHARED;
+            // An older file of this name must not come to anybody any more.
+            let body = if fits { [digest.as_bytes(), bytes].concat() } else { Vec::new() };
+            self.remote()?.share(&format!("{SHARED}{name}"), body)?;
+            Ok(fits)
+        }
+        #[cfg(not(feature = "cluster"))]
+        {
+            let _ = (name, digest, bytes);
+            Ok(false)
+        }
     }
 }
 
@@ -81,12 +136,16 @@ fn digest_of(bytes: &[u8]) -> String {
     })
 }
 
-/// Keeps a file on the worker that runs this.
-#[partita::task(pure = false)]
-fn keep_file(name: &str, digest: &str, bytes: &Vec<u8>) -> Result<(), Failure> {
-    if name.contains(['/', '\\']) || name.starts_with('.') {
-        return Err(Failure::new(Code::InvalidOption, format!("{name:?} is no name of a file")));
+fn check_name(name: &str) -> Result<(), Failure> {
+    match name.contains(['/', '\\']) || name.starts_with('.') {
+        true => Err(Failure::new(Code::InvalidOption, format!("{name:?} is no name of a file"))),
+        false => Ok(()),
     }
+}
+
+/// Writes a file into the folder of this process, unless it is not the one that was uploaded.
+fn write(name: &str, digest: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
+    check_name(name)?;
     let found = digest_of(bytes);
     if found != digest {
         return Err(Failure::new(Code::Corrupt, format!("the file {name:?} arrived damaged: its digest is {found} and not {digest}")));
@@ -98,23 +157,51 @@ fn keep_file(name: &str, digest: &str, bytes: &Vec<u8>) -> Result<(), Failure> {
     let (new, path) = (folder.join(format!("{name}.{found}")), folder.join(name));
     fs::write(&new, bytes).map_err(failed)?;
     fs::rename(&new, &path).map_err(failed)?;
-    files().insert(name.to_owned(), path);
+    Ok(path)
+}
+
+/// Keeps a file on the worker that runs this.
+#[partita::task(pure = false)]
+fn keep_file(name: &str, digest: &str, bytes: &Vec<u8>) -> Result<(), Failure> {
+    let path = write(name, digest, bytes)?;
+    files().insert(name.to_owned(), Kept::There(path));
     Ok(())
+}
+
+/// Keeps a file that the scheduler told the worker that runs this, which it did before it gave it this task.
+#[partita::task(pure = false)]
+fn keep_shared(name: &str, digest: &str) -> Result<(), Failure> {
+    let path = uploaded(name)?;
+    let found = digest_of(&fs::read(&path).map_err(|e| unreadable(&path, &e))?);
+    match found == digest {
+        true => Ok(()),
+        false => Err(Failure::new(Code::Corrupt, format!("another client uploads a file called {name:?} at the same time"))),
+    }
 }
 
 /// Where a file is that was brought here by [`Client::upload_file`].
 ///
 /// # Errors
-/// This process does not have it (E0101).
+/// This process does not have it (E0101); it cannot be written here (E0104), or arrived damaged (E0115).
 pub fn uploaded(name: &str) -> Result<PathBuf, Failure> {
-    let files = files();
-    files.get(name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = files.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Failure::new(Code::NoSuchFile, format!("no file called {name:?} was uploaded to this worker"))
-            .detail("uploaded", known)
-            .help("client.upload_file(path)? brings it to every worker that is connected at that moment")
-    })
+    #[cfg_attr(not(feature = "cluster"), expect(unused_mut, reason = "only a scheduler tells of files"))]
+    let mut files = files();
+    match files.get(name) {
+        Some(Kept::There(path)) => Ok(path.clone()),
+        #[cfg(feature = "cluster")]
+        Some(Kept::Told { digest, bytes }) => {
+            let path = write(name, digest, bytes)?;
+            files.insert(name.to_owned(), Kept::There(path.clone()));
+            Ok(path)
+        }
+        None => {
+            let known: Vec<&str> = files.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(Failure::new(Code::NoSuchFile, format!("no file called {name:?} was uploaded to this worker"))
+                .detail("uploaded", known)
+                .help("client.upload_file(path)? brings it to every worker"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +218,18 @@ mod tests {
         assert!(uploaded("damaged.txt").is_err(), "nothing is kept");
         for name in ["../escaped", ".hidden", "a/b"] {
             assert_eq!(keep_file(name, &digest, &b"abc".to_vec()).expect_err("no name").code, Code::InvalidOption);
+        }
+        #[cfg(feature = "cluster")]
+        {
+            heed("another thing", b"");
+            heed("file told.txt", &[digest.as_bytes(), &b"abd"[..]].concat());
+            assert_eq!(uploaded("told.txt").expect_err("another digest").code, Code::Corrupt);
+            heed("file told.txt", &[digest.as_bytes(), &b"abc"[..]].concat());
+            assert_eq!(fs::read(uploaded("told.txt").expect("it is here")).expect("it can be read"), b"abc");
+            keep_shared("told.txt", &digest).expect("it is the one");
+            assert_eq!(keep_shared("told.txt", "another").expect_err("it is not").code, Code::Corrupt);
+            heed("file told.txt", b"");
+            assert_eq!(uploaded("told.txt").expect_err("a larger one has its name").code, Code::NoSuchFile);
         }
         keep_file("sound.txt", &digest, &b"abc".to_vec()).expect("it can be written");
         let path = uploaded("sound.txt").expect("it is here");

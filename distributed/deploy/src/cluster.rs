@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -79,12 +79,14 @@ fn this_program() -> Command {
 
 /// A scheduler and its workers on this host. Dropping it ends them.
 pub struct LocalCluster {
-    crew: Crew,
+    crew: Arc<Crew>,
     server: Arc<Server>,
-    /// Nannies that are meant to have a worker, in the order in which they were hired.
-    staff: Mutex<(Vec<Member>, usize)>,
+    staff: Arc<Mutex<Staff>>,
     options: LocalOptions,
 }
+
+/// Nannies that are meant to have a worker, in the order in which they were hired, and how many were ever hired.
+type Staff = (Vec<Member>, usize);
 
 impl LocalCluster {
     /// Starts all of it and waits until the workers have joined.
@@ -103,7 +105,7 @@ impl LocalCluster {
         };
         let told = scheduler::Options { host: options.host.clone(), port: options.port, security, ..options.scheduler.clone() };
         let server = Arc::new(Server::start(told)?);
-        let cluster = Self { crew: Crew::new()?, server, staff: Mutex::default(), options };
+        let cluster = Self { crew: Arc::new(Crew::new()?), server, staff: Arc::default(), options };
         cluster.scale(cluster.options.workers);
         let limit = cluster.options.start_timeout;
         cluster.wait_joined(limit)?;
@@ -121,20 +123,44 @@ impl LocalCluster {
     }
 
     /// Wants so many workers from now on. More are started; of those that are too many, the last ones leave in peace. Returns
-    /// at once; see [`LocalCluster::wait_joined`].
+    /// at once; see [`LocalCluster::wait_joined`]. One that holds what cannot be moved to others, as the state of an actor, stays, which is
+    /// said as a remark for people, unless none is wanted any more.
     pub fn scale(&self, workers: usize) {
         let mut staff = self.staff.lock().unwrap_or_else(PoisonError::into_inner);
         while staff.0.len() > workers {
-            if let Some(member) = staff.0.pop() {
-                self.crew.ask(member, Ask::Stop);
+            match staff.0.pop() {
+                // Nobody is left to whom anything could be moved.
+                Some(member) if workers == 0 => self.crew.ask(member, Ask::Stop),
+                Some(member) => self.let_go(member),
+                None => {}
             }
         }
         while staff.0.len() < workers {
             // A number is not used again: the one that had it may not have left yet.
-            let name = format!("{}-{}", self.options.worker.name, staff.1);
+            let name = self.name_of(Member(staff.1));
             staff.1 += 1;
             staff.0.push(self.crew.hire(self.nanny(name)));
         }
+    }
+
+    fn name_of(&self, member: Member) -> String {
+        format!("{}-{}", self.options.worker.name, member.0)
+    }
+
+    /// Lets one leave after its data was moved. One whose data cannot be moved is of the staff again.
+    fn let_go(&self, member: Member) {
+        let (crew, staff, voice) = (self.crew.clone(), self.staff.clone(), self.options.voice.clone());
+        let (begun, patience) = (Instant::now(), self.options.rules.stop);
+        self.server.retire(&self.name_of(member), patience, move |outcome| match outcome {
+            Err(failure) if failure.code == Code::NoWorkers && begun.elapsed() < patience => {
+                let mut staff = staff.lock().unwrap_or_else(PoisonError::into_inner);
+                let at = staff.0.partition_point(|other| *other < member);
+                staff.0.insert(at, member);
+                voice(&format!("it stays, although fewer workers are wanted: {}", failure.what));
+            }
+            // It goes. One that has not joined has nothing to lose, and what takes longer than this is made again elsewhere.
+            Ok(()) | Err(_) => crew.ask(member, Ask::Stop),
+        });
     }
 
     fn nanny(&self, name: String) -> NannyOptions {

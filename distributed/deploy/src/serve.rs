@@ -84,8 +84,13 @@ fn end_with_nanny(spec: &WorkerSpec) {
 fn leave_on_signals(worker: &Arc<Worker>, patience: Duration) {
     let worker = Arc::downgrade(worker);
     on_stop(move |times| {
-        let Some(worker) = worker.upgrade().filter(|_| times == 1) else { std::process::exit(130) };
-        worker.retire();
+        if times > 1 {
+            std::process::exit(130);
+        }
+        // One that the scheduler has let go is about to end, and takes down what its tasks kept.
+        if let Some(worker) = worker.upgrade() {
+            worker.retire();
+        }
         std::thread::spawn(move || {
             std::thread::sleep(patience);
             std::process::exit(130);

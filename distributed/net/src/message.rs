@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// Both sides of a link must have the same number.
 pub const PROTOCOL: u32 = 5;
 
+/// Bytes of one thing that clients share with all workers: see [`Question::Share`].
+pub const MOST_SHARED: usize = 16 << 20;
+
 /// This program's version, for refusals and for people.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -16,7 +16,7 @@ use fake::*;
 use partita_core::protocol::ToScheduler;
 use partita_graph::{Code, Executor, Failure, Registry, Run};
 use partita_net::client::{self, Remote};
-use partita_net::message::{NannyToScheduler, SchedulerToNanny, WorkerToScheduler};
+use partita_net::message::{MOST_SHARED, NannyToScheduler, SchedulerToNanny, WorkerToScheduler};
 use partita_net::scheduler::{Server, read_file};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -401,7 +401,7 @@ fn what_clients_share_is_known_before_their_tasks() {
         let shared = worker.seen.shared.lock().unwrap();
         assert_eq!((shared["first"].as_slice(), shared["second"].as_slice()), (b"new".as_slice(), b"hush".as_slice()));
     }
-    refused(client.share("large", vec![0; (64 << 10) + 1]), Code::TooLarge);
+    refused(client.share("large", vec![0; MOST_SHARED + 1]), Code::TooLarge);
     refused(client.share(&"n".repeat(2_000), vec![]), Code::TooLarge);
 }
 

@@ -8,6 +8,7 @@ use crate::array::block::{Block, block_of};
 use crate::array::lower::plan;
 use crate::array::meta::{Meta, advance, tuple};
 use crate::array::{DArray, Element};
+use crate::client::aside::aside;
 use crate::client::{Client, run};
 
 impl<T: Element> DArray<T> {
@@ -93,7 +94,8 @@ impl<T: Element> DArray<T> {
     pub async fn compute_async(&self) -> Result<ArrayD<T>, Failure> {
         let graph = plan(self.untyped())?;
         let run = run::stored_async(&Client::current()?, graph).await?;
-        gathered(&run, self.untyped().meta()?)
+        let meta = self.untyped().meta()?.clone();
+        aside(move || gathered(&run, &meta)).await
     }
 
     /// [`DArray::compute`] on any executor, for example [`partita_graph::Serial`] in a test.

@@ -23,6 +23,7 @@ pub(crate) mod from_fn;
 pub(crate) mod functions;
 pub(crate) mod gather;
 pub(crate) mod gufunc;
+pub(crate) mod keys;
 pub(crate) mod look;
 pub(crate) mod make;
 pub(crate) mod map_blocks;

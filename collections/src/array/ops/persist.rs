@@ -7,7 +7,9 @@ use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Origin, Run};
 use crate::array::lower::{Lowered, Lowering, plan};
 use crate::array::meta::Meta;
 use crate::array::{AnyArray, DArray, Element, Node, Step};
-use crate::client::{Client, run};
+#[cfg(feature = "cluster")]
+use crate::client::Published;
+use crate::client::{Client, Collection, run};
 
 impl<T: Element> DArray<T> {
     /// Runs the array and keeps its blocks in the memory (or spill) of the workers, for as long as the returned array or an array
@@ -34,11 +36,41 @@ impl<T: Element> DArray<T> {
     /// As [`DArray::compute`].
     #[track_caller]
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<DArray<T>, Failure> {
-        let origin = Origin::here(".persist()");
+        self.keep(executor, Origin::here(".persist()"))
+    }
+
+    /// An array whose blocks a run made: the graph's wanted keys.
+    fn of_run(meta: Meta, graph: &Graph, run: Run, origin: Origin) -> DArray<T> {
+        DArray::of(AnyArray::build(Arc::new(Persisted::new(meta, graph, run)), Vec::new(), origin))
+    }
+}
+
+impl<T: Element> Collection for DArray<T> {
+    fn keep(&self, executor: &dyn Executor, origin: Origin) -> Result<DArray<T>, Failure> {
         let meta = self.untyped().meta()?.clone();
         let graph = plan(self.untyped())?;
         let run = run::stored(executor, graph.clone())?;
-        Ok(DArray::of(AnyArray::build(Arc::new(Persisted::new(meta, &graph, run)), Vec::new(), origin)))
+        Ok(DArray::of_run(meta, &graph, run, origin))
+    }
+
+    #[cfg(feature = "cluster")]
+    fn kept(&self) -> Option<&Run> {
+        self.untyped().node().step.kept()
+    }
+
+    #[cfg(feature = "cluster")]
+    fn published(&self) -> Result<Published, Failure> {
+        Ok(Published::Array(self.untyped().meta()?.clone()))
+    }
+
+    #[cfg(feature = "cluster")]
+    fn found(published: Published, graph: Graph, run: Run, origin: Origin) -> Result<DArray<T>, Failure> {
+        match published {
+            Published::Array(meta) if meta.dtype == T::DTYPE => Ok(DArray::of_run(meta, &graph, run, origin)),
+            Published::Array(_) | Published::Frame(_) | Published::Value => {
+                Err(published.is_not(&format!("an array of {}", T::DTYPE), &origin))
+            }
+        }
     }
 }
 
@@ -48,14 +80,15 @@ struct Persisted {
     layers: Vec<Arc<Layer>>,
     root: Option<LayerId>,
     /// Keeps the blocks alive.
-    _run: Run,
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it only keeps the blocks alive"))]
+    run: Run,
 }
 
 impl Persisted {
     fn new(meta: Meta, graph: &Graph, run: Run) -> Self {
         let root = graph.wanted.first().map(|key| key.layer);
         let fixed = |layer: &Arc<Layer>| Arc::new(Layer { fixed: true, ..(**layer).clone() });
-        Self { meta, layers: graph.layers.iter().map(fixed).collect(), root, _run: run }
+        Self { meta, layers: graph.layers.iter().map(fixed).collect(), root, run }
     }
 }
 
@@ -66,6 +99,11 @@ impl Step for Persisted {
 
     fn meta(&self, _: &[&Meta]) -> Result<Meta, Failure> {
         Ok(self.meta.clone())
+    }
+
+    #[cfg(feature = "cluster")]
+    fn kept(&self) -> Option<&Run> {
+        Some(&self.run)
     }
 
     fn lower(&self, _: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

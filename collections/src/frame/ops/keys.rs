@@ -2,6 +2,7 @@
 
 use partita_graph::{Failure, Key};
 
+use crate::client::Keyed;
 use crate::frame::DFrame;
 use crate::frame::lower::plan;
 
@@ -22,5 +23,11 @@ impl DFrame {
     #[doc(alias = "__dask_keys__")]
     pub fn keys(&self) -> Result<Vec<Key>, Failure> {
         Ok(plan(self)?.graph.wanted)
+    }
+}
+
+impl Keyed for DFrame {
+    fn keys(&self) -> Result<Vec<Key>, Failure> {
+        DFrame::keys(self)
     }
 }

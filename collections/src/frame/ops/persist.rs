@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Run};
+use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Origin, Run};
 use polars::prelude::{Schema, SchemaRef};
 
-use crate::client::{Client, run};
+#[cfg(feature = "cluster")]
+use crate::client::Published;
+use crate::client::{Client, Collection, run};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::{Size, size_of};
@@ -37,24 +39,34 @@ impl DFrame {
     /// As [`DFrame::compute`].
     #[track_caller]
     pub fn persist_on(&self, executor: &dyn Executor) -> Result<DFrame, Failure> {
-        let origin = partita_graph::Origin::here(".persist()");
+        self.keep(executor, Origin::here(".persist()"))
+    }
+}
+
+impl Collection for DFrame {
+    fn keep(&self, executor: &dyn Executor, origin: Origin) -> Result<DFrame, Failure> {
         let (run, graph, frame) = run::persist(executor, self)?;
         let schema = frame.schema()?;
         let persisted = Persisted { made_of: Some(frame.clone()), ..Persisted::new(schema, graph, run, size_of(&frame)) };
         Ok(DFrame::build(Arc::new(persisted), Vec::new(), origin))
     }
-}
 
-#[cfg(feature = "cluster")]
-impl DFrame {
-    /// The run and the schema of a persisted frame.
-    pub(crate) fn persisted(&self) -> Option<(&Run, &SchemaRef)> {
-        self.node().step.persisted().map(|persisted| (&persisted.run, &persisted.schema))
+    #[cfg(feature = "cluster")]
+    fn kept(&self) -> Option<&Run> {
+        self.node().step.persisted().map(|persisted| &persisted.run)
     }
 
-    /// A frame whose partitions a run made, or makes: the graph's wanted keys.
-    pub(crate) fn of_run(schema: SchemaRef, graph: Graph, run: Run, origin: partita_graph::Origin) -> DFrame {
-        DFrame::build(Arc::new(Persisted::new(schema, graph, run, None)), Vec::new(), origin)
+    #[cfg(feature = "cluster")]
+    fn published(&self) -> Result<Published, Failure> {
+        Ok(Published::Frame((*self.schema()?).clone()))
+    }
+
+    #[cfg(feature = "cluster")]
+    fn found(published: Published, graph: Graph, run: Run, origin: Origin) -> Result<DFrame, Failure> {
+        match published {
+            Published::Frame(schema) => Ok(DFrame::build(Arc::new(Persisted::new(Arc::new(schema), graph, run, None)), Vec::new(), origin)),
+            Published::Array(_) | Published::Value => Err(published.is_not("a frame", &origin)),
+        }
     }
 }
 

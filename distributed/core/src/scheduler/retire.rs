@@ -151,14 +151,15 @@ impl Scheduler {
                     record if record.retiring => "retires too",
                     record if record.paused => "is out of memory",
                     record if !record.linked => "cannot be heard",
-                    _ => "could not fetch it",
+                    _ => "could not fetch it (the state of an actor, or what else has no form as bytes, cannot leave its worker)",
                 };
                 format!("{} {why}", record.about.name)
             })
             .take(4)
             .collect();
         let others = if others.is_empty() { "there is no other worker".to_string() } else { others.join(", ") };
-        let why = format!("{} of its chunks are nowhere else, for example {}: {others}", chunks, self.key_of(task));
+        let layer = &self.slot(task.slot).layer.name;
+        let why = format!("{chunks} of its chunks are nowhere else, for example {layer} {}: {others}", self.key_of(task));
         self.keep(worker, why);
     }
 

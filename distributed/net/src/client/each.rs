@@ -97,6 +97,10 @@ impl RunningEach for RemoteEach {
         }
     }
 
+    fn is_at_hand(&self, index: usize) -> bool {
+        self.ends().key(index).is_ok_and(|key| self.shared.inline(key).is_some())
+    }
+
     fn wait_key(&self, index: usize) -> Result<Chunk, Failure> {
         let mut results = self.wait_keys(&[index]);
         results.pop().unwrap_or_else(|| Err(Failure::internal("a result was not brought")))

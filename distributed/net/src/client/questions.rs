@@ -124,11 +124,11 @@ impl Remote {
         }
     }
 
-    /// Shares something small with all workers, those that join later too: they know it before they are given a task that is submitted after this.
+    /// Shares something with all workers, those that join later too: they know it before they are given a task that is submitted after this.
     /// What was shared under the name before is replaced, whoever shared it. It is shown nowhere.
     ///
     /// # Errors
-    /// Too much is shared (E0217).
+    /// Too much is shared (E0217): one thing has at most [`crate::message::MOST_SHARED`] bytes.
     pub fn share(&self, name: &str, body: Vec<u8>) -> Result<(), Failure> {
         self.done(Question::Share { name: name.into(), body: Sealed(body) })
     }

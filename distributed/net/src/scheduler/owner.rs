@@ -24,7 +24,7 @@ use super::datasets::Dataset;
 use super::diary::Diary;
 use super::inbox::{Inbox, Incoming};
 use super::nannies::Nanny;
-use super::pending::Pending;
+use super::pending::{Pending, Told};
 use super::roster::Roster;
 use super::workers::Worker;
 use crate::message::{SchedulerToClient, Sealed};
@@ -60,6 +60,8 @@ pub(super) struct Owner {
     pub layers: BTreeMap<LayerId, Shared>,
     pub datasets: BTreeMap<String, Dataset>,
     pub pending: Vec<Pending>,
+    /// Who in this process waits for the answer to which question.
+    pub visitors: BTreeMap<u64, Told>,
     pub next_run: u64,
     pub next_query: u64,
     /// Workers with something in their outbox.
@@ -102,6 +104,7 @@ impl Owner {
             layers: BTreeMap::new(),
             datasets: BTreeMap::new(),
             pending: Vec::new(),
+            visitors: BTreeMap::new(),
             next_run: 1,
             next_query: 1,
             dirty: Vec::new(),

@@ -91,9 +91,28 @@ impl Pending {
     }
 }
 
+/// Somebody in this process who is told the answer to a question.
+pub(super) type Told = Box<dyn FnOnce(Result<Answer, Failure>) + Send>;
+
+/// Those in this process, as who asks.
+const VISITORS: ClientId = ClientId(0);
+
 impl Owner {
     pub fn answer(&mut self, client: ClientId, query: u64, answer: Result<Answer, Failure>) {
-        self.say(client, SchedulerToClient::Answer { query, answer });
+        if client != VISITORS {
+            return self.say(client, SchedulerToClient::Answer { query, answer });
+        }
+        if let Some(told) = self.visitors.remove(&query) {
+            told(answer);
+        }
+    }
+
+    /// Somebody in this process wants a worker to go.
+    pub fn visitor_retires(&mut self, name: String, within: Duration, told: Told) {
+        let query = self.next_query;
+        self.next_query += 1;
+        self.visitors.insert(query, told);
+        self.retire(VISITORS, query, vec![name], within);
     }
 
     /// Answers what can be answered.

@@ -21,7 +21,7 @@ use super::roster::Roster;
 use super::{ClusterView, Options};
 use crate::address::{Address, is_loopback};
 use crate::link::{Limits, Listener};
-use crate::message::{ClusterInfo, SchedulerToClient, SchedulerToNanny, SchedulerToWorker};
+use crate::message::{Answer, ClusterInfo, SchedulerToClient, SchedulerToNanny, SchedulerToWorker};
 use crate::wire;
 
 /// How long peers may take to hear that the scheduler ends.
@@ -112,6 +112,17 @@ impl Server {
     /// Why a task does not run, a line each.
     pub fn explain_wait(&self, key: partita_graph::Key) -> Vec<String> {
         self.visit(move |owner| owner.explain_wait(key)).unwrap_or_default()
+    }
+
+    /// Lets a worker go, by name: what only it holds is moved to others first, and what it runs may end. `told` is called once on the
+    /// scheduler's thread, where it must not block; a scheduler that ends first drops it.
+    ///
+    /// It is told a failure when no worker has this name (E0108), and when the worker cannot go or takes longer than `within`, and serves again
+    /// (E0205).
+    pub fn retire(&self, name: &str, within: Duration, told: impl FnOnce(Result<(), Failure>) + Send + 'static) {
+        let name = name.to_owned();
+        let told = Box::new(move |answer: Result<Answer, Failure>| told(answer.map(drop)));
+        self.outside.inbox.post(Incoming::Visit(Box::new(move |owner| owner.visitor_retires(name, within, told))));
     }
 
     fn visit<T: Send + 'static>(&self, look: impl FnOnce(&Owner) -> T + Send + 'static) -> Option<T> {

@@ -1,0 +1,88 @@
+//! Delayed values and futures as what a client keeps and is asked about.
+//!
+//! It refuses to know clusters.
+
+use partita_graph::{Executor, Failure, Graph, Key, Origin, Run};
+
+use super::future::DFuture;
+use super::lineage::Lineage;
+use super::node::{Known, Node, What};
+use super::value::TaskValue;
+use super::{Delayed, lost_result};
+#[cfg(feature = "cluster")]
+use crate::client::Published;
+use crate::client::{Collection, Keyed};
+
+impl<T: TaskValue> Delayed<T> {
+    /// The key of the result, as a list of one, by which a cluster is asked where it is and why it is not there yet. The same call has the same
+    /// key, unless its function is impure.
+    ///
+    /// ```
+    /// use partita::{delayed, task};
+    ///
+    /// #[task]
+    /// fn double(x: i64) -> i64 {
+    ///     2 * x
+    /// }
+    ///
+    /// assert_eq!(delayed(double)(1).keys()?, delayed(double)(1).keys()?);
+    /// assert_ne!(delayed(double)(1).keys()?, delayed(double)(2).keys()?);
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An argument that cannot be sent.
+    #[doc(alias = "key")]
+    pub fn keys(&self) -> Result<Vec<Key>, Failure> {
+        Ok(self.graph()?.wanted)
+    }
+
+    /// The result of a run that has made it, or makes it.
+    fn of_run(graph: &Graph, run: Run, origin: Origin) -> Result<Self, Failure> {
+        let key = *graph.wanted.first().ok_or_else(lost_result)?;
+        let known = Known::of_run(key, Lineage::of(graph, Vec::new()), run);
+        Ok(Self::of(Node::new(What::Known(known), origin)))
+    }
+}
+
+impl<T: TaskValue> Keyed for Delayed<T> {
+    fn keys(&self) -> Result<Vec<Key>, Failure> {
+        Delayed::keys(self)
+    }
+}
+
+impl<T> Keyed for DFuture<T> {
+    fn keys(&self) -> Result<Vec<Key>, Failure> {
+        Ok(vec![self.key()])
+    }
+}
+
+impl<T: TaskValue> Collection for Delayed<T> {
+    fn keep(&self, executor: &dyn Executor, origin: Origin) -> Result<Self, Failure> {
+        let graph = self.graph()?;
+        let run = executor.submit(graph.clone())?;
+        run.wait_stored()?;
+        Self::of_run(&graph, run, origin)
+    }
+
+    #[cfg(feature = "cluster")]
+    fn kept(&self) -> Option<&Run> {
+        match &self.node.what {
+            What::Known(known) => known.run(),
+            What::Call { .. } | What::Partition(..) | What::Block(..) | What::Reduced(_) => None,
+        }
+    }
+
+    #[cfg(feature = "cluster")]
+    fn published(&self) -> Result<Published, Failure> {
+        Ok(Published::Value)
+    }
+
+    #[cfg(feature = "cluster")]
+    fn found(published: Published, graph: Graph, run: Run, origin: Origin) -> Result<Self, Failure> {
+        match published {
+            Published::Value => Self::of_run(&graph, run, origin),
+            Published::Frame(_) | Published::Array(_) => Err(published.is_not("a delayed value", &origin)),
+        }
+    }
+}

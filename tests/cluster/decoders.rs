@@ -55,7 +55,7 @@ fn the_corpus_is_what_is_said() {
                 std::fs::write(&path, message).unwrap();
             }
             if std::fs::read(&path).unwrap_or_default() != *message {
-                others.push(format!("{} HEX {}", path.display(), message.iter().map(|b| format!("{b:02x}")).collect::<String>()));
+                others.push(path.display().to_string());
             }
         }
     }

@@ -117,7 +117,7 @@ impl Zero {
             }
             ToWorker::Acquire { key, .. } => Some(ToScheduler::Replicated(key)),
             ToWorker::Retract(key, attempt) => Some(ToScheduler::Kept(key, attempt)),
-            ToWorker::Free(_) | ToWorker::Abandon(..) | ToWorker::PeerGone(_) => None,
+            ToWorker::Free(_) | ToWorker::Abandon(..) | ToWorker::PeerGone(_) | ToWorker::Holders { .. } => None,
         }
     }
 }

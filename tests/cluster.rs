@@ -6,6 +6,8 @@ mod bits;
 mod datasets;
 #[path = "cluster/deaths.rs"]
 mod deaths;
+#[path = "cluster/decoders.rs"]
+mod decoders;
 #[path = "cluster/doors.rs"]
 mod doors;
 #[path = "cluster/orders.rs"]

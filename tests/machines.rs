@@ -220,6 +220,7 @@ fn said(names: &Names, words: &[&str]) -> ToScheduler {
         "failed" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::UserFunction, rest[0]) },
         "timed-out" => ToScheduler::Failed { key, attempt, failure: Failure::new(Code::TaskTimeout, "it took too long") },
         "misses" => ToScheduler::MissingInput { key, attempt, input: names.key(rest[0]), asked: asked() },
+        "asks" => ToScheduler::WhoHas(key),
         "replicated" => ToScheduler::Replicated(key),
         "retracted" => ToScheduler::Retracted(key, attempt),
         "kept" => ToScheduler::Kept(key, attempt),
@@ -252,6 +253,7 @@ fn show_to_worker(names: &Names, message: &ToWorker) -> String {
         ToWorker::Retract(key, attempt) => format!("retract {} try {attempt}", names.name(*key)),
         ToWorker::Acquire { key, nbytes, holders } => format!("acquire {}:{nbytes}{}", names.name(*key), at(holders)),
         ToWorker::PeerGone(peer) => format!("w{} is gone", peer.0),
+        ToWorker::Holders { key, holders } => format!("holders {}{}", names.name(*key), at(holders)),
     }
 }
 
@@ -313,6 +315,11 @@ fn worker_event(names: &Names, words: &[&str]) -> WorkerEvent {
             let Input { key, nbytes, holders, .. } = names.input(words[1]);
             heard(ToWorker::Acquire { key, nbytes, holders })
         }
+        // `holders a#0:100@w2@w3`
+        "holders" => {
+            let Input { key, holders, .. } = names.input(words[1]);
+            heard(ToWorker::Holders { key, holders })
+        }
         "ran" => {
             let value = after(words, "value").map(|text| text.as_bytes().into());
             let spillable = !words.contains(&"unspillable");
@@ -369,6 +376,7 @@ fn show_to_scheduler(names: &Names, message: &ToScheduler) -> String {
             let asked: String = asked.iter().map(|worker| format!(" w{}", worker.0)).collect();
             format!("{} try {attempt} misses {}, asked:{asked}", names.name(*key), names.name(*input))
         }
+        ToScheduler::WhoHas(key) => format!("who has {}", names.name(*key)),
         ToScheduler::Replicated(key) => format!("replicated {}", names.name(*key)),
         ToScheduler::Lost(key) => format!("lost {}", names.name(*key)),
         ToScheduler::Memory { managed, spilled, spilled_total, paused, .. } => {

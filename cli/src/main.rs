@@ -40,7 +40,7 @@ fn small_pages() {
 }
 
 /// Name, version, and what it was built as.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 4)");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 5)");
 
 #[derive(Subcommand)]
 enum Command {

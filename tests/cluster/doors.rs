@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use partita::Code;
 use partita::prelude::*;
+use partita::{Client, Code, LocalCluster};
 
 use crate::start::{cluster, files, here};
 
@@ -18,23 +18,17 @@ fn python() -> Option<String> {
     works.then_some(program)
 }
 
-#[test]
-fn pyarrow_reads_a_persisted_partition() {
-    let Some(python) = python() else {
-        eprintln!("left out: no Python with pyarrow (set PARTITA_PYTHON)");
-        return;
-    };
-    let (cluster, client) = cluster(1);
+/// Reads a partition as a foreign program does: with this right, and then without.
+fn is_read(python: &str, client: &Client, scheme: &str, right: &[&str]) {
     let long = "a text of more than twelve bytes";
     let table =
         df!("k" => [Some("a"), None, Some(long)], "x" => [1i64, 2, 3], "y" => [0.5, f64::NAN, -0.0], "b" => [true, false, true]).unwrap();
-    let kept = DFrame::from_polars(table, 1).persist_on(&client).unwrap();
-    let key = kept.keys().unwrap()[0];
+    let kept = DFrame::from_polars(table, 1).persist_on(client).unwrap();
+    let key = kept.keys().unwrap()[0].to_string();
     let worker = client.scheduler_info().unwrap().workers[0].clone();
-    let secret = cluster.address().split("secret=").nth(1).expect("a secret keeps others out").to_owned();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/flight.py");
-    let location = format!("grpc://{}:{}", worker.data.host, worker.data.port);
-    let output = Command::new(python).args([script, &location, &secret, &key.to_string()]).output().unwrap();
+    let location = format!("{scheme}://{}:{}", worker.data.host, worker.data.port);
+    let output = Command::new(python).args([script, &location, &key]).args(right).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(
@@ -43,6 +37,59 @@ fn pyarrow_reads_a_persisted_partition() {
             "[{{\"b\": true, \"k\": \"a\", \"x\": 1, \"y\": 0.5}}, {{\"b\": false, \"k\": null, \"x\": 2, \"y\": \"nan\"}}, {{\"b\": true, \"k\": \"{long}\", \"x\": 3, \"y\": -0.0}}] refused"
         )
     );
+}
+
+#[test]
+fn pyarrow_reads_a_persisted_partition() {
+    let Some(python) = python() else {
+        eprintln!("left out: no Python with pyarrow (set PARTITA_PYTHON)");
+        return;
+    };
+    let (cluster, client) = cluster(1);
+    let address = cluster.address();
+    let secret = address.split("secret=").nth(1).expect("a secret keeps others out");
+    is_read(&python, &client, "grpc", &[secret]);
+}
+
+/// As clusters are by default off this host: both sides show certificates, and the foreign program gets one by a command.
+#[test]
+fn pyarrow_reads_a_partition_of_a_cluster_that_encrypts() {
+    let program = env!("CARGO_BIN_EXE_partita");
+    let cluster = LocalCluster::builder().workers(1).threads_per_worker(1).tls(true).program(program).memory_limit("1GiB").start().unwrap();
+    let client = cluster.connect().unwrap();
+    client.wait_for_workers(1, Duration::from_secs(60)).unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().join("certificate").to_string_lossy().into_owned();
+    let address = cluster.address();
+    let place = address.split('?').next().expect("a place");
+    let ask = |what: &[&str]| {
+        let mut command = Command::new(program);
+        command
+            .arg("cluster")
+            .args(what)
+            .env("XDG_STATE_HOME", state.path())
+            .env("XDG_CONFIG_HOME", state.path())
+            .current_dir(state.path());
+        let output = command.output().unwrap();
+        (output.status.success(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let (well, text) = ask(&["-s", &address, "certificate", "--out", &folder]);
+    assert!(well, "{text}");
+    let name = text.lines().find_map(|line| line.strip_prefix("data ports are called ")).expect("the name to look for");
+    for file in ["ca.pem", "cert.pem", "key.pem"] {
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(PathBuf::from(&folder).join(file)).unwrap());
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    // Without the link nobody is let in; with these files whoever has them is a client.
+    let (well, text) = ask(&["-s", place, "info"]);
+    assert!(!well && text.contains("E0214"), "{text}");
+    let files = ["ca", "cert", "key"].map(|file| format!("{folder}/{file}.pem"));
+    let (well, text) = ask(&["-s", place, "--tls-ca-file", &files[0], "--tls-cert", &files[1], "--tls-key", &files[2], "info"]);
+    assert!(well && text.contains("workers     1"), "{text}");
+    match python() {
+        Some(python) => is_read(&python, &client, "grpc+tls", &[&folder, name]),
+        None => eprintln!("left out: no Python with pyarrow (set PARTITA_PYTHON)"),
+    }
 }
 
 #[test]

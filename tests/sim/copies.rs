@@ -57,6 +57,31 @@ fn a_worker_whose_copy_is_needed_keeps_it() {
     );
 }
 
+/// The task has been given its input and waits for a thread; of the two copies the one that it does not read is dropped.
+#[test]
+fn a_worker_whose_copy_a_waiting_task_will_read_keeps_it() {
+    check(
+        "
+        worker ada
+        worker bob
+        layer x 1 : bytes 1000 only ada
+        layer long 1 : takes 9000000 only bob
+        layer reader 1 each of x : only bob
+        submit r1 long reader
+        until long runs
+        wait 1000000
+        expect x stored at ada bob
+        wait 6000000
+        expect long runs at bob
+        expect not reader runs
+        expect x stored at bob
+        expect r1 done
+        expect x ran 1
+        expect reader ran 1
+    ",
+    );
+}
+
 #[test]
 fn a_worker_stays_when_all_others_are_full() {
     check(
@@ -275,13 +300,17 @@ fn a_paused_holder_keeps_what_its_tasks_read() {
         set memory 100000
         worker ada
         worker bob
-        layer x 1 : bytes 1000
+        layer x 1 : bytes 1000 only ada
         layer slow 1 every of x : takes 9000000 only bob
         submit r1 x slow
         until slow runs
+        wait 1000
+        expect x stored at ada bob
         pressure bob
         wait 6000000
         expect slow runs at bob
+        // One copy of two was dropped, and it was the other one.
+        expect x stored at bob
         expect x ran 1
         relief bob
         expect r1 done

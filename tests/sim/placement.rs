@@ -225,14 +225,18 @@ fn near_copies_are_preferred_to_far_ones() {
         worker ada host north
         worker bob host south
         worker cat host south
-        layer x 1 : bytes 1000
+        layer x 1 : bytes 1000 only ada
         submit r1 x
         expect r1 done
         replicate 2 x
         until nothing moves
+        expect x stored at ada bob
+        expect x served at ada 1
         layer y 1 each of x : only cat
         submit r2 y
         expect r2 done
+        expect x served at bob 1
+        expect x served at ada 1
         expect x ran 1
     ",
     );

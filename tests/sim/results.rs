@@ -254,7 +254,7 @@ fn a_failure_of_an_old_try_fails_nothing_new() {
         submit r2 x
         wait 100000
         expect x ran at most 2
-        expect r2 settles
+        expect r2 done
     ",
     );
 }
@@ -407,6 +407,29 @@ fn a_busy_peer_is_asked_again_and_others_serve_meanwhile() {
         expect x ran 1
     ",
     );
+}
+
+/// Each worker serves one request at a time. Whoever has fetched the chunk serves it too, although those that wait were told of its
+/// maker alone: with one server it would take nineteen rounds, with whoever has it a few.
+#[test]
+fn those_who_have_a_copy_of_what_all_read_serve_too() {
+    let readers = (2..=20).map(|n| format!("layer y{n} 1 each of x : only w{n}\n")).collect::<String>();
+    let workers = (1..=20).map(|n| format!("worker w{n}\n")).collect::<String>();
+    let wanted = (2..=20).map(|n| format!(" y{n}")).collect::<String>();
+    check(&format!(
+        "
+        set serves 1
+        set delay 2000
+        {workers}
+        layer x 1 : bytes 1000 only w1
+        {readers}
+        submit r1{wanted}
+        expect r1 done
+        expect x ran 1
+        expect x served by at least 3
+        expect x served at w1 at most 9
+    "
+    ));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::pin::Pin;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ pub const CASES: &[Case] = &[
     ("what_a_killed_client_held_is_free_again", what_a_killed_client_held_is_free_again),
     ("a_task_that_waits_survives_the_death_of_another_worker", a_task_that_waits_survives_the_death_of_another_worker),
     ("a_worker_without_the_function_is_named", a_worker_without_the_function_is_named),
+    ("a_program_of_ones_own_is_started_by_hand", a_program_of_ones_own_is_started_by_hand),
     ("a_scattered_value_survives_its_worker", a_scattered_value_survives_its_worker),
     ("states_are_taken_down_with_their_worker", states_are_taken_down_with_their_worker),
     ("states_are_taken_down_with_the_last_client", states_are_taken_down_with_the_last_client),
@@ -158,6 +159,42 @@ fn a_worker_without_the_function_is_named() {
     // What is built in runs there.
     let array = partita::DArray::arange(0.0, 4.0, 1.0, 2);
     assert_eq!(array.compute_on(&client).expect("sound").sum(), 6.0);
+}
+
+/// Ends with its test. Its workers end with it.
+struct Nannies(Child);
+
+impl Drop for Nannies {
+    fn drop(&mut self) {
+        // One that has ended needs no killing.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `partita worker ADDRESS --program FILE` with this program, which has functions of its own, beside the cluster's two workers.
+fn a_program_of_ones_own_is_started_by_hand() {
+    let (cluster, client) = cluster();
+    let start = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partita"));
+        command.args(["worker", &cluster.address(), "--nthreads", "1", "--memory-limit", "1GiB"]).args(more);
+        command.arg("--program").arg(std::env::current_exe().expect("this program is a file"));
+        Nannies(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("the stock program starts"))
+    };
+    let _two = start(&["--nworkers", "2", "--name", "own"]);
+    let _fleeting = start(&["--lifetime", "1s", "--name", "fleeting"]);
+    let pid = |name: &str| {
+        let info = client.scheduler_info().expect("answered");
+        info.workers.iter().find(|worker| worker.about.name == name).map(|worker| worker.pid)
+    };
+    eventually("all of them join", || ["own-0", "own-1", "fleeting"].iter().all(|name| pid(name).is_some()));
+    let first = pid("fleeting");
+    let places = client.run_on_workers(where_i_am, ()).expect("answered");
+    for name in ["own-0", "own-1"] {
+        assert_eq!(places[name].as_ref().ok().copied(), pid(name), "{name} knows this program's functions");
+    }
+    let joined_again = || pid("fleeting").is_some_and(|now| Some(now) != first);
+    eventually("its lifetime is over, and there is another", joined_again);
 }
 
 fn a_scattered_value_survives_its_worker() {

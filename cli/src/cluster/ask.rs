@@ -1,6 +1,7 @@
 //! `partita cluster`: questions and orders for a running scheduler.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use partita::graph::{Key, LayerId, Registry};
 use partita::{Code, Error};
+use partita_net::address::Address;
 use partita_net::client::{Options, Remote};
 use partita_net::message::{ClusterInfo, WorkerInfo};
 use partita_net::security::TlsFiles;
@@ -66,6 +68,12 @@ enum What {
         /// As it is printed: 16 digits, #, a number
         key: String,
     },
+    /// Write a certificate for a program in another language that reads chunks from data ports: ca.pem, cert.pem, key.pem
+    Certificate {
+        /// The folder for the files; made when it is missing
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// End the scheduler and its workers
     Shutdown,
 }
@@ -82,13 +90,13 @@ impl Cluster {
         let mut options = Options { name: format!("partita cluster ({})", std::process::id()), ..Options::default() };
         options.timeout = settings.span("client.timeout").unwrap_or(options.timeout);
         options.tls_files = tls_files(&settings)?.map(|(ca, cert, key)| TlsFiles { ca, cert, key });
-        let client = Remote::connect_to(address, options, Registry::default())?;
-        self.what.ask(&client, &settings)
+        let client = Remote::connect_to(address.clone(), options, Registry::default())?;
+        self.what.ask(&client, &address, &settings)
     }
 }
 
 impl What {
-    fn ask(self, client: &Arc<Remote>, settings: &Settings) -> Result<(), Stop> {
+    fn ask(self, client: &Arc<Remote>, address: &Address, settings: &Settings) -> Result<(), Stop> {
         let mut out = std::io::stdout().lock();
         match self {
             What::Info { json: true } => writeln!(out, "{}", info_json(&client.info()?))?,
@@ -127,6 +135,7 @@ impl What {
             }
             What::Story { key } => print(&mut out, client.story(parse_key(&key)?)?, "nothing is known of this task")?,
             What::ExplainWait { key } => print(&mut out, client.explain_wait(parse_key(&key)?)?, "nothing is known of this task")?,
+            What::Certificate { out: folder } => certificate(&mut out, address, &folder, settings)?,
             What::Shutdown => {
                 client.shutdown()?;
                 writeln!(out, "the scheduler ends")?;
@@ -134,6 +143,19 @@ impl What {
         }
         Ok(())
     }
+}
+
+/// Joins like any process, and leaves what it was given for another.
+fn certificate(out: &mut impl Write, address: &Address, folder: &Path, settings: &Settings) -> Result<(), Stop> {
+    if tls_files(settings)?.is_some() {
+        return Err(Error::new(Code::InvalidOption, "with certificates of your own the cluster gives none")
+            .help("a program that reads from data ports uses one of the same authority")
+            .into());
+    }
+    let exported = partita_net::security::export(address, folder)?;
+    writeln!(out, "ca.pem, cert.pem and key.pem are in {}: whoever has them is in the cluster", folder.display())?;
+    writeln!(out, "data ports are called {}", exported.server_name)?;
+    Ok(())
 }
 
 fn print(out: &mut impl Write, lines: Vec<String>, none: &str) -> std::io::Result<()> {

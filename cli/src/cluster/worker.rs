@@ -185,6 +185,9 @@ pub fn spec(settings: &Settings, address: &str, workers: u64) -> Result<WorkerSp
     let share = |key: &str| settings.number(key);
     spec.shares =
         Shares { target: share("worker.memory.target"), spill: share("worker.memory.spill"), pause: share("worker.memory.pause") };
+    if let Value::Bytes(most) = settings.value("worker.memory.max-spill") {
+        spec.max_spill = most;
+    }
     spec.name = settings.text("worker.name").unwrap_or_default();
     spec.resources = settings.resources("worker.resources");
     spec.folder = settings.path("worker.local-directory");

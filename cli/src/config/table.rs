@@ -50,6 +50,7 @@ pub const SETTINGS: &[Setting] = &[
     set("worker.memory.target", Kind::Share, "0.60", "share of the limit up to which tasks start without spilling"),
     set("worker.memory.spill", Kind::Share, "0.70", "share of the limit above which chunks are spilled down to the target"),
     set("worker.memory.pause", Kind::Share, "0.80", "share of the limit of resident memory above which nothing is started"),
+    set("worker.memory.max-spill", Kind::Size, "", "bytes on one worker's disk above which nothing more is spilled; by default no limit"),
     set("worker.memory.terminate", Kind::Share, "0.95", "share of the limit at which the nanny kills the worker"),
     set("nanny.hang-timeout", Kind::Span, "30s", "a worker process that shows no sign of life for so long is killed"),
     set("nanny.allowed-starts", Kind::Count, "5", "starts in a row that may fail before the nanny gives up"),

@@ -26,6 +26,8 @@ pub enum Kind {
     Span,
     /// An amount of memory.
     Memory,
+    /// A number of bytes, or `none`.
+    Size,
     /// A share between 0 and 1, or `none`.
     Share,
     /// A number above 0.
@@ -69,6 +71,7 @@ impl Kind {
             Self::Threads => "a whole number from 1, or auto",
             Self::Span => "a time such as 500ms, 30s, 5min or 2h, a number of seconds, or none",
             Self::Memory => "a size such as 4GiB or 500MB, a share of the machine's memory such as 0.5, auto, or none",
+            Self::Size => "a size such as 4GiB or 500MB, or none",
             Self::Share => "a number above 0 and up to 1, or none",
             Self::Factor => "a number above 0",
             Self::Resources => "names with amounts, such as GPU=2 LICENSE=0.5",
@@ -86,6 +89,7 @@ impl Kind {
             Self::Count | Self::Threads => "count",
             Self::Span => "time",
             Self::Memory => "memory",
+            Self::Size => "size",
             Self::Share => "share",
             Self::Factor => "number",
             Self::Resources => "resources",
@@ -111,6 +115,8 @@ impl Kind {
             Self::Span => span(text).map(Value::Span),
             Self::Memory if off || text == "0" => Some(Value::None),
             Self::Memory => memory(text),
+            Self::Size if off || text == "0" => Some(Value::None),
+            Self::Size => size(text),
             Self::Share if off => Some(Value::None),
             Self::Share => number(text).filter(|share| *share <= 1.0).map(Value::Number),
             Self::Factor => number(text).map(Value::Number),
@@ -147,6 +153,10 @@ fn memory(text: &str) -> Option<Value> {
     if let Some(share) = number(text).filter(|share| *share <= 1.0 && text.contains('.')) {
         return Some(Value::Number(share));
     }
+    size(text)
+}
+
+fn size(text: &str) -> Option<Value> {
     text.parse::<bytesize::ByteSize>().ok().map(|size| Value::Bytes(size.as_u64())).filter(|value| *value != Value::Bytes(0))
 }
 
@@ -182,6 +192,9 @@ mod tests {
             (Kind::Memory, "0.5", Value::Number(0.5)),
             (Kind::Memory, "1.0", Value::Number(1.0)),
             (Kind::Memory, "0", Value::None),
+            (Kind::Size, "100GB", Value::Bytes(100_000_000_000)),
+            (Kind::Size, "none", Value::None),
+            (Kind::Size, "0", Value::None),
             (Kind::Share, "0.8", Value::Number(0.8)),
             (Kind::Share, "off", Value::None),
             (Kind::Resources, "GPU=2", gpu(2000)),
@@ -204,6 +217,7 @@ mod tests {
             (Kind::Span, "1e400"),
             (Kind::Span, "99999999999999999999d"),
             (Kind::Memory, "lots"),
+            (Kind::Size, "auto"),
             (Kind::Share, "1.5"),
             (Kind::Share, "NaN"),
             (Kind::Factor, "inf"),

@@ -163,6 +163,7 @@ pub struct LocalClusterBuilder {
     workers: Option<usize>,
     threads: Option<usize>,
     memory_limit: Option<Result<u64, String>>,
+    max_spill: Option<Result<u64, String>>,
     local_directory: Option<PathBuf>,
     tls: bool,
     program: Option<PathBuf>,
@@ -187,6 +188,18 @@ impl LocalClusterBuilder {
     /// Memory of each worker, as `"4GiB"` or a number of bytes. Default: its share of this machine's.
     pub fn memory_limit(mut self, limit: impl IntoBytes) -> Self {
         self.memory_limit = Some(limit.into_bytes());
+        self
+    }
+
+    /// The most that each worker keeps on disk of what it spills, as `"50GiB"` or a number of bytes. What is more stays in memory, and
+    /// fewer tasks run at a time. Default: no limit.
+    ///
+    /// ```no_run
+    /// let cluster = partita::LocalCluster::builder().memory_limit("4GiB").max_spill("50GiB").start()?;
+    /// # Ok::<(), partita::Error>(())
+    /// ```
+    pub fn max_spill(mut self, most: impl IntoBytes) -> Self {
+        self.max_spill = Some(most.into_bytes());
         self
     }
 
@@ -229,6 +242,10 @@ impl LocalClusterBuilder {
     pub fn start(self) -> Result<LocalCluster, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let memory_limit = self.memory_limit.transpose().map_err(|text| no_size(&text))?;
+        let max_spill = self.max_spill.transpose().map_err(|text| {
+            Failure::new(Code::InvalidOption, format!("max_spill: {text:?} is no size"))
+                .help("write .max_spill(\"50GiB\"), or leave it out for no limit")
+        })?;
         let mut options = LocalOptions {
             workers: self.workers.unwrap_or_else(|| processes_for(cores)),
             threads_per_worker: self.threads,
@@ -241,6 +258,7 @@ impl LocalClusterBuilder {
             options.scheduler.client_grace = grace;
         }
         options.worker.resources = self.resources;
+        options.worker.max_spill = max_spill.unwrap_or(0);
         match self.program {
             Some(program) => options.worker_command = Arc::new(move || Command::new(&program)),
             None if !SERVES.load(Ordering::Relaxed) => {

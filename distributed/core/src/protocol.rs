@@ -131,6 +131,13 @@ pub enum ToWorker {
     },
     /// A peer is gone: what was asked of it will never come.
     PeerGone(WorkerId),
+    /// The answer to `WhoHas`.
+    Holders {
+        /// The chunk.
+        key: Key,
+        /// Some of those who have it, the best first; the one that was asked before may be among them.
+        holders: Vec<WorkerId>,
+    },
 }
 
 /// From a worker to the scheduler.
@@ -195,6 +202,8 @@ pub enum ToScheduler {
         /// Who was asked for it in vain; empty when it should have been here.
         asked: Vec<WorkerId>,
     },
+    /// All whom this worker would ask for the chunk serve too many others. Answered with `Holders` when more than one has it by now.
+    WhoHas(Key),
     /// A chunk was fetched from a peer and is kept here too.
     Replicated(Key),
     /// The try was not started and is forgotten here: the answer to `Retract`, or said unasked by a worker that paused. A paused

@@ -2,7 +2,7 @@
 //!
 //! It refuses to know processes, files, clocks and links: it is told what was seen and says what to do, so that every case can
 //! be shown to it in a test. Invariants: at most one worker process is wanted at a time; no start follows a death without
-//! the report of that death; after `End` nothing more is done.
+//! the report of that death, nor comes while the scheduler cannot be heard; after `End` nothing more is done.
 
 use std::time::Duration;
 
@@ -274,8 +274,7 @@ impl Care {
                 let why = "its process ended without having been a worker; the `main` of a worker's program begins with `partita::run();`";
                 self.give_up(with_last_words(why.into(), &last), out);
             }
-            Exit::Code(code::LONELY) if self.scheduler_heard => self.cut_off(now, life, &last, out),
-            Exit::Code(code::LONELY) => out.push(Step::End(End::SchedulerGone("the worker lost it".into()))),
+            Exit::Code(code::LONELY) => self.cut_off(now, life, &last, out),
             Exit::Code(code::AGAIN) => {
                 self.early_deaths = 0;
                 self.pause(now, Duration::ZERO);
@@ -287,9 +286,13 @@ impl Care {
         }
     }
 
-    /// It lost a scheduler that is there: the scheduler gave it up, or the way between them was cut for too long.
+    /// The scheduler gave it up, the way between them was cut for too long, or the scheduler is gone: which of these it is shows when
+    /// the nanny's own link comes back or ends.
     fn cut_off(&mut self, now: Duration, life: Life, last: &str, out: &mut Vec<Step>) {
-        let why = "it lost its scheduler, which its nanny can hear".to_owned();
+        let why = match self.scheduler_heard {
+            true => "it lost its scheduler, which its nanny can hear".to_owned(),
+            false => "it lost its scheduler, and its nanny cannot hear it either".to_owned(),
+        };
         out.push(Step::Died { why: why.clone(), blame: false });
         match life.joined {
             None => self.start_failed(now, with_last_words(why, last), out),
@@ -386,7 +389,7 @@ impl Care {
 
     fn tick(&mut self, now: Duration, out: &mut Vec<Step>) {
         match &mut self.state {
-            State::Pausing { until } if now >= *until => {
+            State::Pausing { until } if now >= *until && self.scheduler_heard => {
                 self.state = State::Starting;
                 out.push(Step::Start);
             }

@@ -244,12 +244,16 @@ impl Nanny {
             Step::Kill => self.signal(Signal::SIGKILL),
             Step::Died { why, blame } => {
                 let (incarnation, executing) = self.executed.clone();
-                // For people the task belongs to the reason; the scheduler gets it as data.
                 let executing = if blame { executing } else { Some(Vec::new()) };
-                if let Some(tasks) = executing.as_ref().filter(|tasks| !tasks.is_empty()) {
-                    let tasks: Vec<_> = tasks.iter().map(|task| format!("{} {} (attempt {})", task.name, task.key, task.attempt)).collect();
-                    (self.options.voice)(&format!("{}: it was executing {}", self.name(), tasks.join(", ")));
-                }
+                // For people the tasks belong to the reason; the scheduler gets them as data too.
+                let why = match executing.as_ref().filter(|tasks| !tasks.is_empty()) {
+                    Some(tasks) => {
+                        let tasks = named(tasks);
+                        (self.options.voice)(&format!("{}: {tasks}", self.name()));
+                        format!("{why}; {tasks}")
+                    }
+                    None => why,
+                };
                 self.report.died(&why);
                 let executing = executing.map(|tasks| tasks.into_iter().map(|task| (task.key, task.attempt)).collect());
                 self.tell(&NannyToScheduler::Died { incarnation, why, executing });
@@ -299,5 +303,16 @@ impl Nanny {
             End::Left | End::SchedulerGone(_) => None,
         };
         self.report.ended(end, failure);
+    }
+}
+
+/// What it was doing, in words. A worker of many threads has many tasks, and a line has an end.
+fn named(tasks: &[Executing]) -> String {
+    const NAMED: usize = 8;
+    let shown = tasks.iter().take(NAMED).map(|task| format!("{} {} (attempt {})", task.name, task.key, task.attempt));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match tasks.len().saturating_sub(NAMED) {
+        0 => format!("it was executing {shown}"),
+        more => format!("it was executing {shown} and {more} more"),
     }
 }

@@ -53,6 +53,9 @@ pub struct WorkerSpec {
     pub memory_limit: u64,
     /// At which shares of it something happens.
     pub shares: Shares,
+    /// Bytes on disk above which nothing more is spilled; 0 for no limit.
+    #[serde(default)]
+    pub max_spill: u64,
     /// What it offers, in thousandths.
     pub resources: BTreeMap<String, Milli>,
     /// Where spilled chunks go. Below a nanny: a folder of this process's own, removed after it.
@@ -100,6 +103,7 @@ impl WorkerSpec {
             threads: 1,
             memory_limit: 0,
             shares: Shares::default(),
+            max_spill: 0,
             resources: BTreeMap::new(),
             folder: None,
             death_timeout: Duration::from_secs(30),
@@ -146,6 +150,7 @@ impl WorkerSpec {
             target: self.shares.target.unwrap_or(1.0),
             spill: self.shares.spill.unwrap_or(f64::INFINITY),
             pause: self.shares.pause.unwrap_or(f64::INFINITY),
+            max_spill: self.max_spill,
             resources: self.resources.clone(),
             local_directory: self.folder.clone(),
             death_timeout: self.death_timeout,

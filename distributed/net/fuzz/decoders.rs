@@ -56,6 +56,11 @@ pub fn decode(target: &str, bytes: &[u8]) {
         "value" => {
             let _ = decode_value(bytes, &partita_graph::Registry::default());
         }
+        "frames" => {
+            let (requests, answers) = partita_net::flight::read_said(bytes);
+            // Each has a length of four bytes before it.
+            assert!(4 * requests.max(answers) <= bytes.len());
+        }
         "ticket" => {
             let _ = partita_net::flight::parse_ticket(bytes);
         }

@@ -14,7 +14,7 @@ use partita_graph::{Failure, Graph, Key, LayerId, Progress};
 use serde::{Deserialize, Serialize};
 
 /// Both sides of a link must have the same number.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// Bytes of one thing that clients share with all workers: see [`Question::Share`].
 pub const MOST_SHARED: usize = 16 << 20;

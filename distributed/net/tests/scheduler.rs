@@ -55,6 +55,27 @@ fn a_graph_runs_on_several_workers_and_small_results_come_with_the_answer() {
 }
 
 #[test]
+fn five_that_close_at_once_close_it_once_and_wait_for_that() {
+    let (server, store) = (server(), Store::default());
+    let worker = worker(&server, "a", &store);
+    let client = client(&server);
+    client.wait_for_workers(1, PATIENCE).expect("it comes");
+    let (place, together) = (server.socket(), std::sync::Barrier::new(5));
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                together.wait();
+                server.close();
+                assert!(std::net::TcpStream::connect(place).is_err(), "it is closed for whoever closed it");
+            });
+        }
+    });
+    assert_eq!(server.wait_timeout(Duration::ZERO).expect("it has ended").expect("it ended well"), "it was closed");
+    until("the worker is told", || worker.seen.ended.load(Ordering::SeqCst));
+    until("the client is told", || client.is_over());
+}
+
+#[test]
 fn arguments_that_are_large_together_travel_in_several_messages() {
     let (server, store) = (server(), Store::default());
     let mut ways = Ways::new("a");

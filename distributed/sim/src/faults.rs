@@ -43,6 +43,8 @@ pub struct Faults {
     pub fetch_fails: f64,
     /// A peer says that it is busy.
     pub busy: f64,
+    /// Requests that a peer serves at a time, and says to others that it is busy; 0 for any number.
+    pub serves: usize,
     /// A request to a dead peer is answered by nobody for up to this long, unless the peer is dropped.
     pub hang: u64,
     /// A worker is this many times slower, for each worker at random.
@@ -108,6 +110,7 @@ impl Faults {
             stop_for: 1,
             fetch_fails: 0.0,
             busy: 0.0,
+            serves: 0,
             hang: 0,
             slow: 1,
             spill_fails: 0.0,

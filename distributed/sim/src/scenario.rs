@@ -44,6 +44,18 @@ pub struct Report {
     pub stayed: u64,
     /// Links that broke, stopped processes among them.
     pub breaks: u64,
+    /// Those of them that broke in one direction only.
+    pub half_open: u64,
+    /// Processes that were stopped and went on later.
+    pub stops: u64,
+    /// Workers that joined under the name of one that had gone.
+    pub reborn: u64,
+    /// Restarts of the whole cluster.
+    pub restarts: u64,
+    /// Times that a worker said that it was paused.
+    pub pauses: u64,
+    /// Chunks that a disk had no room for.
+    pub full_disks: u64,
     /// Tasks that were asked back for others to take.
     pub steals: u64,
     /// Results that came with an answer.
@@ -54,6 +66,8 @@ pub struct Report {
     pub copies: u64,
     /// Requests that a peer was too busy for.
     pub busy: u64,
+    /// Times that a worker was told of others that have what its peers were too busy for.
+    pub other_holders: u64,
     /// Keys that ended well by themselves, those counted again that were lost and made once more.
     pub done_keys: u64,
     /// Keys that failed by themselves.
@@ -79,11 +93,18 @@ impl std::ops::AddAssign for Report {
         self.retired += other.retired;
         self.stayed += other.stayed;
         self.breaks += other.breaks;
+        self.half_open += other.half_open;
+        self.stops += other.stops;
+        self.reborn += other.reborn;
+        self.restarts += other.restarts;
+        self.pauses += other.pauses;
+        self.full_disks += other.full_disks;
         self.steals += other.steals;
         self.values += other.values;
         self.forgotten += other.forgotten;
         self.copies += other.copies;
         self.busy += other.busy;
+        self.other_holders += other.other_holders;
         self.done_keys += other.done_keys;
         self.failed_keys += other.failed_keys;
         self.forgotten_keys += other.forgotten_keys;

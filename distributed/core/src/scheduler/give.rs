@@ -13,6 +13,9 @@ use super::story::Happening;
 use super::workers::{Given, WorkerRecord};
 use crate::protocol::{Assignment, Attempt, Input, SchedulerAction, ToWorker, WorkerId};
 
+/// Holders of a chunk that are named to a worker at most when it asks: enough to find one that has time.
+const NAMED: usize = 16;
+
 impl Scheduler {
     /// Hands the task over, unless a queue's entry was out of date. The caller puts the worker in its place afterwards.
     pub(super) fn give(&mut self, task: TaskId, worker: WorkerId) {
@@ -136,6 +139,19 @@ impl Scheduler {
     pub(super) fn name_peers(&mut self, worker: WorkerId, named: &[WorkerId]) {
         let record = self.workers.known(worker);
         named.iter().for_each(|peer| record.peers.extend_to(peer.0));
+    }
+
+    /// All that the worker knows of are too busy for a chunk. When there is one holder, it knows that one; and whoever waits for a
+    /// chunk that is lost hears of it otherwise.
+    pub(super) fn name_holders(&mut self, worker: WorkerId, key: Key) {
+        let Some(task) = self.find(key).filter(|task| self.record(*task).state.is_stored()) else { return };
+        let mut holders = self.holders_for(task, worker);
+        if holders.len() < 2 {
+            return;
+        }
+        holders.truncate(NAMED);
+        self.name_peers(worker, &holders);
+        self.out.push(SchedulerAction::Send(worker, ToWorker::Holders { key, holders }));
     }
 
     /// Whom this worker may ask, the best first: who can be heard, then the same host, then in an order that differs from

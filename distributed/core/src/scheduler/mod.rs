@@ -255,6 +255,7 @@ impl Scheduler {
             ToScheduler::Resumes(key, attempt) => self.resumes(worker, key, attempt),
             ToScheduler::Told { key, attempt, done, total } => self.hear_progress(worker, key, attempt, (done, total)),
             ToScheduler::MissingInput { key, attempt, input, asked } => self.missing_input(worker, key, attempt, input, &asked),
+            ToScheduler::WhoHas(key) => self.name_holders(worker, key),
             ToScheduler::Replicated(key) => self.replicated(worker, key),
             ToScheduler::Lost(key) => self.lost_at(worker, key),
             ToScheduler::Retracted(key, attempt) => self.retracted(worker, key, attempt),

@@ -12,6 +12,10 @@ use crate::protocol::{Piece, ToScheduler, WorkerAction, WorkerId};
 /// Pieces of one request at most, so that it stays a small message.
 const PIECES: usize = 4096;
 
+/// Pieces of one refused request, at most, for which the scheduler is asked who else has them: when some of them have come from
+/// others, the rest finds its peer less busy.
+const QUESTIONS: usize = 64;
+
 /// After so many microseconds in which a paused worker ran nothing, it fetches one thing after the other all the same: what it
 /// has is given to it because nobody is better off, and nothing of its own would end the pause.
 const PATIENCE: u64 = 500_000;
@@ -184,16 +188,22 @@ impl Worker {
         }
     }
 
-    /// The peer serves too many others: another holder is asked at once, or it again a little later.
+    /// The peer serves too many others: another holder is asked at once, or it again a little later. Whoever has fetched the chunk
+    /// meanwhile has it too, which only the scheduler knows.
     pub(super) fn busy(&mut self, from: WorkerId, pieces: Vec<Piece>) {
         let pieces: Vec<Piece> = pieces.into_iter().filter(|piece| self.is_asked(*piece, from)).collect();
         if pieces.is_empty() {
             return;
         }
         self.gather.rest(from, self.now);
+        let mut questions = 0;
         for piece in pieces {
             self.gather.land(piece);
             if self.gather.needs.get(&piece).is_some_and(|need| need.is_wanted()) {
+                if self.gather.put_off(piece, from) && questions < QUESTIONS {
+                    questions += 1;
+                    self.out.push(WorkerAction::Send(ToScheduler::WhoHas(piece.0)));
+                }
                 self.list(piece);
             } else {
                 self.gather.remove(piece);

@@ -102,7 +102,7 @@ impl Worker {
                     |(waiter, serial): &(Key, u64)| *serial == arriving || tasks.get(waiter).is_some_and(|task| task.serial == *serial);
                 need.waiters.retain(waits);
             }
-            self.gather.learn(piece, holders);
+            self.gather.learn(piece, holders, false);
             self.gather.hurry(piece, priority);
             return true;
         }
@@ -170,6 +170,11 @@ impl Worker {
             Some(asked) => self.out.push(WorkerAction::Send(ToScheduler::AcquireFailed { key, asked })),
             None => self.gather.needs.get_mut(&piece).expect("needed just now").copy = true,
         }
+    }
+
+    /// The scheduler says who has a chunk by now: whoever was not asked before is asked first.
+    pub(super) fn told_holders(&mut self, key: Key, holders: &[WorkerId]) {
+        self.gather.learn((key, None), holders, true);
     }
 
     /// Tells the scheduler of a chunk that it may know of already. It may take that for news after it has sent word that the chunk is

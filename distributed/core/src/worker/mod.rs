@@ -219,6 +219,7 @@ impl Worker {
             ToWorker::Retract(key, attempt) => self.retract(key, attempt),
             ToWorker::Acquire { key, nbytes, holders } => self.acquire(key, nbytes, holders),
             ToWorker::PeerGone(peer) => self.peer_gone(peer),
+            ToWorker::Holders { key, holders } => self.told_holders(key, &holders),
         }
     }
 

@@ -14,6 +14,10 @@ use crate::protocol::{Piece, Tick, WorkerId};
 /// more than another.
 const SPREAD: usize = 4;
 
+/// So often a piece must have been refused for want of time before the scheduler is asked who else has it: what a rest mends costs
+/// no message.
+const REFUSALS: u32 = 2;
+
 /// How long a busy peer is left in peace, in microseconds: doubled each time up to the longest, begun anew when it has served.
 const FIRST_REST: u64 = 50_000;
 const LONGEST_REST: u64 = 1_000_000;
@@ -53,6 +57,8 @@ pub(super) struct Need {
     pub holders: Vec<WorkerId>,
     /// Who was asked in vain.
     pub asked: Vec<WorkerId>,
+    /// How often whoever was asked was busy.
+    refusals: u32,
     /// Who was asked and in which request.
     pub in_flight: Option<(WorkerId, u64)>,
     /// It stands in its holders' queues.
@@ -65,7 +71,7 @@ pub(super) struct Need {
 impl Need {
     pub fn new(born: u64, priority: u64, nbytes: u64) -> Self {
         let (waiters, holders, asked) = (Vec::new(), Vec::new(), Vec::new());
-        Self { waiters, live: 0, born, copy: false, holders, asked, in_flight: None, listed: false, priority, nbytes }
+        Self { waiters, live: 0, born, copy: false, holders, asked, refusals: 0, in_flight: None, listed: false, priority, nbytes }
     }
 
     /// The holders in whose queues it stands.
@@ -221,8 +227,21 @@ impl Gather {
         need.asked.push(from);
     }
 
-    /// Adds holders that are news.
-    pub fn learn(&mut self, piece: Piece, holders: &[WorkerId]) {
+    /// The peer was too busy for the piece, which is listed nowhere just now: others that have it stand before it. True when the
+    /// scheduler is to be asked for more of them, because all that would be asked next rest, and not for the first time. (Who has
+    /// fetched a part serves nobody with it, so there parts wait.)
+    pub fn put_off(&mut self, piece: Piece, busy: WorkerId) -> bool {
+        let Some(need) = self.needs.get_mut(&piece) else { return false };
+        if let Some(at) = need.holders.iter().position(|holder| *holder == busy) {
+            need.holders[at..].rotate_left(1);
+        }
+        need.refusals = need.refusals.saturating_add(1);
+        let rests = |holder: &WorkerId| self.peers.get(holder).is_some_and(|peer| peer.rests_until.is_some());
+        piece.1.is_none() && need.refusals >= REFUSALS && need.holders.iter().take(SPREAD).all(rests)
+    }
+
+    /// Adds holders that are news: before those that are known, when these were busy, and otherwise after them.
+    pub fn learn(&mut self, piece: Piece, holders: &[WorkerId], first: bool) {
         let Some(need) = self.needs.get(&piece) else { return };
         let is_news = |holder: &&WorkerId| !need.holders.contains(holder) && !need.asked.contains(holder) && !self.gone.contains(holder);
         let news: Vec<WorkerId> = holders.iter().filter(is_news).copied().collect();
@@ -231,7 +250,9 @@ impl Gather {
         }
         let listed = need.listed;
         self.delist(piece);
-        self.needs.get_mut(&piece).expect("looked up above").holders.extend(news);
+        let known = &mut self.needs.get_mut(&piece).expect("looked up above").holders;
+        let at = if first { 0 } else { known.len() };
+        drop(known.splice(at..at, news));
         if listed {
             self.list(piece);
         }

@@ -136,9 +136,17 @@ fn a_broken_worker_has_died() {
 
 #[test]
 fn a_worker_alone_ends_with_its_scheduler_or_comes_back_to_it() {
+    // Both links were cut; which of them comes back first is chance.
     let mut told = Told::new(Rules::default());
     told.runs().see(Seen::SchedulerHeard(false));
-    assert!(matches!(told.dies(Exit::Code(code::LONELY))[..], [Step::End(End::SchedulerGone(_))]));
+    reports(&told.dies(Exit::Code(code::LONELY)), false, &["lost its scheduler", "cannot hear it either"]);
+    told.now += SECOND * 25;
+    assert_eq!(told.see(Seen::Tick), [], "there is nobody whom a new one could join");
+    told.see(Seen::SchedulerHeard(true));
+    assert_eq!(told.see(Seen::Tick), [Step::Start]);
+    told.runs().see(Seen::SchedulerHeard(false));
+    told.dies(Exit::Code(code::LONELY));
+    assert_eq!(told.see(Seen::SchedulerGone("closed".into())), [Step::End(End::SchedulerGone("closed".into()))]);
     let mut told = Told::new(Rules::default());
     told.runs().see(Seen::SchedulerHeard(false));
     told.see(Seen::SchedulerHeard(true));

@@ -1,6 +1,7 @@
 //! Clusters on this host: they start, shrink, grow, and leave nothing behind.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ pub const TESTS: &[Test] = &[
     ("cluster_that_cannot_start_says_why", cannot_start),
     ("cluster_dies_with_its_program", program_killed),
     ("cluster_closes_while_tasks_run", closes_busy),
+    ("cluster_leaves_no_descriptor_open", descriptors),
 ];
 
 /// Where a test keeps folders of workers and its journal.
@@ -169,4 +171,19 @@ fn closes_busy() {
     assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
     assert_eq!(run.wait().expect_err("the cluster is gone").code, Code::Disconnected);
     assert_eq!((zombies(), entries(&place.spill())), (Vec::new(), 0));
+}
+
+fn descriptors() {
+    let round = |number: usize| {
+        let place = Place::new();
+        let cluster = LocalCluster::start(LocalOptions { tls: number % 2 == 1, ..place.options(1) }).expect("it starts");
+        assert_eq!(compute(&connect(&cluster), numbers(&place, "a", 10)), (0..10).collect::<Vec<_>>());
+        cluster.close();
+    };
+    let open = || entries(Path::new("/proc/self/fd"));
+    // What a process opens once and keeps is open after these.
+    (0..2).for_each(round);
+    let before = open();
+    (0..4).for_each(round);
+    until("what clusters had open is closed", 10, || open() <= before);
 }

@@ -4,6 +4,7 @@
 //! bad workers of `pretend`; otherwise it runs the tests one after the other, each with a time limit. Arguments choose tests by a
 //! part of their names.
 
+mod between;
 mod cluster;
 mod nanny;
 mod operators;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         return cluster::hire();
     }
     let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let all = [nanny::TESTS, cluster::TESTS, scenarios::TESTS].concat();
+    let all = [nanny::TESTS, cluster::TESTS, scenarios::TESTS, between::TESTS].concat();
     let chosen: Vec<Test> =
         all.into_iter().filter(|(name, _)| filters.is_empty() || filters.iter().any(|f| name.contains(f.as_str()))).collect();
     if arguments.iter().any(|argument| argument == "--list") {

@@ -27,14 +27,15 @@ pub const TESTS: &[Test] = &[
     ("what_can_never_fit_is_refused_and_others_go_on", never_fits),
 ];
 
-struct Scene {
-    place: Place,
-    cluster: LocalCluster,
-    client: Arc<Remote>,
+/// A cluster of worker processes with a client, whose scheduler checks its books.
+pub struct Scene {
+    pub place: Place,
+    pub cluster: LocalCluster,
+    pub client: Arc<Remote>,
 }
 
 impl Scene {
-    fn new(workers: usize, change: impl FnOnce(&mut LocalOptions)) -> Self {
+    pub fn new(workers: usize, change: impl FnOnce(&mut LocalOptions)) -> Self {
         let place = Place::new();
         let mut options = place.options(workers);
         options.scheduler.check = true;
@@ -45,18 +46,18 @@ impl Scene {
         Self { place, cluster, client }
     }
 
-    fn layer(&self, name: &str, len: u32, deed: Deed) -> Layer {
+    pub fn layer(&self, name: &str, len: u32, deed: Deed) -> Layer {
         layer(name, len, deed, &self.place.journal(), &[])
     }
 
-    fn graph(&self, layers: impl IntoIterator<Item = Layer>) -> Graph {
+    pub fn graph(&self, layers: impl IntoIterator<Item = Layer>) -> Graph {
         let mut graph = Graph::default();
         let last = layers.into_iter().map(|layer| graph.add(layer)).last();
         graph.want_all(last.expect("a layer"));
         graph
     }
 
-    fn ran(&self, name: &str) -> Vec<(u32, u32)> {
+    pub fn ran(&self, name: &str) -> Vec<(u32, u32)> {
         runs(&self.place.journal(), name)
     }
 
@@ -169,7 +170,8 @@ fn all_killed() {
     scene.works();
 }
 
-fn patient(options: &mut LocalOptions, allowed_failures: u32) {
+/// So many deaths under a task are forgiven, and a worker that died is started again at once.
+pub fn patient(options: &mut LocalOptions, allowed_failures: u32) {
     options.scheduler.machine.allowed_failures = allowed_failures;
     options.rules = Rules { first_pause: Duration::from_millis(20), longest_pause: Duration::from_millis(20), ..options.rules.clone() };
 }
@@ -191,8 +193,12 @@ fn eater() {
     let failure = scene.fail(scene.layer("eater", 1, Deed::Eat));
     assert_eq!(failure.code, Code::KilledWorker, "{failure}");
     let died = scene.cluster.workers()[0].died.clone().unwrap_or_default();
-    assert!(died.contains("limit of 300.0 MiB"), "{died}");
-    assert!(failure.to_string().contains("for memory"), "the user is told why: {failure}");
+    // The limit, the peak, and the task.
+    for piece in ["limit of 300.0 MiB", "MiB of memory at most", "it was executing eater "] {
+        assert!(died.contains(piece), "{piece:?} is not in {died:?}");
+        assert!(failure.to_string().contains(piece), "the user is told why: {piece:?} is not in {failure}");
+    }
+    assert!(failure.to_string().contains("for memory"), "{failure}");
     scene.works();
 }
 

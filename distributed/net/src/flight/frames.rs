@@ -163,6 +163,32 @@ pub async fn body(
     Ok(Packed { parts, sections: sections.into_iter().map(unpack).collect() })
 }
 
+/// What can be understood of bytes that came on a data connection, from behind its magic on: as a listener hears them, a greeting and
+/// requests; as a caller does, answers with their chunks. How many of each there are before something is refused. It is for fuzz targets,
+/// which have bytes and no connection.
+pub fn read_said(bytes: &[u8]) -> (usize, usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a clock alone takes nothing of the system");
+    let (mut requests, mut answers) = (0, 0);
+    runtime.block_on(async {
+        let mut heard = bytes;
+        if greeted(&mut heard).await.is_ok() {
+            while let Ok(Some(_)) = asked(&mut heard).await {
+                requests += 1;
+            }
+        }
+        let mut heard = bytes;
+        while let Ok(head) = head(&mut heard).await {
+            if let Head::Here { parts, sections } = head
+                && body(&mut heard, parts, sections, Duration::from_secs(1)).await.is_err()
+            {
+                break;
+            }
+            answers += 1;
+        }
+    });
+    (requests, answers)
+}
+
 /// Answers, written together where they are small.
 pub struct Answers<'a, S> {
     stream: &'a mut S,

@@ -15,6 +15,7 @@ mod port;
 pub use aligned::trim;
 pub use arrow::parse_ticket;
 pub use fetch::{FetchError, Peers};
+pub use frames::read_said;
 pub use port::{Bound, Ports, Refusal, Shelf};
 
 use partita_graph::{Buffer, Encoded, Failure};

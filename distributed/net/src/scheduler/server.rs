@@ -152,8 +152,9 @@ impl Server {
     /// Ends it: clients, workers and nannies are told. Blocks until all is closed.
     pub fn close(&self) {
         self.outside.inbox.post(Incoming::Visit(Box::new(|owner| owner.end("it was closed".into()))));
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        // Whoever closes it meanwhile waits here, so that for all of them it is closed afterwards.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
             // A thread that panicked has nothing more to close.
             let _ = thread.join();
         }

@@ -100,7 +100,7 @@ impl Worker {
             let mut meet = |holders: &[WorkerId]| strangers.extend(holders.iter().filter(|holder| known.insert(**holder)));
             match message {
                 ToWorker::Assign(assignment) => assignment.inputs.iter().flatten().for_each(|input| meet(&input.holders)),
-                ToWorker::Acquire { holders, .. } => meet(holders),
+                ToWorker::Acquire { holders, .. } | ToWorker::Holders { holders, .. } => meet(holders),
                 ToWorker::Free(_) | ToWorker::Abandon(..) | ToWorker::Retract(..) | ToWorker::PeerGone(_) => {}
             }
         }

@@ -75,6 +75,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// A certificate, its key, and the authority that it comes from.
 pub struct Credentials {
     pub(super) cluster: String,
+    pub(super) authority: CertificateDer<'static>,
     pub(super) roots: Arc<RootCertStore>,
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) key: PrivateKeyDer<'static>,
@@ -94,7 +95,7 @@ impl Credentials {
     ) -> Result<Self, Failure> {
         let cluster = cluster_of(&fingerprint(&authority));
         let mut roots = RootCertStore::empty();
-        roots.add(authority).map_err(|e| unusable("the authority's certificate", &e))?;
+        roots.add(authority.clone()).map_err(|e| unusable("the authority's certificate", &e))?;
         let roots = Arc::new(roots);
         let config = |role| {
             let expected = Expected::Roots { roots: roots.clone(), roleless };
@@ -104,7 +105,7 @@ impl Credentials {
                 .map_err(|e| unusable("this process's certificate", &e))
         };
         let (scheduler, worker) = (config(Role::Scheduler)?, config(Role::Worker)?);
-        Ok(Self { cluster, roots, chain, key, roleless, scheduler, worker })
+        Ok(Self { cluster, authority, roots, chain, key, roleless, scheduler, worker })
     }
 
     /// The cluster's name.

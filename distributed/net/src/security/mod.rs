@@ -6,6 +6,7 @@
 mod authority;
 mod certificate;
 mod connection;
+mod export;
 mod files;
 pub mod join;
 mod open;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use certificate::{Credentials, Lifetime};
 pub use connection::Connection;
+pub use export::{Exported, export};
 pub use files::TlsFiles;
 pub use open::open;
 pub(crate) use open::{connect_tcp, explain};

@@ -32,6 +32,7 @@ const MEMORY: u8 = 11;
 const WAITS: u8 = 12;
 const RESUMES: u8 = 13;
 const TOLD: u8 = 14;
+const WHO_HAS: u8 = 15;
 const SAME_LAYER: u8 = 0x80;
 
 /// Least bytes of an item.
@@ -126,6 +127,7 @@ fn write_item(out: &mut Writer, item: &ToScheduler, last: &mut Option<LayerId>) 
             out.number(input.index.into());
             workers(out, asked);
         }
+        ToScheduler::WhoHas(key) => head(out, WHO_HAS, key, last),
         ToScheduler::Replicated(key) => head(out, REPLICATED, key, last),
         ToScheduler::Retracted(key, attempt) => tried(out, RETRACTED, key, *attempt, last),
         ToScheduler::Kept(key, attempt) => tried(out, KEPT, key, *attempt, last),
@@ -220,6 +222,7 @@ fn read_item(reader: &mut Reader<'_>, last: &mut Option<LayerId>) -> Result<ToSc
             let input = Key::new(LayerId(reader.fixed()?), reader.small()?);
             ToScheduler::MissingInput { key, attempt, input, asked: read_workers(reader)? }
         }
+        WHO_HAS => ToScheduler::WhoHas(key),
         REPLICATED => ToScheduler::Replicated(key),
         RETRACTED => ToScheduler::Retracted(key, reader.small()?),
         KEPT => ToScheduler::Kept(key, reader.small()?),

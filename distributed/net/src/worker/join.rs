@@ -39,8 +39,8 @@ pub(super) async fn join(
     door: Option<Arc<dyn FrameDoor>>,
 ) -> Result<Arc<Office>, Failure> {
     let threads = if options.threads == 0 { pool.threads() } else { options.threads }.max(1);
-    let machine =
-        Config { target: options.target, spill: options.spill, pause: options.pause, ..Config::new(threads as u32, options.memory_limit) };
+    let Options { target, spill, pause, max_spill, .. } = options;
+    let machine = Config { target, spill, pause, max_spill, ..Config::new(threads as u32, options.memory_limit) };
     // Tasks that wait inside stand there too, and others run in their place.
     let slots = threads + partita_local::MOST_WAITING;
     let recorder = options.recorder.as_ref().map(|path| Recorder::create(path, slots)).transpose()?;

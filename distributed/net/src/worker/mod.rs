@@ -55,6 +55,8 @@ pub struct Options {
     pub spill: f64,
     /// Share of the limit above which nothing is started.
     pub pause: f64,
+    /// Bytes on disk above which nothing more is spilled; 0, the default, for no limit.
+    pub max_spill: u64,
     /// What it offers to tasks that ask for it, in thousandths.
     pub resources: BTreeMap<String, Milli>,
     /// Where to make the folder for spilled chunks. Default: the system's folder for temporary files.
@@ -91,6 +93,7 @@ impl Default for Options {
             target: machine.target,
             spill: machine.spill,
             pause: machine.pause,
+            max_spill: machine.max_spill,
             resources: BTreeMap::new(),
             local_directory: None,
             death_timeout: Duration::from_secs(60),

@@ -117,6 +117,34 @@ async fn an_end_is_said_after_all_messages_on_both_sides() {
     link.drained().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_that_close_at_once_end_it_once() {
+    let mut port = Port::bind(ServerSecurity::plain(None)).await;
+    let security = port.security.issue(Role::Client).unwrap();
+    let (link, mut events, _) = connect(&port.address(), &security, client()).await.unwrap();
+    let mut accepted = port.accepted.recv().await.unwrap();
+    link.send(Bytes::from_static(b"last"));
+    let together = std::sync::Barrier::new(5);
+    std::thread::scope(|scope| {
+        for number in 0..5 {
+            let (link, together) = (&link, &together);
+            scope.spawn(move || {
+                together.wait();
+                link.close(&format!("by number {number}"));
+            });
+        }
+    });
+    assert_eq!(next(&mut accepted.events).await, LinkEvent::Message(Bytes::from_static(b"last")));
+    let mut reasons = Vec::new();
+    for (events, side) in [(&mut events, "this side closed the link: "), (&mut accepted.events, "the other side closed the link: ")] {
+        let LinkEvent::Closed(failure) = next(events).await else { panic!("no end") };
+        reasons.push(failure.what.strip_prefix(side).expect("who closed it").to_owned());
+        assert!(events.recv().await.is_none(), "one end, and nothing after it");
+    }
+    assert!(reasons[0] == reasons[1] && reasons[0].starts_with("by number"), "both hear of the same one: {reasons:?}");
+    link.drained().await;
+}
+
 #[tokio::test]
 async fn a_link_without_a_connection_ends_when_its_grace_is_over() {
     let mut limits = quick();

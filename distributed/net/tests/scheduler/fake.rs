@@ -296,7 +296,7 @@ impl Hand {
             }
             ToWorker::Retract(key, attempt) => Some(ToScheduler::Kept(key, attempt)),
             ToWorker::Acquire { key, .. } => Some(ToScheduler::Replicated(key)),
-            ToWorker::PeerGone(_) => None,
+            ToWorker::PeerGone(_) | ToWorker::Holders { .. } => None,
         }
     }
 

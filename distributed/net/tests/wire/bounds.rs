@@ -11,7 +11,8 @@ use partita_net::wire::*;
 use crate::decoders::decode;
 
 /// All targets; each has a folder of the corpus.
-const TARGETS: &[&str] = &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value", "ticket"];
+const TARGETS: &[&str] =
+    &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value", "ticket", "frames"];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
@@ -102,6 +103,7 @@ fn the_corpus_is_what_is_said() {
     let value = |chunk| encode_value(&chunk).unwrap();
     let chunks = [partita_graph::Chunk::new(partita_graph::Plain(1i64)), partita_graph::Chunk::new(partita_graph::Plain(vec![1u8, 2]))];
     said.push(("value", chunks.map(value).into()));
+    said.push(("frames", data_connections()));
     said.push(("ticket", vec![b"00000000000000ab#7".to_vec(), b"ffffffffffffffff#4294967295/12".to_vec()]));
     for (target, messages) in said {
         let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
@@ -115,6 +117,26 @@ fn the_corpus_is_what_is_said() {
             assert!(committed == *message, "{path} is not what is said today; write it anew with UPDATE_CORPUS=1");
         }
     }
+}
+
+/// What is said on a data connection behind its magic: a greeting with a secret and two requests, and four answers.
+fn data_connections() -> Vec<Vec<u8>> {
+    use partita_graph::{Key, LayerId};
+    let sized = |body: Vec<u8>| [&(body.len() as u32).to_le_bytes()[..], &body].concat();
+    let piece = |index, part: Option<u32>| (Key::new(LayerId(7), index), part);
+    let request = |pieces: Vec<(Key, Option<u32>)>| sized(postcard::to_stdvec(&pieces).unwrap());
+    let asked = [vec![1], vec![3; 32], request(vec![piece(1, None), piece(2, Some(4))]), request(vec![piece(300, None)])].concat();
+    // A head begins with the number of its kind: here it is, busy, missing.
+    let here =
+        |parts: bool, sections: Vec<(&str, Vec<u8>, Vec<u64>)>| sized([vec![0], postcard::to_stdvec(&(parts, sections)).unwrap()].concat());
+    let padded = |byte: u8, len: usize| [vec![byte; len], vec![0; len.next_multiple_of(64) - len]].concat();
+    let whole = [here(false, vec![("bytes", vec![1, 2], vec![3])]), padded(5, 3)].concat();
+    let parts = here(true, vec![("i64", vec![], vec![8]), ("bytes", vec![9], vec![0, 70])]);
+    let parts = [parts, padded(1, 8), padded(2, 70)].concat();
+    let answered = [whole, sized(vec![2]), parts, sized(vec![1])].concat();
+    assert_eq!(partita_net::flight::read_said(&asked), (2, 0));
+    assert_eq!(partita_net::flight::read_said(&answered).1, 4);
+    vec![asked, answered]
 }
 
 /// What two ends of a session say to each other.

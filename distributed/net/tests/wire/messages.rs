@@ -92,6 +92,7 @@ pub fn said() -> Vec<WorkerToScheduler> {
         ToScheduler::Resumes(key(3, 5), u32::MAX),
         ToScheduler::Told { key: key(3, 5), attempt: 2, done: 0, total: u64::MAX },
         ToScheduler::MissingInput { key: key(3, 5), attempt: 2, input: key(9, 1), asked: vec![WorkerId(1), WorkerId(u32::MAX)] },
+        ToScheduler::WhoHas(key(9, 8)),
         ToScheduler::Replicated(key(9, 9)),
         ToScheduler::Memory { managed: 1, spilled: u64::MAX, spilled_total: 9, paused: true, rss: 7 },
         ToScheduler::Retracted(key(9, 9), 1),
@@ -344,6 +345,7 @@ pub fn to_worker() -> Vec<SchedulerToWorker> {
             ToWorker::Retract(Key::new(sum.id, 1), 1),
             ToWorker::Acquire { key: key(79, 3), nbytes: 8, holders: vec![WorkerId(1), WorkerId(2)] },
             ToWorker::PeerGone(WorkerId(1)),
+            ToWorker::Holders { key: key(79, 4), holders: vec![WorkerId(2), WorkerId(u32::MAX)] },
         ]),
         SchedulerToWorker::ForgetLayers(vec![numbers.id, LayerId(79)]),
         // Known again, under a number that was given back.

@@ -129,6 +129,31 @@ fn chunks_that_were_spilled_are_served_from_their_files() {
 }
 
 #[test]
+fn no_more_lies_on_a_disk_than_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let most: u64 = 8 << 20;
+    let limited = |name: &str| {
+        let mut options = crate::cluster::options(name);
+        (options.memory_limit, options.target, options.spill) = (8 << 30, 1.0 / 512.0, 1.0 / 512.0);
+        (options.max_spill, options.local_directory) = (most, Some(folder.path().into()));
+        (1, options)
+    };
+    let cluster = Cluster::with(ServerSecurity::plain(None), vec![limited("a"), limited("b")]);
+    let graph = shuffle(21, 40, 8, 2 << 20);
+    let found = std::thread::scope(|scope| {
+        let running = scope.spawn(|| results(&cluster, &graph));
+        let mut found = 0;
+        while !running.is_finished() {
+            found = cluster.workers.iter().map(|worker| worker.worker.usage().spilled).fold(found, u64::max);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert_eq!(running.join().expect("it ends well"), expected(&graph));
+        found
+    });
+    assert!((1..=most).contains(&found), "{found}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_keeps_everything_in_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let blocked = folder.path().join("file");

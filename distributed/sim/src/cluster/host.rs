@@ -173,7 +173,7 @@ impl Cluster {
         }
         self.next_request += 1;
         let request = self.next_request;
-        self.requests.insert(request, Request { by, from, left: pieces });
+        self.requests.insert(request, Request { by, from, left: pieces, served: false });
         if self.nodes.contains_key(&from) {
             self.after(delay, Happening::Asked { by, from, request });
         } else {
@@ -194,7 +194,12 @@ impl Cluster {
         if !self.nodes.contains_key(&from) {
             return Ok(());
         }
-        let (busy, fails) = (self.faults.busy, self.faults.fetch_fails);
+        let (busy, fails, most) = (self.faults.busy, self.faults.fetch_fails, self.faults.serves);
+        if most > 0 && self.requests.values().filter(|open| open.from == from && open.served).count() >= most {
+            self.after(1, Happening::Refused { by, request });
+            return Ok(());
+        }
+        self.requests.get_mut(&request).expect("it is open").served = true;
         let mut time = 0;
         for (key, part) in pieces {
             let (busy, fails) = (self.chance(busy), self.chance(fails));
@@ -229,6 +234,7 @@ impl Cluster {
         let (key, part) = piece;
         let Some(chunk) = chunk else { return self.answer(worker, WorkerEvent::FetchFailed { key, part, from }) };
         let nbytes = chunk.nbytes();
+        self.served.push((key, from));
         match part {
             Some(part) => drop(node.parts.insert((key, part), chunk)),
             None => drop(node.memory.entry(key).or_insert(chunk)),
@@ -255,7 +261,9 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         node.busy.remove(&key);
         let chunk = node.memory.get(&key).cloned().ok_or_else(|| format!("{key:?} was dropped while it was written"))?;
-        if fails || node.disk_full || room.is_some_and(|room| node.disk_bytes() + chunk.nbytes() > room) {
+        let full = node.disk_full || room.is_some_and(|room| node.disk_bytes() + chunk.nbytes() > room);
+        self.counts.full_disks += u64::from(full);
+        if fails || full {
             return self.answer(worker, WorkerEvent::SpillFailed { key });
         }
         node.memory.remove(&key);

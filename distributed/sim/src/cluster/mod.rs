@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub by: WorkerId,
     pub from: WorkerId,
     pub left: Vec<Piece>,
+    /// The peer has begun to serve it.
+    pub served: bool,
 }
 
 pub(crate) struct Cluster {
@@ -57,6 +59,8 @@ pub(crate) struct Cluster {
     pub excuses: Excuses,
     /// What ran where, in order.
     pub starts: Vec<(Key, WorkerId)>,
+    /// Who served which chunk to a peer, in order.
+    pub served: Vec<(Key, WorkerId)>,
     /// At each start, how many tasks of its layer were running, itself included.
     pub crowds: Vec<(Key, usize)>,
     /// Bytes of memory for each worker; 0 for no limit.
@@ -98,6 +102,7 @@ impl Cluster {
             counts: Report::default(),
             excuses: Excuses::default(),
             starts: Vec::new(),
+            served: Vec::new(),
             crowds: Vec::new(),
             memory_limit,
             threads,

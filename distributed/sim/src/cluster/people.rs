@@ -149,6 +149,7 @@ impl Cluster {
 
     /// All runs end as cancelled, and only the workers stay.
     pub fn restart(&mut self) -> Result<(), String> {
+        self.counts.restarts += 1;
         self.excuses.excuse_all();
         self.runs.values_mut().for_each(|state| state.restarted = true);
         self.tell_scheduler(SchedulerEvent::Restart)

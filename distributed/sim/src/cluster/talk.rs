@@ -64,6 +64,7 @@ impl Cluster {
             ToWorker::Abandon(key, _) => self.excuses.excuse([*key]),
             ToWorker::Acquire { .. } => self.counts.copies += 1,
             ToWorker::Retract(..) => self.counts.steals += 1,
+            ToWorker::Holders { .. } => self.counts.other_holders += 1,
             _ => {}
         }
         let delay = self.up_to(self.faults.delay);
@@ -82,6 +83,7 @@ impl Cluster {
             ToScheduler::Lost(key) | ToScheduler::MissingInput { input: key, .. } | ToScheduler::AcquireFailed { key, .. } => {
                 self.excuses.excuse([*key]);
             }
+            ToScheduler::Memory { paused: true, .. } => self.counts.pauses += 1,
             _ => {}
         }
         let delay = self.up_to(self.faults.delay);
@@ -101,6 +103,7 @@ impl Cluster {
         (node.link.cut_in, node.link.cut_out) = (inbound, outbound);
         node.link.breaks += 1;
         self.counts.breaks += 1;
+        self.counts.half_open += u64::from(inbound != outbound);
         Some(node.link.breaks)
     }
 

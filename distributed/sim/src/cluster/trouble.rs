@@ -135,6 +135,7 @@ impl Cluster {
     pub fn stops(&mut self, victim: WorkerId) {
         let Some(of) = self.cut(victim, true, true) else { return };
         self.nodes.get_mut(&victim).expect("its link was just cut").stopped = true;
+        self.counts.stops += 1;
         let most = self.faults.stop_for;
         self.plan_break(victim, of, most);
     }
@@ -194,6 +195,7 @@ impl Cluster {
             let delay = self.up_to(2 * self.faults.join_every);
             self.after(delay, Happening::Join { name: None, repeat });
         }
+        let reborn = name.is_some() && !self.quiet;
         let taken = self.taken();
         let name = match name {
             Some(name) if taken.contains(name.as_str()) => return Ok(()),
@@ -203,6 +205,7 @@ impl Cluster {
                 None => format!("w{}", self.next_worker),
             },
         };
+        self.counts.reborn += u64::from(reborn);
         let about = self.about(&name);
         self.join_as(about)
     }

@@ -89,6 +89,15 @@ impl Player {
         match *words {
             [keys, "ran", "at", name, ref rest @ ..] if name != "most" && name != "least" => within(self.ran(keys, Some(name))?, rest),
             [keys, "ran", ref rest @ ..] => within(self.ran(keys, None)?, rest),
+            [keys, "served", "at", name, ref rest @ ..] => {
+                let (keys, worker) = (self.layers.keys(keys)?, self.id(name)?);
+                within(self.cluster.served.iter().filter(|(key, from)| keys.contains(key) && *from == worker).count() as u64, rest)
+            }
+            [keys, "served", "by", ref rest @ ..] => {
+                let keys = self.layers.keys(keys)?;
+                let servers = self.cluster.served.iter().filter(|(key, _)| keys.contains(key)).map(|(_, from)| *from);
+                within(servers.collect::<BTreeSet<_>>().len() as u64, rest)
+            }
             [keys, "stored", "at", ref names @ ..] => self.stored_at(keys, names),
             [name, "holds", ref rest @ .., "of", keys] => {
                 let (worker, keys) = (self.id(name)?, self.layers.keys(keys)?);

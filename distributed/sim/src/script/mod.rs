@@ -172,6 +172,7 @@ impl Player {
             "inline" => faults.inline = number(Some(value))?,
             "rejoin" => faults.rejoin_within = number(Some(value))?,
             "busy" => faults.busy = rate()?,
+            "serves" => faults.serves = number(Some(value))? as usize,
             "doubled" => faults.doubled = rate()?,
             "fetch-fails" => faults.fetch_fails = rate()?,
             "spill-fails" => faults.spill_fails = rate()?,

@@ -106,6 +106,7 @@ impl WorkerDecoder {
                     items.push(ToWorker::Acquire { key, nbytes, holders: read_holders(reader)? });
                 }
                 GONE => items.push(ToWorker::PeerGone(WorkerId(reader.small()?))),
+                HOLDERS => items.push(ToWorker::Holders { key: self.key(reader)?, holders: read_holders(reader)? }),
                 DEFINE => {
                     let at = reader.small()?;
                     let layer = self.resolved(read_layer(reader, Edges::Producers)?);

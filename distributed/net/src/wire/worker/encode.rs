@@ -164,6 +164,12 @@ impl WorkerEncoder {
                 out.byte(GONE);
                 out.number(worker.0.into());
             }
+            ToWorker::Holders { key, holders } => {
+                self.name(out, key.layer);
+                out.byte(HOLDERS);
+                self.key(out, key);
+                write_holders(out, holders);
+            }
         }
         Ok(())
     }

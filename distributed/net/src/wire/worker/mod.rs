@@ -32,6 +32,7 @@ const GONE: u8 = 5;
 /// A layer gets a number: all of it, or its identity alone where it is only read.
 const DEFINE: u8 = 6;
 const NAME: u8 = 7;
+const HOLDERS: u8 = 8;
 
 const INLINE: u8 = 1;
 const TIMEOUT: u8 = 2;

@@ -20,6 +20,9 @@ use crate::array::meta::tuple;
 
 /// The size of a buffer, in bytes: a few of them fit the first cache.
 const TILE_BYTES: usize = 8 << 10;
+/// The size of the buffers where an input lies across, in bytes, and few buffers are needed: so that tiles are a few whole rows. What lies
+/// along the rows is then read in one go, and of what lies across whole lines of the cache are used; they fit the second cache.
+const BAND_BYTES: usize = 256 << 10;
 /// Elements of a tile where nothing is buffered.
 const DIRECT: usize = 4096;
 /// The same where rows are folded into each other: long pieces of a few rows, as memory likes to be read.
@@ -148,7 +151,9 @@ impl<'a> Evaluator<'a> {
 
     /// Runs the program over the whole index space. Tiles have the form that suits where the inputs lie.
     pub fn run<T: Held>(&mut self, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
-        let wish = Wish { size: self.size, read: self.feeds.len(), folded: None };
+        let widest = self.program.inputs.iter().map(|dtype| dtype.size()).max().unwrap_or(1);
+        let across = if self.chain.is_some() || self.program.steps.is_empty() { self.size.max(BAND_BYTES / widest) } else { self.size };
+        let wish = Wish { size: self.size, across, read: self.feeds.len(), folded: None };
         self.walk(Vec::new(), wish, sink)
     }
 
@@ -163,7 +168,7 @@ impl<'a> Evaluator<'a> {
             self.feeds.iter_mut().try_for_each(|feed| feed.fill(self.size))?;
         }
         let read = self.feeds.len();
-        self.walk(beside, Wish { size: self.size, read, folded: Some(read + folded) }, sink)
+        self.walk(beside, Wish { size: self.size, across: self.size, read, folded: Some(read + folded) }, sink)
     }
 
     fn walk<T: Held>(&mut self, beside: Vec<Vec<isize>>, wish: Wish, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
@@ -172,6 +177,7 @@ impl<'a> Evaluator<'a> {
         let mut operands: Vec<Vec<isize>> = self.feeds.iter().map(|feed| feed.strides.clone()).collect();
         operands.extend(beside);
         let Some(layout) = Layout::new(&self.shape, &operands) else { return Ok(()) };
+        self.make_room(layout.room(wish))?;
         layout.walk(&bases, wish, |tile| {
             if self.cancelled.is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
                 return Err(Failure::new(Code::Cancelled, "the task was cancelled while it ran"));
@@ -183,6 +189,19 @@ impl<'a> Evaluator<'a> {
             self.calculate(tile.len())?;
             sink.take(self.result(tile)?, tile)
         })
+    }
+
+    /// Buffers for tiles of up to so many elements.
+    fn make_room(&mut self, size: usize) -> Result<(), Failure> {
+        if size <= self.size {
+            return Ok(());
+        }
+        self.size = size;
+        self.feeds.iter_mut().try_for_each(|feed| feed.fill(size))?;
+        if self.chain.is_some() {
+            self.registers = vec![Column::new(self.program.dtype()?, size)];
+        }
+        Ok(())
     }
 
     /// The program's result for the tile at hand.
@@ -431,12 +450,23 @@ fn over(shape: &[usize], block: &Block, strides: &[isize]) -> Vec<isize> {
     std::iter::repeat_n(0, ahead).chain(own).collect()
 }
 
+/// Lines of memory that are copied across together, so that what is written lies together too.
+const TOGETHER: usize = 8;
+
 /// Copies a tile together, row by row. Memory that lies across is read along its own lines.
 fn copy<T: Held>(memory: &[T], (offset, row, column): (isize, isize, isize), tile: &Tile<'_>, out: &mut [T]) {
     if row == 1 && column != 1 && tile.rows > 1 {
-        for at in 0..tile.columns {
-            let line = &memory[(offset + at as isize * column) as usize..][..tile.rows];
-            out[at..].iter_mut().step_by(tile.columns).zip(line).for_each(|(out, value)| *out = *value);
+        let line = |at: usize| &memory[(offset + at as isize * column) as usize..][..tile.rows];
+        let grouped = tile.columns - tile.columns % TOGETHER;
+        for at in (0..grouped).step_by(TOGETHER) {
+            let lines: [&[T]; TOGETHER] = std::array::from_fn(|ahead| line(at + ahead));
+            for row in 0..tile.rows {
+                let values: [T; TOGETHER] = std::array::from_fn(|ahead| lines[ahead][row]);
+                out[row * tile.columns + at..][..TOGETHER].copy_from_slice(&values);
+            }
+        }
+        for at in grouped..tile.columns {
+            out[at..].iter_mut().step_by(tile.columns).zip(line(at)).for_each(|(out, value)| *out = *value);
         }
         return;
     }

@@ -12,7 +12,7 @@ use partita_graph::{Code, Failure};
 use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
 use super::chain::{Chain, Chained, Lane};
 use super::in_order::{InOrder, copy_line};
-use super::layout::{Layout, Tile, Wish};
+use super::layout::{Layout, SIDE, Tile, Wish};
 use super::program::{Instruction, Op, Program, Source};
 use crate::array::block::{Block, row_major};
 use crate::array::element::{Column, DType, Held, Scalar, with_dtype};
@@ -20,9 +20,6 @@ use crate::array::meta::tuple;
 
 /// The size of a buffer, in bytes: a few of them fit the first cache.
 const TILE_BYTES: usize = 8 << 10;
-/// The size of the buffers where an input lies across, in bytes, and few buffers are needed: so that tiles are a few whole rows. What lies
-/// along the rows is then read in one go, and of what lies across whole lines of the cache are used; they fit the second cache.
-const BAND_BYTES: usize = 256 << 10;
 /// Elements of a tile where nothing is buffered.
 const DIRECT: usize = 4096;
 /// The same where rows are folded into each other: long pieces of a few rows, as memory likes to be read.
@@ -151,8 +148,9 @@ impl<'a> Evaluator<'a> {
 
     /// Runs the program over the whole index space. Tiles have the form that suits where the inputs lie.
     pub fn run<T: Held>(&mut self, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
-        let widest = self.program.inputs.iter().map(|dtype| dtype.size()).max().unwrap_or(1);
-        let across = if self.chain.is_some() || self.program.steps.is_empty() { self.size.max(BAND_BYTES / widest) } else { self.size };
+        // Where an input lies across, a tile is a band of a few whole rows: what lies along the rows is then read in one go, and of each line of
+        // memory that lies across all is used that the cache brings. The copy of it fits the second cache.
+        let across = self.size * SIDE;
         let wish = Wish { size: self.size, across, read: self.feeds.len(), folded: None };
         self.walk(Vec::new(), wish, sink)
     }
@@ -177,7 +175,7 @@ impl<'a> Evaluator<'a> {
         let mut operands: Vec<Vec<isize>> = self.feeds.iter().map(|feed| feed.strides.clone()).collect();
         operands.extend(beside);
         let Some(layout) = Layout::new(&self.shape, &operands) else { return Ok(()) };
-        self.make_room(layout.room(wish))?;
+        let mut parts = Vec::new();
         layout.walk(&bases, wish, |tile| {
             if self.cancelled.is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
                 return Err(Failure::new(Code::Cancelled, "the task was cancelled while it ran"));
@@ -186,51 +184,51 @@ impl<'a> Evaluator<'a> {
             for (at, feed) in self.feeds.iter_mut().enumerate() {
                 with_dtype!(feed.block.dtype(), U => feed.prepare::<U>(tile, at, direct))?;
             }
-            self.calculate(tile.len())?;
-            sink.take(self.result(tile)?, tile)
+            if direct || tile.len() <= self.size {
+                self.calculate(0, tile.len())?;
+                return sink.take(self.result(tile, 0)?, tile);
+            }
+            // Of a band some rows at a time: what steps hand on stays in the first cache.
+            let rows = (self.size / tile.columns).max(1);
+            for row in (0..tile.rows).step_by(rows) {
+                parts.clear();
+                parts.extend(tile.offsets.iter().zip(tile.row_strides).map(|(offset, stride)| offset + row as isize * stride));
+                let part = Tile { rows: rows.min(tile.rows - row), offsets: &parts, ..*tile };
+                let first = row * tile.columns;
+                self.calculate(first, part.len())?;
+                sink.take(self.result(&part, first)?, &part)?;
+            }
+            Ok(())
         })
     }
 
-    /// Buffers for tiles of up to so many elements.
-    fn make_room(&mut self, size: usize) -> Result<(), Failure> {
-        if size <= self.size {
-            return Ok(());
-        }
-        self.size = size;
-        self.feeds.iter_mut().try_for_each(|feed| feed.fill(size))?;
-        if self.chain.is_some() {
-            self.registers = vec![Column::new(self.program.dtype()?, size)];
-        }
-        Ok(())
-    }
-
-    /// The program's result for the tile at hand.
-    fn calculate(&mut self, len: usize) -> Result<(), Failure> {
+    /// The program's result for so many elements of the tile at hand, from one on.
+    fn calculate(&mut self, first: usize, len: usize) -> Result<(), Failure> {
         let done = match &mut self.chain {
-            Some(Chained::Double(chain)) => chained(chain, &self.feeds, &mut self.registers[0], len)?,
-            Some(Chained::Single(chain)) => chained(chain, &self.feeds, &mut self.registers[0], len)?,
-            None => return (0..self.program.steps.len()).try_for_each(|at| self.execute(at, len)),
+            Some(Chained::Double(chain)) => chained(chain, &self.feeds, &mut self.registers[0], first, len)?,
+            Some(Chained::Single(chain)) => chained(chain, &self.feeds, &mut self.registers[0], first, len)?,
+            None => return (0..self.program.steps.len()).try_for_each(|at| self.execute(at, first, len)),
         };
         if done { Ok(()) } else { Err(Failure::internal(format!("a step of {} is not defined for its kind", self.program.show()))) }
     }
 
-    fn execute(&mut self, at: usize, len: usize) -> Result<(), Failure> {
+    fn execute(&mut self, at: usize, first: usize, len: usize) -> Result<(), Failure> {
         let (step, home) = (&self.program.steps[at], self.homes[at]);
         let mut out = std::mem::take(&mut self.registers[home]);
-        let done = with_dtype!(step.dtype, T => self.compute::<T>(step, &mut out, len));
+        let done = with_dtype!(step.dtype, T => self.compute::<T>(step, &mut out, first, len));
         self.registers[home] = out;
         if done? { Ok(()) } else { Err(Failure::internal(format!("{:?} is not defined for {}", step.op, step.dtype))) }
     }
 
     /// `false` when the operation is not defined for this kind.
-    fn compute<T: Arith>(&self, step: &Instruction, out: &mut Column, len: usize) -> Result<bool, Failure> {
-        let arg = |at: usize| self.values::<T>(step.args[at], len);
+    fn compute<T: Arith>(&self, step: &Instruction, out: &mut Column, first: usize, len: usize) -> Result<bool, Failure> {
+        let arg = |at: usize| self.values::<T>(step.args[at], first, len);
         Ok(match step.op {
             Op::Unary(op) => unary(op, arg(0)?, target(out, len)?),
             Op::Binary(op) => binary(op, arg(0)?, arg(1)?, target(out, len)?),
             Op::Test(op) => test(op, arg(0)?, target(out, len)?),
             Op::Compare(op) => compare(op, arg(0)?, arg(1)?, target(out, len)?),
-            Op::Select => select(self.values::<bool>(step.args[0], len)?, arg(1)?, arg(2)?, target(out, len)?),
+            Op::Select => select(self.values::<bool>(step.args[0], first, len)?, arg(1)?, arg(2)?, target(out, len)?),
             // A complex number on the line of the real ones is refused where it is asked for, and here too.
             Op::Cast(to) if step.dtype.is_complex() && !to.is_complex() && to != DType::Bool => false,
             Op::Cast(to) => with_dtype!(to, U => cast::<T, U>(arg(0)?, target(out, len)?)),
@@ -244,10 +242,10 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// The elements of an operand that belong to the tile at hand.
-    fn values<T: Held>(&self, source: Source, len: usize) -> Result<&[T], Failure> {
+    /// The elements of an operand that belong to a part of the tile at hand.
+    fn values<T: Held>(&self, source: Source, first: usize, len: usize) -> Result<&[T], Failure> {
         let column = match source {
-            Source::Input(at) => return self.feeds[at as usize].values(len),
+            Source::Input(at) => return self.feeds[at as usize].values(first, len),
             Source::Step(at) => &self.registers[self.homes[at as usize]],
             Source::Scalar(scalar) => {
                 let found = self.constants.iter().find(|(known, _)| *known == scalar);
@@ -257,7 +255,8 @@ impl<'a> Evaluator<'a> {
         some(column, len)
     }
 
-    fn result<T: Held>(&self, tile: &Tile<'_>) -> Result<Rows<'_, T>, Failure> {
+    /// The results for a part of the tile at hand that begins with this element of it.
+    fn result<T: Held>(&self, tile: &Tile<'_>, first: usize) -> Result<Rows<'_, T>, Failure> {
         if let Source::Input(at) = self.program.result
             && let Now::Rows(offset) = self.feeds[at as usize].now
         {
@@ -265,14 +264,14 @@ impl<'a> Evaluator<'a> {
             let stride = tile.row_strides[at as usize].unsigned_abs();
             return Ok(Rows { values, stride, count: tile.rows, len: tile.columns });
         }
-        let values = self.values(self.program.result, tile.len())?;
+        let values = self.values(self.program.result, first, tile.len())?;
         Ok(Rows { values, stride: tile.columns, count: tile.rows, len: tile.columns })
     }
 }
 
-/// Runs a chain on the elements of a tile.
-fn chained<T: Lane>(chain: &mut Chain<T>, feeds: &[Feed<'_>], out: &mut Column, len: usize) -> Result<bool, Failure> {
-    let inputs = feeds.iter().map(|feed| feed.values(len)).collect::<Result<Vec<&[T]>, Failure>>()?;
+/// Runs a chain on so many elements of a tile, from one on.
+fn chained<T: Lane>(chain: &mut Chain<T>, feeds: &[Feed<'_>], out: &mut Column, first: usize, len: usize) -> Result<bool, Failure> {
+    let inputs = feeds.iter().map(|feed| feed.values(first, len)).collect::<Result<Vec<&[T]>, Failure>>()?;
     Ok(chain.run(&inputs, target(out, len)?))
 }
 
@@ -389,11 +388,12 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// The elements that belong to the tile at hand.
-    fn values<T: Held>(&self, len: usize) -> Result<&[T], Failure> {
+    /// So many elements that belong to the tile at hand, from one on.
+    fn values<T: Held>(&self, first: usize, len: usize) -> Result<&[T], Failure> {
         match self.now {
-            Now::There(offset) => Ok(&self.block.memory::<T>()?[offset..offset + len]),
-            Now::Rows(_) | Now::Copied => some(&self.buffer, len),
+            Now::There(offset) => Ok(&self.block.memory::<T>()?[offset + first..][..len]),
+            Now::Rows(_) | Now::Copied if self.constant => some(&self.buffer, len),
+            Now::Rows(_) | Now::Copied => Ok(&some(&self.buffer, first + len)?[first..]),
         }
     }
 

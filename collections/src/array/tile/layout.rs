@@ -49,7 +49,7 @@ impl Tile<'_> {
 pub struct Wish {
     /// Elements of a tile, about.
     pub size: usize,
-    /// The same where some operand is read across its lines.
+    /// The same where some operand is read across its lines; a row has no more than `size`.
     pub across: usize,
     /// How many of the first operands are read from memory.
     pub read: usize,
@@ -58,7 +58,7 @@ pub struct Wish {
 }
 
 /// Rows of a tile where some operand is read across its lines: of each line that is brought from memory so many elements are used at once.
-const SIDE: usize = 32;
+pub const SIDE: usize = 32;
 /// Rows that are folded together.
 const FOLDED: usize = 16;
 
@@ -96,12 +96,6 @@ impl Layout {
         self.rows.len > 1 && (0..read).any(across)
     }
 
-    /// The most elements that a tile has.
-    pub fn room(&self, wish: Wish) -> usize {
-        let (tall, wide) = self.tile(wish);
-        tall * wide
-    }
-
     /// Rows and columns of a tile.
     fn tile(&self, wish: Wish) -> (usize, usize) {
         let (rows, columns) = (self.rows.len, self.columns.len);
@@ -117,7 +111,7 @@ impl Layout {
         } else {
             1
         };
-        let wide = (size / tall.min(rows)).clamp(1, columns);
+        let wide = (size / tall.min(rows)).min(wish.size).clamp(1, columns);
         // Where rows are short, a tile takes more of them.
         (tall.max(size / wide).clamp(1, rows), wide)
     }

@@ -193,7 +193,7 @@ impl<'a> Evaluator<'a> {
             for row in (0..tile.rows).step_by(rows) {
                 parts.clear();
                 parts.extend(tile.offsets.iter().zip(tile.row_strides).map(|(offset, stride)| offset + row as isize * stride));
-                let part = Tile { rows: rows.min(tile.rows - row), offsets: &parts, ..*tile };
+                let part = Tile { rows: rows.min(tile.rows - row), part: (row, tile.rows), offsets: &parts, ..*tile };
                 let first = row * tile.columns;
                 self.calculate(first, part.len())?;
                 sink.take(self.result(&part, first)?, &part)?;

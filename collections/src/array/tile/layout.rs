@@ -25,6 +25,8 @@ pub struct Tile<'a> {
     pub rows: usize,
     /// See `rows`.
     pub columns: usize,
+    /// Of a part of a larger tile the row of that at which it begins, and how many rows that has; else 0 and all.
+    pub part: (usize, usize),
     /// Where it begins along the innermost axis of the walk,
     pub column: usize,
     /// and how long that axis is.
@@ -128,8 +130,10 @@ impl Layout {
                     for (at, offset) in offsets.iter_mut().enumerate() {
                         *offset = bases[at] + row as isize * self.rows.strides[at] + column as isize * self.columns.strides[at];
                     }
+                    let rows = tall.min(self.rows.len - row);
                     visit(&Tile {
-                        rows: tall.min(self.rows.len - row),
+                        rows,
+                        part: (0, rows),
                         columns: wide.min(self.columns.len - column),
                         column,
                         width: self.columns.len,

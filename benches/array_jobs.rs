@@ -7,7 +7,8 @@
 //! Each row is run several times on arrays that are in memory; the least and the median of the seconds are printed. The rows `copy_kept`
 //! and `copy_fresh` are no work of partita's: they say how fast the machine copies as many bytes, into memory that is used again and into
 //! memory that the system hands out anew. `rechunk_20k_1gib` and `rechunk_10k_256mib` have a third of the memory that their array takes, and
-//! say how much was spilled; they need as much room on disk as both arrays.
+//! say how much was spilled; they need as much room on disk as both arrays. `graph_100k_planned` makes the graph of `graph_100k_chunks`, fuses it and
+//! prints it, and runs nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,7 @@ const RUNS: usize = 5;
 /// Rows that need more than 8 GiB of memory; they are run when they are named.
 const LARGE: [&str; 4] = ["chain_sum_20k", "rechunk_20k", "rechunk_20k_1gib", "rechunk_10k_256mib"];
 
-const ROWS: [&str; 16] = [
+const ROWS: [&str; 17] = [
     "copy_kept_10k",
     "copy_fresh_10k",
     "chain_sum_10k",
@@ -41,6 +42,7 @@ const ROWS: [&str; 16] = [
     "rechunk_20k_1gib",
     "rechunk_10k_256mib",
     "normal_10k",
+    "graph_100k_planned",
     "graph_100k_chunks",
     "moving_average_10k",
 ];
@@ -101,16 +103,20 @@ fn run(row: &str) -> Result<(), Failure> {
             let made = Random::new(1).normal([10_000, 10_000], 1000).persist()?;
             made.index_axis(0, 0).sum().compute_scalar()
         }),
-        "graph_100k_chunks" => timed(row, || {
-            let x = DArray::<f64>::ones([3160, 3160], 10);
-            (&x + x.t() - x.mean_axis(0)).sum().compute_scalar()
-        }),
+        "graph_100k_planned" => timed(row, || Ok(small_chunks().explain().len() as f64)),
+        "graph_100k_chunks" => timed(row, || small_chunks().compute_scalar()),
         "moving_average_10k" => {
             let x = square(10_000)?;
             kept(row, || x.map_overlap(&[1, 0], Boundary::Nearest, |block, _| averaged(block)))
         }
         other => unreachable!("{other} is no row"),
     }
+}
+
+/// A result of about 100,000 chunks of 10 by 10.
+fn small_chunks() -> DArray<f64> {
+    let x = DArray::<f64>::ones([3160, 3160], 10);
+    (&x + x.t() - x.mean_axis(0)).sum()
 }
 
 /// Copies 100 blocks of 1000 by 1000 on as many threads as the other rows have.

@@ -54,6 +54,9 @@ pub(crate) fn joined<T: Held>(grid: &[usize], blocks: &[Block]) -> Result<ArrayD
         let along = (0..*count).map(|at| blocks.get(at * step).and_then(|block| block.shape().get(axis).copied()));
         sizes.push(along.collect::<Option<_>>().ok_or_else(misfit)?);
     }
+    if let Some(array) = in_lines(grid, &sizes, blocks)? {
+        return Ok(array);
+    }
     let mut assembly = Assembly::new(&sizes);
     let mut position = vec![0; grid.len()];
     for block in blocks {
@@ -61,6 +64,57 @@ pub(crate) fn joined<T: Held>(grid: &[usize], blocks: &[Block]) -> Result<ArrayD
         advance(&mut position, grid);
     }
     Ok(assembly.finish())
+}
+
+/// Shorter lines cost more to find than to copy.
+const LINE: usize = 16;
+
+/// The same line by line, where all pieces have lines: each element is written once, while an [`Assembly`] is cleared first. `None`
+/// where pieces lie otherwise or their sizes do not fit.
+fn in_lines<T: Held>(grid: &[usize], sizes: &[Vec<usize>], blocks: &[Block]) -> Result<Option<ArrayD<T>>, Failure> {
+    let Some((last, outer)) = sizes.split_last() else { return Ok(None) };
+    let fits = |(at, block): (usize, &Block)| {
+        let mut rest = at;
+        let as_said = (0..grid.len()).rev().all(|axis| {
+            let place = rest % grid[axis];
+            rest /= grid[axis];
+            block.shape().get(axis) == Some(&sizes[axis][place])
+        });
+        as_said && block.shape().len() == grid.len() && block.strides().last() == Some(&1)
+    };
+    let width: usize = last.iter().sum();
+    if width < LINE * last.len() || !blocks.iter().enumerate().all(fits) {
+        return Ok(None);
+    }
+    let shape: Vec<usize> = sizes.iter().map(|sizes| sizes.iter().sum()).collect();
+    let memory: Vec<&[T]> = blocks.iter().map(Block::memory).collect::<Result<_, _>>()?;
+    let mut values = Vec::with_capacity(shape.iter().product());
+    // For each axis but the last: the piece along it, and the place within the piece.
+    let mut position = vec![(0, 0); outer.len()];
+    let lines = shape[..outer.len()].iter().product();
+    for _ in 0..lines {
+        // An empty piece has no line.
+        for ((piece, _), sizes) in position.iter_mut().zip(outer) {
+            *piece += sizes[*piece..].iter().take_while(|size| **size == 0).count();
+        }
+        let first = position.iter().zip(grid).fold(0, |first, ((piece, _), pieces)| first * pieces + piece) * last.len();
+        for (at, len) in (first..).zip(last).filter(|(_, len)| **len > 0) {
+            let places = position.iter().zip(blocks[at].strides());
+            let start = places.fold(blocks[at].offset() as isize, |start, ((_, place), stride)| start + *place as isize * stride);
+            values.extend_from_slice(&memory[at][start as usize..][..*len]);
+        }
+        for ((piece, place), sizes) in position.iter_mut().zip(outer).rev() {
+            *place += 1;
+            if *place == sizes[*piece] {
+                (*piece, *place) = (*piece + 1, 0);
+            }
+            if sizes[*piece..].iter().any(|size| *size > 0) {
+                break;
+            }
+            (*piece, *place) = (0, 0);
+        }
+    }
+    ArrayD::from_shape_vec(IxDyn(&shape), values).map(Some).map_err(|error| Failure::internal(format!("joined lines: {error}")))
 }
 
 #[cfg(test)]
@@ -78,5 +132,44 @@ mod tests {
         assert_eq!(joined::<i32>(&[2, 2], &pieces[..3]).err().map(|failure| failure.code), Some(Code::Internal));
         let strange = [piece(1, 2, 1), piece(1, 1, 2), piece(2, 3, 3), piece(2, 1, 4)];
         assert_eq!(joined::<i32>(&[2, 2], &strange).err().map(|failure| failure.code), Some(Code::ShapeMismatch));
+    }
+
+    /// Pieces of these sizes along two axes, of three, whose elements are their numbers in the whole; the second axis is one piece.
+    fn numbered(rows: &[usize], columns: &[usize], turned: bool) -> (Vec<Block>, ArrayD<i64>) {
+        let (height, width) = (rows.iter().sum::<usize>(), columns.iter().sum::<usize>());
+        let whole = ArrayD::from_shape_vec(IxDyn(&[height, 2, width]), (0..(height * 2 * width) as i64).collect()).expect("it fits");
+        let (rows, columns) = (bounds(rows), bounds(columns));
+        let mut blocks = Vec::new();
+        for row in rows.windows(2) {
+            for column in columns.windows(2) {
+                let piece = whole.slice(ndarray::s![row[0]..row[1], .., column[0]..column[1]]).into_dyn();
+                // Pieces of a larger block share its memory; turned ones have no lines.
+                blocks.push(match turned {
+                    true => Block::from_array(piece.t().as_standard_layout().into_owned()).arranged(&[Some(2), Some(1), Some(0)]),
+                    false => Block::from_array(whole.clone()).cut(&[row[0]..row[1], 0..2, column[0]..column[1]]),
+                });
+            }
+        }
+        (blocks, whole)
+    }
+
+    #[test]
+    fn lines_come_to_their_places() {
+        for (rows, columns) in
+            [(&[2, 0, 3][..], &[40, 1, 0, 30][..]), (&[0, 0, 1], &[16]), (&[4], &[20, 20]), (&[0], &[50]), (&[1, 2, 0], &[3, 90])]
+        {
+            for turned in [false, true] {
+                let (blocks, whole) = numbered(rows, columns, turned);
+                assert_eq!(
+                    joined::<i64>(&[rows.len(), 1, columns.len()], &blocks).expect("they fit"),
+                    whole,
+                    "{rows:?} {columns:?} {turned}"
+                );
+                let sizes = [rows.to_vec(), vec![2], columns.to_vec()];
+                let lines = in_lines::<i64>(&[rows.len(), 1, columns.len()], &sizes, &blocks).expect("of one kind");
+                // Of one column any order is a line.
+                assert!(lines.is_some() || turned, "{rows:?} {columns:?}");
+            }
+        }
     }
 }

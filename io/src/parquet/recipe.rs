@@ -19,8 +19,11 @@ use crate::hive::Hive;
 use crate::ranges::fetch;
 use crate::table::{Located, Origin, Test, cancelled};
 
-/// A mask whose kept rows lie in fewer runs than this share of all rows is applied while decoding, which skips whole pages; else
-/// decoding everything and filtering afterwards is faster.
+/// A mask that keeps at most this share of all rows is applied while decoding: what is not kept is neither put into a column nor filtered
+/// out of it afterwards.
+const FEW_ROWS: f64 = 0.25;
+/// The same holds for one whose kept rows lie in fewer runs than this share of all rows, which skips whole pages; else decoding
+/// everything and filtering afterwards is faster.
 const FEW_RUNS: f64 = 0.01;
 /// Writers end a dictionary at about so many bytes; it stands before the first row.
 const DICTIONARY: u64 = 1 << 20;
@@ -86,7 +89,7 @@ impl Recipe {
             return Ok(self.empty());
         }
         let first = filtered(first, &mask, rows.count);
-        let second = match rows.few_runs() && !self.nested(piece, &rest) {
+        let second = match rows.sparse() && !self.nested(piece, &rest) {
             true => self.frame(piece, &rest, &rows, stop)?,
             false => filtered(self.frame(piece, &rest, &Rows::all(piece), stop)?, &mask, rows.count),
         };
@@ -207,9 +210,11 @@ impl Rows {
         Self { filter: Filter::new_masked(bits.freeze()), count }
     }
 
-    fn few_runs(&self) -> bool {
+    fn sparse(&self) -> bool {
         match &self.filter {
-            Filter::Mask(mask) => mask.num_edges() as f64 <= FEW_RUNS * mask.len() as f64,
+            Filter::Mask(mask) => {
+                self.count as f64 <= FEW_ROWS * mask.len() as f64 || mask.num_edges() as f64 <= FEW_RUNS * mask.len() as f64
+            }
             Filter::Range(_) | Filter::Predicate(_) => true,
         }
     }

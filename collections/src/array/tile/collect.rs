@@ -19,18 +19,19 @@ struct Collect<T> {
 
 impl<T: Held> Sink<T> for Collect<T> {
     fn take(&mut self, rows: Rows<'_, T>, tile: &Tile<'_>) -> Result<(), Failure> {
-        if tile.rows == 1 || tile.columns == tile.width {
+        let (first, band) = tile.part;
+        if band == 1 || tile.columns == tile.width {
             match rows.in_one() {
                 Some(values) => self.values.extend_from_slice(values),
                 None => rows.iter().for_each(|row| self.values.extend_from_slice(row)),
             }
             return Ok(());
         }
-        if tile.column == 0 {
+        if tile.column == 0 && first == 0 {
             self.band = self.values.len();
-            self.values.resize(self.band + tile.rows * tile.width, T::default());
+            self.values.resize(self.band + band * tile.width, T::default());
         }
-        for (line, row) in self.values[self.band..].chunks_exact_mut(tile.width).zip(rows.iter()) {
+        for (line, row) in self.values[self.band + first * tile.width..].chunks_exact_mut(tile.width).zip(rows.iter()) {
             line[tile.column..][..row.len()].copy_from_slice(row);
         }
         Ok(())

@@ -12,7 +12,7 @@ use partita_graph::{Code, Failure};
 use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
 use super::chain::{Chain, Chained, Lane};
 use super::in_order::{InOrder, copy_line};
-use super::layout::{Layout, Tile, Wish};
+use super::layout::{Layout, SIDE, Tile, Wish};
 use super::program::{Instruction, Op, Program, Source};
 use crate::array::block::{Block, row_major};
 use crate::array::element::{Column, DType, Held, Scalar, with_dtype};
@@ -148,7 +148,10 @@ impl<'a> Evaluator<'a> {
 
     /// Runs the program over the whole index space. Tiles have the form that suits where the inputs lie.
     pub fn run<T: Held>(&mut self, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
-        let wish = Wish { size: self.size, read: self.feeds.len(), folded: None };
+        // Where an input lies across, a tile is a band of a few whole rows: what lies along the rows is then read in one go, and of each line of
+        // memory that lies across all is used that the cache brings. The copy of it fits the second cache.
+        let across = self.size * SIDE;
+        let wish = Wish { size: self.size, across, read: self.feeds.len(), folded: None };
         self.walk(Vec::new(), wish, sink)
     }
 
@@ -163,7 +166,7 @@ impl<'a> Evaluator<'a> {
             self.feeds.iter_mut().try_for_each(|feed| feed.fill(self.size))?;
         }
         let read = self.feeds.len();
-        self.walk(beside, Wish { size: self.size, read, folded: Some(read + folded) }, sink)
+        self.walk(beside, Wish { size: self.size, across: self.size, read, folded: Some(read + folded) }, sink)
     }
 
     fn walk<T: Held>(&mut self, beside: Vec<Vec<isize>>, wish: Wish, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
@@ -172,6 +175,7 @@ impl<'a> Evaluator<'a> {
         let mut operands: Vec<Vec<isize>> = self.feeds.iter().map(|feed| feed.strides.clone()).collect();
         operands.extend(beside);
         let Some(layout) = Layout::new(&self.shape, &operands) else { return Ok(()) };
+        let mut parts = Vec::new();
         layout.walk(&bases, wish, |tile| {
             if self.cancelled.is_some_and(|cancelled| cancelled.load(Ordering::Relaxed)) {
                 return Err(Failure::new(Code::Cancelled, "the task was cancelled while it ran"));
@@ -180,38 +184,51 @@ impl<'a> Evaluator<'a> {
             for (at, feed) in self.feeds.iter_mut().enumerate() {
                 with_dtype!(feed.block.dtype(), U => feed.prepare::<U>(tile, at, direct))?;
             }
-            self.calculate(tile.len())?;
-            sink.take(self.result(tile)?, tile)
+            if direct || tile.len() <= self.size {
+                self.calculate(0, tile.len())?;
+                return sink.take(self.result(tile, 0)?, tile);
+            }
+            // Of a band some rows at a time: what steps hand on stays in the first cache.
+            let rows = (self.size / tile.columns).max(1);
+            for row in (0..tile.rows).step_by(rows) {
+                parts.clear();
+                parts.extend(tile.offsets.iter().zip(tile.row_strides).map(|(offset, stride)| offset + row as isize * stride));
+                let part = Tile { rows: rows.min(tile.rows - row), part: (row, tile.rows), offsets: &parts, ..*tile };
+                let first = row * tile.columns;
+                self.calculate(first, part.len())?;
+                sink.take(self.result(&part, first)?, &part)?;
+            }
+            Ok(())
         })
     }
 
-    /// The program's result for the tile at hand.
-    fn calculate(&mut self, len: usize) -> Result<(), Failure> {
+    /// The program's result for so many elements of the tile at hand, from one on.
+    fn calculate(&mut self, first: usize, len: usize) -> Result<(), Failure> {
         let done = match &mut self.chain {
-            Some(Chained::Double(chain)) => chained(chain, &self.feeds, &mut self.registers[0], len)?,
-            Some(Chained::Single(chain)) => chained(chain, &self.feeds, &mut self.registers[0], len)?,
-            None => return (0..self.program.steps.len()).try_for_each(|at| self.execute(at, len)),
+            Some(Chained::Double(chain)) => chained(chain, &self.feeds, &mut self.registers[0], first, len)?,
+            Some(Chained::Single(chain)) => chained(chain, &self.feeds, &mut self.registers[0], first, len)?,
+            None => return (0..self.program.steps.len()).try_for_each(|at| self.execute(at, first, len)),
         };
         if done { Ok(()) } else { Err(Failure::internal(format!("a step of {} is not defined for its kind", self.program.show()))) }
     }
 
-    fn execute(&mut self, at: usize, len: usize) -> Result<(), Failure> {
+    fn execute(&mut self, at: usize, first: usize, len: usize) -> Result<(), Failure> {
         let (step, home) = (&self.program.steps[at], self.homes[at]);
         let mut out = std::mem::take(&mut self.registers[home]);
-        let done = with_dtype!(step.dtype, T => self.compute::<T>(step, &mut out, len));
+        let done = with_dtype!(step.dtype, T => self.compute::<T>(step, &mut out, first, len));
         self.registers[home] = out;
         if done? { Ok(()) } else { Err(Failure::internal(format!("{:?} is not defined for {}", step.op, step.dtype))) }
     }
 
     /// `false` when the operation is not defined for this kind.
-    fn compute<T: Arith>(&self, step: &Instruction, out: &mut Column, len: usize) -> Result<bool, Failure> {
-        let arg = |at: usize| self.values::<T>(step.args[at], len);
+    fn compute<T: Arith>(&self, step: &Instruction, out: &mut Column, first: usize, len: usize) -> Result<bool, Failure> {
+        let arg = |at: usize| self.values::<T>(step.args[at], first, len);
         Ok(match step.op {
             Op::Unary(op) => unary(op, arg(0)?, target(out, len)?),
             Op::Binary(op) => binary(op, arg(0)?, arg(1)?, target(out, len)?),
             Op::Test(op) => test(op, arg(0)?, target(out, len)?),
             Op::Compare(op) => compare(op, arg(0)?, arg(1)?, target(out, len)?),
-            Op::Select => select(self.values::<bool>(step.args[0], len)?, arg(1)?, arg(2)?, target(out, len)?),
+            Op::Select => select(self.values::<bool>(step.args[0], first, len)?, arg(1)?, arg(2)?, target(out, len)?),
             // A complex number on the line of the real ones is refused where it is asked for, and here too.
             Op::Cast(to) if step.dtype.is_complex() && !to.is_complex() && to != DType::Bool => false,
             Op::Cast(to) => with_dtype!(to, U => cast::<T, U>(arg(0)?, target(out, len)?)),
@@ -225,10 +242,10 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// The elements of an operand that belong to the tile at hand.
-    fn values<T: Held>(&self, source: Source, len: usize) -> Result<&[T], Failure> {
+    /// The elements of an operand that belong to a part of the tile at hand.
+    fn values<T: Held>(&self, source: Source, first: usize, len: usize) -> Result<&[T], Failure> {
         let column = match source {
-            Source::Input(at) => return self.feeds[at as usize].values(len),
+            Source::Input(at) => return self.feeds[at as usize].values(first, len),
             Source::Step(at) => &self.registers[self.homes[at as usize]],
             Source::Scalar(scalar) => {
                 let found = self.constants.iter().find(|(known, _)| *known == scalar);
@@ -238,7 +255,8 @@ impl<'a> Evaluator<'a> {
         some(column, len)
     }
 
-    fn result<T: Held>(&self, tile: &Tile<'_>) -> Result<Rows<'_, T>, Failure> {
+    /// The results for a part of the tile at hand that begins with this element of it.
+    fn result<T: Held>(&self, tile: &Tile<'_>, first: usize) -> Result<Rows<'_, T>, Failure> {
         if let Source::Input(at) = self.program.result
             && let Now::Rows(offset) = self.feeds[at as usize].now
         {
@@ -246,14 +264,14 @@ impl<'a> Evaluator<'a> {
             let stride = tile.row_strides[at as usize].unsigned_abs();
             return Ok(Rows { values, stride, count: tile.rows, len: tile.columns });
         }
-        let values = self.values(self.program.result, tile.len())?;
+        let values = self.values(self.program.result, first, tile.len())?;
         Ok(Rows { values, stride: tile.columns, count: tile.rows, len: tile.columns })
     }
 }
 
-/// Runs a chain on the elements of a tile.
-fn chained<T: Lane>(chain: &mut Chain<T>, feeds: &[Feed<'_>], out: &mut Column, len: usize) -> Result<bool, Failure> {
-    let inputs = feeds.iter().map(|feed| feed.values(len)).collect::<Result<Vec<&[T]>, Failure>>()?;
+/// Runs a chain on so many elements of a tile, from one on.
+fn chained<T: Lane>(chain: &mut Chain<T>, feeds: &[Feed<'_>], out: &mut Column, first: usize, len: usize) -> Result<bool, Failure> {
+    let inputs = feeds.iter().map(|feed| feed.values(first, len)).collect::<Result<Vec<&[T]>, Failure>>()?;
     Ok(chain.run(&inputs, target(out, len)?))
 }
 
@@ -370,11 +388,12 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// The elements that belong to the tile at hand.
-    fn values<T: Held>(&self, len: usize) -> Result<&[T], Failure> {
+    /// So many elements that belong to the tile at hand, from one on.
+    fn values<T: Held>(&self, first: usize, len: usize) -> Result<&[T], Failure> {
         match self.now {
-            Now::There(offset) => Ok(&self.block.memory::<T>()?[offset..offset + len]),
-            Now::Rows(_) | Now::Copied => some(&self.buffer, len),
+            Now::There(offset) => Ok(&self.block.memory::<T>()?[offset + first..][..len]),
+            Now::Rows(_) | Now::Copied if self.constant => some(&self.buffer, len),
+            Now::Rows(_) | Now::Copied => Ok(&some(&self.buffer, first + len)?[first..]),
         }
     }
 
@@ -431,12 +450,23 @@ fn over(shape: &[usize], block: &Block, strides: &[isize]) -> Vec<isize> {
     std::iter::repeat_n(0, ahead).chain(own).collect()
 }
 
+/// Lines of memory that are copied across together, so that what is written lies together too.
+const TOGETHER: usize = 8;
+
 /// Copies a tile together, row by row. Memory that lies across is read along its own lines.
 fn copy<T: Held>(memory: &[T], (offset, row, column): (isize, isize, isize), tile: &Tile<'_>, out: &mut [T]) {
     if row == 1 && column != 1 && tile.rows > 1 {
-        for at in 0..tile.columns {
-            let line = &memory[(offset + at as isize * column) as usize..][..tile.rows];
-            out[at..].iter_mut().step_by(tile.columns).zip(line).for_each(|(out, value)| *out = *value);
+        let line = |at: usize| &memory[(offset + at as isize * column) as usize..][..tile.rows];
+        let grouped = tile.columns - tile.columns % TOGETHER;
+        for at in (0..grouped).step_by(TOGETHER) {
+            let lines: [&[T]; TOGETHER] = std::array::from_fn(|ahead| line(at + ahead));
+            for row in 0..tile.rows {
+                let values: [T; TOGETHER] = std::array::from_fn(|ahead| lines[ahead][row]);
+                out[row * tile.columns + at..][..TOGETHER].copy_from_slice(&values);
+            }
+        }
+        for at in grouped..tile.columns {
+            out[at..].iter_mut().step_by(tile.columns).zip(line(at)).for_each(|(out, value)| *out = *value);
         }
         return;
     }

@@ -25,6 +25,8 @@ pub struct Tile<'a> {
     pub rows: usize,
     /// See `rows`.
     pub columns: usize,
+    /// Of a part of a larger tile the row of that at which it begins, and how many rows that has; else 0 and all.
+    pub part: (usize, usize),
     /// Where it begins along the innermost axis of the walk,
     pub column: usize,
     /// and how long that axis is.
@@ -49,14 +51,16 @@ impl Tile<'_> {
 pub struct Wish {
     /// Elements of a tile, about.
     pub size: usize,
+    /// The same where some operand is read across its lines; a row has no more than `size`.
+    pub across: usize,
     /// How many of the first operands are read from memory.
     pub read: usize,
     /// The operand that stays where it is from row to row where rows are folded into each other.
     pub folded: Option<usize>,
 }
 
-/// The side of a tile where some operand is read across its lines.
-const SIDE: usize = 32;
+/// Rows of a tile where some operand is read across its lines: of each line that is brought from memory so many elements are used at once.
+pub const SIDE: usize = 32;
 /// Rows that are folded together.
 const FOLDED: usize = 16;
 
@@ -85,26 +89,33 @@ impl Layout {
         Some(Self { outer, rows, columns })
     }
 
-    /// Rows and columns of a tile.
-    fn tile(&self, wish: Wish) -> (usize, usize) {
-        let (rows, columns) = (self.rows.len, self.columns.len);
+    /// Whether one of the operands that are read from memory is read across its lines.
+    fn is_across(&self, read: usize) -> bool {
         let across = |at: usize| {
             let (row, column) = (self.rows.strides[at].unsigned_abs(), self.columns.strides[at].unsigned_abs());
             row != 0 && column > row
         };
+        self.rows.len > 1 && (0..read).any(across)
+    }
+
+    /// Rows and columns of a tile.
+    fn tile(&self, wish: Wish) -> (usize, usize) {
+        let (rows, columns) = (self.rows.len, self.columns.len);
+        let is_across = self.is_across(wish.read);
+        let size = if is_across { wish.across } else { wish.size };
         let folded = |at: usize| self.rows.strides[at] == 0 && self.columns.strides[at] != 0;
         let tall = if rows == 1 {
             1
-        } else if (0..wish.read).any(across) {
+        } else if is_across {
             SIDE
         } else if wish.folded.is_some_and(folded) {
             FOLDED
         } else {
             1
         };
-        let wide = (wish.size / tall.min(rows)).clamp(1, columns);
+        let wide = (size / tall.min(rows)).min(wish.size).clamp(1, columns);
         // Where rows are short, a tile takes more of them.
-        (tall.max(wish.size / wide).clamp(1, rows), wide)
+        (tall.max(size / wide).clamp(1, rows), wide)
     }
 
     /// Calls `visit` with each tile. `bases` are the places of the operands' first elements.
@@ -119,8 +130,10 @@ impl Layout {
                     for (at, offset) in offsets.iter_mut().enumerate() {
                         *offset = bases[at] + row as isize * self.rows.strides[at] + column as isize * self.columns.strides[at];
                     }
+                    let rows = tall.min(self.rows.len - row);
                     visit(&Tile {
-                        rows: tall.min(self.rows.len - row),
+                        rows,
+                        part: (0, rows),
                         columns: wide.min(self.columns.len - column),
                         column,
                         width: self.columns.len,
@@ -177,7 +190,7 @@ mod tests {
     }
 
     fn wish(size: usize) -> Wish {
-        Wish { size, read: 1, folded: None }
+        Wish { size, across: size, read: 1, folded: None }
     }
 
     #[test]
@@ -195,9 +208,13 @@ mod tests {
     #[test]
     fn tiles_are_square_where_memory_is_read_across() {
         assert_eq!(places(&[100, 100], &[vec![1, 100]], wish(1024)).1, Some((32, 32)));
-        assert_eq!(places(&[100, 100], &[vec![100, 1], vec![1, 100]], Wish { size: 1024, read: 1, folded: None }).1, Some((10, 100)));
-        assert_eq!(places(&[8, 10_000], &[vec![10_000, 1], vec![1, 8]], Wish { size: 1024, read: 2, folded: None }).1, Some((8, 128)));
-        let folded = Wish { size: 1024, read: 1, folded: Some(1) };
+        assert_eq!(places(&[100, 100], &[vec![100, 1], vec![1, 100]], Wish { read: 1, ..wish(1024) }).1, Some((10, 100)));
+        assert_eq!(places(&[8, 10_000], &[vec![10_000, 1], vec![1, 8]], Wish { read: 2, ..wish(1024) }).1, Some((8, 128)));
+        // With room for it, all of a few rows: what lies along the rows is then read as memory likes it.
+        let bands = Wish { across: 32 << 10, read: 2, ..wish(1024) };
+        assert_eq!(places(&[100, 1000], &[vec![1000, 1], vec![1, 100]], bands).1, Some((32, 1000)));
+        assert_eq!(places(&[100, 5000], &[vec![5000, 1], vec![1, 100]], bands).1, Some((32, 1024)));
+        let folded = Wish { folded: Some(1), ..wish(1024) };
         assert_eq!(places(&[1000, 5000], &[vec![5000, 1], vec![0, 1]], folded).1, Some((16, 64)));
         assert_eq!(places(&[1000, 3], &[vec![3, 1], vec![0, 1]], folded).1, Some((341, 3)));
     }
@@ -213,7 +230,8 @@ mod tests {
             across.reverse();
             for strides in [row_major(&shape), across] {
                 for size in [1, 4, 32, 1024] {
-                    let (mut found, _) = places(&shape, &[strides.clone(), row_major(&shape)], Wish { size, read: 2, folded: Some(1) });
+                    let (mut found, _) =
+                        places(&shape, &[strides.clone(), row_major(&shape)], Wish { read: 2, folded: Some(1), ..wish(size) });
                     found.sort_unstable();
                     assert_eq!(found, order, "{shape:?} {strides:?} in tiles of {size}");
                 }

@@ -178,8 +178,8 @@ fn csv_in_blocks_and_in_one_file() {
 #[test]
 fn large_files_go_in_parts() {
     on_s3("large_files_go_in_parts", || {
-        let text: String = (0..1 << 20).map(|at| char::from(b'a' + (at * 7 % 26) as u8)).collect();
-        let frame = df!("x" => (0..36i64).collect::<Vec<_>>(), "t" => vec![text; 36]).unwrap();
+        let text: String = (0..1 << 16).map(|at| char::from(b'a' + (at * 7 % 26) as u8)).collect();
+        let frame = df!("x" => (0..576i64).collect::<Vec<_>>(), "t" => vec![text; 576]).unwrap();
         let client = Client::builder().threads(2).build().unwrap();
         let path = "s3://frames/large";
         let written = DFrame::from_polars(frame.clone(), 1).to_csv_on(&client, path, CsvWriteOptions::new()).unwrap();

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use partita_graph::{Code, Failure};
+use pem::{EncodeConfig, LineEnding, Pem};
 
 use super::authority::write_private;
 use super::certificate::role_name;
@@ -77,23 +78,7 @@ impl Credentials {
 
 /// The text form of such bytes.
 fn pem(label: &str, bytes: &[u8]) -> String {
-    let text = base64(bytes);
-    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let number = (0..3).fold(0, |number, at| number << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
-        for digit in 0..4 {
-            // So many bytes need one digit more than they are.
-            let wanted = digit <= three.len();
-            text.push(if wanted { char::from(DIGITS[(number >> (18 - 6 * digit) & 63) as usize]) } else { '=' });
-        }
-    }
-    text
+    pem::encode_config(&Pem::new(label, bytes), EncodeConfig::new().set_line_ending(LineEnding::LF))
 }
 
 #[cfg(test)]
@@ -108,7 +93,9 @@ mod tests {
         for (bytes, text) in
             [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foobar", "Zm9vYmFy"), (b"\xff\xfe", "//4=")]
         {
-            assert_eq!(base64(bytes), text);
+            let file = pem("BYTES", bytes);
+            let inside = file.strip_prefix("-----BEGIN BYTES-----\n").and_then(|rest| rest.strip_suffix("-----END BYTES-----\n"));
+            assert_eq!(inside.map(str::trim_end), Some(text));
         }
     }
 

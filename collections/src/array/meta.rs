@@ -218,6 +218,18 @@ pub fn tuple(numbers: impl IntoIterator<Item = impl ToString>) -> String {
     }
 }
 
+/// What is given once for all axes, or once for each. `what` is its name, in the plural; `help` shows how it is written.
+pub fn for_each_axis<V: Clone>(given: &[V], ndim: usize, what: &str, help: &str) -> Result<Vec<V>, Failure> {
+    match given {
+        [all] => Ok(vec![all.clone(); ndim]),
+        each if each.len() == ndim => Ok(each.to_vec()),
+        each => {
+            let what = format!("{what} are given for {} axes, and the array has {ndim}", each.len());
+            Err(Failure::new(Code::ShapeMismatch, what).help(help))
+        }
+    }
+}
+
 /// The failure for an axis whose sizes are needed before they are known.
 pub fn unknown_sizes(axis: usize) -> Failure {
     Failure::new(Code::UnknownSizes, format!("the lengths of the chunks along axis {axis} are not known before the array was made"))

@@ -3,12 +3,15 @@
 use partita_graph::{Code, Failure};
 
 use crate::array::element::with_ordered;
-use crate::array::meta::{Meta, tuple};
+use crate::array::meta::{Meta, for_each_axis, tuple};
 use crate::array::ops::concatenate::concatenate;
 use crate::array::ops::slice::known_bounds;
 use crate::array::pick::{Made, Picking, as_it_is, places};
 use crate::array::tile::Binary;
 use crate::array::{Axes, DArray, DType, Element};
+
+/// How what is said of axes is written.
+const EACH_AXIS: &str = "a pair for each axis, or one for all: .pad(&[(1, 1)], how)";
 
 /// What stands around an array.
 #[derive(Clone, PartialEq, Debug)]
@@ -65,7 +68,7 @@ impl<T: Element> Pad<T> {
             return Err(Failure::new(Code::TypeMismatch, what).help("cast them first, or pad parts: .re(), .im()"));
         }
         match self {
-            Pad::Constants(pairs) | Pad::LinearRamps(pairs) => for_each_axis(pairs, "elements", meta).map(|_| ()),
+            Pad::Constants(pairs) | Pad::LinearRamps(pairs) => for_each_axis(pairs, meta.ndim(), "elements", EACH_AXIS).map(|_| ()),
             _ => Ok(()),
         }
     }
@@ -127,8 +130,8 @@ impl<T: Element> DArray<T> {
     fn padded(&self, widths: &[(usize, usize)], how: &Pad<T>, nearest: Option<&[(usize, usize)]>) -> DArray<T> {
         let checked = |meta: &Meta| {
             how.check(meta)?;
-            nearest.map(|nearest| for_each_axis(nearest, "numbers of nearest elements", meta)).transpose()?;
-            for_each_axis(widths, "widths", meta)
+            nearest.map(|nearest| for_each_axis(nearest, meta.ndim(), "numbers of nearest elements", EACH_AXIS)).transpose()?;
+            for_each_axis(widths, meta.ndim(), "widths", EACH_AXIS)
         };
         let widths = match self.untyped().meta().and_then(checked) {
             Ok(widths) => widths,
@@ -294,18 +297,6 @@ fn rounded<M: Element, T: Element>(means: &DArray<M>) -> DArray<T> {
         return means.cast::<T>();
     }
     means.cast::<f64>().rint().cast::<T>()
-}
-
-/// A pair for each axis.
-fn for_each_axis<V: Copy>(pairs: &[V], what: &str, meta: &Meta) -> Result<Vec<V>, Failure> {
-    match pairs {
-        [all] => Ok(vec![*all; meta.ndim()]),
-        each if each.len() == meta.ndim() => Ok(each.to_vec()),
-        _ => {
-            let what = format!("{what} are given for {} axes, and the array has {}", pairs.len(), meta.ndim());
-            Err(Failure::new(Code::ShapeMismatch, what).help("a pair for each axis, or one for all: .pad(&[(1, 1)], how)"))
-        }
-    }
 }
 
 fn nothing_to_go_on_with(shape: &[usize], axis: usize) -> Failure {

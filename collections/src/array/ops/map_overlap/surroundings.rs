@@ -1,6 +1,8 @@
 //! How users say what blocks get of their surroundings: how far they reach, and what lies beyond the ends.
 
-use partita_graph::{Code, Failure};
+use partita_graph::Failure;
+
+use crate::array::meta::for_each_axis;
 
 /// What lies beyond the ends of an array, for functions that look around them.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -51,14 +53,7 @@ impl<T> From<Vec<Boundary<T>>> for Boundaries<T> {
 impl<T: Copy> Boundaries<T> {
     /// One for each axis.
     pub(super) fn of_axes(&self, ndim: usize) -> Result<Vec<Boundary<T>>, Failure> {
-        match &self.0[..] {
-            [all] => Ok(vec![*all; ndim]),
-            each if each.len() == ndim => Ok(each.to_vec()),
-            each => {
-                let what = format!("boundaries are given for {} axes, and the array has {ndim}", each.len());
-                Err(Failure::new(Code::ShapeMismatch, what).help("one for each axis, or one for all"))
-            }
-        }
+        for_each_axis(&self.0, ndim, "boundaries", "one for each axis, or one for all")
     }
 }
 
@@ -116,13 +111,6 @@ impl From<&Vec<(usize, usize)>> for Depths {
 impl Depths {
     /// One for each axis: how many before and how many behind.
     pub(super) fn of_axes(&self, ndim: usize) -> Result<Vec<(usize, usize)>, Failure> {
-        match &self.0[..] {
-            [all] => Ok(vec![*all; ndim]),
-            each if each.len() == ndim => Ok(each.to_vec()),
-            each => {
-                let what = format!("depths are given for {} axes, and the array has {ndim}", each.len());
-                Err(Failure::new(Code::ShapeMismatch, what).help("one for each axis, or one for all: .map_overlap(&[1], …)"))
-            }
-        }
+        for_each_axis(&self.0, ndim, "depths", "one for each axis, or one for all: .map_overlap(&[1], …)")
     }
 }

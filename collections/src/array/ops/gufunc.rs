@@ -198,13 +198,8 @@ fn applied<U: Element>(
     method: &str,
     step: impl FnOnce(Signature) -> Gufunc,
 ) -> DArray<U> {
-    let found = Signature::parsed(signature, arrays.len(), Some(1)).and_then(|signature| Ok((options.places(&signature)?, signature)));
-    let (places, signature) = match found {
-        Ok(found) => found,
-        Err(failure) => return DArray::failed(failure, method),
-    };
-    let arrays = match places.at_end(arrays, &signature) {
-        Ok(arrays) => arrays,
+    let (signature, places, arrays) = match options.prepare(signature, arrays, Some(1)) {
+        Ok(prepared) => prepared,
         Err(failure) => return DArray::failed(failure, method),
     };
     let made: DArray<U> = DArray::then(step(signature.clone()), arrays, method);

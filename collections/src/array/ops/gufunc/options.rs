@@ -76,8 +76,22 @@ impl GufuncOptions {
         self
     }
 
+    /// What a text says of so many arrays, where their core axes are, and the arrays with these at the end.
+    #[track_caller]
+    pub(super) fn prepare(
+        &self,
+        signature: &str,
+        arrays: Vec<AnyArray>,
+        results: Option<usize>,
+    ) -> Result<(Signature, CorePlaces, Vec<AnyArray>), Failure> {
+        let signature = Signature::parsed(signature, arrays.len(), results)?;
+        let places = self.places(&signature)?;
+        let arrays = places.at_end(arrays, &signature)?;
+        Ok((signature, places, arrays))
+    }
+
     /// For each array its core axes, where they are not the last; for each result those, and which new ones it gets.
-    pub(super) fn places(&self, signature: &Signature) -> Result<CorePlaces, Failure> {
+    fn places(&self, signature: &Signature) -> Result<CorePlaces, Failure> {
         let refused = |why: &str| Failure::new(Code::InvalidOption, format!("\"{}\" {why}", signature.text));
         let (arrays, results) = (signature.cores.len(), signature.outs.len());
         let mut places = match (self.axis, &self.axes) {
@@ -125,7 +139,7 @@ pub(super) struct CorePlaces {
 impl CorePlaces {
     /// The arrays with their core axes at the end.
     #[track_caller]
-    pub fn at_end(&self, arrays: Vec<AnyArray>, signature: &Signature) -> Result<Vec<AnyArray>, Failure> {
+    fn at_end(&self, arrays: Vec<AnyArray>, signature: &Signature) -> Result<Vec<AnyArray>, Failure> {
         let mut moved = Vec::with_capacity(arrays.len());
         for ((array, axes), names) in arrays.into_iter().zip(&self.arrays).zip(&signature.cores) {
             let Some(axes) = axes else {

@@ -109,13 +109,8 @@ fn several(
     method: &str,
     step: impl FnOnce(Signature) -> Gufunc,
 ) -> Vec<AnyArray> {
-    let found = Signature::parsed(signature, arrays.len(), results).and_then(|signature| Ok((options.places(&signature)?, signature)));
-    let (places, signature) = match found {
-        Ok(found) => found,
-        Err(failure) => return vec![DArray::<f64>::failed(failure, method).to_any()],
-    };
-    let arrays = match places.at_end(arrays, &signature) {
-        Ok(arrays) => arrays,
+    let (signature, places, arrays) = match options.prepare(signature, arrays, results) {
+        Ok(prepared) => prepared,
         Err(failure) => return vec![DArray::<f64>::failed(failure, method).to_any()],
     };
     let gufunc = Arc::new(step(signature.clone()));

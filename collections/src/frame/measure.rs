@@ -36,7 +36,5 @@ pub(crate) fn measuring(graph: &Graph) -> Graph {
 /// What such a run measured of so many partitions; `None` when that was lost.
 pub(crate) fn measured(run: &Run, partitions: usize) -> Option<Size> {
     let told = frame_of(&run.result(partitions).ok()?).ok()?;
-    let each = heights_and_bytes(&told).ok()?;
-    let sum = |of: fn(&(u64, u64)) -> u64| each.iter().map(of).sum();
-    Some(Size { rows: sum(|one| one.0), bytes: sum(|one| one.1) })
+    Some(Size::of_parts(&heights_and_bytes(&told).ok()?))
 }

@@ -42,6 +42,12 @@ impl Size {
         Self { rows: bytes / row_bytes(schema), bytes }
     }
 
+    /// Of parts, each as its rows and bytes.
+    pub fn of_parts(each: &[(u64, u64)]) -> Self {
+        let sum = |of: fn(&(u64, u64)) -> u64| each.iter().map(of).sum();
+        Self { rows: sum(|part| part.0), bytes: sum(|part| part.1) }
+    }
+
     /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self { rows: self.rows.saturating_add(other.rows), bytes: self.bytes.saturating_add(other.bytes) }

@@ -61,8 +61,7 @@ impl DFrame {
         let (planned, partitions) = self.planned()?;
         let told = DFrame::then(Measure, vec![planned.clone()], METHOD).compute_on(executor)?.frame;
         let measured = heights_and_bytes(&told)?;
-        let sum = |of: fn(&(u64, u64)) -> u64| measured.iter().map(of).sum();
-        let size = Size { rows: sum(|m| m.0), bytes: sum(|m| m.1) };
+        let size = Size::of_parts(&measured);
         let (inputs, inside) = Inside::of(planned);
         let step = ByBytes { pieces: cut(&measured, target), size, target, partitions, inside };
         if measured.len() != partitions as usize {

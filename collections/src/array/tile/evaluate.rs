@@ -150,7 +150,7 @@ impl<'a> Evaluator<'a> {
     pub fn run<T: Held>(&mut self, sink: &mut dyn Sink<T>) -> Result<(), Failure> {
         // Where an input lies across, a tile is a band of a few whole rows: what lies along the rows is then read in one go, and of each line of
         // memory that lies across all is used that the cache brings. The copy of it fits the second cache.
-        let across = self.size * SIDE;
+        let across = self.size.min(TILE_BYTES / self.program.dtype()?.size()) * SIDE;
         let wish = Wish { size: self.size, across, read: self.feeds.len(), folded: None };
         self.walk(Vec::new(), wish, sink)
     }

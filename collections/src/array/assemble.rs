@@ -73,18 +73,17 @@ const LINE: usize = 16;
 /// where pieces lie otherwise or their sizes do not fit.
 fn in_lines<T: Held>(grid: &[usize], sizes: &[Vec<usize>], blocks: &[Block]) -> Result<Option<ArrayD<T>>, Failure> {
     let Some((last, outer)) = sizes.split_last() else { return Ok(None) };
-    let fits = |(at, block): (usize, &Block)| {
-        let mut rest = at;
-        let as_said = (0..grid.len()).rev().all(|axis| {
-            let place = rest % grid[axis];
-            rest /= grid[axis];
-            block.shape().get(axis) == Some(&sizes[axis][place])
-        });
-        as_said && block.shape().len() == grid.len() && block.strides().last() == Some(&1)
-    };
     let width: usize = last.iter().sum();
-    if width < LINE * last.len() || !blocks.iter().enumerate().all(fits) {
+    if width < LINE * last.len() {
         return Ok(None);
+    }
+    let mut position = vec![0; grid.len()];
+    for block in blocks {
+        let expected = position.iter().zip(sizes).map(|(at, sizes): (&usize, &Vec<usize>)| sizes[*at]);
+        if block.strides().last() != Some(&1) || !expected.eq(block.shape().iter().copied()) {
+            return Ok(None);
+        }
+        advance(&mut position, grid);
     }
     let shape: Vec<usize> = sizes.iter().map(|sizes| sizes.iter().sum()).collect();
     let memory: Vec<&[T]> = blocks.iter().map(Block::memory).collect::<Result<_, _>>()?;

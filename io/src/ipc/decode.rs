@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytemuck::Pod;
 use polars::prelude::{Column, DataFrame, PolarsError, PolarsResult, Series, polars_bail, polars_err};
 use polars_arrow::array::{
-    Array, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, NullArray, PrimitiveArray, StructArray, Utf8ViewArray, View,
+    Array, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, NullArray, PrimitiveArray, StructArray, View,
 };
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::{ArrowDataType, PhysicalType};
@@ -223,7 +223,10 @@ impl<'a> Reader<'a> {
         }
         let buffers: Vec<Buffer<u8>> = (0..buffers).map(|_| self.bytes()).collect::<PolarsResult<_>>()?;
         Ok(match dtype.to_physical_type() {
-            PhysicalType::Utf8View => Utf8ViewArray::try_new(dtype, views, buffers.into(), validity)?.boxed(),
+            // Whole buffers of ASCII are known to be text at once; checked text by text, a frame of short texts takes longer than its transfer.
+            PhysicalType::Utf8View => {
+                BinaryViewArray::try_new(ArrowDataType::BinaryView, views, buffers.into(), validity)?.to_utf8view()?.boxed()
+            }
             _ => BinaryViewArray::try_new(dtype, views, buffers.into(), validity)?.boxed(),
         })
     }

@@ -84,13 +84,19 @@ fn categories_go_another_way() {
 
 #[test]
 fn invalid_text_is_refused() {
-    let frame = df!("s" => ["a text of more than twelve bytes"]).unwrap();
-    let mut messages = encode(&frame).unwrap().unwrap();
-    let mut bytes: Vec<u8> = messages[1].body.iter().flat_map(|piece| piece.iter().copied()).collect();
-    let at = bytes.windows(4).position(|window| window == b"than").unwrap();
-    bytes[at] = 0xff;
-    messages[1].body = vec![Buffer::from(bytes)];
-    assert!(decode(&messages).is_err());
+    // Buffers of ASCII, and one that is checked text by text.
+    for texts in
+        [["a text of more than twelve bytes", "another text of many"], ["a text of more than twelve bytes", "ein längerer Text, größer"]]
+    {
+        let frame = df!("s" => texts).unwrap();
+        assert!(round(&frame).equals(&frame));
+        let mut messages = encode(&frame).unwrap().unwrap();
+        let mut bytes: Vec<u8> = messages[1].body.iter().flat_map(|piece| piece.iter().copied()).collect();
+        let at = bytes.windows(4).position(|window| window == b"than").unwrap();
+        bytes[at] = 0xff;
+        messages[1].body = vec![Buffer::from(bytes)];
+        assert!(decode(&messages).is_err());
+    }
 }
 
 proptest! {

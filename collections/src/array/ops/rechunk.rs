@@ -50,6 +50,6 @@ impl Step for Rechunk {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (from, to) = (node.inputs[0].meta()?, node.known()?);
         let input = lowering.of(&node.inputs[0]);
-        Ok(rechunk(lowering, input, &from.cuts, &to.cuts, node))
+        Ok(rechunk(lowering, input, from, &to.cuts, node))
     }
 }

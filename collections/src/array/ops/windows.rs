@@ -216,7 +216,7 @@ impl Step for Unfold {
         let meta = node.inputs[0].meta()?;
         let (factors, cuts) = self.between_windows(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        let input = rechunk(lowering, input, &meta.cuts, &cuts, node);
+        let input = rechunk(lowering, input, meta, &cuts, node);
         let op = OpRef::new(UnfoldBlock { factors }, self.line());
         Ok(lowering.add(Layer::single("windows", node.known()?.blocks()?, op, vec![input.edge(Wiring::Each)]), node))
     }

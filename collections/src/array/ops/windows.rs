@@ -133,7 +133,7 @@ impl Step for Sliding {
         let meta = node.inputs[0].meta()?;
         let (picking, windows) = self.picking(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        let stretches = picking.lower(lowering, input, &meta.grid(), format!("stretches for {}", self.line()), node);
+        let stretches = picking.lower(lowering, input, meta, format!("stretches for {}", self.line()), node);
         let op = OpRef::new(WindowsOfBlock { windows }, self.line());
         let blocks = node.known()?.blocks()?;
         Ok(lowering.add(Layer::single("windows", blocks, op, vec![stretches.edge(Wiring::Each)]), node))

@@ -205,7 +205,7 @@ impl Picking {
             let (Some(sizes), Cuts::Known(lens)) = (cuts.sizes(), cuts_of(new, cuts)) else { continue };
             let chunks = |made: &Made| made.draws.chunk_by(|a, b| a.0 == b.0).map(|draws| sizes[draws[0].0] as u64).collect::<Vec<u64>>();
             let along: Vec<Vec<u64>> = new.iter().map(chunks).collect();
-            read = read.saturating_mul(along.iter().map(|chunks| chunks.iter().sum()).max().unwrap_or(1));
+            read = read.saturating_mul(along.iter().map(|chunks| chunks.iter().sum::<u64>()).max().unwrap_or(1));
             made = made.saturating_mul(lens.iter().max().map_or(1, |len| *len as u64));
             are_several |= along.iter().any(|chunks| chunks.len() > 1);
         }

@@ -356,7 +356,7 @@ impl NamedOperator for AddProducts {
 #[cfg(test)]
 mod tests {
     use ndarray::{Array, IxDyn};
-    use partita_graph::{Graph, Serial};
+    use partita_graph::{Graph, LayerId, Serial};
 
     use super::*;
     use crate::array::DArray;
@@ -366,7 +366,7 @@ mod tests {
 
     /// The elements of a result of one block, and how many chunks the tasks of a graph read at most.
     fn run(graph: &Graph) -> (Vec<u64>, usize) {
-        let lens = |id| graph.layers.iter().find(|layer| layer.id == id).map_or(0, |layer| layer.len);
+        let lens = |id: LayerId| graph.layers.iter().find(|layer| layer.id == id).map_or(0, |layer| layer.len);
         let read = graph.layers.iter().flat_map(|layer| {
             let task = move |task| layer.edges.iter().map(|edge| edge.wiring.inputs(task, lens(edge.layer)).iter().count()).sum::<usize>();
             (0..layer.len).map(task)

@@ -4,6 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
+use crate::array::alike;
 use crate::array::announced;
 use crate::array::fft::lanes as fft_lanes;
 use crate::array::files as array_files;
@@ -121,6 +122,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<quantiles::SortedQuantiles>(),
     OperatorEntry::of::<make::Make>(),
     OperatorEntry::of::<announced::CheckBlock>(),
+    OperatorEntry::of::<alike::CheckAlike>(),
     OperatorEntry::of::<elementwise::Map>(),
     OperatorEntry::of::<transpose::Turn>(),
     OperatorEntry::of::<diag::Diagonal>(),

@@ -33,6 +33,8 @@ pub(super) struct Contract {
     /// Of the first and of the second array.
     pub names: [Vec<char>; 2],
     pub out: Vec<char>,
+    /// Whether only sums that are infinite or NaN are wanted: of finite numbers nothing is multiplied.
+    pub only_infinite: bool,
 }
 
 impl Contract {
@@ -56,6 +58,7 @@ impl Contract {
         let made = [&both[..], &rows, &columns].concat();
         Multiply {
             dtype,
+            only_infinite: self.only_infinite,
             first: order(a, [&both, &rows, &summed]),
             second: order(b, [&both, &summed, &columns]),
             out: self.out.iter().filter_map(|name| made.iter().position(|other| other == name)).collect(),
@@ -98,7 +101,8 @@ impl Contract {
 impl Step for Contract {
     fn line(&self) -> String {
         let text = |names: &[char]| names.iter().collect::<String>();
-        format!("product {}, {} to {}", text(&self.names[0]), text(&self.names[1]), text(&self.out))
+        let kind = if self.only_infinite { "infinite " } else { "" };
+        format!("{kind}product {}, {} to {}", text(&self.names[0]), text(&self.names[1]), text(&self.out))
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
@@ -142,6 +146,7 @@ impl Step for Contract {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Multiply {
     dtype: DType,
+    only_infinite: bool,
     /// The axes of first blocks that all have, that only they have, and that are summed over.
     first: [Vec<usize>; 3],
     /// The axes of second blocks that all have, that are summed over, and that only they have.
@@ -200,7 +205,12 @@ impl Multiply {
         multiply: fn(&Block, &Block, &mut [T], bool) -> Result<(), Failure>,
     ) -> Result<Block, Failure> {
         let mut sum = vec![T::default(); both * rows * columns];
-        for (pair, (first, second)) in firsts.iter().zip(seconds).enumerate() {
+        let is_finite = |block: &Block| Ok::<bool, Failure>(block.to_vec::<T>()?.iter().all(|number| number.to_f64().is_finite()));
+        let mut is_first = true;
+        for (first, second) in firsts.iter().zip(seconds) {
+            if self.only_infinite && is_finite(first)? && is_finite(second)? {
+                continue;
+            }
             let (first, second) = (grouped(first, &self.first)?, grouped(second, &self.second)?);
             let inner = first.shape()[2];
             if first.shape() != [both, rows, inner] || second.shape() != [both, inner, columns] {
@@ -215,8 +225,9 @@ impl Multiply {
                     let [_, down, along] = [0, 1, 2].map(|axis| 0..block.shape()[axis]);
                     block.cut(&[at..at + 1, down, along]).without(&[true, false, false])
                 };
-                multiply(&matrix(&first), &matrix(&second), sum, pair == 0)?;
+                multiply(&matrix(&first), &matrix(&second), sum, is_first)?;
             }
+            is_first = false;
         }
         Ok(Block::from_vec(vec![both, rows, columns], sum))
     }
@@ -302,7 +313,7 @@ mod tests {
     #[test]
     fn axes_are_told_apart_by_who_has_them() {
         let names = |text: &str| text.chars().collect::<Vec<char>>();
-        let contract = Contract { names: [names("bik"), names("kbj")], out: names("jbi") };
+        let contract = Contract { names: [names("bik"), names("kbj")], out: names("jbi"), only_infinite: false };
         let multiply = contract.multiply(DType::F64);
         assert_eq!(contract.summed(), ['k']);
         assert_eq!(multiply.first, [vec![0], vec![1], vec![2]]);

@@ -180,6 +180,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
     OperatorEntry::of::<random::operator::RandomBlock>(),
+    OperatorEntry::of::<random::rows::RandomRows>(),
     OperatorEntry::of::<fft_lanes::TransformLanes>(),
     OperatorEntry::of::<contract::Multiply>(),
     OperatorEntry::of::<contract::AddProducts>(),

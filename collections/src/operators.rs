@@ -19,6 +19,7 @@ use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{
     covariance, custom, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
+    unique_ranges,
 };
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
@@ -177,8 +178,12 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<diff::Interp>(),
     OperatorEntry::of::<search::SearchBlock>(),
     OperatorEntry::of::<search::IsInBlock>(),
+    OperatorEntry::of::<search::FoundTogether>(),
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
+    OperatorEntry::of::<unique_ranges::SampleOfUnique>(),
+    OperatorEntry::of::<unique_ranges::BordersOfUnique>(),
+    OperatorEntry::of::<unique_ranges::SplitUnique>(),
     OperatorEntry::of::<random::operator::RandomBlock>(),
     OperatorEntry::of::<random::rows::RandomRows>(),
     OperatorEntry::of::<fft_lanes::TransformLanes>(),

@@ -8,11 +8,8 @@ use crate::array::Node;
 use crate::array::block::{Block, block_of};
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::Meta;
+use crate::array::meta::{Meta, SHORT};
 use crate::array::ops::slice::{known_bounds, place_of};
-
-/// Bytes of an array that one task may read for the elements that it takes.
-const SHORT: u64 = 64 << 20;
 
 /// The layers that ask, answer and put in order, where asking is worth it.
 pub(super) fn lower(

@@ -170,6 +170,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<gather::asked::AskForPlaces>(),
     OperatorEntry::of::<gather::asked::AnswerPlaces>(),
     OperatorEntry::of::<gather::asked::PutAnswers>(),
+    OperatorEntry::of::<gather::pairs::TakeSome>(),
+    OperatorEntry::of::<gather::pairs::PutSome>(),
     OperatorEntry::of::<diagonal::DiagonalOfPlanes>(),
     OperatorEntry::of::<push::EndOfBlock>(),
     OperatorEntry::of::<push::PushBlock>(),

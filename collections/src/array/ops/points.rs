@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
+use partita_graph::{Arg, Chunk, Code, Edge, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta};
+use crate::array::meta::{Cuts, Meta, SHORT};
 use crate::array::ops::slice::{known_bounds, place_of};
 use crate::array::rechunk::Lists;
 use crate::array::{DArray, Element, Node, Step};
@@ -30,7 +30,14 @@ impl<T: Element> DArray<T> {
     /// known.
     #[track_caller]
     pub fn vindex(&self, places: &[&[isize]]) -> DArray<T> {
-        DArray::then(Points { places: places.iter().map(|places| places.to_vec()).collect() }, vec![self.to_any()], ".vindex(…)")
+        self.at_points(places, SHORT)
+    }
+
+    /// The same by tasks that read about so many bytes.
+    #[track_caller]
+    fn at_points(&self, places: &[&[isize]], bytes: u64) -> DArray<T> {
+        let places = places.iter().map(|places| places.to_vec()).collect();
+        DArray::then(Points { places, bytes }, vec![self.to_any()], ".vindex(…)")
     }
 }
 
@@ -39,6 +46,8 @@ const TOGETHER: usize = 1 << 20;
 
 struct Points {
     places: Vec<Vec<isize>>,
+    /// That a task reads: where it would be more, the points of each block are gathered by themselves first.
+    bytes: u64,
 }
 
 /// Where the elements that one block has come to lie, and their places in the block, point by point.
@@ -83,24 +92,51 @@ impl Step for Points {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let meta = node.inputs[0].meta()?;
         let found = self.found(meta)?;
-        let (mut lists, mut args) = (Lists::new(), Vec::new());
         let mut tasks: Vec<&[(usize, Vec<usize>)]> = found.chunks(TOGETHER).collect();
         if tasks.is_empty() {
             tasks.push(&[]);
         }
-        for points in tasks {
-            let mut by_block: BTreeMap<usize, Found> = BTreeMap::new();
+        let mut by_block: Vec<BTreeMap<usize, Found>> = vec![BTreeMap::new(); tasks.len()];
+        for (points, by_block) in tasks.iter().zip(&mut by_block) {
             for (at, (block, within)) in points.iter().enumerate() {
                 let (targets, places) = by_block.entry(*block).or_default();
                 targets.push(at);
                 places.push(within.clone());
             }
-            lists.push(by_block.keys().copied());
-            args.push(Arg::encode(&(points.len(), by_block.values().collect::<Vec<_>>())));
         }
+        let most = by_block.iter().map(BTreeMap::len).max().unwrap_or(0) as u64;
+        let edge = if most > 1 && meta.block_bytes().is_some_and(|block| block.saturating_mul(most) > self.bytes) {
+            self.each_by_itself(&mut by_block, node, lowering)?
+        } else {
+            let mut lists = Lists::new();
+            by_block.iter().for_each(|by_block| lists.push(by_block.keys().copied()));
+            lowering.of(&node.inputs[0]).edge(lists.wiring())
+        };
+        let args = tasks.iter().zip(&by_block).map(|(points, found)| Arg::encode(&(points.len(), found.values().collect::<Vec<_>>())));
+        let args = args.collect();
         let op = OpRef::new(Gather { dtype: meta.dtype }, self.line());
-        let edges = vec![lowering.of(&node.inputs[0]).edge(lists.wiring())];
-        Ok(lowering.add(Layer::with_args("points", op, args, edges), node))
+        Ok(lowering.add(Layer::with_args("points", op, args, vec![edge]), node))
+    }
+}
+
+impl Points {
+    /// A layer that gathers the points of each block for each task that wants some of it, and how these tasks read that. Their places become those
+    /// in what was gathered.
+    fn each_by_itself(&self, by_block: &mut [BTreeMap<usize, Found>], node: &Node, lowering: &mut Lowering) -> Result<Edge, Failure> {
+        let (mut blocks, mut args, mut lists) = (Lists::new(), Vec::new(), Lists::new());
+        for by_block in by_block {
+            let first = args.len();
+            for (block, (_, places)) in by_block {
+                let own: Found = ((0..places.len()).collect(), std::mem::take(places));
+                args.push(Arg::encode(&(own.0.len(), std::slice::from_ref(&own))));
+                blocks.push([*block]);
+                *places = own.0.into_iter().map(|place| vec![place]).collect();
+            }
+            lists.push(first..args.len());
+        }
+        let op = OpRef::new(Gather { dtype: node.known()?.dtype }, "points of a block");
+        let edges = vec![lowering.of(&node.inputs[0]).edge(blocks.wiring())];
+        Ok(lowering.add(Layer::with_args("gather", op, args, edges), node).edge(lists.wiring()))
     }
 }
 
@@ -131,4 +167,28 @@ fn gathered<T: Held>(count: usize, found: &[Found], inputs: &[Chunk]) -> Result<
         }
     }
     Ok(Block::from_vec(vec![count], values))
+}
+
+#[cfg(test)]
+mod tests {
+    use partita_graph::Serial;
+
+    use super::*;
+    use crate::client::operator_registry;
+
+    #[test]
+    fn points_of_many_blocks_are_gathered_by_block() {
+        let serial = Serial::new(operator_registry());
+        for chunks in [[1, 1], [2, 5], [6, 2], [6, 10]] {
+            let x = DArray::from_fn([6, 10], chunks, |at| (10 * at[0] + at[1]) as i32);
+            for count in [0, 1, 40] {
+                let (rows, columns): (Vec<isize>, Vec<isize>) = (0..count).map(|at| (at * 5 % 6 - 3, at * 7 % 10)).unzip();
+                let [found, at_once] =
+                    [0, u64::MAX].map(|bytes| x.at_points(&[&rows, &columns], bytes).compute_on(&serial).expect("it runs"));
+                assert_eq!(found, at_once, "{chunks:?}");
+                let expected = rows.iter().zip(&columns).map(|(row, column)| (10 * row.rem_euclid(6) + column) as i32);
+                assert!(found.into_iter().eq(expected), "{chunks:?}");
+            }
+        }
+    }
 }

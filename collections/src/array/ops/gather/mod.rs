@@ -1,6 +1,7 @@
 //! `take_array` and `vindex_arrays`: elements at places that an array has, which are known only when it was made.
 
 pub(crate) mod asked;
+pub(crate) mod pairs;
 
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Meta, axis_of, bounds};
+use crate::array::meta::{Meta, SHORT, axis_of, bounds};
 use crate::array::ops::slice::place_of;
 use crate::array::pick::listed;
 use crate::array::wiring::follow;
@@ -20,7 +21,7 @@ use crate::array::{DArray, Element, Node, Step};
 impl<T: Element> DArray<T> {
     /// The parts at places along an axis that another array has; negative ones count from the back. The axis is replaced by those of
     /// `places`. Where places are known when the plan is made, [`DArray::take`] reads less: here each block of places asks all blocks of an
-    /// array of one axis, and reads all blocks along the axis of others.
+    /// array of one axis; of others it reads all blocks along the axis, or is met with each of them by itself where these are more than 64 MiB.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -40,7 +41,7 @@ impl<T: Element> DArray<T> {
     pub fn take_array(&self, places: &DArray<i64>, axis: isize) -> DArray<T> {
         match places.ndim() {
             Ok(ndim) if ndim != 1 => {}
-            _ => return DArray::then(TakeArray { axis }, vec![self.to_any(), places.to_any()], ".take_array(…)"),
+            _ => return self.taken(places, axis, SHORT),
         }
         let shape = || -> Result<Vec<isize>, Failure> {
             let (own, at) = (self.shape()?, axis_of(axis, self.ndim()?)?);
@@ -51,6 +52,12 @@ impl<T: Element> DArray<T> {
             Ok(shape) => self.take_array(&places.ravel(), axis).reshape(shape),
             Err(failure) => DArray::failed(failure, ".take_array(…)"),
         }
+    }
+
+    /// The parts at places along one axis, by tasks that read about so many bytes.
+    #[track_caller]
+    fn taken(&self, places: &DArray<i64>, axis: isize, bytes: u64) -> DArray<T> {
+        DArray::then(TakeArray { axis, bytes }, vec![self.to_any(), places.to_any()], ".take_array(…)")
     }
 
     /// The elements at places that other arrays have, one array for each axis; these fit together as those of elementwise operations do, and
@@ -86,6 +93,8 @@ impl<T: Element> DArray<T> {
 
 struct TakeArray {
     axis: isize,
+    /// That a task reads of the array, about.
+    bytes: u64,
 }
 
 impl Step for TakeArray {
@@ -106,6 +115,10 @@ impl Step for TakeArray {
         let inputs = [lowering.of(&node.inputs[0]), lowering.of(&node.inputs[1])];
         if let Some(asked) = asked::lower(from, places, inputs, node, lowering)? {
             return Ok(asked);
+        }
+        let blocks = from.cuts[axis].count() as u64;
+        if blocks > 1 && from.block_bytes().is_some_and(|block| block.saturating_mul(blocks) > self.bytes) {
+            return pairs::lower([from, to], axis, inputs, node, lowering);
         }
         let all: Vec<Option<usize>> = (0..from.ndim()).map(|at| (at != axis).then_some(at)).collect();
         let edges =

@@ -482,6 +482,20 @@ mod tests {
         DArray::then(Picked { line: "picked".into(), rule: Box::new(picking), bytes }, vec![x.to_any()], "")
     }
 
+    /// Whether blocks are made of what was drawn first.
+    fn draws<T: Element>(array: &DArray<T>) -> bool {
+        let graph = super::super::lower::plan(&array.to_any()).expect("it can be planned");
+        graph.layers.iter().any(|layer| layer.name.contains("draw"))
+    }
+
+    #[test]
+    fn large_blocks_are_drawn_first() {
+        let x = DArray::<f64>::zeros([1000, 10_000], [50, -1]);
+        // Twenty blocks of 4 MB, all of which each new one needs; and no more than two.
+        assert!(draws(&x.take((0..1000).map(|at| at * 377 % 1000), 0)));
+        assert!(!draws(&x.take((0..1000).rev(), 0)) && !draws(&x.roll(7, 0)));
+    }
+
     #[test]
     fn what_is_drawn_first_is_what_is_drawn_at_once() {
         let serial = Serial::new(operator_registry());
@@ -492,10 +506,6 @@ mod tests {
             let axes = vec![lists.iter().map(|list| places(&bounds, list)).collect(), as_it_is(&cuts[1])];
             let [first, at_once] = [0, u64::MAX].map(|bytes| picked_of(&x, axes.clone(), bytes));
             assert_eq!(first.compute_on(&serial).expect("it runs"), at_once.compute_on(&serial).expect("it runs"), "{lists:?}");
-            let draws = |array: &DArray<i32>| {
-                let graph = super::super::lower::plan(&array.to_any()).expect("it can be planned");
-                graph.layers.iter().any(|layer| layer.name.contains("draw"))
-            };
             assert_eq!((draws(&first), draws(&at_once)), (expected, false), "{lists:?}");
         };
         let (steps, mixed) = ([0, 10, 20, 30, 40, 50], [31, 2, 55, 17, 48, 29]);

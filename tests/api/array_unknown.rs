@@ -93,6 +93,10 @@ fn other_steps_of_several_arrays() {
     refused(&einsum("i,i->", &[&a, &b]));
     refused(&einsum("i,i->i", &[&a, &b]));
     check(&einsum("i,i->i", &[&a, &a]), array![1.0, 9.0, 16.0]);
+    // Of axes that only one of them has nobody knows whether there is anything to sum.
+    check(&einsum("i,j->", &[&a, &b]), partita::ndarray::arr0(8.0 * 7.0));
+    check(&einsum("i,j->", &[&kept(&line(), "FFFF", 0), &(&b * f64::INFINITY)]), partita::ndarray::arr0(0.0));
+    check(&einsum("i,j->", &[&(&a - 1.0), &(&b * f64::INFINITY)]), partita::ndarray::arr0(f64::NAN));
     let table = DArray::from_array(counted(&[5, 5]), 3);
     refused(&table.vindex_arrays(&[&a.cast::<i64>(), &b.cast::<i64>()]));
     check(&table.vindex_arrays(&[&a.cast::<i64>(), &a.cast::<i64>()]), array![6.0, 18.0, 24.0]);

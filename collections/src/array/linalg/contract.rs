@@ -7,6 +7,7 @@
 use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, Par};
+use ndarray::Axis;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,8 @@ pub(super) struct Contract {
     /// Of the first and of the second array.
     pub names: [Vec<char>; 2],
     pub out: Vec<char>,
-    /// Whether only sums that are infinite or NaN are wanted: of finite numbers nothing is multiplied.
+    /// Whether only sums that are infinite or NaN are wanted, also over axes that one array alone has, which are in one chunk: of finite numbers
+    /// nothing is multiplied.
     pub only_infinite: bool,
 }
 
@@ -177,6 +179,10 @@ impl Operator for Multiply {
             let what = "a product of chunks that are of different lengths along an axis that both have";
             return Err(Failure::new(Code::ShapeMismatch, what).help(FIND_SIZES));
         }
+        if self.only_infinite && all_finite(&blocks)? {
+            let lens = [both, rows, columns].concat();
+            return Ok(Chunk::new(Block::full(self.out.iter().map(|axis| lens[*axis]).collect(), 0.0)));
+        }
         let sides = [&both, &rows, &columns].map(|lens| lens.iter().product::<usize>());
         let product = match self.dtype {
             DType::F64 => self.sum::<f64>(ctx, firsts, seconds, sides, multiply_floats)?,
@@ -185,8 +191,8 @@ impl Operator for Multiply {
             DType::Complex64 => self.sum::<C64>(ctx, firsts, seconds, sides, multiply_floats)?,
             other => with_dtype!(other, T => self.sum::<T>(ctx, firsts, seconds, sides, multiply_wrapping)?),
         };
-        let shape = [both, rows, columns].concat();
-        Ok(Chunk::new(product.reshaped(&shape)?.permuted(&self.out)))
+        let product = product.reshaped(&[both, rows, columns].concat())?;
+        Ok(Chunk::new(if self.only_infinite { summed(&product, &self.out)? } else { product.permuted(&self.out) }))
     }
 }
 
@@ -205,10 +211,9 @@ impl Multiply {
         multiply: fn(&Block, &Block, &mut [T], bool) -> Result<(), Failure>,
     ) -> Result<Block, Failure> {
         let mut sum = vec![T::default(); both * rows * columns];
-        let is_finite = |block: &Block| Ok::<bool, Failure>(block.to_vec::<T>()?.iter().all(|number| number.to_f64().is_finite()));
         let mut is_first = true;
         for (first, second) in firsts.iter().zip(seconds) {
-            if self.only_infinite && is_finite(first)? && is_finite(second)? {
+            if self.only_infinite && all_finite(&[*first, *second])? {
                 continue;
             }
             let (first, second) = (grouped(first, &self.first)?, grouped(second, &self.second)?);
@@ -231,6 +236,26 @@ impl Multiply {
         }
         Ok(Block::from_vec(vec![both, rows, columns], sum))
     }
+}
+
+/// Whether all elements of blocks of floats are finite.
+fn all_finite(blocks: &[&Block]) -> Result<bool, Failure> {
+    for block in blocks {
+        if !block.view::<f64>()?.iter().all(|number| number.is_finite()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A block with these axes in this order, summed over all others.
+fn summed(block: &Block, axes: &[usize]) -> Result<Block, Failure> {
+    let mut sums = block.to_array::<f64>()?;
+    for axis in (0..block.shape().len()).rev().filter(|axis| !axes.contains(axis)) {
+        sums = sums.sum_axis(Axis(axis));
+    }
+    let before = |axis: &usize| axes.iter().filter(|other| *other < axis).count();
+    Ok(Block::from_array(sums).permuted(&axes.iter().map(before).collect::<Vec<usize>>()))
 }
 
 /// A block whose axes are brought together in three; without a copy where none of the groups has several.
@@ -321,6 +346,14 @@ mod tests {
         assert_eq!(multiply.out, [2, 0, 1]);
         let (groups, _) = contract.pairs([&[1, 2, 20], &[20, 1, 3]], &[3, 1, 2], 8);
         assert_eq!(groups, 3);
+    }
+
+    #[test]
+    fn other_axes_are_summed_over() {
+        let block = Block::from_vec(vec![2, 3, 2], (0..12).map(f64::from).collect());
+        let found = summed(&block, &[2, 0]).expect("floats");
+        assert_eq!((found.shape(), found.to_vec::<f64>().expect("floats")), (&[2, 2][..], vec![6.0, 24.0, 9.0, 27.0]));
+        assert!(all_finite(&[&block]).expect("floats") && !all_finite(&[&block, &Block::full(vec![1], f64::NAN)]).expect("floats"));
     }
 
     #[test]

@@ -110,8 +110,8 @@ fn standing<T: Number>(part: &DArray<f64>, ((_, names), kept): (&Named<T>, &Vec<
 fn infinite_sums(a: &Named<f64>, b: &Named<f64>, out: &[char]) -> DArray<f64> {
     let [own, other] = STANDING;
     let names = [[&a.1[..], &[own]].concat(), [&b.1[..], &[other]].concat()];
-    let step = Contract { names, out: [out, &STANDING].concat(), only_infinite: true };
-    DArray::then(step, vec![a.0.to_any(), b.0.to_any()], "einsum(…)").sum_axis([-2, -1])
+    let step = Contract { names, out: out.to_vec(), only_infinite: true };
+    DArray::then(step, vec![a.0.to_any(), b.0.to_any()], "einsum(…)")
 }
 
 #[cfg(test)]

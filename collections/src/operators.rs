@@ -154,7 +154,6 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<approx::Merge>(),
     OperatorEntry::of::<approx::Finish>(),
     OperatorEntry::of::<pick::Pick>(),
-    OperatorEntry::of::<pick::PickParts>(),
     OperatorEntry::of::<axes::Arrange>(),
     OperatorEntry::of::<broadcast_to::Repeat>(),
     OperatorEntry::of::<concatenate::PassBlock>(),

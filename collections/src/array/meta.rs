@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::element::DType;
 
-/// Bytes of an array that one task may hold whole, where that spares the way through many tasks.
-pub const SHORT: u64 = 64 << 20;
-
 /// How an axis is cut.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Cuts {
@@ -197,10 +194,10 @@ impl Meta {
     }
 
     /// Bytes of the largest block, if the sizes are known.
-    pub fn block_bytes(&self) -> Option<u64> {
-        let longest = |cuts: &Cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64);
-        let elements = self.cuts.iter().try_fold(1u64, |product, cuts| Some(product.saturating_mul(longest(cuts)?)));
-        elements.map(|elements| elements.saturating_mul(self.dtype.size() as u64))
+    pub fn largest_block(&self) -> Option<u64> {
+        let longest = self.cuts.iter().map(|cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64));
+        let elements = longest.collect::<Option<Vec<u64>>>()?.into_iter().fold(1, u64::saturating_mul);
+        Some(elements.saturating_mul(self.dtype.size() as u64))
     }
 
     /// The shape for people: `(1000, ?)`.
@@ -303,7 +300,7 @@ mod tests {
         let scalar = Meta { dtype: DType::F64, cuts: Vec::new() };
         assert_eq!(scalar.places().expect("known"), [Place { start: vec![], shape: vec![] }]);
         assert_eq!((meta.nbytes(), scalar.nbytes(), meta.blocks().expect("few")), (Some(120), Some(8), 4));
-        assert_eq!((meta.block_bytes(), scalar.block_bytes()), (Some(48), Some(8)));
+        assert_eq!((meta.largest_block(), scalar.largest_block()), (Some(48), Some(8)));
     }
 
     #[test]

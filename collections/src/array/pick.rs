@@ -4,19 +4,20 @@
 //! It refuses to know why. The invariant: every new chunk is drawn from at least one old one, also when it has no elements, so that a
 //! task always knows the kind of what it makes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::Axis;
-use partita_graph::{Arg, Chunk, Code, Edge, Failure, Layer, NamedOperator, OpRef, Operator, Parts, TaskContext, Wiring};
+use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
 use super::assemble::joined;
 use super::block::{Block, block_of};
+use super::budget::Budget;
 use super::element::with_dtype;
 use super::lower::{Lowered, Lowering};
-use super::meta::{Cuts, Meta, SHORT, advance};
-use super::rechunk::Lists;
+use super::meta::{Cuts, Meta, advance};
+use super::rechunk::{Lists, by_source};
 use super::{DArray, Element, Node, Step};
 
 /// Elements of one chunk along one axis, in the order in which they are wanted.
@@ -37,8 +38,16 @@ pub(super) enum Draw {
     Listed(Vec<usize>),
 }
 
-/// Tasks may read so many times what they make, if that spares them a way through others.
-const MOST_READ: u64 = 4;
+impl Draw {
+    /// Its places one by one, unless it is all of them.
+    fn places(&self) -> Option<Vec<usize>> {
+        match self {
+            Draw::Whole => None,
+            Draw::Run { start, step, len } => Some((0..*len).map(|at| (*start as i64 + at as i64 * step) as usize).collect()),
+            Draw::Listed(places) => Some(places.clone()),
+        }
+    }
+}
 
 /// One new chunk along one axis: what it is drawn from, chunk by chunk.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,18 +108,12 @@ pub(super) fn places(bounds: &[usize], wanted: &[usize]) -> Made {
     if progressions(wanted).len() <= 1 + wanted.len() / 8 {
         return Made { draws: stepwise(bounds, wanted), order: None };
     }
-    by_chunk(wanted.iter().map(|place| {
-        let chunk = bounds.partition_point(|bound| bound <= place).saturating_sub(1);
-        (chunk, place - bounds[chunk])
-    }))
-}
-
-/// A chunk of these places, each in its old chunk. Every old one is read once; what was drawn is put in order afterwards.
-fn by_chunk(wanted: impl Iterator<Item = (usize, usize)>) -> Made {
+    // Every chunk is read once; what was drawn is put in order afterwards.
     let mut by_chunk: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
-    for (at, (chunk, place)) in wanted.enumerate() {
+    for (at, place) in wanted.iter().enumerate() {
+        let chunk = bounds.partition_point(|bound| bound <= place).saturating_sub(1);
         let (drawn, targets) = by_chunk.entry(chunk).or_default();
-        drawn.push(place);
+        drawn.push(place - bounds[chunk]);
         targets.push(at);
     }
     let targets: Vec<usize> = by_chunk.values().flat_map(|(_, targets)| targets.iter().copied()).collect();
@@ -122,22 +125,6 @@ fn by_chunk(wanted: impl Iterator<Item = (usize, usize)>) -> Made {
         order
     });
     Made { draws, order }
-}
-
-/// The same chunk, drawn from each old one once, where it is drawn from some of them several times.
-fn each_once(made: &Made, sizes: &[usize]) -> Made {
-    let chunks: BTreeSet<usize> = made.draws.iter().map(|(chunk, _)| *chunk).collect();
-    if chunks.len() == made.draws.len() || made.order.is_some() {
-        return made.clone();
-    }
-    by_chunk(made.draws.iter().flat_map(|(chunk, draw)| {
-        let places: Vec<usize> = match draw {
-            Draw::Whole => (0..sizes[*chunk]).collect(),
-            Draw::Run { start, step, len } => (0..*len as i64).map(|at| (*start as i64 + at * step) as usize).collect(),
-            Draw::Listed(places) => places.clone(),
-        };
-        places.into_iter().map(move |place| (*chunk, place))
-    }))
 }
 
 /// These places, in this order, of chunks with these bounds, in as many even steps as it takes: for few places.
@@ -184,103 +171,92 @@ impl Picking {
         }
     }
 
-    /// Layers of which the last has one task for each block of the result. Where tasks would read more than so many bytes, and far more than they
-    /// make, what they need is drawn first and put together then.
-    pub fn lower(&self, lowering: &mut Lowering, input: Lowered, old: &Meta, (label, bytes): (String, u64), node: &Node) -> Lowered {
-        let grid = old.grid();
-        if let Some(picking) = self.reading_much(old, bytes) {
-            let edge = picking.drawn_first(lowering, input, &grid, &label, node);
-            return picking.layer(lowering, edge, &grid, |_| Draw::Whole, label, node);
+    /// A layer with one task for each block of the result, which reads the old ones that it is drawn of; where it may not hold them, others draw first.
+    pub fn lower(&self, lowering: &mut Lowering, input: Lowered, meta: &Meta, label: String, node: &Node) -> Lowered {
+        let old = meta.grid();
+        if self.reads_too_much(meta, lowering.budget) {
+            return self.piece_by_piece(lowering, input, &old, label, node);
         }
-        let mut lists = Lists::new();
-        self.each_block(&grid, |_, sources| lists.push(sources));
-        let edge = input.edge(lists.narrowest(grid.iter().product()));
-        self.layer(lowering, edge, &grid, Draw::clone, label, node)
-    }
-
-    /// A layer whose tasks put together what they draw from what they read.
-    fn layer(&self, lowering: &mut Lowering, edge: Edge, old: &[usize], draw: fn(&Draw) -> Draw, label: String, node: &Node) -> Lowered {
-        let mut args = Vec::new();
-        self.each_block(old, |along, _| {
-            let axis = |made: &Made| -> OfAxis { (made.draws.iter().map(|(_, drawn)| draw(drawn)).collect(), made.order.clone()) };
-            args.push(Arg::encode(&along.iter().copied().map(axis).collect::<Vec<_>>()));
-        });
-        let op = OpRef::new(Pick { arrange: self.arrange.clone() }, label);
-        lowering.add(Layer::with_args("pick", op, args, vec![edge]), node)
-    }
-
-    /// The same, each old chunk named once, where a task would read more than so many bytes and far more than it makes.
-    fn reading_much(&self, old: &Meta, bytes: u64) -> Option<Self> {
-        if old.nbytes()? <= bytes {
-            return None;
-        }
-        let (mut axes, mut read, mut made) = (Vec::with_capacity(self.axes.len()), old.dtype.size() as u64, old.dtype.size() as u64);
-        for (axis, cuts) in self.axes.iter().zip(&old.cuts) {
-            let sizes = cuts.sizes()?;
-            let axis: Vec<Made> = axis.iter().map(|made| each_once(made, sizes)).collect();
-            let along = axis.iter().map(|made| made.draws.iter().map(|(chunk, _)| sizes[*chunk]).sum::<usize>());
-            read = read.saturating_mul(along.max().unwrap_or(0) as u64);
-            made = made.saturating_mul(cuts_of(&axis, cuts).sizes()?.iter().max().copied().unwrap_or(0) as u64);
-            axes.push(axis);
-        }
-        (read > bytes && read > made.saturating_mul(MOST_READ)).then(|| Self { axes, arrange: self.arrange.clone() })
-    }
-
-    /// What each block of the result needs of each old one, and how it reads that. Where all need something of all, an old block is read once and
-    /// handed out in parts; else there is a task for each pair.
-    fn drawn_first(&self, lowering: &mut Lowering, input: Lowered, old: &[usize], label: &str, node: &Node) -> Edge {
-        let of_all = |made: &Made, chunks: usize| made.draws.iter().map(|(chunk, _)| *chunk).eq(0..chunks);
-        if self.axes.iter().zip(old).all(|(axis, chunks)| axis.iter().all(|made| of_all(made, *chunks))) {
-            let mut wanted: Vec<Vec<Vec<Draw>>> = vec![Vec::new(); old.iter().product()];
-            self.each_block(old, |along, sources| {
-                each_piece(along, &sources, |source, piece| wanted[source].push(piece));
-            });
-            let args = wanted.iter().map(Arg::encode).collect();
-            let op = OpRef::new(PickParts, label);
-            return lowering.add(Layer::with_args("draw", op, args, vec![input.edge(Wiring::Each)]), node).edge(Wiring::Part);
-        }
-        let (mut lists, mut args, mut pieces) = (Lists::new(), Vec::new(), Lists::new());
-        self.each_block(old, |along, sources| {
-            let first = args.len();
-            each_piece(along, &sources, |source, piece| {
-                lists.push([source]);
-                args.push(Arg::encode(&piece.into_iter().map(|draw| (vec![draw], None)).collect::<Vec<OfAxis>>()));
-            });
-            pieces.push(first..args.len());
-        });
-        let op = OpRef::new(Pick { arrange: None }, label);
-        lowering.add(Layer::with_args("draw", op, args, vec![input.edge(lists.wiring())]), node).edge(pieces.wiring())
-    }
-
-    /// The blocks of the result in row-major order: what each is made of along each axis, and the old blocks that it reads.
-    fn each_block(&self, old: &[usize], mut visit: impl FnMut(&[&Made], Vec<usize>)) {
         let grid: Vec<usize> = self.axes.iter().map(Vec::len).collect();
+        let (mut lists, mut args) = (Lists::new(), Vec::new());
         let mut position = vec![0; grid.len()];
         loop {
             let along: Vec<&Made> = self.axes.iter().zip(&position).map(|(axis, at)| &axis[*at]).collect();
             let mut sources = vec![0];
-            for (made, blocks) in along.iter().zip(old) {
+            for (made, blocks) in along.iter().zip(&old) {
                 sources = sources.iter().flat_map(|base| made.draws.iter().map(move |(chunk, _)| base * blocks + chunk)).collect();
             }
-            visit(&along, sources);
+            lists.push(sources);
+            let draws = |made: &Made| (made.draws.iter().map(|(_, draw)| draw.clone()).collect::<Vec<_>>(), made.order.clone());
+            args.push(Arg::encode(&along.iter().copied().map(draws).collect::<Vec<_>>()));
             if !advance(&mut position, &grid) {
-                return;
+                break;
             }
         }
+        let op = OpRef::new(Pick { arrange: self.arrange.clone() }, label);
+        let wiring = lists.narrowest(old.iter().product());
+        lowering.add(Layer::with_args("pick", op, args, vec![input.edge(wiring)]), node)
+    }
+
+    /// Whether the task that reads the most would hold more than it may, because of what it reads and does not need.
+    fn reads_too_much(&self, meta: &Meta, budget: Budget) -> bool {
+        let (mut read, mut made, mut are_several) = (meta.dtype.size() as u64, meta.dtype.size() as u64, false);
+        for (new, cuts) in self.axes.iter().zip(&meta.cuts) {
+            let (Some(sizes), Cuts::Known(lens)) = (cuts.sizes(), cuts_of(new, cuts)) else { continue };
+            let chunks = |made: &Made| made.draws.chunk_by(|a, b| a.0 == b.0).map(|draws| sizes[draws[0].0] as u64).collect::<Vec<u64>>();
+            let along: Vec<Vec<u64>> = new.iter().map(chunks).collect();
+            read = read.saturating_mul(along.iter().map(|chunks| chunks.iter().sum::<u64>()).max().unwrap_or(1));
+            made = made.saturating_mul(lens.iter().max().map_or(1, |len| *len as u64));
+            are_several |= along.iter().any(|chunks| chunks.len() > 1);
+        }
+        are_several && read > made.max(budget.task().saturating_sub(made))
+    }
+
+    /// A task for each piece of an old block, in the order of these, and one for each new block.
+    fn piece_by_piece(&self, lowering: &mut Lowering, input: Lowered, old: &[usize], label: String, node: &Node) -> Lowered {
+        let axes: Vec<Vec<Vec<(usize, Draw)>>> =
+            self.axes.iter().map(|made| made.iter().map(|made| by_chunk(&made.draws)).collect()).collect();
+        let grid: Vec<usize> = axes.iter().map(Vec::len).collect();
+        let (mut pieces, mut args) = (Vec::new(), Vec::new());
+        let mut position = vec![0; grid.len()];
+        loop {
+            let along: Vec<&Vec<(usize, Draw)>> = axes.iter().zip(&position).map(|(axis, at)| &axis[*at]).collect();
+            let inner: Vec<usize> = along.iter().map(|draws| draws.len()).collect();
+            let mut within = vec![0; inner.len()];
+            loop {
+                let drawn: Vec<&(usize, Draw)> = along.iter().zip(&within).map(|(draws, at)| &draws[*at]).collect();
+                let source = drawn.iter().zip(old).fold(0, |number, ((chunk, _), blocks)| number * blocks + chunk);
+                let drawn: Vec<(Vec<Draw>, Option<Vec<usize>>)> = drawn.iter().map(|(_, draw)| (vec![draw.clone()], None)).collect();
+                pieces.push((source, args.len(), Arg::encode(&drawn)));
+                if !advance(&mut within, &inner) {
+                    break;
+                }
+            }
+            let order = |axis: usize| self.axes[axis][position[axis]].order.clone();
+            let whole = (0..inner.len()).map(|axis| (vec![Draw::Whole; inner[axis]], order(axis)));
+            args.push(Arg::encode(&whole.collect::<Vec<(Vec<Draw>, Option<Vec<usize>>)>>()));
+            if !advance(&mut position, &grid) {
+                break;
+            }
+        }
+        let (sources, draws, read) = by_source(pieces);
+        let draw = Layer::with_args("draw", OpRef::new(Pick { arrange: None }, label.clone()), draws, vec![input.edge(sources.wiring())]);
+        let drawn = lowering.add(draw, node);
+        let op = OpRef::new(Pick { arrange: self.arrange.clone() }, label);
+        lowering.add(Layer::with_args("pick", op, args, vec![drawn.edge(read.wiring())]), node)
     }
 }
 
-/// What is drawn along one axis, and the order in which that is wanted.
-type OfAxis = (Vec<Draw>, Option<Vec<usize>>);
-
-/// For each old block that a block of the result reads what it draws of it along each axis.
-fn each_piece(along: &[&Made], sources: &[usize], mut visit: impl FnMut(usize, Vec<Draw>)) {
-    let grid: Vec<usize> = along.iter().map(|made| made.draws.len()).collect();
-    let mut position = vec![0; grid.len()];
-    for source in sources {
-        visit(*source, along.iter().zip(&position).map(|(made, at)| made.draws[*at].1.clone()).collect());
-        advance(&mut position, &grid);
-    }
+/// The same draws, those in a row of one chunk as one.
+fn by_chunk(draws: &[(usize, Draw)]) -> Vec<(usize, Draw)> {
+    let together = |draws: &[(usize, Draw)]| match draws {
+        [one] => vec![one.clone()],
+        several => match several.iter().map(|(_, draw)| draw.places()).collect::<Option<Vec<_>>>() {
+            Some(places) => vec![(several[0].0, Draw::Listed(places.concat()))],
+            None => several.to_vec(),
+        },
+    };
+    draws.chunk_by(|a, b| a.0 == b.0).flat_map(together).collect()
 }
 
 /// The lengths of new chunks.
@@ -300,8 +276,6 @@ type Rule = dyn Fn(&Meta) -> Result<Picking, Failure> + Send + Sync;
 struct Picked {
     line: String,
     rule: Box<Rule>,
-    /// That a task may read.
-    bytes: u64,
 }
 
 impl<T: Element> DArray<T> {
@@ -311,7 +285,7 @@ impl<T: Element> DArray<T> {
     where
         F: Fn(&Meta) -> Result<Picking, Failure> + Send + Sync + 'static,
     {
-        DArray::then(Picked { line, rule: Box::new(rule), bytes: SHORT }, vec![self.to_any()], method)
+        DArray::then(Picked { line, rule: Box::new(rule) }, vec![self.to_any()], method)
     }
 }
 
@@ -329,7 +303,7 @@ impl Step for Picked {
         let meta = node.inputs[0].meta()?;
         let picking = (self.rule)(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        Ok(picking.lower(lowering, input, meta, (self.line(), self.bytes), node))
+        Ok(picking.lower(lowering, input, meta, self.line(), node))
     }
 }
 
@@ -342,7 +316,7 @@ pub(crate) struct Pick {
 
 impl Operator for Pick {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let axes: Vec<OfAxis> = ctx.arg()?.decode()?;
+        let axes: Vec<(Vec<Draw>, Option<Vec<usize>>)> = ctx.arg()?.decode()?;
         let grid: Vec<usize> = axes.iter().map(|(draws, _)| draws.len()).collect();
         let mut position = vec![0; grid.len()];
         let mut pieces = Vec::with_capacity(inputs.len());
@@ -368,27 +342,6 @@ impl Operator for Pick {
 
 impl NamedOperator for Pick {
     const NAME: &'static str = "array_pick";
-}
-
-/// What each block of the result draws from one old block, part by part. Its argument says for each what is drawn along each axis.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct PickParts;
-
-impl Operator for PickParts {
-    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let wanted: Vec<Vec<Draw>> = ctx.arg()?.decode()?;
-        let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("pick: no block"))??;
-        let mut parts = Vec::with_capacity(wanted.len());
-        for draws in &wanted {
-            ctx.check_cancelled()?;
-            parts.push(Chunk::new(drawn(block, &draws.iter().collect::<Vec<_>>())?.compact()?));
-        }
-        Ok(Chunk::new(Parts(parts)))
-    }
-}
-
-impl NamedOperator for PickParts {
-    const NAME: &'static str = "array_pick_parts";
 }
 
 /// What is drawn from one block.
@@ -432,10 +385,37 @@ pub(super) fn listed(block: &Block, axis: usize, places: &[usize]) -> Result<Blo
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array, IxDyn};
     use partita_graph::Serial;
 
     use super::*;
+    use crate::array::lower::plan_within;
     use crate::client::operator_registry;
+
+    /// Three blocks of 1.6 MB, of which every new block needs a few elements.
+    #[test]
+    fn places_far_apart_are_drawn_piece_by_piece_where_memory_is_short() {
+        let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[6, 100_000]), |at| (at[0] * 1_000_000 + at[1]) as i64), [2, -1]);
+        let taken = x.take([5, 0, 3, 1, 4, 2], 0).take([99_999, 7, 70_000, 7, 8, 9, 10], 1);
+        let run = |memory_per_thread| {
+            let graph = plan_within(Budget::within(memory_per_thread), taken.untyped()).expect("it fits");
+            let draws = graph.layers.iter().filter(|layer| layer.name.contains("draw")).count();
+            let chunks = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+            (chunks.iter().map(|chunk| block_of(chunk).and_then(Block::to_vec::<i64>).expect("a block")).collect::<Vec<_>>(), draws)
+        };
+        let (direct, by_pieces) = (run(None), run(Some(1)));
+        assert_eq!(direct.0, by_pieces.0);
+        assert_eq!((direct.1, by_pieces.1), (0, 1));
+        assert_eq!(direct.0[0][..8], [5_099_999, 5_000_007, 5_070_000, 5_000_007, 5_000_008, 5_000_009, 5_000_010, 99_999]);
+    }
+
+    #[test]
+    fn draws_in_a_row_of_one_chunk_are_one() {
+        let listed = |places: &[usize]| Draw::Listed(places.to_vec());
+        let draws = [run(0, 1, 2, 2), run(0, 9, -1, 2), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
+        let expected = [(0, listed(&[1, 3, 9, 8])), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
+        assert_eq!(by_chunk(&draws), expected);
+    }
 
     fn run(chunk: usize, start: usize, step: i64, len: usize) -> (usize, Draw) {
         (chunk, Draw::Run { start, step, len })
@@ -474,61 +454,5 @@ mod tests {
         assert_eq!(draw(Draw::Run { start: 1, step: 2, len: 2 }).err(), Some(Code::ShapeMismatch));
         assert_eq!(draw(Draw::Listed(vec![3])).err(), Some(Code::ShapeMismatch));
         assert_eq!(drawn(&block, &[]).map_err(|failure| failure.code).err(), Some(Code::Internal));
-    }
-
-    /// The array that a rule makes by tasks that read no more than so many bytes.
-    fn picked_of(x: &DArray<i32>, axes: Vec<Vec<Made>>, bytes: u64) -> DArray<i32> {
-        let picking = move |_: &Meta| Ok::<Picking, Failure>(Picking { axes: axes.clone(), arrange: Some(vec![None, Some(1), Some(0)]) });
-        DArray::then(Picked { line: "picked".into(), rule: Box::new(picking), bytes }, vec![x.to_any()], "")
-    }
-
-    /// Whether blocks are made of what was drawn first.
-    fn draws<T: Element>(array: &DArray<T>) -> bool {
-        let graph = super::super::lower::plan(&array.to_any()).expect("it can be planned");
-        graph.layers.iter().any(|layer| layer.name.contains("draw"))
-    }
-
-    #[test]
-    fn large_blocks_are_drawn_first() {
-        let x = DArray::<f64>::zeros([1000, 10_000], [50, -1]);
-        // Twenty blocks of 4 MB, all of which each new one needs; and no more than two.
-        assert!(draws(&x.take((0..1000).map(|at| at * 377 % 1000), 0)));
-        assert!(!draws(&x.take((0..1000).rev(), 0)) && !draws(&x.roll(7, 0)));
-    }
-
-    #[test]
-    fn what_is_drawn_first_is_what_is_drawn_at_once() {
-        let serial = Serial::new(operator_registry());
-        let bounds: Vec<usize> = (0..=6).map(|chunk| 10 * chunk).collect();
-        let check = |columns: usize, lists: &[&[usize]], expected: bool| {
-            let x = DArray::from_fn([60, 3], [10, columns], |at| (10 * at[0] + at[1]) as i32);
-            let cuts = &x.untyped().meta().expect("it fits").cuts;
-            let axes = vec![lists.iter().map(|list| places(&bounds, list)).collect(), as_it_is(&cuts[1])];
-            let [first, at_once] = [0, u64::MAX].map(|bytes| picked_of(&x, axes.clone(), bytes));
-            assert_eq!(first.compute_on(&serial).expect("it runs"), at_once.compute_on(&serial).expect("it runs"), "{lists:?}");
-            assert_eq!((draws(&first), draws(&at_once)), (expected, false), "{lists:?}");
-        };
-        let (steps, mixed) = ([0, 10, 20, 30, 40, 50], [31, 2, 55, 17, 48, 29]);
-        for columns in [1, 2, 3] {
-            // Something of all chunks, for which these are read once if columns are whole.
-            check(columns, &[&steps, &mixed], true);
-            // Of some of them, backwards, again and again, of none.
-            check(columns, &[&[51, 2, 33, 3, 50, 32], &[51, 41, 31, 21, 11, 1], &[5, 55, 5, 55, 5, 25], &[]], true);
-            // In even steps that come back to each chunk.
-            check(columns, &[&[steps, steps].concat()], true);
-            // What is made is not much less than what is read.
-            check(columns, &[&(0..60).map(|at| at * 7 % 60).collect::<Vec<usize>>(), &steps], false);
-            check(columns, &[&[5, 9, 5, 0, 1]], false);
-        }
-    }
-
-    #[test]
-    fn a_chunk_is_drawn_from_each_once() {
-        let run = |start: usize, len: usize| Draw::Run { start, step: -1, len };
-        let made = Made { draws: vec![(1, run(3, 2)), (0, Draw::Whole), (1, run(1, 1))], order: None };
-        let once = each_once(&made, &[2, 4]);
-        assert_eq!(once.draws, [(0, Draw::Listed(vec![0, 1])), (1, Draw::Listed(vec![3, 2, 1]))]);
-        assert_eq!(once.order, Some(vec![2, 3, 0, 1, 4]));
-        assert_eq!(each_once(&once, &[2, 4]), once);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use partita_graph::{Arg, Chunk, Code, Edge, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
+use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, SHORT};
+use crate::array::meta::{Cuts, Meta};
 use crate::array::ops::slice::{known_bounds, place_of};
-use crate::array::rechunk::Lists;
+use crate::array::rechunk::{Lists, by_source};
 use crate::array::{DArray, Element, Node, Step};
 
 impl<T: Element> DArray<T> {
@@ -30,14 +30,7 @@ impl<T: Element> DArray<T> {
     /// known.
     #[track_caller]
     pub fn vindex(&self, places: &[&[isize]]) -> DArray<T> {
-        self.at_points(places, SHORT)
-    }
-
-    /// The same by tasks that read about so many bytes.
-    #[track_caller]
-    fn at_points(&self, places: &[&[isize]], bytes: u64) -> DArray<T> {
-        let places = places.iter().map(|places| places.to_vec()).collect();
-        DArray::then(Points { places, bytes }, vec![self.to_any()], ".vindex(…)")
+        DArray::then(Points { places: places.iter().map(|places| places.to_vec()).collect() }, vec![self.to_any()], ".vindex(…)")
     }
 }
 
@@ -46,8 +39,6 @@ const TOGETHER: usize = 1 << 20;
 
 struct Points {
     places: Vec<Vec<isize>>,
-    /// That a task reads: where it would be more, the points of each block are gathered by themselves first.
-    bytes: u64,
 }
 
 /// Where the elements that one block has come to lie, and their places in the block, point by point.
@@ -96,48 +87,54 @@ impl Step for Points {
         if tasks.is_empty() {
             tasks.push(&[]);
         }
-        let mut by_block: Vec<BTreeMap<usize, Found>> = vec![BTreeMap::new(); tasks.len()];
-        for (points, by_block) in tasks.iter().zip(&mut by_block) {
-            for (at, (block, within)) in points.iter().enumerate() {
-                let (targets, places) = by_block.entry(*block).or_default();
-                targets.push(at);
-                places.push(within.clone());
-            }
-        }
-        let most = by_block.iter().map(BTreeMap::len).max().unwrap_or(0) as u64;
-        let edge = if most > 1 && meta.block_bytes().is_some_and(|block| block.saturating_mul(most) > self.bytes) {
-            self.each_by_itself(&mut by_block, node, lowering)?
-        } else {
-            let mut lists = Lists::new();
-            by_block.iter().for_each(|by_block| lists.push(by_block.keys().copied()));
-            lowering.of(&node.inputs[0]).edge(lists.wiring())
-        };
-        let args = tasks.iter().zip(&by_block).map(|(points, found)| Arg::encode(&(points.len(), found.values().collect::<Vec<_>>())));
-        let args = args.collect();
+        let by_block: Vec<BTreeMap<usize, Found>> = tasks.iter().map(|points| by_block(points)).collect();
         let op = OpRef::new(Gather { dtype: meta.dtype }, self.line());
-        Ok(lowering.add(Layer::with_args("points", op, args, vec![edge]), node))
+        let blocks = by_block.iter().map(BTreeMap::len).max().unwrap_or(0) as u64;
+        let input = lowering.of(&node.inputs[0]);
+        if blocks > 1 && blocks.saturating_mul(meta.largest_block().unwrap_or(0)) > lowering.budget.task() {
+            return Ok(block_by_block(lowering, input, &by_block, &op, node));
+        }
+        let (mut lists, mut args) = (Lists::new(), Vec::new());
+        for blocks in by_block {
+            lists.push(blocks.keys().copied());
+            args.push(Arg::encode(&(count(&blocks), blocks.into_values().collect::<Vec<Found>>())));
+        }
+        Ok(lowering.add(Layer::with_args("points", op, args, vec![input.edge(lists.wiring())]), node))
     }
 }
 
-impl Points {
-    /// A layer that gathers the points of each block for each task that wants some of it, and how these tasks read that. Their places become those
-    /// in what was gathered.
-    fn each_by_itself(&self, by_block: &mut [BTreeMap<usize, Found>], node: &Node, lowering: &mut Lowering) -> Result<Edge, Failure> {
-        let (mut blocks, mut args, mut lists) = (Lists::new(), Vec::new(), Lists::new());
-        for by_block in by_block {
-            let first = args.len();
-            for (block, (_, places)) in by_block {
-                let own: Found = ((0..places.len()).collect(), std::mem::take(places));
-                args.push(Arg::encode(&(own.0.len(), std::slice::from_ref(&own))));
-                blocks.push([*block]);
-                *places = own.0.into_iter().map(|place| vec![place]).collect();
-            }
-            lists.push(first..args.len());
-        }
-        let op = OpRef::new(Gather { dtype: node.known()?.dtype }, "points of a block");
-        let edges = vec![lowering.of(&node.inputs[0]).edge(blocks.wiring())];
-        Ok(lowering.add(Layer::with_args("gather", op, args, edges), node).edge(lists.wiring()))
+/// What is wanted of each block.
+fn by_block(points: &[(usize, Vec<usize>)]) -> BTreeMap<usize, Found> {
+    let mut by_block: BTreeMap<usize, Found> = BTreeMap::new();
+    for (at, (block, within)) in points.iter().enumerate() {
+        let (targets, places) = by_block.entry(*block).or_default();
+        targets.push(at);
+        places.push(within.clone());
     }
+    by_block
+}
+
+/// How many points are wanted of all blocks together.
+fn count(blocks: &BTreeMap<usize, Found>) -> usize {
+    blocks.values().map(|(targets, _)| targets.len()).sum()
+}
+
+/// A task for what is wanted of one block, for each block of the result, and then one for each of these.
+fn block_by_block(lowering: &mut Lowering, input: Lowered, wanted: &[BTreeMap<usize, Found>], op: &OpRef, node: &Node) -> Lowered {
+    let (mut pieces, mut args) = (Vec::new(), Vec::new());
+    for (task, blocks) in wanted.iter().enumerate() {
+        let mut found: Vec<Found> = Vec::with_capacity(blocks.len());
+        for (block, (targets, places)) in blocks {
+            // In a row first, and from there to where they belong.
+            let row: Vec<usize> = (0..targets.len()).collect();
+            found.push((targets.clone(), row.iter().map(|at| vec![*at]).collect()));
+            pieces.push((*block, task, Arg::encode(&(row.len(), vec![(row, places.clone())]))));
+        }
+        args.push(Arg::encode(&(count(blocks), found)));
+    }
+    let (sources, first, read) = by_source(pieces);
+    let gathered = lowering.add(Layer::with_args("points", op.clone(), first, vec![input.edge(sources.wiring())]), node);
+    lowering.add(Layer::with_args("points", op.clone(), args, vec![gathered.edge(read.wiring())]), node)
 }
 
 /// Gathers single elements of several blocks.
@@ -171,24 +168,25 @@ fn gathered<T: Held>(count: usize, found: &[Found], inputs: &[Chunk]) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array, IxDyn};
     use partita_graph::Serial;
 
     use super::*;
+    use crate::array::budget::Budget;
+    use crate::array::lower::plan_within;
     use crate::client::operator_registry;
 
     #[test]
-    fn points_of_many_blocks_are_gathered_by_block() {
-        let serial = Serial::new(operator_registry());
-        for chunks in [[1, 1], [2, 5], [6, 2], [6, 10]] {
-            let x = DArray::from_fn([6, 10], chunks, |at| (10 * at[0] + at[1]) as i32);
-            for count in [0, 1, 40] {
-                let (rows, columns): (Vec<isize>, Vec<isize>) = (0..count).map(|at| (at * 5 % 6 - 3, at * 7 % 10)).unzip();
-                let [found, at_once] =
-                    [0, u64::MAX].map(|bytes| x.at_points(&[&rows, &columns], bytes).compute_on(&serial).expect("it runs"));
-                assert_eq!(found, at_once, "{chunks:?}");
-                let expected = rows.iter().zip(&columns).map(|(row, column)| (10 * row.rem_euclid(6) + column) as i32);
-                assert!(found.into_iter().eq(expected), "{chunks:?}");
-            }
-        }
+    fn points_of_many_blocks_are_gathered_block_by_block_where_memory_is_short() {
+        let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[6, 100_000]), |at| (at[0] * 1_000_000 + at[1]) as i64), [2, -1]);
+        let points = x.vindex(&[&[5, 0, 3, -1, 0], &[99_999, 7, 70_000, 0, -1]]);
+        let run = |memory_per_thread| {
+            let graph = plan_within(Budget::within(memory_per_thread), points.untyped()).expect("it fits");
+            let found = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+            (block_of(&found[0]).and_then(Block::to_vec::<i64>).expect("a block"), graph.layers.len())
+        };
+        let (direct, by_blocks) = (run(None), run(Some(1)));
+        assert_eq!(direct.0, [5_099_999, 7, 3_070_000, 5_000_000, 99_999]);
+        assert_eq!((by_blocks.0, by_blocks.1), (direct.0, direct.1 + 1));
     }
 }

@@ -9,9 +9,10 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use crate::array::block::{Block, block_of};
+use crate::array::budget::Budget;
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Meta, SHORT};
+use crate::array::meta::Meta;
 use crate::array::rechunk::Lists;
 use crate::array::reductions::tree::tree;
 use crate::array::reductions::unique::of_each_block;
@@ -47,10 +48,10 @@ impl<T: Element> DArray<T> {
     /// At `compute`: this array does not have one axis.
     #[track_caller]
     pub fn searchsorted(&self, values: &DArray<T>, side: Side) -> DArray<i64> {
-        self.searched(values, side, SHORT)
+        self.searched(values, side, u64::MAX)
     }
 
-    /// The same by tasks that read about so many bytes of this array.
+    /// The same by tasks that read no more than about so many bytes of this array.
     #[track_caller]
     fn searched(&self, values: &DArray<T>, side: Side, bytes: u64) -> DArray<i64> {
         DArray::then(Search { side, bytes }, vec![values.to_any(), self.to_any()], ".searchsorted(…)")
@@ -73,7 +74,7 @@ impl<T: Element> DArray<T> {
     /// Whether each element is one of those of another array, of any shape.
     #[track_caller]
     pub fn is_in_array(&self, others: &DArray<T>) -> DArray<bool> {
-        self.is_among(others, SHORT)
+        self.is_among(others, Budget::planned().short())
     }
 
     /// The same by tasks that read about so many bytes of the others.
@@ -118,7 +119,7 @@ impl<T: Ordered> DArray<T> {
 
 struct Search {
     side: Side,
-    /// That a task reads of the sorted array, about.
+    /// That a task reads of the sorted array at most, about.
     bytes: u64,
 }
 
@@ -137,7 +138,7 @@ impl Step for Search {
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let sorted = lowering.of(&node.inputs[1]);
-        let groups = groups(node.inputs[1].meta()?, self.bytes);
+        let groups = groups(node.inputs[1].meta()?, self.bytes.min(lowering.budget.short()));
         among(OpRef::new(SearchBlock { side: self.side }, self.line()), (sorted, &groups), node, lowering)
     }
 }
@@ -172,7 +173,7 @@ const BLIND: usize = 4;
 /// The blocks of an array in groups of about so many bytes.
 fn groups(meta: &Meta, bytes: u64) -> Vec<Range<usize>> {
     let blocks = meta.grid().iter().product::<usize>();
-    let most = match meta.block_bytes() {
+    let most = match meta.largest_block() {
         _ if meta.nbytes().is_some_and(|all| all <= bytes) => usize::MAX,
         Some(block) => usize::try_from(bytes / block.max(1)).unwrap_or(usize::MAX).max(1),
         None => BLIND,
@@ -322,7 +323,7 @@ mod tests {
         assert_eq!(of(&x, 9), [(0, 4), (4, 5)]);
         assert_eq!(of(&x, 0), [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]);
         assert_eq!(of(&DArray::zeros([0], 2), 0), [(0, 1)]);
-        assert_eq!(of(&x.compress(&x.eq(0u8), 0), SHORT), [(0, 4), (4, 5)]);
+        assert_eq!(of(&x.compress(&x.eq(0u8), 0), u64::MAX), [(0, 4), (4, 5)]);
     }
 
     proptest! {

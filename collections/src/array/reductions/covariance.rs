@@ -11,9 +11,10 @@ use super::axes::Axes;
 use super::state::{State, state_of};
 use super::tree::tree;
 use crate::array::block::{Block, block_of};
+use crate::array::budget::SHORT;
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, SHORT, unknown_sizes};
+use crate::array::meta::{Cuts, Meta, unknown_sizes};
 use crate::array::rechunk::rechunk;
 use crate::array::{DArray, Float, Node, Number, Real, Step};
 
@@ -139,8 +140,8 @@ impl Step for Covariance {
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let from = &node.inputs[0].meta()?.cuts;
-        let to = vec![node.known()?.cuts[0].clone(), from[1].clone()];
+        let from = node.inputs[0].meta()?;
+        let to = vec![node.known()?.cuts[0].clone(), from.cuts[1].clone()];
         let input = lowering.of(&node.inputs[0]);
         let input = rechunk(lowering, input, from, &to, node);
         let blocks = to[1].count();

@@ -10,9 +10,10 @@ use super::state::{State, state_of};
 use super::tree::tree;
 use super::unique_ranges;
 use crate::array::block::{Block, block_of};
+use crate::array::budget::Budget;
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, SHORT};
+use crate::array::meta::{Cuts, Meta};
 use crate::array::ops::search::Side;
 use crate::array::sort::lexical;
 use crate::array::tile::Arith;
@@ -21,8 +22,8 @@ use crate::array::{DArray, Element, Node, Step};
 impl<T: Element> DArray<T> {
     /// Every element once, in ascending order, along one axis; all NaNs are one and come last. Complex numbers are ordered by their real parts, and
     /// where these are equal by the imaginary ones. How many there are is known only after they were found; see
-    /// [`DArray::compute_chunk_sizes`]. They come in one chunk, or, of an array of more than 64 MiB, in several, each of which is found in a task of its
-    /// own; what goes with them comes in the same chunks.
+    /// [`DArray::compute_chunk_sizes`]. They come in one chunk, or, of an array of more than 64 MiB or a quarter of the memory for each thread, in several,
+    /// each of which is found in a task of its own; what goes with them comes in the same chunks.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -35,13 +36,16 @@ impl<T: Element> DArray<T> {
     /// ```
     #[track_caller]
     pub fn unique(&self) -> DArray<T> {
-        self.once(Found::Elements, SHORT, ".unique()")
+        self.once(Found::Elements, Budget::planned().short(), ".unique()")
     }
 
     /// Every element once, and how often it is there.
     #[track_caller]
     pub fn unique_counts(&self) -> (DArray<T>, DArray<i64>) {
-        (self.once(Found::Elements, SHORT, ".unique_counts()"), self.once(Found::Counts, SHORT, ".unique_counts()"))
+        (
+            self.once(Found::Elements, Budget::planned().short(), ".unique_counts()"),
+            self.once(Found::Counts, Budget::planned().short(), ".unique_counts()"),
+        )
     }
 
     /// Every element once, and the place at which it is first, counted in row-major order.
@@ -61,7 +65,10 @@ impl<T: Element> DArray<T> {
     pub fn unique_index(&self) -> (DArray<T>, DArray<i64>) {
         // Both of the same blocks, so that they come in the same chunks.
         let line = self.ravel();
-        (line.once(Found::Elements, SHORT, ".unique_index()"), line.once(Found::Places, SHORT, ".unique_index()"))
+        (
+            line.once(Found::Elements, Budget::planned().short(), ".unique_index()"),
+            line.once(Found::Places, Budget::planned().short(), ".unique_index()"),
+        )
     }
 
     /// Every element once, and for each element its place among them.
@@ -240,8 +247,8 @@ mod tests {
     fn check<T: Element>(values: Vec<T>, shape: [usize; 2], chunks: [usize; 2]) {
         let x = DArray::from_array(ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many"), chunks);
         let line = x.ravel();
-        let all = |found| computed::<i64>(&line.once(found, SHORT, ""));
-        let (elements, counts, places) = (computed(&line.unique()), all(Found::Counts), all(Found::Places));
+        let all = |found| computed::<i64>(&line.once(found, u64::MAX, ""));
+        let (elements, counts, places) = (computed(&line.once::<T>(Found::Elements, u64::MAX, "")), all(Found::Counts), all(Found::Places));
         for bytes in [1, 16, 100] {
             let (once, number) = (line.once::<T>(Found::Elements, bytes, ""), line.once::<i64>(Found::Counts, bytes, ""));
             assert_eq!(format!("{:?}", computed(&once)), format!("{elements:?}"), "{chunks:?}, {bytes}");
@@ -275,7 +282,10 @@ mod tests {
 
     #[test]
     fn short_arrays_come_in_one_chunk_and_long_ones_in_several() {
-        let chunks = |len: usize| DArray::<i64>::zeros([len], 1 << 22).unique().numblocks().expect("chunks")[0];
+        let chunks = |len: usize| {
+            let x = DArray::<i64>::zeros([len], 1 << 22);
+            x.once::<i64>(Found::Elements, 64 << 20, "").numblocks().expect("chunks")[0]
+        };
         assert_eq!((chunks(1 << 10), chunks(1 << 23), chunks((1 << 23) + 1), chunks(1 << 26)), (1, 1, 2, 8));
         let unknown = |blocks: usize| {
             let x = DArray::<i64>::zeros([blocks], 1);

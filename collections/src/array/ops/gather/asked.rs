@@ -8,7 +8,7 @@ use crate::array::Node;
 use crate::array::block::{Block, block_of};
 use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Meta, SHORT};
+use crate::array::meta::Meta;
 use crate::array::ops::slice::{known_bounds, place_of};
 
 /// The layers that ask, answer and put in order, where asking is worth it.
@@ -22,7 +22,7 @@ pub(super) fn lower(
     let [elements, wanted] = inputs;
     let (blocks, askers) = (from.blocks()?, places.blocks()?);
     // A single block of places may read a short array whole.
-    let is_short = from.nbytes().is_none_or(|bytes| bytes <= SHORT);
+    let is_short = from.nbytes().is_none_or(|bytes| bytes <= lowering.budget.short());
     if from.ndim() != 1 || from.cuts[0].sizes().is_none() || blocks == 1 || (askers == 1 && is_short) {
         return Ok(None);
     }

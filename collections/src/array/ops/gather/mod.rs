@@ -12,7 +12,7 @@ use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Meta, SHORT, axis_of, bounds};
+use crate::array::meta::{Meta, axis_of, bounds};
 use crate::array::ops::slice::place_of;
 use crate::array::pick::listed;
 use crate::array::wiring::follow;
@@ -21,7 +21,8 @@ use crate::array::{DArray, Element, Node, Step};
 impl<T: Element> DArray<T> {
     /// The parts at places along an axis that another array has; negative ones count from the back. The axis is replaced by those of
     /// `places`. Where places are known when the plan is made, [`DArray::take`] reads less: here each block of places asks all blocks of an
-    /// array of one axis; of others it reads all blocks along the axis, or is met with each of them by itself where these are more than 64 MiB.
+    /// array of one axis; of others it reads all blocks along the axis, or is met with each of them by itself where these are more than 64 MiB or a quarter of
+    /// the memory for each thread.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -41,7 +42,7 @@ impl<T: Element> DArray<T> {
     pub fn take_array(&self, places: &DArray<i64>, axis: isize) -> DArray<T> {
         match places.ndim() {
             Ok(ndim) if ndim != 1 => {}
-            _ => return self.taken(places, axis, SHORT),
+            _ => return DArray::then(TakeArray { axis }, vec![self.to_any(), places.to_any()], ".take_array(…)"),
         }
         let shape = || -> Result<Vec<isize>, Failure> {
             let (own, at) = (self.shape()?, axis_of(axis, self.ndim()?)?);
@@ -52,12 +53,6 @@ impl<T: Element> DArray<T> {
             Ok(shape) => self.take_array(&places.ravel(), axis).reshape(shape),
             Err(failure) => DArray::failed(failure, ".take_array(…)"),
         }
-    }
-
-    /// The parts at places along one axis, by tasks that read about so many bytes.
-    #[track_caller]
-    fn taken(&self, places: &DArray<i64>, axis: isize, bytes: u64) -> DArray<T> {
-        DArray::then(TakeArray { axis, bytes }, vec![self.to_any(), places.to_any()], ".take_array(…)")
     }
 
     /// The elements at places that other arrays have, one array for each axis; these fit together as those of elementwise operations do, and
@@ -93,8 +88,6 @@ impl<T: Element> DArray<T> {
 
 struct TakeArray {
     axis: isize,
-    /// That a task reads of the array, about.
-    bytes: u64,
 }
 
 impl Step for TakeArray {
@@ -117,7 +110,7 @@ impl Step for TakeArray {
             return Ok(asked);
         }
         let blocks = from.cuts[axis].count() as u64;
-        if blocks > 1 && from.block_bytes().is_some_and(|block| block.saturating_mul(blocks) > self.bytes) {
+        if blocks > 1 && from.largest_block().is_some_and(|block| block.saturating_mul(blocks) > lowering.budget.short()) {
             return pairs::lower([from, to], axis, inputs, node, lowering);
         }
         let all: Vec<Option<usize>> = (0..from.ndim()).map(|at| (at != axis).then_some(at)).collect();

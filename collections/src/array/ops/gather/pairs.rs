@@ -114,32 +114,52 @@ impl NamedOperator for PutSome {
 #[cfg(test)]
 mod tests {
     use ndarray::{Array, ArrayD, Axis, IxDyn};
-    use partita_graph::Serial;
+    use partita_graph::{Executor, Graph, Run, RunEach, Serial};
 
     use super::*;
     use crate::array::DArray;
     use crate::client::operator_registry;
 
+    /// An executor with hardly any memory.
+    struct Narrow(Serial);
+
+    impl Executor for Narrow {
+        fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+            self.0.submit(graph)
+        }
+
+        fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+            self.0.submit_each(graph)
+        }
+
+        fn threads(&self) -> usize {
+            1
+        }
+
+        fn memory_per_thread(&self) -> Option<u64> {
+            Some(1)
+        }
+    }
+
     #[test]
     fn blocks_along_the_axis_are_met_one_by_one() {
-        let serial = Serial::new(operator_registry());
-        let whole = ArrayD::from_shape_fn(IxDyn(&[40, 3, 4]), |at| (100 * at[0] + 10 * at[1] + at[2]) as i32);
+        let narrow = Narrow(Serial::new(operator_registry()));
+        let whole = ArrayD::from_shape_fn(IxDyn(&[40, 3, 5000]), |at| (100_000 * at[0] + 10_000 * at[1] + at[2]) as i32);
         let places: Vec<usize> = (0..33).map(|at| at * 7 % 40).collect();
-        for chunks in [[40, 3, 4], [3, 3, 4], [2, 2, 3], [1, 1, 4], [20, 3, 1]] {
+        for chunks in [[40, 3, 5000], [3, 3, 5000], [20, 2, 2000], [1, 1, 5000]] {
             let x = DArray::from_array(whole.clone(), chunks);
-            for (axis, chunk) in [(0, 5), (0, 40), (2, 2), (1, 1)] {
+            for (axis, chunk) in [(0, 5), (0, 40), (2, 20), (1, 10)] {
                 let len = whole.shape()[axis];
-                let own: Vec<usize> = places.iter().map(|place| place % len).collect();
+                let own: Vec<usize> = places.iter().map(|place| place * 131 % len).collect();
                 // Every other one is counted from the back.
                 let said = own.iter().enumerate().map(|(at, place)| *place as i64 - if at % 2 == 1 { len as i64 } else { 0 });
-                let said = DArray::from_array(Array::from_iter(said), chunk);
-                let found = x.taken(&said, axis as isize, 0).compute_on(&serial).expect("it runs");
-                assert_eq!(found, whole.select(Axis(axis), &own), "{chunks:?} along {axis}");
+                let found = x.take_array(&DArray::from_array(Array::from_iter(said), chunk), axis as isize);
+                assert_eq!(found.compute_on(&narrow).expect("it runs"), whole.select(Axis(axis), &own), "{chunks:?} along {axis}");
             }
             let none = DArray::from_array(Array::from_vec(Vec::<i64>::new()), 3);
-            assert_eq!(x.taken(&none, 0, 0).compute_on(&serial).expect("it runs").shape(), [0, 3, 4]);
+            assert_eq!(x.take_array(&none, 0).compute_on(&narrow).expect("it runs").shape(), [0, 3, 5000]);
             let wrong = DArray::from_array(Array::from_vec(vec![0i64, 40]), 1);
-            assert_eq!(x.taken(&wrong, 0, 0).compute_on(&serial).expect_err("no such place").code, Code::IndexOutOfRange);
+            assert_eq!(x.take_array(&wrong, 0).compute_on(&narrow).expect_err("no such place").code, Code::IndexOutOfRange);
         }
     }
 }

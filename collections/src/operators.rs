@@ -19,7 +19,6 @@ use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{
     covariance, custom, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
-    unique_ranges,
 };
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
@@ -183,9 +182,9 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<search::FoundTogether>(),
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
-    OperatorEntry::of::<unique_ranges::SampleOfUnique>(),
-    OperatorEntry::of::<unique_ranges::BordersOfUnique>(),
-    OperatorEntry::of::<unique_ranges::SplitUnique>(),
+    OperatorEntry::of::<array::reductions::unique_ranges::SampleOfUnique>(),
+    OperatorEntry::of::<array::reductions::unique_ranges::BordersOfUnique>(),
+    OperatorEntry::of::<array::reductions::unique_ranges::SplitUnique>(),
     OperatorEntry::of::<random::operator::RandomBlock>(),
     OperatorEntry::of::<random::rows::RandomRows>(),
     OperatorEntry::of::<fft_lanes::TransformLanes>(),

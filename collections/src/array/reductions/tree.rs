@@ -20,23 +20,56 @@ pub(in crate::array) fn tree(
     (combine, finish): (&OpRef, OpRef),
     node: &Node,
 ) -> Lowered {
-    let of = |wanted: bool| grid.iter().zip(reduced).filter(move |(_, reduced)| **reduced == wanted).map(|(blocks, _)| *blocks);
-    let kept: usize = of(false).product();
-    let mut left: usize = of(true).product();
+    let (kept, left) = counts(grid, reduced);
     if left <= FAN_IN {
-        let kept_grid: Vec<usize> = of(false).collect();
+        let kept_grid: Vec<usize> = grid.iter().zip(reduced).filter(|(_, reduced)| !**reduced).map(|(blocks, _)| *blocks).collect();
         let mut next = 0..;
         let axes: Vec<Option<usize>> = reduced.iter().map(|reduced| if *reduced { None } else { next.next() }).collect();
         let wiring = follow(grid, &kept_grid, &axes);
         return lowering.add(Layer::single("finish", kept as u32, finish, vec![level.edge(wiring)]), node);
     }
-    let mut wiring = first_groups(grid, reduced, kept, left);
+    let wiring = first_groups(grid, reduced, kept, left);
+    let left = left.div_ceil(FAN_IN);
+    level = lowering.add(Layer::single("combine", (kept * left) as u32, combine.clone(), vec![level.edge(wiring)]), node);
+    above_groups(lowering, level, (kept, left), (combine, finish), node)
+}
+
+/// Results, and how many blocks each is made of.
+fn counts(grid: &[usize], reduced: &[bool]) -> (usize, usize) {
+    let of = |wanted: bool| grid.iter().zip(reduced).filter(|(_, reduced)| **reduced == wanted).map(|(blocks, _)| *blocks).product();
+    (of(false), of(true))
+}
+
+/// The groups in which the tree of a grid brings states of blocks together first; `None` where one task brings all of a result together.
+pub(super) fn groups_of(grid: &[usize], reduced: &[bool]) -> Option<Wiring> {
+    let (kept, left) = counts(grid, reduced);
+    (left > FAN_IN).then(|| first_groups(grid, reduced, kept, left))
+}
+
+/// The rest of the tree of a grid. The chunks of the layer are states of the groups of [`groups_of`].
+pub(super) fn tree_of_groups(
+    lowering: &mut Lowering,
+    level: Lowered,
+    (grid, reduced): (&[usize], &[bool]),
+    ends: (&OpRef, OpRef),
+    node: &Node,
+) -> Lowered {
+    let (kept, left) = counts(grid, reduced);
+    above_groups(lowering, level, (kept, left.div_ceil(FAN_IN)), ends, node)
+}
+
+/// Brings states together of which those of a result stand side by side.
+fn above_groups(
+    lowering: &mut Lowering,
+    mut level: Lowered,
+    (kept, mut left): (usize, usize),
+    (combine, finish): (&OpRef, OpRef),
+    node: &Node,
+) -> Lowered {
     while left > FAN_IN {
+        let wiring = groups(kept, left, |result, at| (result * left + at) as u32);
         left = left.div_ceil(FAN_IN);
-        let tasks = (kept * left) as u32;
-        level = lowering.add(Layer::single("combine", tasks, combine.clone(), vec![level.edge(wiring)]), node);
-        // From here on the states of a result stand side by side.
-        wiring = groups(kept, left, |result, at| (result * left + at) as u32);
+        level = lowering.add(Layer::single("combine", (kept * left) as u32, combine.clone(), vec![level.edge(wiring)]), node);
     }
     let wiring = follow(&[kept, left], &[kept], &[Some(0), None]);
     lowering.add(Layer::single("finish", kept as u32, finish, vec![level.edge(wiring)]), node)

@@ -69,7 +69,7 @@ fn small_blocks_that_are_folded_together_give_the_bits_of_each_by_itself() {
         |x| x.sum_axis(1),
         |x| x.var(1.0),
         |x| x.std_axis(1, 0.0),
-        |x| (x / 1e3).prod(),
+        |x| (x / 90.0).prod_axis(0),
         |x| x.max_axis(0),
     ];
     for (at, fold) in folds.iter().enumerate() {

@@ -9,6 +9,7 @@ pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;
 mod broadcast;
+mod budget;
 mod chunks;
 mod class;
 pub(crate) mod element;

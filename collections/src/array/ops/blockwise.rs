@@ -252,7 +252,7 @@ impl Step for Blockwise {
         for ((array, from), names) in node.inputs.iter().zip(&metas).zip(&self.names) {
             let cuts = cuts_by_name(names, &named)?;
             let input = lowering.of(array);
-            let input = rechunk(lowering, input, &from.cuts, &cuts, node);
+            let input = rechunk(lowering, input, from, &cuts, node);
             let own: Vec<usize> = cuts.iter().map(Cuts::count).collect();
             let axes: Vec<Option<usize>> = names.iter().map(|name| self.out.iter().position(|out| out == name)).collect();
             let edge = input.edge(follow(&own, &grid, &axes));

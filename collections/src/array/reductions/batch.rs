@@ -32,6 +32,8 @@ pub(super) struct Batches {
     edges: Vec<Edge>,
     inputs: Vec<Option<Same>>,
     args: Vec<Arg>,
+    /// Results, and the groups of each: the grid of the states that are made, whose second axis is reduced.
+    pub grid: [usize; 2],
 }
 
 impl Batches {
@@ -43,7 +45,7 @@ impl Batches {
         if largest > SMALL || (blocks as usize) < MANY {
             return Ok(None);
         }
-        let Some(groups) = groups_of(&meta.grid(), reduced) else { return Ok(None) };
+        let Some((groups, grid)) = groups_of(&meta.grid(), reduced) else { return Ok(None) };
         let (mut edges, mut inputs) = (Vec::new(), Vec::with_capacity(arrays.len()));
         let members = members(&groups, blocks);
         for array in arrays {
@@ -74,7 +76,7 @@ impl Batches {
             known.entry(shapes).or_insert_with_key(Arg::encode).clone()
         });
         let args = args.collect();
-        Ok(Some(Self { edges, inputs, args }))
+        Ok(Some(Self { edges, inputs, args, grid }))
     }
 
     /// The layer whose tasks fold them.

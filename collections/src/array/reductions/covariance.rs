@@ -113,8 +113,8 @@ impl Step for Covariance {
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let from = &node.inputs[0].meta()?.cuts;
-        let to = vec![node.known()?.cuts[0].clone(), from[1].clone()];
+        let from = node.inputs[0].meta()?;
+        let to = vec![node.known()?.cuts[0].clone(), from.cuts[1].clone()];
         let input = lowering.of(&node.inputs[0]);
         let input = rechunk(lowering, input, from, &to, node);
         let blocks = to[1].count();

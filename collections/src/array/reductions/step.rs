@@ -10,7 +10,7 @@ use super::axes::Axes;
 use super::batch::Batches;
 use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
-use super::tree::{tree, tree_of_groups};
+use super::tree::tree;
 use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of, row_major};
 use crate::array::element::{DType, with_dtype};
@@ -80,9 +80,9 @@ impl Step for Reduction {
         let label = format!("{} of {}", self.name, program.show());
         let places = matches!(fold, Fold::Place { .. });
         if !places && let Some(batches) = Batches::of(lowering, &inputs, meta, &reduced, node)? {
-            let level = batches.layer(Reduce::plain(program, fold, reduced.clone()), label);
-            let level = lowering.add(level, node);
-            return Ok(tree_of_groups(lowering, level, (&meta.grid(), &reduced), (&combine, end), node));
+            let grid = batches.grid;
+            let level = lowering.add(batches.layer(Reduce::plain(program, fold, reduced), label), node);
+            return Ok(tree(lowering, level, &grid, &[false, true], (&combine, end), node));
         }
         let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
         let alike = Alike::of_arrays(&inputs, &meta.cuts)?;

@@ -10,12 +10,13 @@ use std::cmp::Ordering;
 
 use partita_graph::{Failure, Layer, OpRef, Wiring};
 
+use super::budget::Budget;
 use super::element::{C128, DType};
 use super::lower::{Lowered, Lowering};
 use super::meta::{Meta, axis_of};
 use super::rechunk::rechunk;
 use super::tile::{Arith, Convert, Rank};
-use super::{Chunks, DArray, Node, Ordered, Step};
+use super::{Along, Chunks, DArray, Node, Ordered, Step};
 use lanes::SortLanes;
 
 /// The order of elements: NaN comes last, and all NaNs are equal; so are 0.0 and -0.0.
@@ -46,7 +47,8 @@ pub(super) fn lexical<T: Arith>(a: &T, b: &T) -> Ordering {
 impl<T: Ordered> DArray<T> {
     /// The elements along an axis in ascending order, NaN last.
     ///
-    /// An array of one axis keeps its chunks, however long it is; of an array of several axes, the axis is brought into one chunk first.
+    /// An array of one axis keeps its chunks, however long it is; of an array of several axes, the axis is brought into one chunk first, and the others are
+    /// cut finer where blocks would be of more than 256 MiB or a quarter of the memory for each thread.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -61,7 +63,7 @@ impl<T: Ordered> DArray<T> {
     /// At `compute`: an axis that does not exist or whose sizes are not known.
     #[track_caller]
     pub fn sort(&self, axis: isize) -> DArray<T> {
-        DArray::then(Sort { axis, places: false }, vec![self.to_any()], ".sort(…)")
+        DArray::then(Sort { axis, places: false, budget: Budget::planned() }, vec![self.to_any()], ".sort(…)")
     }
 
     /// The places of the elements along an axis, in the order in which they would be sorted; of equal ones the first come first.
@@ -70,17 +72,16 @@ impl<T: Ordered> DArray<T> {
     /// As [`DArray::sort`].
     #[track_caller]
     pub fn argsort(&self, axis: isize) -> DArray<i64> {
-        DArray::then(Sort { axis, places: true }, vec![self.to_any()], ".argsort(…)")
+        DArray::then(Sort { axis, places: true, budget: Budget::planned() }, vec![self.to_any()], ".argsort(…)")
     }
 }
 
 struct Sort {
     axis: isize,
     places: bool,
+    /// What a task may hold: blocks that would be larger are cut along other axes.
+    budget: Budget,
 }
-
-/// Blocks above this size are cut along other axes, in bytes.
-const LARGE: u64 = 256 << 20;
 
 impl Sort {
     /// The array that is sorted in one chunk along the axis; `None` where it stays in its chunks.
@@ -91,13 +92,11 @@ impl Sort {
             return Ok(None);
         }
         let sorted: Vec<bool> = (0..meta.ndim()).map(|at| at == axis).collect();
-        let cut = |keep_others: bool| Chunks::whole_along(&sorted, keep_others).cut(&meta.lens(), meta.dtype, Some(&meta.cuts));
-        let whole = Meta { dtype: meta.dtype, cuts: cut(true)? };
-        let largest = whole.places()?.iter().map(|place| place.shape.iter().product::<usize>()).max().unwrap_or(0);
-        if (largest * meta.dtype.size()) as u64 > LARGE {
-            return Ok(Some(Meta { dtype: meta.dtype, cuts: cut(false)? }));
-        }
-        Ok(Some(whole))
+        let cuts = Chunks::whole_along(&sorted, &Along::Keep).cut(&meta.lens(), meta.dtype, Some(&meta.cuts))?;
+        // Of what a task reads and what it makes the larger counts.
+        let dtype = if self.places && meta.dtype.size() < DType::I64.size() { DType::I64 } else { meta.dtype };
+        let cuts = Chunks::held(Meta { dtype, cuts }, &sorted, self.budget)?;
+        Ok(Some(Meta { dtype: meta.dtype, cuts }))
     }
 }
 
@@ -115,7 +114,7 @@ impl Step for Sort {
         let meta = node.inputs[0].meta()?;
         let input = lowering.of(&node.inputs[0]);
         let Some(whole) = self.whole(meta)? else { return spread::lower(self.places, meta, input, node, lowering) };
-        let input = rechunk(lowering, input, &meta.cuts, &whole.cuts, node);
+        let input = rechunk(lowering, input, meta, &whole.cuts, node);
         let op = SortLanes { axis: axis_of(self.axis, meta.ndim())?, places: self.places };
         let layer = Layer::single("sort", whole.blocks()?, OpRef::new(op, self.line()), vec![input.edge(Wiring::Each)]);
         Ok(lowering.add(layer, node))

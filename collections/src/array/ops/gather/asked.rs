@@ -11,7 +11,7 @@ use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::ops::slice::{known_bounds, place_of};
 
-/// Bytes of an array that one task may read for the elements that it takes.
+/// Bytes of an array that one task may read for the elements that it takes, where there is memory for it.
 const SHORT: u64 = 64 << 20;
 
 /// The layers that ask, answer and put in order, where asking is worth it.
@@ -25,7 +25,7 @@ pub(super) fn lower(
     let [elements, wanted] = inputs;
     let (blocks, askers) = (from.blocks()?, places.blocks()?);
     // A single block of places may read a short array whole.
-    let is_short = from.nbytes().is_none_or(|bytes| bytes <= SHORT);
+    let is_short = from.nbytes().is_none_or(|bytes| bytes <= SHORT.min(lowering.budget.block()));
     if from.ndim() != 1 || from.cuts[0].sizes().is_none() || blocks == 1 || (askers == 1 && is_short) {
         return Ok(None);
     }

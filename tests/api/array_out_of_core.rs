@@ -1,5 +1,5 @@
 //! Arrays out of core: work on four times the memory limit ends, is right, spills, and stays within the limit and a quarter, because plans are made for
-//! the limit: but for the first, each has a task that would hold more than all of it if it read at once what it needs.
+//! the limit: each has a task that would hold more than all of it if it read at once what it needs.
 //!
 //! Each runs in a process of its own, as those of frames do (`out_of_core`). The pages of the program itself are not counted; mapped files of spilled
 //! blocks are.
@@ -11,7 +11,6 @@ use crate::out_of_core::{memory, stays_within};
 const LIMIT: u64 = 128 << 20;
 /// Elements of eight bytes that are four times the limit.
 const ELEMENTS: usize = (4 * LIMIT / 8) as usize;
-const SIDE: usize = 8192;
 
 /// Counts in how many places two arrays differ: in none, found within the limit.
 fn check(name: &str, job: impl FnOnce() -> (DArray<f64>, DArray<f64>)) {
@@ -25,39 +24,6 @@ fn check(name: &str, job: impl FnOnce() -> (DArray<f64>, DArray<f64>)) {
         drop(client);
         // Now that nothing is mapped any more the files are those of the program.
         (memory("VmHWM:") - memory("RssFile:"), spilled)
-    });
-}
-
-/// 2,048 blocks of rows and as many of columns have four million pieces in common, which steps by way of larger blocks save.
-#[test]
-fn thin_rows_become_thin_columns() {
-    assert_eq!(SIDE * SIDE, ELEMENTS);
-    check("thin_rows_become_thin_columns", || {
-        let numbered = |chunks: [i32; 2]| DArray::from_fn([SIDE, SIDE], chunks, |at| (at[0] * SIDE + at[1]) as f64);
-        let columns = numbered([4, -1]).rechunk([-1, 4]);
-        let plan = columns.explain();
-        assert!(plan.matches("rechunk (").count() > 2, "{plan}");
-        (columns, numbered([-1, 4]))
-    });
-}
-
-/// Blocks of 16 MiB, each of which ascends, and all of which have elements everywhere in the order.
-#[test]
-fn sort() {
-    const BLOCK: usize = 2 << 20;
-    check("sort", || {
-        let blocks = ELEMENTS / BLOCK;
-        let x = DArray::from_fn(ELEMENTS, BLOCK, move |at| (at[0] % BLOCK * blocks + at[0] / BLOCK) as f64);
-        (x.sort(0), DArray::arange(0.0, ELEMENTS as f64, 1.0, BLOCK))
-    });
-}
-
-/// The axis that it goes over is cut, and the whole of it in one block would be four times the limit.
-#[test]
-fn median_along_an_axis() {
-    check("median_along_an_axis", || {
-        let x = DArray::from_fn([SIDE, SIDE], [128, -1], |at| (at[0] * 4099 % SIDE + at[1] * SIDE) as f64);
-        (x.median(0), DArray::from_fn(SIDE, SIDE, |at| (at[0] * SIDE) as f64 + (SIDE - 1) as f64 / 2.0))
     });
 }
 

@@ -292,13 +292,14 @@ impl Chunks {
         Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { others.clone() }).collect()))
     }
 
-    /// The cuts of an array some axes of which are in one piece, for tasks that hold a block of it and one that is as large. Where they may not, the other
-    /// axes are cut as those of new arrays are, or finer.
+    /// The cuts of an array some axes of which are in one piece, for tasks that put a block of it together of its pieces and copy it, which is three blocks.
+    /// Where they may not, the other axes are cut as those of new arrays are, or finer.
     pub(crate) fn held(whole: Meta, axes: &[bool], budget: Budget) -> Result<Vec<Cuts>, Failure> {
-        if whole.largest_block().is_none_or(|bytes| bytes <= budget.block()) {
+        let most = budget.task() / 3;
+        if whole.largest_block().is_none_or(|bytes| bytes <= most) {
             return Ok(whole.cuts);
         }
-        let most = block_bytes(whole.nbytes().unwrap_or(0)).min(budget.block());
+        let most = block_bytes(whole.nbytes().unwrap_or(0)).min(most);
         Self::whole_along(axes, &Along::Bytes(most)).cut(&whole.lens(), whole.dtype, Some(&whole.cuts))
     }
 

@@ -49,8 +49,8 @@ impl<T: Ordered> DArray<T> {
     /// The elements along an axis in ascending order, NaN last.
     ///
     /// An array of one axis keeps its chunks, however long it is; of an array of several axes, the axis is brought into one chunk first, and the others are
-    /// cut finer where blocks would be of more than 256 MiB or a quarter of the memory for each thread. Lanes that are longer than that stay in their chunks too: each is
-    /// sorted as an array of one axis, and stands in chunks of its own.
+    /// cut finer where blocks would be of more than 170 MiB or a sixth of the memory for each thread. Lanes of more than 256 MiB or a quarter of it stay in
+    /// their chunks too: each is sorted as an array of one axis, and stands in chunks of its own.
     ///
     /// ```
     /// use partita::prelude::*;

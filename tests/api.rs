@@ -53,6 +53,8 @@ mod array_numpy_kinds;
 mod array_numpy_linalg;
 #[path = "api/array_order.rs"]
 mod array_order;
+#[path = "api/array_out_of_core.rs"]
+mod array_out_of_core;
 #[path = "api/array_places.rs"]
 mod array_places;
 #[path = "api/array_random.rs"]

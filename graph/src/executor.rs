@@ -52,6 +52,11 @@ pub trait Executor: Send + Sync {
     fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure>;
     /// Cores that tasks run on: lowering chooses partition counts by it.
     fn threads(&self) -> usize;
+    /// Bytes of memory that there are for each task that runs, on the worker that has the least; `None` where there is no limit. Lowering chooses by
+    /// it how much a task takes in.
+    fn memory_per_thread(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Runs each task that is needed, once, in order, in the calling thread.

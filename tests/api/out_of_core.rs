@@ -148,42 +148,51 @@ fn files_that_do_not_fit_are_read_for_their_keys_first() {
     };
     match std::env::var_os(MEASURED) {
         Some(_) => job(),
-        None => drop(again("files_that_do_not_fit_are_read_for_their_keys_first")),
+        None => drop(again("out_of_core::files_that_do_not_fit_are_read_for_their_keys_first")),
     }
 }
 
 /// Runs the job where this process is measured; else starts this program again for this test, and looks at what it says of itself.
 fn measured(name: &str, rows: u64, check: fn(&DataFrame), job: impl FnOnce() -> DFrame) {
     assert!(rows * TEXT as u64 >= 4 * LIMIT, "not four times the limit");
-    if std::env::var_os(MEASURED).is_some() {
+    stays_within(&format!("out_of_core::{name}"), LIMIT, || {
         let program = memory("RssFile:");
         let client = Client::builder().threads(2).memory_limit(LIMIT).build().unwrap();
         let computed = client.run(&job()).unwrap();
         check(&computed.frame);
-        println!("measured {} {}", memory("VmHWM:") - program, computed.spilled_bytes);
+        (memory("VmHWM:") - program, computed.spilled_bytes)
+    });
+}
+
+/// Runs a job, which gives the most bytes that it had and those that it spilled, in a process of its own: it stays within the limit and a quarter, and
+/// spills as much as the limit.
+pub(crate) fn stays_within(test: &str, limit: u64, job: impl FnOnce() -> (u64, u64)) {
+    if std::env::var_os(MEASURED).is_some() {
+        let (peak, spilled) = job();
+        println!("measured {peak} {spilled}");
         return;
     }
-    let text = again(name);
-    let line = text.lines().find_map(|line| line.split_once("measured ")).unwrap_or_else(|| panic!("{name} said nothing: {text}")).1;
+    let text = again(test);
+    let line = text.lines().find_map(|line| line.split_once("measured ")).unwrap_or_else(|| panic!("{test} said nothing: {text}")).1;
     let figures: Vec<u64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
-    let [peak, spilled] = figures[..] else { panic!("{name}: {line}") };
-    eprintln!("{name}: peak {:.2} of the limit, spilled {:.2}", peak as f64 / LIMIT as f64, spilled as f64 / LIMIT as f64);
-    assert!(spilled > LIMIT, "{name} spilled {spilled} bytes only");
-    assert!(peak <= LIMIT + LIMIT / 4, "{name}: a peak of {peak} bytes under a limit of {LIMIT}");
+    let [peak, spilled] = figures[..] else { panic!("{test}: {line}") };
+    eprintln!("{test}: peak {:.2} of the limit, spilled {:.2}", peak as f64 / limit as f64, spilled as f64 / limit as f64);
+    assert!(spilled > limit, "{test} spilled {spilled} bytes only");
+    assert!(peak <= limit + limit / 4, "{test}: a peak of {peak} bytes under a limit of {limit}");
 }
 
 /// Starts this program again for this test; what it prints.
-fn again(name: &str) -> String {
+fn again(test: &str) -> String {
     let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([&format!("out_of_core::{name}"), "--exact", "--nocapture"]).env(MEASURED, "1").env("PARTITA_PROGRESS", "off");
+    again.args([test, "--exact", "--nocapture"]).env(MEASURED, "1").env("PARTITA_PROGRESS", "off");
     let output = again.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{name}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{test}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
     text
 }
 
 /// What the system says of this process's memory, in bytes: `VmHWM:` the most there was, `RssFile:` pages of files now. 0 where it does not tell.
-fn memory(what: &str) -> u64 {
+pub(crate) fn memory(what: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with(what));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024

@@ -5,6 +5,7 @@
 
 use partita_graph::{Code, Failure};
 
+use super::budget::Budget;
 use super::element::DType;
 use super::meta::{Cuts, Meta, axis_of, tuple, unknown_sizes};
 
@@ -286,10 +287,20 @@ impl Chunks {
         Ok(cuts)
     }
 
-    /// Some axes in one piece; the others as they are, or as blocks of new arrays would be cut.
-    pub(crate) fn whole_along(axes: &[bool], keep_others: bool) -> Self {
-        let other = if keep_others { Along::Keep } else { Along::Auto };
-        Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { other.clone() }).collect()))
+    /// Some axes in one piece.
+    pub(crate) fn whole_along(axes: &[bool], others: &Along) -> Self {
+        Self(Wish::Each(axes.iter().map(|whole| if *whole { Along::Whole } else { others.clone() }).collect()))
+    }
+
+    /// The cuts of an array some axes of which are in one piece, for tasks that put a block of it together of its pieces and copy it, which is three blocks.
+    /// Where they may not, the other axes are cut as those of new arrays are, or finer.
+    pub(crate) fn held(whole: Meta, axes: &[bool], budget: Budget) -> Result<Vec<Cuts>, Failure> {
+        let most = budget.task() / 3;
+        if whole.largest_block().is_none_or(|bytes| bytes <= most) {
+            return Ok(whole.cuts);
+        }
+        let most = block_bytes(whole.nbytes().unwrap_or(0)).min(most);
+        Self::whole_along(axes, &Along::Bytes(most)).cut(&whole.lens(), whole.dtype, Some(&whole.cuts))
     }
 
     /// Some axes cut as those of new arrays are; the others as they are.
@@ -301,6 +312,13 @@ impl Chunks {
     pub(crate) fn of_new(&self, shape: &Shape, dtype: DType) -> Result<Meta, Failure> {
         let lens: Vec<Option<usize>> = shape.0.iter().copied().map(Some).collect();
         Ok(Meta { dtype, cuts: self.cut(&lens, dtype, None)? })
+    }
+
+    /// The same with one more axis, of this length, last and in one chunk.
+    pub(crate) fn of_new_rows(&self, shape: &Shape, len: usize, dtype: DType) -> Result<Meta, Failure> {
+        let mut along = self.along(shape.0.len(), false)?;
+        along.push(Along::Whole);
+        Self(Wish::Each(along)).of_new(&Shape([&shape.0[..], &[len]].concat()), dtype)
     }
 
     /// What is wished along each axis, without texts.

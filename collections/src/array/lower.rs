@@ -1,10 +1,11 @@
-//! From the expression to layers. Lowering is a pure function of the expression: the same array gives the same graph.
+//! From the expression to layers. Lowering is a pure function of the expression and of what a task may hold: the same array gives the same graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use partita_graph::{Edge, Failure, Graph, Layer, LayerId, Wiring, optimize};
+use partita_graph::{Edge, Executor, Failure, Graph, Layer, LayerId, Wiring, optimize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::budget::Budget;
 use super::group::Groups;
 use super::meta::{Cuts, Meta};
 use super::ops::make::filled;
@@ -29,6 +30,8 @@ pub(crate) struct Lowering {
     pub graph: Graph,
     /// Which steps are made inside others.
     pub groups: Groups,
+    /// What a task may hold.
+    pub budget: Budget,
     done: BTreeMap<usize, Lowered>,
 }
 
@@ -48,34 +51,39 @@ impl Lowering {
     /// anew where their chunks differ. Blocks that are the same everywhere are made by each reader for itself, which costs less than to
     /// keep them.
     pub fn aligned(&mut self, others: &[AnyArray], cuts: &[Cuts], node: &Node) -> Result<Vec<Edge>, Failure> {
-        let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
         let mut edges = Vec::with_capacity(others.len());
         let reader = self.reader(others, node);
         for other in others {
             let meta: &Meta = other.meta()?;
             let ahead = cuts.len() - meta.ndim();
-            // What is repeated has one chunk, which all blocks read.
-            let repeated = |own: &Cuts, whole: &Cuts| own.len() == Some(1) && whole.len() != Some(1);
             let places = || Meta { dtype: meta.dtype, cuts: cuts.to_vec() }.places();
             if let Some(value) = other.everywhere()
                 && let Ok(places) = places()
             {
-                let fixed: Vec<bool> = meta.cuts.iter().zip(&cuts[ahead..]).map(|(own, whole)| repeated(own, whole)).collect();
+                let fixed = repeated_axes(&meta.cuts, cuts);
                 let own = |len: &usize, fixed: &bool| if *fixed { 1 } else { *len };
                 let shapes =
                     places.iter().map(|place| place.shape[ahead..].iter().zip(&fixed).map(|(len, fixed)| own(len, fixed)).collect());
                 edges.push(self.add(filled(value, shapes, Some(reader)), node).edge(Wiring::Each));
                 continue;
             }
-            let wanted = |(own, whole): (&Cuts, &Cuts)| if repeated(own, whole) { Cuts::whole(1) } else { whole.clone() };
-            let wanted: Vec<Cuts> = meta.cuts.iter().zip(&cuts[ahead..]).map(wanted).collect();
-            let input = self.of(other);
-            let input = rechunk(self, input, &meta.cuts, &wanted, node);
-            let own: Vec<usize> = wanted.iter().map(Cuts::count).collect();
-            let axes: Vec<Option<usize>> = (ahead..cuts.len()).map(Some).collect();
-            edges.push(input.edge(follow(&own, &grid, &axes)));
+            edges.push(self.beside(other, cuts, node)?);
         }
         Ok(edges)
+    }
+
+    /// The edge by which each block of an array with these cuts reads the block of another that belongs to it elementwise. The other is cut
+    /// anew where its chunks differ.
+    pub fn beside(&mut self, other: &AnyArray, cuts: &[Cuts], node: &Node) -> Result<Edge, Failure> {
+        let meta = other.meta()?;
+        let ahead = cuts.len() - meta.ndim();
+        let wanted = |(whole, repeated): (&Cuts, bool)| if repeated { Cuts::whole(1) } else { whole.clone() };
+        let wanted: Vec<Cuts> = cuts[ahead..].iter().zip(repeated_axes(&meta.cuts, cuts)).map(wanted).collect();
+        let input = rechunk(self, self.of(other), meta, &wanted, node);
+        let blocks: Vec<usize> = wanted.iter().map(Cuts::count).collect();
+        let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
+        let axes: Vec<Option<usize>> = (ahead..cuts.len()).map(Some).collect();
+        Ok(input.edge(follow(&blocks, &grid, &axes)))
     }
 
     /// A name of what a step makes of others, and of what is made inside it. The same work has the same one, wherever and however often it is
@@ -104,6 +112,12 @@ impl Lowering {
     }
 }
 
+/// For each of an array's own axes whether it is repeated along one of another with these cuts: it has one chunk there, which all blocks read.
+pub(super) fn repeated_axes(own: &[Cuts], cuts: &[Cuts]) -> Vec<bool> {
+    let ahead = cuts.len() - own.len();
+    own.iter().zip(&cuts[ahead..]).map(|(own, whole)| own.len() == Some(1) && whole.len() != Some(1)).collect()
+}
+
 /// An array and all that it reads, each once and after what it reads. It goes without recursion, because chains may be long.
 pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
     let mut seen = BTreeSet::from([root.address()]);
@@ -124,21 +138,36 @@ pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
     order
 }
 
-/// Adds the layers of an array to a graph.
+/// Adds the layers of an array to a graph that the current client will run.
 pub(crate) fn lower_into(graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
+    lower_within(Budget::planned(), graph, array)
+}
+
+fn lower_within(budget: Budget, graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
     array.meta()?;
     // They outlive the lowering, which knows arrays by address.
     let arrays = ordered(array);
-    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), done: BTreeMap::new() };
+    let mut lowering = Lowering { graph: std::mem::take(graph), groups: Groups::of(&arrays), budget, done: BTreeMap::new() };
     let lowered = lowering.arrays(&arrays).map(|()| lowering.of(array));
     *graph = lowering.graph;
     lowered
 }
 
-/// The optimized graph of an array; all its blocks are wanted.
+/// The optimized graph of an array, as the current client runs it; all its blocks are wanted.
 pub(crate) fn plan(array: &AnyArray) -> Result<Graph, Failure> {
-    let (mut graph, layer) = layers(array)?;
-    graph.want_all(layer);
+    plan_within(Budget::planned(), array)
+}
+
+/// The same as this executor runs it.
+pub(crate) fn plan_for(executor: &dyn Executor, array: &AnyArray) -> Result<Graph, Failure> {
+    plan_within(Budget::of(executor), array)
+}
+
+/// The same by tasks that hold no more.
+pub(crate) fn plan_within(budget: Budget, array: &AnyArray) -> Result<Graph, Failure> {
+    let mut graph = Graph::default();
+    let lowered = lower_within(budget, &mut graph, array)?;
+    graph.want_all(lowered.layer);
     Ok(optimize::optimize(&graph))
 }
 

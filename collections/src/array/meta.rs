@@ -193,6 +193,13 @@ impl Meta {
         elements.map(|elements| elements.saturating_mul(self.dtype.size() as u64))
     }
 
+    /// Bytes of the largest block, if the sizes are known.
+    pub fn largest_block(&self) -> Option<u64> {
+        let longest = self.cuts.iter().map(|cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64));
+        let elements = longest.collect::<Option<Vec<u64>>>()?.into_iter().fold(1, u64::saturating_mul);
+        Some(elements.saturating_mul(self.dtype.size() as u64))
+    }
+
     /// The shape for people: `(1000, ?)`.
     pub fn show_shape(&self) -> String {
         tuple(self.lens().into_iter().map(|len| len.map_or_else(|| "?".into(), |len| len.to_string())))
@@ -293,6 +300,7 @@ mod tests {
         let scalar = Meta { dtype: DType::F64, cuts: Vec::new() };
         assert_eq!(scalar.places().expect("known"), [Place { start: vec![], shape: vec![] }]);
         assert_eq!((meta.nbytes(), scalar.nbytes(), meta.blocks().expect("few")), (Some(120), Some(8), 4));
+        assert_eq!((meta.largest_block(), scalar.largest_block()), (Some(48), Some(8)));
     }
 
     #[test]

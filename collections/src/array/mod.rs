@@ -4,11 +4,12 @@
 //! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
 //! `from_darray` know arrays.
 
-mod alike;
+pub(crate) mod alike;
 pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;
 mod broadcast;
+mod budget;
 mod chunks;
 mod class;
 pub(crate) mod element;

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::assemble::joined;
 use super::block::{Block, block_of};
+use super::budget::Budget;
 use super::element::with_dtype;
 use super::lower::{Lowered, Lowering};
 use super::meta::{Cuts, Meta, advance};
-use super::rechunk::Lists;
+use super::rechunk::{Lists, by_source};
 use super::{DArray, Element, Node, Step};
 
 /// Elements of one chunk along one axis, in the order in which they are wanted.
@@ -35,6 +36,17 @@ pub(super) enum Draw {
     },
     /// These.
     Listed(Vec<usize>),
+}
+
+impl Draw {
+    /// Its places one by one, unless it is all of them.
+    fn places(&self) -> Option<Vec<usize>> {
+        match self {
+            Draw::Whole => None,
+            Draw::Run { start, step, len } => Some((0..*len).map(|at| (*start as i64 + at as i64 * step) as usize).collect()),
+            Draw::Listed(places) => Some(places.clone()),
+        }
+    }
 }
 
 /// One new chunk along one axis: what it is drawn from, chunk by chunk.
@@ -159,15 +171,19 @@ impl Picking {
         }
     }
 
-    /// A layer with one task for each block of the result.
-    pub fn lower(&self, lowering: &mut Lowering, input: Lowered, old: &[usize], label: String, node: &Node) -> Lowered {
+    /// A layer with one task for each block of the result, which reads the old ones that it is drawn of; where it may not hold them, others draw first.
+    pub fn lower(&self, lowering: &mut Lowering, input: Lowered, meta: &Meta, label: String, node: &Node) -> Lowered {
+        let old = meta.grid();
+        if self.reads_too_much(meta, lowering.budget) {
+            return self.piece_by_piece(lowering, input, &old, label, node);
+        }
         let grid: Vec<usize> = self.axes.iter().map(Vec::len).collect();
         let (mut lists, mut args) = (Lists::new(), Vec::new());
         let mut position = vec![0; grid.len()];
         loop {
             let along: Vec<&Made> = self.axes.iter().zip(&position).map(|(axis, at)| &axis[*at]).collect();
             let mut sources = vec![0];
-            for (made, blocks) in along.iter().zip(old) {
+            for (made, blocks) in along.iter().zip(&old) {
                 sources = sources.iter().flat_map(|base| made.draws.iter().map(move |(chunk, _)| base * blocks + chunk)).collect();
             }
             lists.push(sources);
@@ -181,6 +197,66 @@ impl Picking {
         let wiring = lists.narrowest(old.iter().product());
         lowering.add(Layer::with_args("pick", op, args, vec![input.edge(wiring)]), node)
     }
+
+    /// Whether the task that reads the most would hold more than it may, because of what it reads and does not need.
+    fn reads_too_much(&self, meta: &Meta, budget: Budget) -> bool {
+        let (mut read, mut made, mut are_several) = (meta.dtype.size() as u64, meta.dtype.size() as u64, false);
+        for (new, cuts) in self.axes.iter().zip(&meta.cuts) {
+            let (Some(sizes), Cuts::Known(lens)) = (cuts.sizes(), cuts_of(new, cuts)) else { continue };
+            let chunks = |made: &Made| made.draws.chunk_by(|a, b| a.0 == b.0).map(|draws| sizes[draws[0].0] as u64).collect::<Vec<u64>>();
+            let along: Vec<Vec<u64>> = new.iter().map(chunks).collect();
+            read = read.saturating_mul(along.iter().map(|chunks| chunks.iter().sum::<u64>()).max().unwrap_or(1));
+            made = made.saturating_mul(lens.iter().max().map_or(1, |len| *len as u64));
+            are_several |= along.iter().any(|chunks| chunks.len() > 1);
+        }
+        are_several && read > made.max(budget.task().saturating_sub(made))
+    }
+
+    /// A task for each piece of an old block, in the order of these, and one for each new block.
+    fn piece_by_piece(&self, lowering: &mut Lowering, input: Lowered, old: &[usize], label: String, node: &Node) -> Lowered {
+        let axes: Vec<Vec<Vec<(usize, Draw)>>> =
+            self.axes.iter().map(|made| made.iter().map(|made| by_chunk(&made.draws)).collect()).collect();
+        let grid: Vec<usize> = axes.iter().map(Vec::len).collect();
+        let (mut pieces, mut args) = (Vec::new(), Vec::new());
+        let mut position = vec![0; grid.len()];
+        loop {
+            let along: Vec<&Vec<(usize, Draw)>> = axes.iter().zip(&position).map(|(axis, at)| &axis[*at]).collect();
+            let inner: Vec<usize> = along.iter().map(|draws| draws.len()).collect();
+            let mut within = vec![0; inner.len()];
+            loop {
+                let drawn: Vec<&(usize, Draw)> = along.iter().zip(&within).map(|(draws, at)| &draws[*at]).collect();
+                let source = drawn.iter().zip(old).fold(0, |number, ((chunk, _), blocks)| number * blocks + chunk);
+                let drawn: Vec<(Vec<Draw>, Option<Vec<usize>>)> = drawn.iter().map(|(_, draw)| (vec![draw.clone()], None)).collect();
+                pieces.push((source, args.len(), Arg::encode(&drawn)));
+                if !advance(&mut within, &inner) {
+                    break;
+                }
+            }
+            let order = |axis: usize| self.axes[axis][position[axis]].order.clone();
+            let whole = (0..inner.len()).map(|axis| (vec![Draw::Whole; inner[axis]], order(axis)));
+            args.push(Arg::encode(&whole.collect::<Vec<(Vec<Draw>, Option<Vec<usize>>)>>()));
+            if !advance(&mut position, &grid) {
+                break;
+            }
+        }
+        let (sources, draws, read) = by_source(pieces);
+        let draw = Layer::with_args("draw", OpRef::new(Pick { arrange: None }, label.clone()), draws, vec![input.edge(sources.wiring())]);
+        let drawn = lowering.add(draw, node);
+        let op = OpRef::new(Pick { arrange: self.arrange.clone() }, label);
+        lowering.add(Layer::with_args("pick", op, args, vec![drawn.edge(read.wiring())]), node)
+    }
+}
+
+/// The same draws, those in a row of one chunk as one.
+fn by_chunk(draws: &[(usize, Draw)]) -> Vec<(usize, Draw)> {
+    let together = |draws: &[(usize, Draw)]| match draws {
+        [one] => vec![one.clone()],
+        several => match several.iter().map(|(_, draw)| draw.places()).collect::<Option<Vec<_>>>() {
+            Some(places) => vec![(several[0].0, Draw::Listed(places.concat()))],
+            None => several.to_vec(),
+        },
+    };
+    draws.chunk_by(|a, b| a.0 == b.0).flat_map(together).collect()
 }
 
 /// The lengths of new chunks.
@@ -227,7 +303,7 @@ impl Step for Picked {
         let meta = node.inputs[0].meta()?;
         let picking = (self.rule)(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        Ok(picking.lower(lowering, input, &meta.grid(), self.line(), node))
+        Ok(picking.lower(lowering, input, meta, self.line(), node))
     }
 }
 
@@ -309,7 +385,37 @@ pub(super) fn listed(block: &Block, axis: usize, places: &[usize]) -> Result<Blo
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array, IxDyn};
+    use partita_graph::Serial;
+
     use super::*;
+    use crate::array::lower::plan_within;
+    use crate::client::operator_registry;
+
+    /// Three blocks of 1.6 MB, of which every new block needs a few elements.
+    #[test]
+    fn places_far_apart_are_drawn_piece_by_piece_where_memory_is_short() {
+        let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[6, 100_000]), |at| (at[0] * 1_000_000 + at[1]) as i64), [2, -1]);
+        let taken = x.take([5, 0, 3, 1, 4, 2], 0).take([99_999, 7, 70_000, 7, 8, 9, 10], 1);
+        let run = |memory_per_thread| {
+            let graph = plan_within(Budget::within(memory_per_thread), taken.untyped()).expect("it fits");
+            let draws = graph.layers.iter().filter(|layer| layer.name.contains("draw")).count();
+            let chunks = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+            (chunks.iter().map(|chunk| block_of(chunk).and_then(Block::to_vec::<i64>).expect("a block")).collect::<Vec<_>>(), draws)
+        };
+        let (direct, by_pieces) = (run(None), run(Some(1)));
+        assert_eq!(direct.0, by_pieces.0);
+        assert_eq!((direct.1, by_pieces.1), (0, 1));
+        assert_eq!(direct.0[0][..8], [5_099_999, 5_000_007, 5_070_000, 5_000_007, 5_000_008, 5_000_009, 5_000_010, 99_999]);
+    }
+
+    #[test]
+    fn draws_in_a_row_of_one_chunk_are_one() {
+        let listed = |places: &[usize]| Draw::Listed(places.to_vec());
+        let draws = [run(0, 1, 2, 2), run(0, 9, -1, 2), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
+        let expected = [(0, listed(&[1, 3, 9, 8])), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
+        assert_eq!(by_chunk(&draws), expected);
+    }
 
     fn run(chunk: usize, start: usize, step: i64, len: usize) -> (usize, Draw) {
         (chunk, Draw::Run { start, step, len })

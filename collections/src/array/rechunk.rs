@@ -1,10 +1,12 @@
 //! From one way of cutting an array to another: which layers, and what their tasks do.
 //!
-//! It refuses to know why. The invariants: no task holds much more than the blocks that it reads and makes; and a block of the old
+//! It refuses to know why. The invariants: no task holds more than an old or a new block twice, or than the budget; and a block of the old
 //! cutting is not read whole by many tasks that each need little of it, which out of memory would mean reading the disk many times.
-//! So there are three ways. Each task reads what overlaps its block, where that is little more than the block. Where every new block
+//! So there are three ways. Each task reads what overlaps its block, where that is little more than the block and may be held. Where every new block
 //! needs a piece of every old one (rows to columns), old blocks are split, and wiring hands out the pieces. Else there is a task for
-//! each piece. Where the pieces would be too many, a cutting half-way comes between.
+//! each piece. Where the pieces would be too many, other cuttings come between (`steps`).
+
+mod steps;
 
 use std::ops::Range;
 
@@ -14,42 +16,67 @@ use serde::{Deserialize, Serialize};
 use super::Node;
 use super::assemble::joined;
 use super::block::{Block, block_of};
+use super::budget::Budget;
 use super::element::with_dtype;
 use super::lower::{Lowered, Lowering};
-use super::meta::{Cuts, Part, advance, bounds, parts, show_chunks};
+use super::meta::{Cuts, Meta, Part, advance, bounds, parts, show_chunks};
+use steps::{longest, steps};
 
 /// Tasks may read so many times what they make.
 const MOST_READ: f64 = 4.0;
-/// More pieces than this are made in two steps, if that makes fewer.
-const MANY_PIECES: usize = 100_000;
 
 /// For each axis, for each new chunk along it, the pieces of old chunks that it is made of.
 type Overlaps = Vec<Vec<Vec<Part>>>;
 
 /// Layers that cut an array anew. Both cuttings are of the same shape; an axis of unknown sizes stays as it is.
-pub(super) fn rechunk(lowering: &mut Lowering, input: Lowered, from: &[Cuts], to: &[Cuts], node: &Node) -> Lowered {
-    if from == to {
+pub(super) fn rechunk(lowering: &mut Lowering, input: Lowered, from: &Meta, to: &[Cuts], node: &Node) -> Lowered {
+    if from.cuts == to {
         return input;
     }
+    let element = from.dtype.size();
+    let (mut done, mut now) = (input, from.cuts.clone());
+    for next in steps(&from.cuts, to, element, lowering.budget) {
+        done = step(lowering, done, &now, &next, element, node);
+        now = next;
+    }
+    done
+}
+
+/// Layers that cut an array anew without another cutting between.
+fn step(lowering: &mut Lowering, input: Lowered, from: &[Cuts], to: &[Cuts], element: usize, node: &Node) -> Lowered {
     let overlaps: Overlaps = from.iter().zip(to).map(|(from, to)| overlaps(from, to)).collect();
     let old: Vec<usize> = from.iter().map(Cuts::count).collect();
-    let pieces: usize = overlaps.iter().map(|along| along.iter().map(Vec::len).sum::<usize>()).product();
-    let (olds, news) = (old.iter().product::<usize>(), to.iter().map(Cuts::count).product::<usize>());
-    if pieces > MANY_PIECES.max(8 * (olds + news)) {
-        let between: Vec<Cuts> = from.iter().zip(to).map(|(from, to)| half_way(from, to)).collect();
-        if between != from && between != to {
-            let between_layer = rechunk(lowering, input, from, &between, node);
-            return rechunk(lowering, between_layer, &between, to, node);
-        }
-    }
     let label = format!("rechunk {} to {}", show_chunks(from), show_chunks(to));
-    if pieces == news || read_per_made(from, &overlaps) <= MOST_READ {
-        return merge_overlapping(lowering, input, &old, &overlaps, label, node);
+    match way(from, to, &overlaps, element, lowering.budget) {
+        Way::Merge => merge_overlapping(lowering, input, &old, &overlaps, label, node),
+        Way::Split => split_and_merge(lowering, input, &old, &overlaps, label, node),
+        Way::Pieces => piece_by_piece(lowering, input, &old, &overlaps, label, node),
     }
-    if overlaps.iter().zip(&old).all(|(along, old)| along.iter().all(|parts| parts.len() == *old)) {
-        return split_and_merge(lowering, input, &old, &overlaps, label, node);
+}
+
+/// How blocks of one cutting become blocks of another.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Way {
+    /// A task for each new block reads the old ones that overlap it.
+    Merge,
+    /// A task for each old block splits it into a piece for each new one.
+    Split,
+    /// A task for each piece, and then one for each new block.
+    Pieces,
+}
+
+fn way(from: &[Cuts], to: &[Cuts], overlaps: &Overlaps, element: usize, budget: Budget) -> Way {
+    let pieces: usize = overlaps.iter().map(|along| along.iter().map(Vec::len).sum::<usize>()).product();
+    let news: usize = to.iter().map(Cuts::count).product();
+    let (read, made) =
+        (most_read(from, overlaps, element), longest(to).fold(element as u64, |bytes, len| bytes.saturating_mul(len as u64)));
+    // Blocks that are read whole and needed whole are no more than their pieces.
+    let may_be_held = read <= made.max(budget.task().saturating_sub(made));
+    if pieces == news || (may_be_held && read_per_made(from, overlaps) <= MOST_READ) {
+        return Way::Merge;
     }
-    piece_by_piece(lowering, input, &old, &overlaps, label, node)
+    let is_all_of_all = from.iter().zip(overlaps).all(|(from, along)| along.iter().all(|parts| parts.len() == from.count()));
+    if is_all_of_all { Way::Split } else { Way::Pieces }
 }
 
 /// What each new chunk of an axis is made of.
@@ -76,13 +103,13 @@ fn read_per_made(from: &[Cuts], overlaps: &Overlaps) -> f64 {
     from.iter().zip(overlaps).map(along).product()
 }
 
-/// A cutting between two: along each axis the geometric mean of both numbers of chunks, cut where the finer one is cut.
-fn half_way(from: &Cuts, to: &Cuts) -> Cuts {
-    let (Some(old), Some(new)) = (from.sizes(), to.sizes()) else { return from.clone() };
-    let finer = if old.len() >= new.len() { old } else { new };
-    let count = ((old.len() as f64 * new.len() as f64).sqrt().round() as usize).clamp(1, finer.len());
-    let group = |at: usize| finer[finer.len() * at / count..finer.len() * (at + 1) / count].iter().sum::<usize>();
-    Cuts::Known((0..count).map(group).collect())
+/// Bytes of the old blocks that a task would read that read all that overlap its block; of the task that reads the most along every axis.
+fn most_read(from: &[Cuts], overlaps: &Overlaps, element: usize) -> u64 {
+    let along = |(from, overlaps): (&Cuts, &Vec<Vec<Part>>)| {
+        let read = |parts: &Vec<Part>| from.sizes().map_or(1, |sizes| parts.iter().map(|part| sizes[part.chunk]).sum::<usize>());
+        overlaps.iter().map(read).max().unwrap_or(1) as u64
+    };
+    from.iter().zip(overlaps).map(along).fold(element as u64, u64::saturating_mul)
 }
 
 /// The new blocks in row-major order: for each the old blocks that it reads, and the ranges of them along each axis.
@@ -167,27 +194,44 @@ fn split_and_merge(lowering: &mut Lowering, input: Lowered, old: &[usize], overl
     lowering.add(Layer::with_args("rechunk", OpRef::new(Merge, label), args, vec![split.edge(Wiring::Part)]), node)
 }
 
-/// One task for each piece, then one for each new block.
+/// One task for each piece, then one for each new block. Pieces are in the order of the old blocks, which may be let go one after the other.
 fn piece_by_piece(lowering: &mut Lowering, input: Lowered, old: &[usize], overlaps: &Overlaps, label: String, node: &Node) -> Lowered {
-    let (mut lists, mut args) = (Lists::new(), Vec::new());
-    let (mut merge_lists, mut merge_args) = (Lists::new(), Vec::new());
+    let (mut pieces, mut merge_args) = (Vec::new(), Vec::new());
     each_new_block(old, overlaps, |sources, ranges| {
         let grid: Vec<usize> = ranges.iter().map(Vec::len).collect();
-        let first = args.len();
+        let new = merge_args.len();
         let mut position = vec![0; grid.len()];
         for source in sources {
             let piece: Vec<Vec<Range<usize>>> = ranges.iter().zip(&position).map(|(ranges, at)| vec![ranges[*at].clone()]).collect();
-            lists.push([source]);
-            args.push(Arg::encode(&piece));
+            pieces.push((source, new, Arg::encode(&piece)));
             advance(&mut position, &grid);
         }
-        merge_lists.push(first..args.len());
-        let whole: Vec<Vec<Range<usize>>> = grid.iter().map(|count| vec![0..usize::MAX; *count]).collect();
-        merge_args.push(Arg::encode(&whole));
+        merge_args.push(Arg::encode(&grid.iter().map(|count| vec![0..usize::MAX; *count]).collect::<Vec<Vec<Range<usize>>>>()));
     });
+    let (lists, args, merge_lists) = by_source(pieces);
     let cut = Layer::with_args("cut", OpRef::new(Merge, label.clone()), args, vec![input.edge(lists.wiring())]);
     let cut = lowering.add(cut, node);
     lowering.add(Layer::with_args("rechunk", OpRef::new(Merge, label), merge_args, vec![cut.edge(merge_lists.wiring())]), node)
+}
+
+/// Pieces of blocks for other blocks, in the order of these: each with the block that it is of, the block that it is for, and what is to be done. Gives
+/// tasks in the order of the first: which block each reads, what it is to do, and for each of the other blocks where its pieces are.
+pub(super) fn by_source(pieces: Vec<(usize, usize, Arg)>) -> (Lists, Vec<Arg>, Lists) {
+    let mut order: Vec<usize> = (0..pieces.len()).collect();
+    order.sort_by_key(|at| pieces[*at].0);
+    let mut places = vec![0; pieces.len()];
+    let mut sources = Lists::new();
+    for (place, at) in order.iter().enumerate() {
+        places[*at] = place;
+        sources.push([pieces[*at].0]);
+    }
+    let (mut read, mut first) = (Lists::new(), 0);
+    for group in pieces.chunk_by(|a, b| a.1 == b.1) {
+        read.push(places[first..first + group.len()].iter().copied());
+        first += group.len();
+    }
+    let args = order.iter().map(|at| pieces[*at].2.clone()).collect();
+    (sources, args, read)
 }
 
 /// Ranges of a block, cut to what it has.
@@ -258,14 +302,6 @@ mod tests {
     }
 
     #[test]
-    fn half_way_is_cut_where_the_finer_one_is() {
-        assert_eq!(half_way(&Cuts::even(100, 1), &Cuts::whole(100)), Cuts::even(100, 10));
-        assert_eq!(half_way(&Cuts::whole(6), &known(&[1, 2, 1, 2])), known(&[3, 3]));
-        assert_eq!(half_way(&known(&[2, 4]), &known(&[2, 4])), known(&[2, 4]));
-        assert_eq!(half_way(&Cuts::Unknown(3), &Cuts::Unknown(3)), Cuts::Unknown(3));
-    }
-
-    #[test]
     fn rows_to_columns_would_read_everything_for_each_column() {
         let ratio = |from: &[Cuts], to: &[Cuts]| {
             let overlaps: Overlaps = from.iter().zip(to).map(|(from, to)| overlaps(from, to)).collect();
@@ -275,6 +311,34 @@ mod tests {
         assert_eq!(ratio(&rows, &columns), 10.0);
         assert_eq!(ratio(&rows, &[Cuts::even(100, 20), Cuts::whole(100)]), 1.0);
         assert_eq!(ratio(&[Cuts::Unknown(2)], &[Cuts::Unknown(2)]), 1.0);
+    }
+
+    #[test]
+    fn blocks_that_a_task_may_not_hold_are_cut_into_pieces() {
+        let chosen = |from: &[Cuts], to: &[Cuts], memory_per_thread: Option<u64>| {
+            let overlaps: Overlaps = from.iter().zip(to).map(|(from, to)| overlaps(from, to)).collect();
+            way(from, to, &overlaps, 8, Budget::within(memory_per_thread))
+        };
+        // Blocks of 8 MB, shifted by half a block: a task would read two and make one.
+        let (whole, shifted) = ([Cuts::even(10_000_000, 1_000_000)], [known(&[&[500_000][..], &[1_000_000; 9], &[500_000]].concat())]);
+        assert_eq!(chosen(&whole, &shifted, None), Way::Merge);
+        assert_eq!(chosen(&whole, &shifted, Some(50_000_000)), Way::Merge);
+        assert_eq!(chosen(&whole, &shifted, Some(40_000_000)), Way::Pieces);
+        // What is needed whole is read whole, and what is of one block comes of that.
+        let half = [Cuts::even(10_000_000, 500_000)];
+        assert_eq!((chosen(&half, &whole, Some(1)), chosen(&whole, &half, Some(1))), (Way::Merge, Way::Merge));
+        let (rows, columns) = ([Cuts::even(100, 10), Cuts::whole(100)], [Cuts::whole(100), Cuts::even(100, 10)]);
+        assert_eq!(chosen(&rows, &columns, None), Way::Split);
+    }
+
+    #[test]
+    fn pieces_are_made_block_by_block() {
+        let piece = |source: usize, new: usize| (source, new, Arg::encode(&(source, new)));
+        let (sources, args, read) = by_source(vec![piece(2, 0), piece(0, 0), piece(0, 1), piece(2, 1), piece(1, 1)]);
+        assert_eq!(sources.wiring(), Wiring::Table(Table { offsets: (0..=5).collect(), indices: [0, 0, 1, 2, 2].into() }));
+        assert_eq!(read.wiring(), Wiring::Table(Table { offsets: [0, 2, 5].into(), indices: [3, 0, 1, 4, 2].into() }));
+        let said: Vec<(usize, usize)> = args.iter().map(|arg| arg.decode().expect("two numbers")).collect();
+        assert_eq!(said, [(0, 0), (0, 1), (1, 1), (2, 0), (2, 1)]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use collection::Published;
 pub use collection::{Collection, Keyed};
 #[cfg(feature = "cluster")]
 pub use local_cluster::{LocalCluster, LocalClusterBuilder, run, start_worker};
-pub(crate) use room::planned_memory;
+pub(crate) use room::{planned_memory, planned_memory_per_thread};
 pub use run::Computed;
 pub use storage::set_storage_options;
 
@@ -335,6 +335,14 @@ impl Executor for Client {
             Engine::Local { threads, .. } => *threads,
             #[cfg(feature = "cluster")]
             Engine::Cluster(connection) => connection.remote.threads().max(1),
+        }
+    }
+
+    fn memory_per_thread(&self) -> Option<u64> {
+        match &self.inner.engine {
+            Engine::Local { local, .. } => local.memory_per_thread(),
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(connection) => connection.remote.memory_per_thread(),
         }
     }
 }

@@ -4,7 +4,9 @@
 
 use std::sync::OnceLock;
 
-use super::{Client, Engine};
+use partita_graph::Executor;
+
+use super::{Client, Engine, planned_threads};
 
 /// The memory of this machine, looked up once.
 static MACHINE: OnceLock<u64> = OnceLock::new();
@@ -19,6 +21,15 @@ pub(crate) fn planned_memory() -> u64 {
         None => 0,
     };
     if limit > 0 { limit } else { *MACHINE.get_or_init(partita_local::memory_of_machine) }
+}
+
+/// Memory for each thread that a plan is made for, in bytes: of the worker of the current client that has the least, or of this machine when there
+/// is none yet. `None` without a limit.
+pub(crate) fn planned_memory_per_thread() -> Option<u64> {
+    match Client::known() {
+        Some(client) => client.memory_per_thread(),
+        None => Some(planned_memory() / planned_threads().max(1) as u64),
+    }
 }
 
 impl Client {

@@ -166,4 +166,9 @@ impl Executor for Local {
     fn threads(&self) -> usize {
         self.engine.slots.threads()
     }
+
+    fn memory_per_thread(&self) -> Option<u64> {
+        let limit = self.engine.options.memory_limit;
+        (limit > 0).then(|| limit / self.threads().max(1) as u64)
+    }
 }

@@ -118,4 +118,8 @@ impl Executor for SimExecutor {
     fn threads(&self) -> usize {
         (self.workers * self.threads) as usize
     }
+
+    fn memory_per_thread(&self) -> Option<u64> {
+        (self.memory_limit > 0).then(|| self.memory_limit / u64::from(self.threads.max(1)))
+    }
 }

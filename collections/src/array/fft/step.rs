@@ -6,13 +6,11 @@ use partita_graph::{Code, Failure, Layer, OpRef, Origin, Wiring};
 
 use super::how::{Fft, FftNorm, Usual};
 use super::lanes::{Transform, TransformLanes};
+use crate::array::budget::Budget;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, unknown_sizes};
 use crate::array::rechunk::rechunk;
 use crate::array::{AnyArray, Chunks, DArray, Element, Node, Step};
-
-/// Blocks above this size are cut along other axes, in bytes.
-const LARGE: u64 = 256 << 20;
 
 /// What a call with these options gives, axis after axis. Of a transform that begins or ends with real numbers it is the last of the named
 /// axes along which only half of the result is kept.
@@ -27,9 +25,10 @@ pub(super) fn transformed<U: Element>(array: &AnyArray, transform: Transform, ho
         Ok(axes) => axes,
         Err(failure) => return DArray::failed(failure, method),
     };
+    let budget = Budget::planned();
     let (last, rest) = axes.split_last().expect("a transform goes along an axis");
     let along = |array: AnyArray, transform: Transform, (axis, n): &(usize, Option<usize>)| {
-        let step = AlongAxis { transform, axis: *axis, n: *n, norm: how.scaling(), given: meta.cuts.clone() };
+        let step = AlongAxis { transform, axis: *axis, n: *n, norm: how.scaling(), given: meta.cuts.clone(), budget };
         AnyArray::build(Arc::new(step), vec![array], origin.clone())
     };
     let found = match transform {
@@ -54,6 +53,8 @@ struct AlongAxis {
     norm: FftNorm,
     /// How the array was cut that the call was given: axes that other transforms brought into one chunk are cut so again.
     given: Vec<Cuts>,
+    /// What a task may hold: blocks that would be larger are cut along other axes.
+    budget: Budget,
 }
 
 impl AlongAxis {
@@ -84,17 +85,10 @@ impl AlongAxis {
             (Some(now), Cuts::Known(sizes)) => Cuts::even(now, sizes.iter().copied().max().unwrap_or(now)),
             _ => meta.cuts[at].clone(),
         };
-        let whole = Meta { dtype: meta.dtype, cuts: (0..meta.ndim()).map(cuts).collect() };
-        let longest = whole.cuts.iter().map(|cuts| cuts.sizes().and_then(|sizes| sizes.iter().max().copied()));
-        let elements = longest
-            .collect::<Option<Vec<usize>>>()
-            .map_or(0, |lens| lens.into_iter().fold(1u64, |all, len| all.saturating_mul(len as u64)));
-        if elements.saturating_mul(meta.dtype.complex().size() as u64) > LARGE {
-            let axes: Vec<bool> = (0..meta.ndim()).map(|at| at == self.axis).collect();
-            let cuts = Chunks::whole_along(&axes, false).cut(&meta.lens(), meta.dtype.complex(), Some(&whole.cuts))?;
-            return Ok(Meta { dtype: meta.dtype, cuts });
-        }
-        Ok(whole)
+        // Tasks hold complex numbers, whatever they read.
+        let whole = Meta { dtype: meta.dtype.complex(), cuts: (0..meta.ndim()).map(cuts).collect() };
+        let axes: Vec<bool> = (0..meta.ndim()).map(|at| at == self.axis).collect();
+        Ok(Meta { dtype: meta.dtype, cuts: Chunks::held(whole, &axes, self.budget)? })
     }
 }
 
@@ -113,7 +107,7 @@ impl Step for AlongAxis {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let meta = node.inputs[0].meta()?;
         let (whole, count) = (self.whole(meta)?, self.count(self.len(meta)?)?);
-        let input = rechunk(lowering, lowering.of(&node.inputs[0]), &meta.cuts, &whole.cuts, node);
+        let input = rechunk(lowering, lowering.of(&node.inputs[0]), meta, &whole.cuts, node);
         let factor = self.norm.factor(self.transform.is_forward(), count);
         let op = OpRef::new(TransformLanes::new(self.transform, self.axis, count, factor), self.line());
         Ok(lowering.add(Layer::single("fft", whole.blocks()?, op, vec![input.edge(Wiring::Each)]), node))

@@ -54,7 +54,7 @@ impl Step for Cholesky {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (from, meta) = (node.inputs[0].meta()?, node.known()?);
         let input = lowering.of(&node.inputs[0]);
-        let input = rechunk(lowering, input, &from.cuts, &meta.cuts, node);
+        let input = rechunk(lowering, input, from, &meta.cuts, node);
         let n = meta.cuts.first().map_or(0, Cuts::count);
         let mut made: Vec<(Lowered, Vec<usize>)> = Vec::with_capacity(2 * n);
         // Tiles below the diagonal, column by column.

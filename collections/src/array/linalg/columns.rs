@@ -80,7 +80,7 @@ impl Panels {
     /// Factors one panel after the other.
     pub fn eliminate(&self, input: &AnyArray, ways: &Ways, lowering: &mut Lowering, node: &Node) -> Result<Eliminated, Failure> {
         let (a, meta) = (lowering.of(input), input.meta()?);
-        let a = rechunk(lowering, a, &meta.cuts, &[Cuts::whole(self.rows), self.cuts()], node);
+        let a = rechunk(lowering, a, meta, &[Cuts::whole(self.rows), self.cuts()], node);
         let all = self.widths.len();
         let mut panels = Vec::with_capacity(self.count);
         // Columns that are left: where they are, and the number of the first of them there.

@@ -130,7 +130,7 @@ impl Step for Eigen {
         let meta = node.inputs[0].meta()?;
         let whole = vec![Cuts::whole(square(meta)?); 2];
         let input = lowering.of(&node.inputs[0]);
-        let input = rechunk(lowering, input, &meta.cuts, &whole, node);
+        let input = rechunk(lowering, input, meta, &whole, node);
         let op = OpRef::new(FactorMatrix { vectors: self.vectors }, self.line());
         Ok(lowering.add(Layer::single("eigen", 1, op, vec![input.edge(Wiring::Each)]), node))
     }

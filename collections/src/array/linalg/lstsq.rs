@@ -79,7 +79,7 @@ impl Step for Least {
         let (blocks, sides) = (node.inputs[0].meta()?, node.inputs[2].meta()?);
         let (columns, wide) = (blocks.shape()?[1], sides.cuts[1].count());
         let (top, b) = (lowering.of(&node.inputs[1]), lowering.of(&node.inputs[2]));
-        let mut turned = rechunk(lowering, b, &sides.cuts, &[blocks.cuts[0].clone(), sides.cuts[1].clone()], node);
+        let mut turned = rechunk(lowering, b, sides, &[blocks.cuts[0].clone(), sides.cuts[1].clone()], node);
         let fold = fold(&node.inputs[0], lowering, node)?;
         let mut children = 0;
         for (level, (states, heights)) in fold.levels().iter().enumerate() {

@@ -96,7 +96,7 @@ impl Step for Solve {
         let panels = Panels::of(node.inputs[0].meta()?)?;
         let done = panels.eliminate(&node.inputs[0], &GAUSS, lowering, node)?.panels;
         let b = lowering.of(&node.inputs[1]);
-        let mut sides = (rechunk(lowering, b, &sides.cuts, &meta.cuts, node), meta.cuts[1].count());
+        let mut sides = (rechunk(lowering, b, sides, &meta.cuts, node), meta.cuts[1].count());
         for (panel, start) in done.iter().zip(&panels.starts) {
             sides.0 = applied(lowering, (GAUSS.apply)(*start), *panel, (sides.0, 0..sides.1), node);
         }

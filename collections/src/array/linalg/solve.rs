@@ -78,8 +78,8 @@ impl Step for SolveTriangle {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (matrix, sides, meta) = (node.inputs[0].meta()?, node.inputs[1].meta()?, node.known()?);
         let (a, b) = (lowering.of(&node.inputs[0]), lowering.of(&node.inputs[1]));
-        let a = rechunk(lowering, a, &matrix.cuts, &[meta.cuts[0].clone(), meta.cuts[0].clone()], node);
-        let b = rechunk(lowering, b, &sides.cuts, &meta.cuts, node);
+        let a = rechunk(lowering, a, matrix, &[meta.cuts[0].clone(), meta.cuts[0].clone()], node);
+        let b = rechunk(lowering, b, sides, &meta.cuts, node);
         let (n, wide) = (meta.cuts[0].count(), meta.cuts[1].count());
         let tile = |row: usize, column: usize| reading(a, std::iter::repeat_n(row * n + column, wide));
         let mut made: Vec<(Lowered, Vec<usize>)> = Vec::with_capacity(n);

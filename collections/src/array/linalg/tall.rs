@@ -274,7 +274,7 @@ impl Step for Local {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (from, to) = (node.inputs[0].meta()?, node.known()?);
         let input = lowering.of(&node.inputs[0]);
-        let input = rechunk(lowering, input, &from.cuts, &to.cuts, node);
+        let input = rechunk(lowering, input, from, &to.cuts, node);
         let op = OpRef::new(FactorRows, self.line());
         Ok(lowering.add(Layer::single("qr", to.blocks()?, op, vec![input.edge(Wiring::Each)]), node))
     }

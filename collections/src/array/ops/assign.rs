@@ -100,7 +100,7 @@ impl Step for WithSlice {
         let (meta, value) = (node.inputs[0].meta()?, node.inputs[1].meta()?);
         let (picking, parts) = self.parts(meta)?;
         let input = lowering.of(&node.inputs[1]);
-        let value = rechunk(lowering, input, &value.cuts, &picking.cuts(&meta.cuts), node);
+        let value = rechunk(lowering, input, value, &picking.cuts(&meta.cuts), node);
         let (grid, part_grid) = (meta.grid(), picking.axes.iter().map(Vec::len).collect::<Vec<usize>>());
         // Where the axes of the array are among those of the value; places along an axis that it does not have are single.
         let arrange = picking.arrange.unwrap_or_else(|| (0..meta.ndim()).map(Some).collect());

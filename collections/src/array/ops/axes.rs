@@ -147,7 +147,7 @@ impl Step for Arranged {
         let input = lowering.of(&node.inputs[0]);
         let whole = |(axis, cuts): (&Option<usize>, &Cuts)| if axis.is_some() { cuts.clone() } else { Cuts::whole(1) };
         let cuts: Vec<Cuts> = axes.iter().zip(&from.cuts).map(whole).collect();
-        let input = rechunk(lowering, input, &from.cuts, &cuts, node);
+        let input = rechunk(lowering, input, from, &cuts, node);
         let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
         let edges = vec![input.edge(follow(&grid, &to.grid(), &axes))];
         Ok(lowering.add(Layer::single("axes", to.blocks()?, OpRef::new(Arrange { order }, self.line()), edges), node))

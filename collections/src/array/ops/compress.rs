@@ -66,7 +66,7 @@ impl Step for Compress {
         let axis = axis_of(self.axis, array.ndim())?;
         let cuts = std::slice::from_ref(&array.cuts[axis]);
         let input = lowering.of(&node.inputs[1]);
-        let mask = rechunk(lowering, input, &mask.cuts, cuts, node);
+        let mask = rechunk(lowering, input, mask, cuts, node);
         let wiring = follow(&[cuts[0].count()], &array.grid(), &[Some(axis)]);
         let op = OpRef::new(CompressBlock { axis: axis as u32 }, self.line());
         let edges = vec![lowering.of(&node.inputs[0]).edge(Wiring::Each), mask.edge(wiring)];

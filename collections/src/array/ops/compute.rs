@@ -5,7 +5,7 @@ use partita_graph::{Code, Executor, Failure, Run};
 
 use crate::array::assemble::{Assembly, joined};
 use crate::array::block::{Block, block_of};
-use crate::array::lower::plan;
+use crate::array::lower::plan_for;
 use crate::array::meta::{Meta, advance, tuple};
 use crate::array::{DArray, Element};
 use crate::client::aside::aside;
@@ -92,9 +92,10 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::compute`].
     pub async fn compute_async(&self) -> Result<ArrayD<T>, Failure> {
-        let graph = plan(self.untyped())?;
-        let run = run::stored_async(&Client::current()?, graph).await?;
         let meta = self.untyped().meta()?.clone();
+        let client = Client::current()?;
+        let graph = plan_for(&client, self.untyped())?;
+        let run = run::stored_async(&client, graph).await?;
         aside(move || gathered(&run, &meta)).await
     }
 
@@ -103,7 +104,7 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::compute`].
     pub fn compute_on(&self, executor: &dyn Executor) -> Result<ArrayD<T>, Failure> {
-        let run = run::stored(executor, plan(self.untyped())?)?;
+        let run = run::stored(executor, plan_for(executor, self.untyped())?)?;
         gathered(&run, self.untyped().meta()?)
     }
 }

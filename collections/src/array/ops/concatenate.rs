@@ -265,7 +265,7 @@ impl Step for Concatenate {
             let mut own = cuts.clone();
             own[axis] = meta.cuts[axis].clone();
             let input = lowering.of(array);
-            let input = rechunk(lowering, input, &meta.cuts, &own, node);
+            let input = rechunk(lowering, input, meta, &own, node);
             edges.push(input.edge(handed_on(&grid, axis, first..first + own[axis].count()).wiring()));
             first += own[axis].count();
             // Those of the first array say how long all others are to be where nothing else does.

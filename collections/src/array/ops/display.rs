@@ -53,7 +53,7 @@ fn draw(f: &mut fmt::Formatter<'_>, of: &str, array: &AnyArray) -> fmt::Result {
     let (first, second) = (kind.chars().count().max(6), shape.len().max(chunks.len()));
     let lines = [
         format!("{kind:first$}  {shape:second$}  {}", bytes(meta.nbytes())),
-        format!("{:first$}  {chunks:second$}  {}", "chunks", bytes(block_bytes(meta))),
+        format!("{:first$}  {chunks:second$}  {}", "chunks", bytes(meta.largest_block())),
         format!("{:first$}  {}, {}", "", count(blocks, "chunk"), count(layers, "layer")),
     ];
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -66,13 +66,6 @@ fn draw(f: &mut fmt::Formatter<'_>, of: &str, array: &AnyArray) -> fmt::Result {
 
 fn bytes(bytes: Option<u64>) -> String {
     bytes.map_or_else(|| "?".into(), |bytes| ByteSize::b(bytes).to_string())
-}
-
-/// Bytes of the largest block.
-pub(super) fn block_bytes(meta: &Meta) -> Option<u64> {
-    let longest = meta.cuts.iter().map(|cuts| cuts.sizes().map(|sizes| sizes.iter().max().copied().unwrap_or(0) as u64));
-    let elements = longest.collect::<Option<Vec<u64>>>()?.into_iter().fold(1, u64::saturating_mul);
-    Some(elements.saturating_mul(meta.dtype.size() as u64))
 }
 
 /// Three lines: the upper edge of the first chunks of the last two axes, their inside, and the edge below.

@@ -8,7 +8,6 @@ use bytesize::ByteSize;
 use partita_graph::Failure;
 
 use crate::array::lower::{ordered, plan};
-use crate::array::ops::display::block_bytes;
 use crate::array::{AnyArray, DArray, Element};
 
 impl<T: Element> DArray<T> {
@@ -46,7 +45,7 @@ fn memory(root: &AnyArray) -> String {
         let word = if blocks == 1 { "block" } else { "blocks" };
         writeln!(text, "  result         {} in {blocks} {word}", bytes(meta.nbytes())).expect("text takes everything");
     }
-    let known = ordered(root).into_iter().filter_map(|array| Some((block_bytes(array.meta().ok()?)?, array)));
+    let known = ordered(root).into_iter().filter_map(|array| Some((array.meta().ok()?.largest_block()?, array)));
     if let Some((largest, array)) = known.max_by_key(|(bytes, _)| *bytes) {
         let step = array.node().step.line();
         writeln!(text, "  largest block  {}, of {step}", bytes(Some(largest))).expect("text takes everything");

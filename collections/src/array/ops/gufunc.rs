@@ -323,7 +323,7 @@ impl Step for Gufunc {
                 };
             }
             let input = lowering.of(array);
-            let input = rechunk(lowering, input, &from.cuts, &cuts, node);
+            let input = rechunk(lowering, input, from, &cuts, node);
             let own_grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
             let axes: Vec<Option<usize>> = (0..from.ndim()).map(|axis| (axis < own).then_some(ahead + axis)).collect();
             edges.push(input.edge(follow(&own_grid, &grid, &axes)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use partita_graph::{Executor, Failure, Graph, Layer, LayerId, Origin, Run};
 
-use crate::array::lower::{Lowered, Lowering, plan};
+use crate::array::lower::{Lowered, Lowering, plan_for};
 use crate::array::meta::Meta;
 use crate::array::{AnyArray, DArray, Element, Node, Step};
 #[cfg(feature = "cluster")]
@@ -48,7 +48,7 @@ impl<T: Element> DArray<T> {
 impl<T: Element> Collection for DArray<T> {
     fn keep(&self, executor: &dyn Executor, origin: Origin) -> Result<DArray<T>, Failure> {
         let meta = self.untyped().meta()?.clone();
-        let graph = plan(self.untyped())?;
+        let graph = plan_for(executor, self.untyped())?;
         let run = run::stored(executor, graph.clone())?;
         Ok(DArray::of_run(meta, &graph, run, origin))
     }

@@ -10,7 +10,7 @@ use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::ops::slice::{known_bounds, place_of};
-use crate::array::rechunk::Lists;
+use crate::array::rechunk::{Lists, by_source};
 use crate::array::{DArray, Element, Node, Step};
 
 impl<T: Element> DArray<T> {
@@ -83,25 +83,58 @@ impl Step for Points {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let meta = node.inputs[0].meta()?;
         let found = self.found(meta)?;
-        let (mut lists, mut args) = (Lists::new(), Vec::new());
         let mut tasks: Vec<&[(usize, Vec<usize>)]> = found.chunks(TOGETHER).collect();
         if tasks.is_empty() {
             tasks.push(&[]);
         }
-        for points in tasks {
-            let mut by_block: BTreeMap<usize, Found> = BTreeMap::new();
-            for (at, (block, within)) in points.iter().enumerate() {
-                let (targets, places) = by_block.entry(*block).or_default();
-                targets.push(at);
-                places.push(within.clone());
-            }
-            lists.push(by_block.keys().copied());
-            args.push(Arg::encode(&(points.len(), by_block.values().collect::<Vec<_>>())));
-        }
+        let by_block: Vec<BTreeMap<usize, Found>> = tasks.iter().map(|points| by_block(points)).collect();
         let op = OpRef::new(Gather { dtype: meta.dtype }, self.line());
-        let edges = vec![lowering.of(&node.inputs[0]).edge(lists.wiring())];
-        Ok(lowering.add(Layer::with_args("points", op, args, edges), node))
+        let blocks = by_block.iter().map(BTreeMap::len).max().unwrap_or(0) as u64;
+        let input = lowering.of(&node.inputs[0]);
+        if blocks > 1 && blocks.saturating_mul(meta.largest_block().unwrap_or(0)) > lowering.budget.task() {
+            return Ok(block_by_block(lowering, input, &by_block, &op, node));
+        }
+        let (mut lists, mut args) = (Lists::new(), Vec::new());
+        for blocks in by_block {
+            lists.push(blocks.keys().copied());
+            args.push(Arg::encode(&(count(&blocks), blocks.into_values().collect::<Vec<Found>>())));
+        }
+        Ok(lowering.add(Layer::with_args("points", op, args, vec![input.edge(lists.wiring())]), node))
     }
+}
+
+/// What is wanted of each block.
+fn by_block(points: &[(usize, Vec<usize>)]) -> BTreeMap<usize, Found> {
+    let mut by_block: BTreeMap<usize, Found> = BTreeMap::new();
+    for (at, (block, within)) in points.iter().enumerate() {
+        let (targets, places) = by_block.entry(*block).or_default();
+        targets.push(at);
+        places.push(within.clone());
+    }
+    by_block
+}
+
+/// How many points are wanted of all blocks together.
+fn count(blocks: &BTreeMap<usize, Found>) -> usize {
+    blocks.values().map(|(targets, _)| targets.len()).sum()
+}
+
+/// A task for what is wanted of one block, for each block of the result, and then one for each of these.
+fn block_by_block(lowering: &mut Lowering, input: Lowered, wanted: &[BTreeMap<usize, Found>], op: &OpRef, node: &Node) -> Lowered {
+    let (mut pieces, mut args) = (Vec::new(), Vec::new());
+    for (task, blocks) in wanted.iter().enumerate() {
+        let mut found: Vec<Found> = Vec::with_capacity(blocks.len());
+        for (block, (targets, places)) in blocks {
+            // In a row first, and from there to where they belong.
+            let row: Vec<usize> = (0..targets.len()).collect();
+            found.push((targets.clone(), row.iter().map(|at| vec![*at]).collect()));
+            pieces.push((*block, task, Arg::encode(&(row.len(), vec![(row, places.clone())]))));
+        }
+        args.push(Arg::encode(&(count(blocks), found)));
+    }
+    let (sources, first, read) = by_source(pieces);
+    let gathered = lowering.add(Layer::with_args("points", op.clone(), first, vec![input.edge(sources.wiring())]), node);
+    lowering.add(Layer::with_args("points", op.clone(), args, vec![gathered.edge(read.wiring())]), node)
 }
 
 /// Gathers single elements of several blocks.
@@ -131,4 +164,29 @@ fn gathered<T: Held>(count: usize, found: &[Found], inputs: &[Chunk]) -> Result<
         }
     }
     Ok(Block::from_vec(vec![count], values))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array, IxDyn};
+    use partita_graph::Serial;
+
+    use super::*;
+    use crate::array::budget::Budget;
+    use crate::array::lower::plan_within;
+    use crate::client::operator_registry;
+
+    #[test]
+    fn points_of_many_blocks_are_gathered_block_by_block_where_memory_is_short() {
+        let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[6, 100_000]), |at| (at[0] * 1_000_000 + at[1]) as i64), [2, -1]);
+        let points = x.vindex(&[&[5, 0, 3, -1, 0], &[99_999, 7, 70_000, 0, -1]]);
+        let run = |memory_per_thread| {
+            let graph = plan_within(Budget::within(memory_per_thread), points.untyped()).expect("it fits");
+            let found = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+            (block_of(&found[0]).and_then(Block::to_vec::<i64>).expect("a block"), graph.layers.len())
+        };
+        let (direct, by_blocks) = (run(None), run(Some(1)));
+        assert_eq!(direct.0, [5_099_999, 7, 3_070_000, 5_000_000, 99_999]);
+        assert_eq!((by_blocks.0, by_blocks.1), (direct.0, direct.1 + 1));
+    }
 }

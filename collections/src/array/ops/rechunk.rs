@@ -10,8 +10,9 @@ use crate::array::{Chunks, DArray, Element, Node, Step};
 impl<T: Element> DArray<T> {
     /// The same array in other chunks; see [`Chunks`] for how to say them.
     ///
-    /// Blocks are cut without a copy, and a task holds little more than the block that it makes, so that this also works on
-    /// arrays larger than memory. Chunks that stay as they are cost nothing.
+    /// Blocks are cut without a copy, and a task holds an old or a new block and as much again, so that this also works on arrays larger than memory.
+    /// Where both chunkings have very many pieces in common it goes by way of others, whose blocks take at most a quarter of the memory that there is for
+    /// each thread. Chunks that stay as they are cost nothing.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -50,6 +51,6 @@ impl Step for Rechunk {
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let (from, to) = (node.inputs[0].meta()?, node.known()?);
         let input = lowering.of(&node.inputs[0]);
-        Ok(rechunk(lowering, input, &from.cuts, &to.cuts, node))
+        Ok(rechunk(lowering, input, from, &to.cuts, node))
     }
 }

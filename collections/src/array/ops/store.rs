@@ -4,7 +4,7 @@ use ndarray::ArrayViewD;
 use partita_graph::{Executor, Failure};
 
 use crate::array::block::block_of;
-use crate::array::lower::plan;
+use crate::array::lower::plan_for;
 use crate::array::ops::map_blocks::BlockInfo;
 use crate::array::{DArray, Element};
 use crate::client::{Client, run};
@@ -46,7 +46,7 @@ impl<T: Element> DArray<T> {
     ) -> Result<(), Failure> {
         let meta = self.untyped().meta()?;
         let (grid, places) = (meta.grid(), meta.places().ok());
-        run::as_they_end(executor, plan(self.untyped())?, |index, chunk| {
+        run::as_they_end(executor, plan_for(executor, self.untyped())?, |index, chunk| {
             let start = places.as_ref().map(|places| places[index].start.clone());
             let info = BlockInfo { position: position(index, &grid), grid: grid.clone(), start };
             // In row-major order, as a target of bytes wants them.

@@ -7,7 +7,6 @@ use partita_graph::Failure;
 
 use crate::array::lower::plan;
 use crate::array::meta::{Cuts, Meta, bounds, tuple};
-use crate::array::ops::display::block_bytes;
 use crate::array::{DArray, Element};
 
 impl<T: Element> DArray<T> {
@@ -45,7 +44,7 @@ impl<T: Element> DArray<T> {
         let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "?".into(), |bytes| ByteSize::b(bytes).to_string());
         let layers = plan(self.untyped())?.layers.len();
         let rows = [
-            ["bytes".to_string(), bytes(meta.nbytes()), bytes(block_bytes(meta))],
+            ["bytes".to_string(), bytes(meta.nbytes()), bytes(meta.largest_block())],
             ["shape".to_string(), meta.show_shape(), meta.show_chunks()],
             ["count".to_string(), counted(meta.blocks()?.into(), "chunk"), counted(layers as u64, "layer")],
             ["type".to_string(), meta.dtype.to_string(), format!("grid {}", tuple(meta.grid()))],

@@ -8,7 +8,7 @@ use partita_io::hdf5::{Hdf5WriteOptions, Hdf5Writer};
 use crate::array::block::block_of;
 use crate::array::element::with_dtype;
 use crate::array::files::{array_failure, kind_of};
-use crate::array::lower::plan;
+use crate::array::lower::plan_for;
 use crate::array::write::{WrittenArray, bytes_of};
 use crate::array::{AnyArray, DArray, Element};
 use crate::client::{Client, run};
@@ -115,7 +115,7 @@ fn write(
         numbers.push(writer.dataset(name, *kind, shape, block).map_err(failed)?);
     }
     for ((_, array, ..), number) in made.iter().zip(numbers) {
-        let run = run::stored(executor, plan(array)?)?;
+        let run = run::stored(executor, plan_for(executor, array)?)?;
         for (index, place) in array.meta()?.places()?.iter().enumerate() {
             let chunk = run.result(index)?;
             let block = block_of(&chunk)?.in_order()?;

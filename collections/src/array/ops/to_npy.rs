@@ -10,7 +10,7 @@ use crate::array::chunks::block_bytes;
 use crate::array::files::{array_failure, kind_of};
 use crate::array::meta::{Cuts, axis_of};
 use crate::array::write::{ArrayTarget, WrittenArray, write};
-use crate::array::{Chunks, DArray, Element};
+use crate::array::{Along, Chunks, DArray, Element};
 use crate::client::Client;
 use crate::frame::ops::token;
 
@@ -101,7 +101,7 @@ impl<T: Element> DArray<T> {
         let axis = axis_of(axis, self.shape().map_err(located)?.len()).map_err(located)?;
         let kind = kind_of(T::DTYPE, "to_npy_stack").map_err(located)?;
         let whole: Vec<bool> = (0..self.ndim()?).map(|at| at != axis).collect();
-        let array = self.rechunk(Chunks::whole_along(&whole, true));
+        let array = self.rechunk(Chunks::whole_along(&whole, &Along::Keep));
         let info = npy::stack_info(kind, &array.chunks()?, axis);
         let begin = || -> Result<Destination, partita_io::Error> {
             let token = format!("{:016x}", token());

@@ -133,7 +133,7 @@ impl Step for Sliding {
         let meta = node.inputs[0].meta()?;
         let (picking, windows) = self.picking(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        let stretches = picking.lower(lowering, input, &meta.grid(), format!("stretches for {}", self.line()), node);
+        let stretches = picking.lower(lowering, input, meta, format!("stretches for {}", self.line()), node);
         let op = OpRef::new(WindowsOfBlock { windows }, self.line());
         let blocks = node.known()?.blocks()?;
         Ok(lowering.add(Layer::single("windows", blocks, op, vec![stretches.edge(Wiring::Each)]), node))
@@ -216,7 +216,7 @@ impl Step for Unfold {
         let meta = node.inputs[0].meta()?;
         let (factors, cuts) = self.between_windows(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        let input = rechunk(lowering, input, &meta.cuts, &cuts, node);
+        let input = rechunk(lowering, input, meta, &cuts, node);
         let op = OpRef::new(UnfoldBlock { factors }, self.line());
         Ok(lowering.add(Layer::single("windows", node.known()?.blocks()?, op, vec![input.edge(Wiring::Each)]), node))
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod axes;
 mod basic;
+pub(crate) mod batch;
 mod complex;
 pub(crate) mod covariance;
 pub(crate) mod custom;
@@ -24,5 +25,6 @@ pub(crate) mod tails;
 pub(crate) mod top;
 pub(super) mod tree;
 pub(crate) mod unique;
+pub(crate) mod unique_ranges;
 
 pub use state::register;

@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::axes::Axes;
 use super::step::reduced_cuts;
 use crate::array::block::{Block, block_of};
+use crate::array::budget::Budget;
 use crate::array::element::{DType, Held, with_dtype, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
 use crate::array::rechunk::rechunk;
 use crate::array::tile::Rank;
-use crate::array::{Chunks, DArray, Float, Node, Ordered, Step};
+use crate::array::{Along, Chunks, DArray, Float, Node, Ordered, Step};
 
 /// What a quantile is that lies between two elements. The first five lay the shares 0 to 1 from the least to the greatest element; the others are those
 /// of Hyndman and Fan, by which an array is a sample of something larger, with NumPy's names.
@@ -105,8 +106,8 @@ impl<T: Ordered> DArray<T> {
     /// The element below which the share `q` (0 to 1) of all elements lies, between elements in proportion. NaN where one of them is, and
     /// where there are none.
     ///
-    /// The result is exact, so the axes that it goes over are brought into one chunk. Over all axes that would be the whole array: one of more than
-    /// 256 MiB in several chunks is sorted instead, chunk by chunk.
+    /// The result is exact, so the axes that it goes over are brought into one chunk. Over all axes that would be the whole array: one of several chunks,
+    /// and of more than 256 MiB or a quarter of the memory for each thread, is sorted instead, chunk by chunk.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -178,8 +179,9 @@ impl<T: Ordered> DArray<T> {
 
     #[track_caller]
     fn ordered(&self, q: Vec<f64>, several: bool, axes: Axes, between: Between, skip_nan: bool, method: &str) -> DArray<T::Mean> {
+        let budget = Budget::planned();
         if let Ok(meta) = self.untyped().meta()
-            && is_sorted(meta, &axes)
+            && is_sorted(meta, &axes, budget)
             && q.iter().all(|q| (0.0..=1.0).contains(q))
         {
             let found = self.quantiles_by_sorting(&q, between, skip_nan, method).cast::<T::Mean>();
@@ -188,7 +190,7 @@ impl<T: Ordered> DArray<T> {
             return found.reshape([shape, vec![1; ones]].concat());
         }
         let out = <T::Mean as Held>::DTYPE;
-        DArray::then(Quantiles { q, several, axes, between, skip_nan, out }, vec![self.to_any()], method)
+        DArray::then(Quantiles { q, several, axes, between, skip_nan, out, budget }, vec![self.to_any()], method)
     }
 }
 
@@ -265,9 +267,9 @@ impl<T: Float> DArray<T> {
 
 /// Whether an array is sorted for quantiles over these axes: all of them, of known lengths, in several chunks, with more elements than should be
 /// brought into one.
-fn is_sorted(meta: &Meta, axes: &Axes) -> bool {
+fn is_sorted(meta: &Meta, axes: &Axes, budget: Budget) -> bool {
     let is_all = axes.of_array(meta.ndim()).is_ok_and(|reduced| reduced.iter().all(|reduced| *reduced));
-    is_all && meta.ndim() > 0 && meta.nbytes().is_some_and(|bytes| bytes > LARGE) && meta.blocks().is_ok_and(|blocks| blocks > 1)
+    is_all && meta.ndim() > 0 && meta.nbytes().is_some_and(|bytes| bytes > budget.block()) && meta.blocks().is_ok_and(|blocks| blocks > 1)
 }
 
 struct Quantiles {
@@ -278,24 +280,18 @@ struct Quantiles {
     between: Between,
     skip_nan: bool,
     out: DType,
+    /// What a task may hold.
+    budget: Budget,
 }
 
 impl Quantiles {
     /// The cuts of the input with which each result is made from one block. Blocks that would become large are cut along other axes.
     fn input_cuts(&self, meta: &Meta) -> Result<Vec<Cuts>, Failure> {
         let reduced = self.axes.of_array(meta.ndim())?;
-        let whole = Chunks::whole_along(&reduced, true).cut(&meta.lens(), meta.dtype, Some(&meta.cuts))?;
-        let longest = |cuts: &Cuts| cuts.sizes().and_then(|sizes| sizes.iter().max().copied()).unwrap_or(1) as u64;
-        let bytes = whole.iter().map(longest).fold(meta.dtype.size() as u64, u64::saturating_mul);
-        if bytes <= LARGE || meta.sizes().is_err() {
-            return Ok(whole);
-        }
-        Chunks::whole_along(&reduced, false).cut(&meta.lens(), meta.dtype, Some(&meta.cuts))
+        let cuts = Chunks::whole_along(&reduced, &Along::Keep).cut(&meta.lens(), meta.dtype, Some(&meta.cuts))?;
+        Chunks::held(Meta { dtype: meta.dtype, cuts }, &reduced, self.budget)
     }
 }
-
-/// Blocks above this size are cut along other axes, in bytes.
-const LARGE: u64 = 256 << 20;
 
 impl Step for Quantiles {
     fn line(&self) -> String {
@@ -319,7 +315,7 @@ impl Step for Quantiles {
         let meta = node.inputs[0].meta()?;
         let reduced = self.axes.of_array(meta.ndim())?;
         let input = lowering.of(&node.inputs[0]);
-        let input = rechunk(lowering, input, &meta.cuts, &self.input_cuts(meta)?, node);
+        let input = rechunk(lowering, input, meta, &self.input_cuts(meta)?, node);
         let op = QuantilesOfBlock {
             q: self.q.clone(),
             several: self.several,

@@ -1,7 +1,8 @@
 //! Sorts an array of one axis that stays in its chunks.
 //!
-//! It refuses to hold more than a few blocks at a time. The invariants: what comes out follows from the elements and the chunks alone; and
-//! many equal elements do not come to one place, because borders that are equal share what is equal to them.
+//! It refuses to hold more than a few blocks at a time, and sorts finer ones where a task may not hold so much. The invariants: what comes out follows
+//! from the elements and the chunks alone, but for the order of 0.0 and -0.0, which are equal; and many equal elements do not come to one place,
+//! because borders that are equal share what is equal to them.
 
 use partita_graph::{Arg, Chunk, Failure, Layer, NamedOperator, OpRef, Operator, Parts, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
@@ -10,21 +11,42 @@ use super::ascending;
 use super::lanes::sorted;
 use crate::array::Node;
 use crate::array::block::{Block, block_of};
+use crate::array::budget::Budget;
 use crate::array::element::{DType, with_dtype, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Meta, bounds};
+use crate::array::meta::{Cuts, Meta, bounds};
+use crate::array::rechunk::rechunk;
 use crate::array::reductions::state::{State, state_of};
 use crate::array::tile::Rank;
 
 /// Samples of each block, which decide how even the parts are.
 const SAMPLES: usize = 64;
 
+/// Blocks that a task holds while it sorts one: what it reads, a copy, what the sort needs, and a part that became larger than others.
+const COPIES: u64 = 4;
+/// What a task holds for each element whose place is wanted, beside the elements: places, and pairs of both on the way.
+const PLACE_BYTES: u64 = 32;
+
+/// The blocks that are sorted: those of the array, or where a task could not hold one while it sorts it, even pieces of them.
+fn pieces(sizes: &[usize], dtype: DType, places: bool, budget: Budget) -> Cuts {
+    let held = dtype.size() as u64 * COPIES + if places { PLACE_BYTES } else { 0 };
+    let most = (budget.task() / held).max(1) as usize;
+    let cut = |size: &usize| {
+        let count = size.div_ceil(most).max(1);
+        (0..count).map(|at| size * (at + 1) / count - size * at / count).collect::<Vec<usize>>()
+    };
+    Cuts::Known(sizes.iter().flat_map(cut).collect())
+}
+
 /// The layers that sort.
 pub(super) fn lower(places: bool, meta: &Meta, input: Lowered, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-    let (dtype, sizes) = (meta.dtype, meta.sizes()?);
-    let ends = bounds(&sizes[0]);
-    let count = meta.blocks()?;
-    let firsts = || ends[..ends.len() - 1].iter().map(|first| Arg::encode(&(*first as i64))).collect::<Vec<Arg>>();
+    let (dtype, chunks) = (meta.dtype, meta.sizes()?);
+    let ends = bounds(&chunks[0]);
+    let fine = Meta { dtype, cuts: vec![pieces(&chunks[0], dtype, places, lowering.budget)] };
+    let input = rechunk(lowering, input, meta, &fine.cuts, node);
+    let (sizes, count) = (fine.sizes()?, fine.blocks()?);
+    let begins = bounds(&sizes[0]);
+    let firsts = || begins[..begins.len() - 1].iter().map(|first| Arg::encode(&(*first as i64))).collect::<Vec<Arg>>();
     let sample = OpRef::new(SampleOfBlock { dtype }, "samples");
     let samples = lowering.add(Layer::with_args("sample", sample, firsts(), vec![input.edge(Wiring::Each)]), node);
     let borders = OpRef::new(Borders { dtype, parts: count as usize }, "borders");
@@ -44,7 +66,7 @@ pub(super) fn lower(places: bool, meta: &Meta, input: Lowered, node: &Node, lowe
     let cut = lowering.add(Layer::with_args("cut", cut, numbers, edges), node);
     let dtype = if places { DType::I64 } else { dtype };
     let join = OpRef::new(JoinPieces { dtype }, if places { "argsort" } else { "sort" });
-    Ok(lowering.add(Layer::single("join", count, join, vec![cut.edge(Wiring::Part)]), node))
+    Ok(lowering.add(Layer::single("join", meta.blocks()?, join, vec![cut.edge(Wiring::Part)]), node))
 }
 
 /// Elements with their places, or without.
@@ -89,12 +111,11 @@ impl Operator for SampleOfBlock {
     fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let block = inputs.first().map(block_of).ok_or_else(|| Failure::internal("sort: no block"))??;
         with_ordered!(self.dtype, T => {
-            let values = block.to_vec::<T>()?;
-            let places = numbered(ctx, values.len())?;
+            let first: i64 = ctx.arg()?.decode()?;
             // Elements at even distances, which costs no sort; more of them than are kept, so that they stand for the others.
-            let step = (values.len() / (SAMPLES * 16)).max(1);
-            let some: Vec<T> = values.iter().copied().step_by(step).collect();
-            let (values, places) = sorted(some, Some(places.into_iter().step_by(step).collect()));
+            let step = (block.len() / (SAMPLES * 16)).max(1);
+            let some: Vec<T> = block.view::<T>()?.iter().copied().step_by(step).collect();
+            let (values, places) = sorted(some, Some((first..first + block.len() as i64).step_by(step).collect()));
             let step = (values.len() / SAMPLES).max(1);
             let values: Vec<T> = values.into_iter().step_by(step).collect();
             Ok(Chunk::new(state(values, places.map(|places| places.into_iter().step_by(step).collect()))))
@@ -301,6 +322,16 @@ impl NamedOperator for JoinPieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_that_cannot_be_sorted_in_one_task_are_sorted_in_pieces() {
+        let of = |places: bool, memory_per_thread: Option<u64>| {
+            pieces(&[1_000_000, 0, 10], DType::F64, places, Budget::within(memory_per_thread))
+        };
+        assert_eq!((of(false, None), of(true, None)), (Cuts::Known([1_000_000, 0, 10].into()), Cuts::Known([1_000_000, 0, 10].into())));
+        assert_eq!(of(false, Some(32_000_000)), Cuts::Known([500_000, 500_000, 0, 10].into()));
+        assert_eq!(of(true, Some(32_000_000)), Cuts::Known([250_000, 250_000, 250_000, 250_000, 0, 10].into()));
+    }
 
     #[test]
     fn equal_elements_are_shared_by_equal_borders() {

@@ -21,7 +21,7 @@ use super::run::{RemoteRun, Shared};
 use crate::address::Address;
 use crate::flight::Peers;
 use crate::link::{Limits, Link, LinkEvent, connect_with};
-use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient};
+use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient, WorkerInfo};
 use crate::one_thread::OneThread;
 use crate::security::{Role, Security};
 use crate::wire;
@@ -30,8 +30,8 @@ use crate::wire;
 const MOST_MESSAGE: usize = 1 << 30;
 /// Bytes of graphs that may wait for a slow network.
 const MOST_WAITING: u64 = 4 << 30;
-/// How old the number of threads may be.
-const THREADS_AGE: Duration = Duration::from_secs(1);
+/// How old what is known of the workers may be.
+const ROOM_AGE: Duration = Duration::from_secs(1);
 /// How long words that are under way may take when the last handle is dropped.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Between two tries to connect.
@@ -92,7 +92,27 @@ pub(super) struct Inner {
     /// The scheduler said that it ends, and why.
     closing: Mutex<Option<String>>,
     lost: AtomicBool,
-    threads: Mutex<(usize, Option<Instant>)>,
+    /// What the workers offered together, and when they were asked.
+    room: Mutex<(Room, Option<Instant>)>,
+}
+
+/// What a plan may count on.
+#[derive(Clone, Copy, Default)]
+struct Room {
+    /// Of all workers.
+    threads: usize,
+    /// Bytes for each thread of the worker that has the least.
+    memory_per_thread: Option<u64>,
+}
+
+impl Room {
+    fn of(workers: &[WorkerInfo]) -> Self {
+        let limited = workers.iter().map(|worker| &worker.about).filter(|about| about.memory_limit > 0);
+        Self {
+            threads: workers.iter().map(|worker| worker.about.threads as usize).sum(),
+            memory_per_thread: limited.map(|about| about.memory_limit / u64::from(about.threads.max(1))).min(),
+        }
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -137,7 +157,7 @@ impl Remote {
             gone: Mutex::default(),
             closing: Mutex::default(),
             lost: AtomicBool::new(false),
-            threads: Mutex::default(),
+            room: Mutex::default(),
         });
         control.handle().spawn(listen(Arc::downgrade(&inner), events));
         Ok(Arc::new(Remote { inner }))
@@ -420,16 +440,23 @@ impl Executor for Remote {
 
     /// All threads of all workers, not older than a second; at least 1, so that work can be planned before workers come.
     fn threads(&self) -> usize {
-        let (known, asked) = *locked(&self.inner.threads);
-        if asked.is_some_and(|asked| asked.elapsed() < THREADS_AGE) {
-            return known.max(1);
+        self.room().threads.max(1)
+    }
+
+    fn memory_per_thread(&self) -> Option<u64> {
+        self.room().memory_per_thread
+    }
+}
+
+impl Remote {
+    fn room(&self) -> Room {
+        let (known, asked) = *locked(&self.inner.room);
+        if asked.is_some_and(|asked| asked.elapsed() < ROOM_AGE) {
+            return known;
         }
-        let threads = match self.info() {
-            Ok(info) => info.workers.iter().map(|worker| worker.about.threads as usize).sum(),
-            Err(_) => known,
-        };
-        *locked(&self.inner.threads) = (threads, Some(Instant::now()));
-        threads.max(1)
+        let room = self.info().map_or(known, |info| Room::of(&info.workers));
+        *locked(&self.inner.room) = (room, Some(Instant::now()));
+        room
     }
 }
 

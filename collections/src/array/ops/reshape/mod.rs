@@ -156,10 +156,11 @@ impl Step for Reshape {
         let meta = node.inputs[0].meta()?;
         let plan = self.plan(meta)?;
         let input = lowering.of(&node.inputs[0]);
-        let mut input = rechunk(lowering, input, &meta.cuts, &plan.before, node);
+        let mut input = rechunk(lowering, input, meta, &plan.before, node);
         let of = |cuts: Vec<Cuts>| Meta { dtype: meta.dtype, cuts };
         if let Some((flat, again)) = plan.between {
-            input = self.layer(lowering, input, &of(flat.clone()), node)?;
+            let flat = of(flat);
+            input = self.layer(lowering, input, &flat, node)?;
             input = rechunk(lowering, input, &flat, &again, node);
         }
         self.layer(lowering, input, &of(plan.after), node)

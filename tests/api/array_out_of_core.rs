@@ -1,0 +1,55 @@
+//! Arrays out of core: work on four times the memory limit ends, is right, spills, and stays within the limit and a quarter, because plans are made for
+//! the limit: each has a task that would hold more than all of it if it read at once what it needs.
+//!
+//! Each runs in a process of its own, as those of frames do (`out_of_core`). The pages of the program itself are not counted; mapped files of spilled
+//! blocks are.
+
+use partita::prelude::*;
+
+use crate::out_of_core::{memory, stays_within};
+
+const LIMIT: u64 = 128 << 20;
+/// Elements of eight bytes that are four times the limit.
+const ELEMENTS: usize = (4 * LIMIT / 8) as usize;
+
+/// Counts in how many places two arrays differ: in none, found within the limit.
+fn check(name: &str, job: impl FnOnce() -> (DArray<f64>, DArray<f64>)) {
+    stays_within(&format!("array_out_of_core::{name}"), LIMIT, || {
+        let client = Client::builder().threads(2).memory_limit(LIMIT).build().unwrap();
+        let (found, expected) = job();
+        let differences = found.neq(&expected).sum();
+        let counted = client.compute(&differences).unwrap_or_else(|failure| panic!("{failure}\n{}", differences.explain()));
+        assert_eq!(counted.first(), Some(&0), "{}", differences.explain());
+        let spilled = client.spilled_bytes();
+        drop(client);
+        // Now that nothing is mapped any more the files are those of the program.
+        (memory("VmHWM:") - memory("RssFile:"), spilled)
+    });
+}
+
+/// Pairs of blocks that together are more than the limit are added up one after the other.
+#[test]
+fn matmul() {
+    const LONG: usize = ELEMENTS / 32;
+    check("matmul", || {
+        let a = DArray::from_fn([16, LONG], [-1, 1 << 16], |at| ((at[0] + at[1]) % 7) as f64);
+        let b = DArray::from_fn([LONG, 16], [1 << 16, -1], |at| ((at[0] + at[1]) % 5) as f64);
+        // Both repeat after 35 places.
+        let sum = |row: usize, column: usize, len: usize| (0..len).map(|k| ((row + k) % 7) * ((k + column) % 5)).sum::<usize>();
+        let expected = DArray::from_fn([16, 16], 16, move |at| (LONG / 35 * sum(at[0], at[1], 35) + sum(at[0], at[1], LONG % 35)) as f64);
+        (a.matmul(&b), expected)
+    });
+}
+
+/// Every new block of 16 rows needs one of each of 16 blocks, which are twice the limit.
+#[test]
+fn places_far_apart() {
+    const ROWS: usize = 512;
+    check("places_far_apart", || {
+        let columns = ELEMENTS / ROWS;
+        let row = |row: usize| row * 101 % ROWS;
+        let x = DArray::from_fn([ROWS, columns], [16, -1], move |at| (at[0] * columns + at[1]) as f64);
+        let taken = x.take((0..ROWS).map(|at| row(at) as isize), 0);
+        (taken, DArray::from_fn([ROWS, columns], [16, -1], move |at| (row(at[0]) * columns + at[1]) as f64))
+    });
+}

@@ -18,7 +18,8 @@ use crate::array::pick;
 use crate::array::random;
 use crate::array::rechunk;
 use crate::array::reductions::{
-    covariance, custom, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top, unique as unique_elements,
+    batch, covariance, custom, histogram, histogramdd, quantile, quantile_sorted, scan as scans, step, tails, top,
+    unique as unique_elements,
 };
 use crate::array::sort::{lanes, spread};
 use crate::array::write as array_write;
@@ -132,6 +133,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<compress::CompressBlock>(),
     OperatorEntry::of::<sizes::ShapeOf>(),
     OperatorEntry::of::<step::Reduce>(),
+    OperatorEntry::of::<batch::ReduceSome>(),
     OperatorEntry::of::<step::Combine>(),
     OperatorEntry::of::<step::End>(),
     OperatorEntry::of::<custom::LineUp>(),

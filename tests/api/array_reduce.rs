@@ -41,6 +41,47 @@ fn sums_and_means() {
 }
 
 #[test]
+fn small_blocks_are_folded_several_at_a_time() {
+    let (ones, row) = (DArray::<i64>::ones([99, 131], [3, 4]), DArray::arange(0i64, 131, 1, 4));
+    let sum = (&ones + &row).sum();
+    assert!(sum.explain().contains("sum of a + b, several blocks at a time"), "{}", sum.explain());
+    check(&sum, arr0(99 * (131 + 130 * 131 / 2)));
+    check(&(&ones + &row).sum_axis(0), Array::from_shape_fn(131, |column| 99 * (1 + column as i64)));
+    check(&(&row - &ones).sum_axis(1), Array::from_elem(99, 130 * 131 / 2 - 131));
+    check(&(&ones * &row).max(), arr0(130i64));
+    // Neither of few blocks nor of large ones, and where their first elements are wanted one by one.
+    for other in [DArray::<i64>::ones([93, 131], [3, 4]).sum(), DArray::ones([99, 131 * 512], [3, 4 * 512]).sum(), ones.argmax()] {
+        assert!(!other.explain().contains("at a time"), "{}", other.explain());
+    }
+}
+
+#[test]
+fn small_blocks_that_are_folded_together_give_the_bits_of_each_by_itself() {
+    let client = Client::builder().threads(2).set_as_default(false).build().unwrap();
+    let given = ArrayD::from_shape_fn(IxDyn(&[99, 131]), |at| ((at[0] * 131 + at[1]) as f64 * 0.7).sin() * 1e3);
+    let made = DArray::from_array(given, [3, 4]);
+    // Blocks that are made for the fold alone are folded where they are made, kept ones are folded together.
+    let kept = made.persist_on(&client).unwrap();
+    let row = DArray::arange(0.0, 131.0, 1.0, 4);
+    let folds: [fn(&DArray<f64>) -> DArray<f64>; 7] = [
+        |x| x.sum(),
+        |x| x.mean_axis(0),
+        |x| x.sum_axis(1),
+        |x| x.var(1.0),
+        |x| x.std_axis(1, 0.0),
+        |x| (x / 90.0).prod_axis(0),
+        |x| x.max_axis(0),
+    ];
+    for (at, fold) in folds.iter().enumerate() {
+        let (together, single) = (fold(&(&kept * 0.1 + &row)), fold(&(&made * 0.1 + &row)));
+        assert!(together.explain().contains("several blocks at a time"), "{}", together.explain());
+        assert!(!single.explain().contains("several blocks at a time"), "{}", single.explain());
+        let expected = bits(&single.compute_on(&Serial::new(operator_registry())).unwrap());
+        assert_eq!(bits(&together.compute_on(&client).unwrap()), expected, "fold {at}");
+    }
+}
+
+#[test]
 fn sums_are_exact_where_plain_ones_are_not() {
     let x = DArray::from_array(array![1.0, 1e100, 1.0, -1e100], 1);
     check(&x.sum(), arr0(2.0));

@@ -51,34 +51,39 @@ impl Lowering {
     /// anew where their chunks differ. Blocks that are the same everywhere are made by each reader for itself, which costs less than to
     /// keep them.
     pub fn aligned(&mut self, others: &[AnyArray], cuts: &[Cuts], node: &Node) -> Result<Vec<Edge>, Failure> {
-        let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
         let mut edges = Vec::with_capacity(others.len());
         let reader = self.reader(others, node);
         for other in others {
             let meta: &Meta = other.meta()?;
             let ahead = cuts.len() - meta.ndim();
-            // What is repeated has one chunk, which all blocks read.
-            let repeated = |own: &Cuts, whole: &Cuts| own.len() == Some(1) && whole.len() != Some(1);
             let places = || Meta { dtype: meta.dtype, cuts: cuts.to_vec() }.places();
             if let Some(value) = other.everywhere()
                 && let Ok(places) = places()
             {
-                let fixed: Vec<bool> = meta.cuts.iter().zip(&cuts[ahead..]).map(|(own, whole)| repeated(own, whole)).collect();
+                let fixed = repeated_axes(&meta.cuts, cuts);
                 let own = |len: &usize, fixed: &bool| if *fixed { 1 } else { *len };
                 let shapes =
                     places.iter().map(|place| place.shape[ahead..].iter().zip(&fixed).map(|(len, fixed)| own(len, fixed)).collect());
                 edges.push(self.add(filled(value, shapes, Some(reader)), node).edge(Wiring::Each));
                 continue;
             }
-            let wanted = |(own, whole): (&Cuts, &Cuts)| if repeated(own, whole) { Cuts::whole(1) } else { whole.clone() };
-            let wanted: Vec<Cuts> = meta.cuts.iter().zip(&cuts[ahead..]).map(wanted).collect();
-            let input = self.of(other);
-            let input = rechunk(self, input, meta, &wanted, node);
-            let own: Vec<usize> = wanted.iter().map(Cuts::count).collect();
-            let axes: Vec<Option<usize>> = (ahead..cuts.len()).map(Some).collect();
-            edges.push(input.edge(follow(&own, &grid, &axes)));
+            edges.push(self.beside(other, cuts, node)?);
         }
         Ok(edges)
+    }
+
+    /// The edge by which each block of an array with these cuts reads the block of another that belongs to it elementwise. The other is cut
+    /// anew where its chunks differ.
+    pub fn beside(&mut self, other: &AnyArray, cuts: &[Cuts], node: &Node) -> Result<Edge, Failure> {
+        let meta = other.meta()?;
+        let ahead = cuts.len() - meta.ndim();
+        let wanted = |(whole, repeated): (&Cuts, bool)| if repeated { Cuts::whole(1) } else { whole.clone() };
+        let wanted: Vec<Cuts> = cuts[ahead..].iter().zip(repeated_axes(&meta.cuts, cuts)).map(wanted).collect();
+        let input = rechunk(self, self.of(other), meta, &wanted, node);
+        let blocks: Vec<usize> = wanted.iter().map(Cuts::count).collect();
+        let grid: Vec<usize> = cuts.iter().map(Cuts::count).collect();
+        let axes: Vec<Option<usize>> = (ahead..cuts.len()).map(Some).collect();
+        Ok(input.edge(follow(&blocks, &grid, &axes)))
     }
 
     /// A name of what a step makes of others, and of what is made inside it. The same work has the same one, wherever and however often it is
@@ -105,6 +110,12 @@ impl Lowering {
         }
         Ok(())
     }
+}
+
+/// For each of an array's own axes whether it is repeated along one of another with these cuts: it has one chunk there, which all blocks read.
+pub(super) fn repeated_axes(own: &[Cuts], cuts: &[Cuts]) -> Vec<bool> {
+    let ahead = cuts.len() - own.len();
+    own.iter().zip(&cuts[ahead..]).map(|(own, whole)| own.len() == Some(1) && whole.len() != Some(1)).collect()
 }
 
 /// An array and all that it reads, each once and after what it reads. It goes without recursion, because chains may be long.

@@ -3,6 +3,7 @@
 
 pub(crate) mod axes;
 mod basic;
+pub(crate) mod batch;
 mod complex;
 pub(crate) mod covariance;
 pub(crate) mod custom;

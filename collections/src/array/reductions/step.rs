@@ -7,6 +7,7 @@ use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Oper
 use serde::{Deserialize, Serialize};
 
 use super::axes::Axes;
+use super::batch::Batches;
 use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
 use super::tree::tree;
@@ -71,28 +72,31 @@ impl Step for Reduction {
         let meta = node.inputs[0].meta()?;
         let reduced = self.axes.of_array(meta.ndim())?;
         let (program, inputs) = lowering.groups.program_for(&node.inputs[0])?;
-        let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
-        let alike = Alike::of_arrays(&inputs, &meta.cuts)?;
         let (fold, dtype) = (self.fold, meta.dtype);
-        let label = format!("{} of {}", self.name, program.show());
-        let level = match self.fold {
-            Fold::Place { .. } => {
-                let steps = name_steps(&meta.shape()?, &reduced);
-                let first = |start: &[usize]| start.iter().zip(&steps).map(|(start, step)| *start as i64 * step).sum::<i64>();
-                let args = meta.places()?.iter().map(|place| Arg::encode(&first(&place.start))).collect();
-                let op = OpRef::new(Reduce::with_places(program, fold, reduced.clone(), steps).alike(alike), label);
-                Layer::with_args("reduce", op, args, edges)
-            }
-            _ => {
-                let op = OpRef::new(Reduce::plain(program, fold, reduced.clone()).alike(alike), label);
-                Layer::single("reduce", meta.blocks()?, op, edges)
-            }
-        };
-        let level = lowering.add(level, node);
         let combine = OpRef::new(Combine { fold, dtype }, format!("combine {}", self.name));
         let keepdims = self.axes.are_kept();
         let end = End { fold, dtype, finish: self.finish, out: self.out, dropped: reduced.iter().map(|r| *r && !keepdims).collect() };
         let end = OpRef::new(end, format!("{} over {}", self.name, self.axes.show()));
+        let label = format!("{} of {}", self.name, program.show());
+        let places = matches!(fold, Fold::Place { .. });
+        if !places && let Some(batches) = Batches::of(lowering, &inputs, meta, &reduced, node)? {
+            let grid = batches.grid;
+            let level = lowering.add(batches.layer(Reduce::plain(program, fold, reduced), label), node);
+            return Ok(tree(lowering, level, &grid, &[false, true], (&combine, end), node));
+        }
+        let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
+        let alike = Alike::of_arrays(&inputs, &meta.cuts)?;
+        let level = if places {
+            let steps = name_steps(&meta.shape()?, &reduced);
+            let first = |start: &[usize]| start.iter().zip(&steps).map(|(start, step)| *start as i64 * step).sum::<i64>();
+            let args = meta.places()?.iter().map(|place| Arg::encode(&first(&place.start))).collect();
+            let op = OpRef::new(Reduce::with_places(program, fold, reduced.clone(), steps).alike(alike), label);
+            Layer::with_args("reduce", op, args, edges)
+        } else {
+            let op = OpRef::new(Reduce::plain(program, fold, reduced.clone()).alike(alike), label);
+            Layer::single("reduce", meta.blocks()?, op, edges)
+        };
+        let level = lowering.add(level, node);
         Ok(tree(lowering, level, &meta.grid(), &reduced, (&combine, end), node))
     }
 }
@@ -156,6 +160,11 @@ impl Reduce {
             folding.end(&kept)
         });
         Ok(State { count: count as u64, numbers })
+    }
+
+    /// Such states of several blocks, in order, as one.
+    pub(super) fn joined(&self, states: &[&State]) -> Result<State, Failure> {
+        joined(self.fold, self.program.dtype()?, states)
     }
 }
 

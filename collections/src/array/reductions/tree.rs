@@ -60,6 +60,14 @@ pub(in crate::array) fn tree_by_steps(
     row.lower(lowering, "finish", (level, kept * left), (wiring, kept), &finish, node)
 }
 
+/// The groups in which the tree of a grid first brings states together, for tasks that fold the blocks of a group by themselves; `None` where
+/// it has no level below the last. What they make goes on as a grid of results by groups, of which the second axis is reduced.
+pub(super) fn groups_of(grid: &[usize], reduced: &[bool]) -> Option<(Wiring, [usize; 2])> {
+    let of = |wanted: bool| grid.iter().zip(reduced).filter(|(_, reduced)| **reduced == wanted).map(|(blocks, _)| *blocks).product();
+    let (kept, left): (usize, usize) = (of(false), of(true));
+    (left > FAN_IN).then(|| (first_groups(grid, reduced, kept, left), [kept, left.div_ceil(FAN_IN)]))
+}
+
 /// Tasks in a row that do what one would.
 struct Row<'a> {
     /// States that a task reads.
@@ -158,6 +166,8 @@ mod tests {
         assert_eq!(first_groups(&[40], &[true], 1, 40), Wiring::Group(16));
         let Wiring::Table(table) = first_groups(&[2, 3], &[true, false], 3, 2) else { panic!("not contiguous") };
         assert_eq!((&*table.offsets, &*table.indices), (&[0, 2, 4, 6][..], &[0, 3, 1, 4, 2, 5][..]));
+        assert_eq!(groups_of(&[40], &[true]), Some((Wiring::Group(16), [1, 3])));
+        assert_eq!(groups_of(&[40, 16], &[false, true]), None, "the last tasks bring all together");
         let Wiring::Table(table) = first_groups(&[2, 20], &[false, true], 2, 20) else { panic!("two results") };
         assert_eq!(&*table.offsets, [0, 16, 20, 36, 40]);
         assert_eq!(&*table.indices, (0..40).collect::<Vec<u32>>());

@@ -1,5 +1,5 @@
 //! Programs of floats of one kind: they run on a few lines of the cache at a time, and a sum, difference or product goes together with
-//! the one that it is made of, so that fewer results in between are written and read again.
+//! the one that it is made of, so that fewer results in between are written and read again. Numbers are not read again for each element.
 //!
 //! It refuses to know where inputs lie. The invariant: every element is made by the operations of the program in their order, each
 //! rounded by itself, so that the bits are those of one step after the other.
@@ -12,8 +12,8 @@ use super::wide::wide;
 use crate::array::element::Scalar;
 
 /// Elements that a call works on at a time. Few, so that a processor is at the calls of the next ones, and asks memory for them, while it
-/// still calculates.
-const LINE: usize = 128;
+/// still calculates; but with half as many, finding out what to do takes a fifth of the time.
+const LINE: usize = 256;
 
 /// What goes together with another of its kind.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -22,16 +22,30 @@ enum Plain {
     Add,
     /// `a - b`
     Sub,
+    /// `b - a`
+    From,
     /// `a * b`
     Mul,
+    /// `a * a`
+    Square,
 }
 
-/// Two operations: `outer(inner(a, b), c)`, or turned round `outer(c, inner(a, b))`.
+impl Plain {
+    /// What gives the same with operands that change places.
+    fn turned(self) -> Self {
+        match self {
+            Plain::Sub => Plain::From,
+            Plain::From => Plain::Sub,
+            Plain::Add | Plain::Mul | Plain::Square => self,
+        }
+    }
+}
+
+/// Two operations: `outer(inner(a, b), c)`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Pair {
     inner: Plain,
     outer: Plain,
-    turned: bool,
 }
 
 /// What a call does.
@@ -41,6 +55,8 @@ enum Form {
     Unary(Unary),
     /// A step that takes two.
     Binary(Binary),
+    /// The same, where it is one of those that go together.
+    Plain(Plain),
     /// Two steps.
     Pair(Pair),
 }
@@ -67,6 +83,13 @@ enum Place {
     Input(usize),
     Register(usize),
     Constant(usize),
+}
+
+/// The second or third operand of an operation: a number for each element, or one for all, which then need not be read again and again.
+#[derive(Clone, Copy)]
+enum Operand<'a, T> {
+    Line(&'a [T]),
+    One(T),
 }
 
 /// A call that knows its places.
@@ -134,15 +157,15 @@ impl<T: Lane> Chain<T> {
             let (first, len) = (line * LINE, out.len());
             for call in &self.calls {
                 let mut room = std::mem::take(&mut self.registers[call.out]);
-                let args = call.args.map(|place| place.elements(inputs, first, &self.registers, &self.constants, len));
-                let done = run(call.form, args, &mut room[..len]);
+                let line = Line { inputs, first, len, registers: &self.registers, constants: &self.constants };
+                let done = line.run(call, &mut room[..len]);
                 self.registers[call.out] = room;
                 if !done {
                     return false;
                 }
             }
-            let args = self.last.args.map(|place| place.elements(inputs, first, &self.registers, &self.constants, len));
-            if !run(self.last.form, args, out) {
+            let line = Line { inputs, first, len, registers: &self.registers, constants: &self.constants };
+            if !line.run(&self.last, out) {
                 return false;
             }
         }
@@ -150,14 +173,42 @@ impl<T: Lane> Chain<T> {
     }
 }
 
-impl Place {
-    /// The elements of a line that begins at `first`.
+/// The elements that a call works on.
+struct Line<'a, T> {
+    inputs: &'a [&'a [T]],
+    first: usize,
+    len: usize,
+    registers: &'a [Vec<T>],
+    constants: &'a [Vec<T>],
+}
+
+impl<T: Lane> Line<'_, T> {
+    /// An operand, element by element.
     #[inline]
-    fn elements<'a, T>(self, inputs: &[&'a [T]], first: usize, registers: &'a [Vec<T>], constants: &'a [Vec<T>], len: usize) -> &'a [T] {
-        match self {
-            Place::Input(at) => &inputs[at][first..first + len],
-            Place::Register(at) => &registers[at][..len],
-            Place::Constant(at) => &constants[at][..len],
+    fn elements(&self, place: Place) -> &[T] {
+        match place {
+            Place::Input(at) => &self.inputs[at][self.first..][..self.len],
+            Place::Register(at) => &self.registers[at][..self.len],
+            Place::Constant(at) => &self.constants[at][..self.len],
+        }
+    }
+
+    #[inline]
+    fn operand(&self, place: Place) -> Operand<'_, T> {
+        match place {
+            Place::Constant(at) => Operand::One(self.constants[at][0]),
+            Place::Input(_) | Place::Register(_) => Operand::Line(self.elements(place)),
+        }
+    }
+
+    /// Calculates a call. `false` when the operation is not defined for the kind.
+    fn run(&self, call: &Placed, out: &mut [T]) -> bool {
+        let [a, b, c] = call.args;
+        match call.form {
+            Form::Unary(op) => super::arith::unary(op, self.elements(a), out),
+            Form::Binary(op) => super::arith::binary(op, self.elements(a), self.elements(b), out),
+            Form::Plain(op) => one(op, self.elements(a), self.operand(b), out),
+            Form::Pair(pair) => two(pair, self.elements(a), self.operand(b), self.operand(c), out),
         }
     }
 }
@@ -210,100 +261,95 @@ fn calls(program: &Program) -> Option<Vec<Call>> {
 /// A step by itself.
 fn single(step: &Instruction) -> Option<Call> {
     let first = *step.args.first()?;
-    let form = match step.op {
-        Op::Unary(op) => Form::Unary(op),
-        Op::Binary(op) => Form::Binary(op),
+    let second = *step.args.get(1).unwrap_or(&first);
+    let (form, [a, b]) = match (step.op, plain(step.op)) {
+        // An operand that is one number comes second.
+        (_, Some(op)) if is_number(first) && !is_number(second) => (Form::Plain(op.turned()), [second, first]),
+        (_, Some(op)) => (Form::Plain(op), [first, second]),
+        (Op::Unary(op), None) => (Form::Unary(op), [first; 2]),
+        (Op::Binary(op), None) => (Form::Binary(op), [first, second]),
         _ => return None,
     };
-    Some(Call { form, args: [first, *step.args.get(1).unwrap_or(&first), first], step: 0 })
+    Some(Call { form, args: [a, b, a], step: 0 })
+}
+
+fn is_number(source: Source) -> bool {
+    matches!(source, Source::Scalar(_))
 }
 
 /// A step together with one that only it reads, which then has no call of its own.
 fn paired(step: &Instruction, reads: &[usize], calls: &mut [Option<Call>]) -> Option<Call> {
-    let Op::Binary(op) = step.op else { return None };
-    let outer = plain(op)?;
-    for (at, turned) in [(0, false), (1, true)] {
+    let op = plain(step.op)?;
+    for (at, outer) in [(0, op), (1, op.turned())] {
         let Some(Source::Step(read)) = step.args.get(at).copied() else { continue };
         let read = read as usize;
         if reads[read] != 1 {
             continue;
         }
-        let Some((inner, [a, b])) = calls[read].as_ref().and_then(operands) else { continue };
+        let Some(&Call { form: Form::Plain(inner), args: [a, b, _], .. }) = calls[read].as_ref() else { continue };
         calls[read] = None;
-        let args = [a, b, step.args[1 - at]];
-        return Some(Call { form: Form::Pair(Pair { inner, outer, turned }), args, step: 0 });
+        // A square has no other operand.
+        let other = *step.args.get(1 - at).unwrap_or(&a);
+        return Some(Call { form: Form::Pair(Pair { inner, outer }), args: [a, b, other], step: 0 });
     }
     None
 }
 
-/// What a call of one step is, where it may go together with another.
-fn operands(call: &Call) -> Option<(Plain, [Source; 2])> {
-    match call.form {
-        Form::Unary(Unary::Square) => Some((Plain::Mul, [call.args[0]; 2])),
-        Form::Binary(op) => Some((plain(op)?, [call.args[0], call.args[1]])),
-        Form::Unary(_) | Form::Pair(_) => None,
-    }
-}
-
-fn plain(op: Binary) -> Option<Plain> {
+fn plain(op: Op) -> Option<Plain> {
     match op {
-        Binary::Add => Some(Plain::Add),
-        Binary::Sub => Some(Plain::Sub),
-        Binary::Mul => Some(Plain::Mul),
+        Op::Binary(Binary::Add) => Some(Plain::Add),
+        Op::Binary(Binary::Sub) => Some(Plain::Sub),
+        Op::Binary(Binary::Mul) => Some(Plain::Mul),
+        Op::Unary(Unary::Square) => Some(Plain::Square),
         _ => None,
-    }
-}
-
-/// Calculates a call. `false` when the operation is not defined for the kind.
-fn run<T: Lane>(form: Form, [a, b, c]: [&[T]; 3], out: &mut [T]) -> bool {
-    match form {
-        Form::Unary(op) => super::arith::unary(op, a, out),
-        Form::Binary(op) => match plain(op) {
-            Some(op) => one(op, a, b, out),
-            None => super::arith::binary(op, a, b, out),
-        },
-        Form::Pair(pair) => two(pair, a, b, c, out),
     }
 }
 
 wide! {
     /// One operation.
-    fn one<T: Lane>(op: Plain, a: &[T], b: &[T], out: &mut [T]) -> bool {
-        match op {
-            Plain::Add => super::arith::zip(a, b, out, |a, b| a + b),
-            Plain::Sub => super::arith::zip(a, b, out, |a, b| a - b),
-            Plain::Mul => super::arith::zip(a, b, out, |a, b| a * b),
-        }
+    fn one<T: Lane>(op: Plain, a: &[T], b: Operand<'_, T>, out: &mut [T]) -> bool {
+        last(op, a.iter().copied(), b, out)
     }
 }
 
 wide! {
     /// Two operations.
-    fn two<T: Lane>(pair: Pair, a: &[T], b: &[T], c: &[T], out: &mut [T]) -> bool {
-        match pair.inner {
-            Plain::Add => outer(pair, a, b, c, out, |a, b| a + b),
-            Plain::Sub => outer(pair, a, b, c, out, |a, b| a - b),
-            Plain::Mul => outer(pair, a, b, c, out, |a, b| a * b),
+    fn two<T: Lane>(pair: Pair, a: &[T], b: Operand<'_, T>, c: Operand<'_, T>, out: &mut [T]) -> bool {
+        let (op, a) = (pair.outer, a.iter().copied());
+        match (pair.inner, b) {
+            (Plain::Add, Operand::Line(b)) => last(op, a.zip(b).map(|(a, b)| a + *b), c, out),
+            (Plain::Add, Operand::One(b)) => last(op, a.map(|a| a + b), c, out),
+            (Plain::Sub, Operand::Line(b)) => last(op, a.zip(b).map(|(a, b)| a - *b), c, out),
+            (Plain::Sub, Operand::One(b)) => last(op, a.map(|a| a - b), c, out),
+            (Plain::From, Operand::Line(b)) => last(op, a.zip(b).map(|(a, b)| *b - a), c, out),
+            (Plain::From, Operand::One(b)) => last(op, a.map(|a| b - a), c, out),
+            (Plain::Mul, Operand::Line(b)) => last(op, a.zip(b).map(|(a, b)| a * *b), c, out),
+            (Plain::Mul, Operand::One(b)) => last(op, a.map(|a| a * b), c, out),
+            (Plain::Square, _) => last(op, a.map(|a| a * a), c, out),
         }
     }
 }
 
+/// An operation on what comes one after the other.
 #[inline(always)]
-fn outer<T: Lane>(pair: Pair, a: &[T], b: &[T], c: &[T], out: &mut [T], inner: impl Fn(T, T) -> T) -> bool {
-    match (pair.outer, pair.turned) {
-        (Plain::Add, false) => three(a, b, c, out, |a, b, c| inner(a, b) + c),
-        (Plain::Add, true) => three(a, b, c, out, |a, b, c| c + inner(a, b)),
-        (Plain::Sub, false) => three(a, b, c, out, |a, b, c| inner(a, b) - c),
-        (Plain::Sub, true) => three(a, b, c, out, |a, b, c| c - inner(a, b)),
-        (Plain::Mul, false) => three(a, b, c, out, |a, b, c| inner(a, b) * c),
-        (Plain::Mul, true) => three(a, b, c, out, |a, b, c| c * inner(a, b)),
+fn last<T: Lane>(op: Plain, values: impl Iterator<Item = T>, b: Operand<'_, T>, out: &mut [T]) -> bool {
+    match (op, b) {
+        (Plain::Add, Operand::Line(b)) => put(values.zip(b).map(|(a, b)| a + *b), out),
+        (Plain::Add, Operand::One(b)) => put(values.map(|a| a + b), out),
+        (Plain::Sub, Operand::Line(b)) => put(values.zip(b).map(|(a, b)| a - *b), out),
+        (Plain::Sub, Operand::One(b)) => put(values.map(|a| a - b), out),
+        (Plain::From, Operand::Line(b)) => put(values.zip(b).map(|(a, b)| *b - a), out),
+        (Plain::From, Operand::One(b)) => put(values.map(|a| b - a), out),
+        (Plain::Mul, Operand::Line(b)) => put(values.zip(b).map(|(a, b)| a * *b), out),
+        (Plain::Mul, Operand::One(b)) => put(values.map(|a| a * b), out),
+        (Plain::Square, _) => put(values.map(|a| a * a), out),
     }
 }
 
 #[inline(always)]
-fn three<T: Copy>(a: &[T], b: &[T], c: &[T], out: &mut [T], f: impl Fn(T, T, T) -> T) -> bool {
-    for (((out, a), b), c) in out.iter_mut().zip(a).zip(b).zip(c) {
-        *out = f(*a, *b, *c);
+fn put<T>(values: impl Iterator<Item = T>, out: &mut [T]) -> bool {
+    for (out, value) in out.iter_mut().zip(values) {
+        *out = value;
     }
     true
 }
@@ -335,9 +381,9 @@ mod tests {
 
     #[test]
     fn steps_go_together_in_pairs() {
-        let pair = |inner, outer, turned| Form::Pair(Pair { inner, outer, turned });
+        let pair = |inner, outer| Form::Pair(Pair { inner, outer });
         let found: Vec<(Form, usize)> = calls(&chain()).expect("floats").iter().map(|call| (call.form, call.step)).collect();
-        assert_eq!(found, [(pair(Plain::Add, Plain::Mul, false), 1), (pair(Plain::Mul, Plain::Sub, true), 3)]);
+        assert_eq!(found, [(pair(Plain::Add, Plain::Mul), 1), (pair(Plain::Square, Plain::From), 3)]);
     }
 
     #[test]
@@ -346,27 +392,75 @@ mod tests {
         program.steps[3].args = vec![Source::Step(1), Source::Step(1)];
         let forms: Vec<Form> = calls(&program).expect("floats").iter().map(|call| call.form).collect();
         assert_eq!(forms.len(), 3);
-        assert_eq!(forms[2], Form::Binary(Binary::Sub));
+        assert_eq!(forms[2], Form::Plain(Plain::Sub));
         program.result = Source::Step(1);
         assert_eq!(calls(&program), None, "the result must be the last step");
         assert_eq!(calls(&Program::identity(DType::F64)), None);
     }
 
+    /// Numbers of all sizes and signs, infinities and NaN.
+    fn list(salt: f64) -> Vec<f64> {
+        let special = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 0.0, -0.0, f64::MIN_POSITIVE / 4.0, f64::MAX, -1.0];
+        let value = |at: usize| match at % 11 {
+            3 => special[(at / 11 + salt as usize * 3) % special.len()],
+            _ => (at as f64 * 0.7 + salt).sin() * 1e3,
+        };
+        (0..3 * LINE + 7).map(value).collect()
+    }
+
+    /// The bits, where NaN are alike: which of them an operation on two gives is the processor's choice.
+    fn bits(values: &[f64]) -> Vec<u64> {
+        values.iter().map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }).collect()
+    }
+
+    /// What the steps of a program give one after the other, each by itself over all elements.
+    fn step_by_step(program: &Program, inputs: &[Vec<f64>]) -> Vec<f64> {
+        let mut results: Vec<Vec<f64>> = Vec::new();
+        for step in &program.steps {
+            let of = |source: &Source| match source {
+                Source::Input(at) => inputs[*at as usize].clone(),
+                Source::Step(at) => results[*at as usize].clone(),
+                Source::Scalar(scalar) => vec![scalar.get().expect("an f64"); inputs[0].len()],
+            };
+            let (args, mut out): (Vec<Vec<f64>>, _) = (step.args.iter().map(of).collect(), inputs[0].clone());
+            assert!(match step.op {
+                Op::Unary(op) => super::super::arith::unary(op, &args[0], &mut out),
+                Op::Binary(op) => super::super::arith::binary(op, &args[0], &args[1], &mut out),
+                _ => false,
+            });
+            results.push(out);
+        }
+        results.pop().expect("a step")
+    }
+
+    /// Runs two steps both ways, and says whether they went together. Steps of one operand take the first of these.
+    fn check(first: (Op, [Source; 2]), second: (Op, [Source; 2]), inputs: &[Vec<f64>; 3]) -> bool {
+        let made = |(op, args): (Op, [Source; 2])| step(op, if matches!(op, Op::Unary(_)) { &args[..1] } else { &args });
+        let program = Program { inputs: vec![DType::F64; 3], steps: vec![made(first), made(second)], result: Source::Step(1) };
+        let mut chain: Chain<f64> = Chain::of(&program).expect("floats");
+        let mut found = inputs[0].clone();
+        assert!(chain.run(&inputs.each_ref().map(Vec::as_slice), &mut found));
+        assert_eq!(bits(&found), bits(&step_by_step(&program, inputs)), "{}", program.show());
+        matches!(chain.last.form, Form::Pair(_))
+    }
+
     #[test]
-    fn every_pair_has_the_bits_of_one_step_after_the_other() {
-        let list = |salt: f64| -> Vec<f64> { (0..LINE + 7).map(|at| (at as f64 * 0.7 + salt).sin() * 1e3).collect() };
-        let (a, b, c) = (list(0.0), list(1.0), list(2.0));
-        let bits = |values: &[f64]| values.iter().map(|value| value.bits()).collect::<Vec<_>>();
-        let ops = [(Plain::Add, Binary::Add), (Plain::Sub, Binary::Sub), (Plain::Mul, Binary::Mul)];
-        for ((inner, first), (outer, second)) in ops.iter().flat_map(|inner| ops.iter().map(move |outer| (*inner, *outer))) {
-            for turned in [false, true] {
-                let (mut between, mut expected, mut found) = (a.clone(), a.clone(), a.clone());
-                assert!(super::super::arith::binary(first, &a, &b, &mut between));
-                let (left, right) = if turned { (&c, &between) } else { (&between, &c) };
-                assert!(super::super::arith::binary(second, left, right, &mut expected));
-                assert!(run(Form::Pair(Pair { inner, outer, turned }), [&a, &b, &c], &mut found));
-                assert_eq!(bits(&found), bits(&expected), "{inner:?} {outer:?} {turned}");
+    fn every_two_steps_have_the_bits_of_one_after_the_other() {
+        let inputs = [list(0.0), list(1.0), list(2.0)];
+        let (add, sub, mul) = (Op::Binary(Binary::Add), Op::Binary(Binary::Sub), Op::Binary(Binary::Mul));
+        let ops = [add, sub, mul, Op::Unary(Unary::Square), Op::Unary(Unary::Abs)];
+        let (x, made) = (Source::Input(0), Source::Step(0));
+        let numbers = [2.5, -0.0, f64::INFINITY, f64::NAN].map(number);
+        let mut together = 0;
+        for (first, second) in ops.iter().flat_map(|first| ops.iter().map(move |second| (*first, *second))) {
+            for b in [x, Source::Input(1)].into_iter().chain(numbers) {
+                for c in [x, Source::Input(2), made].into_iter().chain(numbers) {
+                    for (own, other) in [([x, b], [made, c]), ([x, b], [c, made]), ([b, x], [made, c]), ([b, x], [c, made])] {
+                        together += usize::from(check((first, own), (second, other), &inputs));
+                    }
+                }
             }
         }
+        assert!(together > 1000, "only {together} of them went together");
     }
 }

@@ -8,42 +8,57 @@ use super::evaluate::{Evaluator, Rows, Sink};
 use super::layout::Tile;
 use super::program::Program;
 use crate::array::block::Block;
-use crate::array::element::{Held, with_dtype};
+use crate::array::element::{Column, Held, with_dtype};
 
 /// Puts tiles together. Of tiles beside each other the first makes room for whole rows, into which the others are put.
-struct Collect<T> {
-    values: Vec<T>,
+struct Collect {
+    values: Column,
     /// Where the rows at hand begin.
     band: usize,
 }
 
-impl<T: Held> Sink<T> for Collect<T> {
+impl Collect {
+    fn values<T: Held>(&mut self) -> Result<&mut Vec<T>, Failure> {
+        T::values_mut(&mut self.values).ok_or_else(|| Failure::internal("results of another kind than was asked for"))
+    }
+}
+
+/// Whether a tile has whole rows, or is one of those beside each other of a single row.
+fn follows(tile: &Tile<'_>) -> bool {
+    tile.part.1 == 1 || tile.columns == tile.width
+}
+
+impl<T: Held> Sink<T> for Collect {
     fn take(&mut self, rows: Rows<'_, T>, tile: &Tile<'_>) -> Result<(), Failure> {
-        let (first, band) = tile.part;
-        if band == 1 || tile.columns == tile.width {
+        let ((first, band), begin) = (tile.part, self.band);
+        let values = self.values::<T>()?;
+        if follows(tile) {
             match rows.in_one() {
-                Some(values) => self.values.extend_from_slice(values),
-                None => rows.iter().for_each(|row| self.values.extend_from_slice(row)),
+                Some(all) => values.extend_from_slice(all),
+                None => rows.iter().for_each(|row| values.extend_from_slice(row)),
             }
             return Ok(());
         }
-        if tile.column == 0 && first == 0 {
-            self.band = self.values.len();
-            self.values.resize(self.band + band * tile.width, T::default());
-        }
-        for (line, row) in self.values[self.band + first * tile.width..].chunks_exact_mut(tile.width).zip(rows.iter()) {
+        let begin = if tile.column == 0 && first == 0 { values.len() } else { begin };
+        values.resize(values.len().max(begin + band * tile.width), T::default());
+        for (line, row) in values[begin + first * tile.width..].chunks_exact_mut(tile.width).zip(rows.iter()) {
             line[tile.column..][..row.len()].copy_from_slice(row);
         }
+        self.band = begin;
         Ok(())
+    }
+
+    fn followed_by(&mut self, tile: &Tile<'_>) -> Option<&mut Column> {
+        follows(tile).then_some(&mut self.values)
     }
 }
 
 /// The elements that a program gives for blocks, in row-major order.
 fn collected<T: Held>(evaluator: &mut Evaluator<'_>) -> Result<Vec<T>, Failure> {
     let count = evaluator.shape().iter().product();
-    let mut sink = Collect { values: Vec::with_capacity(count), band: 0 };
+    let mut sink = Collect { values: T::column(Vec::with_capacity(count)), band: 0 };
     evaluator.run::<T>(&mut sink)?;
-    Ok(sink.values)
+    sink.values().map(std::mem::take)
 }
 
 /// A block's elements in row-major order.

@@ -14,6 +14,7 @@ use super::chain::{Chain, Chained, Lane};
 use super::in_order::{InOrder, copy_line};
 use super::layout::{Layout, SIDE, Tile, Wish};
 use super::program::{Instruction, Op, Program, Source};
+use super::registers::{constants, registers};
 use crate::array::block::{Block, row_major};
 use crate::array::element::{Column, DType, Held, Scalar, with_dtype};
 use crate::array::meta::tuple;
@@ -67,6 +68,10 @@ impl<'a, T> Rows<'a, T> {
 pub trait Sink<T> {
     /// Takes a tile of them. The operands of the tile are the program's inputs, then those that the sink asked for.
     fn take(&mut self, rows: Rows<'_, T>, tile: &Tile<'_>) -> Result<(), Failure>;
+    /// Elements that those of a tile follow, row by row, if nothing else becomes of it: a program may then put them there by itself.
+    fn followed_by(&mut self, _tile: &Tile<'_>) -> Option<&mut Column> {
+        None
+    }
 }
 
 /// Where the elements of an input are that belong to the tile at hand.
@@ -185,8 +190,7 @@ impl<'a> Evaluator<'a> {
                 with_dtype!(feed.block.dtype(), U => feed.prepare::<U>(tile, at, direct))?;
             }
             if direct || tile.len() <= self.size {
-                self.calculate(0, tile.len())?;
-                return sink.take(self.result(tile, 0)?, tile);
+                return self.hand_on(sink, 0, tile);
             }
             // Of a band some rows at a time: what steps hand on stays in the first cache.
             let rows = (self.size / tile.columns).max(1);
@@ -194,20 +198,42 @@ impl<'a> Evaluator<'a> {
                 parts.clear();
                 parts.extend(tile.offsets.iter().zip(tile.row_strides).map(|(offset, stride)| offset + row as isize * stride));
                 let part = Tile { rows: rows.min(tile.rows - row), part: (row, tile.rows), offsets: &parts, ..*tile };
-                let first = row * tile.columns;
-                self.calculate(first, part.len())?;
-                sink.take(self.result(&part, first)?, &part)?;
+                self.hand_on(sink, row * tile.columns, &part)?;
             }
             Ok(())
         })
     }
 
+    /// Calculates a part of the tile at hand that begins with this element of it, and gives it to the sink.
+    fn hand_on<T: Held>(&mut self, sink: &mut dyn Sink<T>, first: usize, part: &Tile<'_>) -> Result<(), Failure> {
+        if self.chain.is_some()
+            && let Some(column) = sink.followed_by(part)
+        {
+            // Once more through the first cache costs as much as the program.
+            return self.run_chain(Some(column), first, part.len());
+        }
+        self.calculate(first, part.len())?;
+        sink.take(self.result(part, first)?, part)
+    }
+
     /// The program's result for so many elements of the tile at hand, from one on.
     fn calculate(&mut self, first: usize, len: usize) -> Result<(), Failure> {
+        match self.chain {
+            Some(_) => self.run_chain(None, first, len),
+            None => (0..self.program.steps.len()).try_for_each(|at| self.execute(at, first, len)),
+        }
+    }
+
+    /// The same of a chain: behind all elements of a column, or in the register of the result.
+    fn run_chain(&mut self, behind: Option<&mut Column>, first: usize, len: usize) -> Result<(), Failure> {
+        let (room, is_behind) = match behind {
+            Some(column) => (column, true),
+            None => (&mut self.registers[0], false),
+        };
         let done = match &mut self.chain {
-            Some(Chained::Double(chain)) => chained(chain, &self.feeds, &mut self.registers[0], first, len)?,
-            Some(Chained::Single(chain)) => chained(chain, &self.feeds, &mut self.registers[0], first, len)?,
-            None => return (0..self.program.steps.len()).try_for_each(|at| self.execute(at, first, len)),
+            Some(Chained::Double(chain)) => chained(chain, &self.feeds, (room, is_behind), first, len)?,
+            Some(Chained::Single(chain)) => chained(chain, &self.feeds, (room, is_behind), first, len)?,
+            None => false,
         };
         if done { Ok(()) } else { Err(Failure::internal(format!("a step of {} is not defined for its kind", self.program.show()))) }
     }
@@ -269,10 +295,22 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Runs a chain on so many elements of a tile, from one on.
-fn chained<T: Lane>(chain: &mut Chain<T>, feeds: &[Feed<'_>], out: &mut Column, first: usize, len: usize) -> Result<bool, Failure> {
+/// Runs a chain on so many elements of a tile, from one on. Results come to the beginning of a buffer, or behind all that is in it.
+fn chained<T: Lane>(
+    chain: &mut Chain<T>,
+    feeds: &[Feed<'_>],
+    (room, is_behind): (&mut Column, bool),
+    first: usize,
+    len: usize,
+) -> Result<bool, Failure> {
     let inputs = feeds.iter().map(|feed| feed.values(first, len)).collect::<Result<Vec<&[T]>, Failure>>()?;
-    Ok(chain.run(&inputs, target(out, len)?))
+    if !is_behind {
+        return Ok(chain.run(&inputs, target(room, len)?));
+    }
+    let values = T::values_mut(room).ok_or_else(|| Failure::internal("results of another kind than their program"))?;
+    let there = values.len();
+    values.resize(there + len, T::default());
+    Ok(chain.run(&inputs, &mut values[there..]))
 }
 
 /// The first elements of a buffer.
@@ -306,52 +344,6 @@ pub fn broadcast(blocks: &[&Block]) -> Result<Vec<usize>, Failure> {
         }
     }
     Ok(shape)
-}
-
-/// For each step the register of its result, and the registers.
-fn registers(program: &Program, size: usize) -> (Vec<usize>, Vec<Column>) {
-    let mut last_use = vec![usize::MAX; program.steps.len()];
-    for (at, step) in program.steps.iter().enumerate() {
-        for source in &step.args {
-            if let Source::Step(read) = source {
-                last_use[*read as usize] = at;
-            }
-        }
-    }
-    if let Source::Step(result) = program.result {
-        last_use[result as usize] = usize::MAX;
-    }
-    let mut kinds: Vec<DType> = Vec::new();
-    let mut free: Vec<usize> = Vec::new();
-    let mut homes: Vec<usize> = Vec::with_capacity(program.steps.len());
-    for (at, step) in program.steps.iter().enumerate() {
-        let dtype = step.op.result(step.dtype);
-        let spare = free.iter().position(|home| kinds[*home] == dtype);
-        homes.push(spare.map_or_else(
-            || {
-                kinds.push(dtype);
-                kinds.len() - 1
-            },
-            |spare| free.swap_remove(spare),
-        ));
-        // Only now: a step must not write into what it reads.
-        free.extend(last_use[..at].iter().zip(&homes).filter(|(last, _)| **last == at).map(|(_, home)| *home));
-    }
-    (homes, kinds.into_iter().map(|dtype| Column::new(dtype, size)).collect())
-}
-
-/// A buffer for each scalar of a program.
-fn constants(program: &Program, size: usize) -> Vec<(Scalar, Column)> {
-    let mut found: Vec<(Scalar, Column)> = Vec::new();
-    for source in program.steps.iter().flat_map(|step| &step.args) {
-        if let Source::Scalar(scalar) = source
-            && found.iter().all(|(known, _)| known != scalar)
-        {
-            let column = with_dtype!(scalar.dtype, T => T::column(vec![scalar.get::<T>().unwrap_or_default(); size]));
-            found.push((*scalar, column));
-        }
-    }
-    found
 }
 
 impl<'a> Feed<'a> {

@@ -12,6 +12,7 @@ mod layout;
 mod program;
 #[cfg(test)]
 mod reference;
+mod registers;
 mod special;
 pub mod wide;
 

@@ -3,7 +3,7 @@
 //! times an infinity is met one by one, or not at all.
 //!
 //! The invariant: what comes out is infinite or NaN exactly where the sum of all products is, up to sums that are too large for a float. Of
-//! the elements that are summed the greatest, the least and the one nearest to zero stand for all of them: a product that is NaN, ∞ or -∞ is
+//! the elements that are summed the greatest, the least and a zero, if there is one, stand for all of them: a product that is NaN, ∞ or -∞ is
 //! there among all products if and only if it is there among those of these three.
 
 use crate::array::linalg::contract::Contract;
@@ -96,7 +96,10 @@ fn standing<T: Number>(part: &DArray<f64>, ((_, names), kept): (&Named<T>, &Vec<
     let some = if axes.is_empty() {
         vec![part.clone()]
     } else {
-        vec![part.max_axis(axes.clone()), part.min_axis(axes.clone()), part.abs().min_axis(axes)]
+        let (greatest, nearest) = (part.max_axis(axes.clone()), part.abs().min_axis(axes.clone()));
+        // Without a zero the greatest stands there once more: what stands for others must be one of them.
+        let zero = greatest.where_(&nearest.neq(0.0), 0.0);
+        vec![greatest, part.min_axis(axes), zero]
     };
     let mut standing = Vec::with_capacity(some.len());
     for elements in &some {

@@ -50,7 +50,8 @@ fn small_blocks_are_folded_several_at_a_time() {
     check(&(&row - &ones).sum_axis(1), Array::from_elem(99, 130 * 131 / 2 - 131));
     check(&(&ones * &row).max(), arr0(130i64));
     // Neither of few blocks nor of large ones, and where their first elements are wanted one by one.
-    for other in [DArray::<i64>::ones([93, 131], [3, 4]).sum(), DArray::ones([99, 131 * 512], [3, 4 * 512]).sum(), ones.argmax()] {
+    let (few, large) = (DArray::<i64>::ones([93, 131], [3, 4]), DArray::<i64>::ones([99, 131 * 512], [3, 4 * 512]));
+    for other in [few.sum(), large.sum(), ones.argmax()] {
         assert!(!other.explain().contains("at a time"), "{}", other.explain());
     }
 }

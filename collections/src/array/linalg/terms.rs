@@ -3,7 +3,7 @@
 //! times an infinity is met one by one, or not at all.
 //!
 //! The invariant: what comes out is infinite or NaN exactly where the sum of all products is, up to sums that are too large for a float. Of
-//! the elements that are summed the greatest, the least and the one nearest to zero stand for all of them: a product that is NaN, ∞ or -∞ is
+//! the elements that are summed the greatest, the least and a zero, if there is one, stand for all of them: a product that is NaN, ∞ or -∞ is
 //! there among all products if and only if it is there among those of these three.
 
 use crate::array::linalg::contract::Contract;
@@ -78,14 +78,14 @@ fn guarded<T: Number>(found: &DArray<T>, [first, second]: [(&Named<T>, &Vec<char
     let (a_re, b_re) = (standing(&first.0.0.re().cast(), first), standing(&second.0.0.re().cast(), second));
     if !T::DTYPE.is_complex() {
         let sums = infinite_sums(&a_re, &b_re, out);
-        return found.where_(&sums.is_finite(), &sums.cast::<T>());
+        return found.where_(&sums.is_finite(), sums.cast::<T>());
     }
     // Each part of a product is a sum of two products of parts.
     let (a_im, b_im) = (standing(&first.0.0.im().cast(), first), standing(&second.0.0.im().cast(), second));
     let re = infinite_sums(&a_re, &b_re, out) - infinite_sums(&a_im, &b_im, out);
     let im = infinite_sums(&a_re, &b_im, out) + infinite_sums(&a_im, &b_re, out);
     let are_finite = re.is_finite() & im.is_finite();
-    found.where_(&are_finite, &re.to_complex(&im).cast::<T>())
+    found.where_(&are_finite, re.to_complex(im).cast::<T>())
 }
 
 /// The elements that stand for all along the axes that an array was summed over, along a new last axis. Of finite ones no more than the sign
@@ -96,7 +96,10 @@ fn standing<T: Number>(part: &DArray<f64>, ((_, names), kept): (&Named<T>, &Vec<
     let some = if axes.is_empty() {
         vec![part.clone()]
     } else {
-        vec![part.max_axis(axes.clone()), part.min_axis(axes.clone()), part.abs().min_axis(axes)]
+        let (greatest, nearest) = (part.max_axis(axes.clone()), part.abs().min_axis(axes.clone()));
+        // Without a zero the greatest stands there once more: what stands for others must be one of them.
+        let zero = greatest.where_(&nearest.neq(0.0), 0.0);
+        vec![greatest, part.min_axis(axes), zero]
     };
     let mut standing = Vec::with_capacity(some.len());
     for elements in &some {

@@ -4,6 +4,7 @@
 use partita_graph::{OperatorEntry, Registry};
 
 use crate::array;
+use crate::array::alike;
 use crate::array::announced;
 use crate::array::fft::lanes as fft_lanes;
 use crate::array::files as array_files;
@@ -122,6 +123,7 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<quantiles::SortedQuantiles>(),
     OperatorEntry::of::<make::Make>(),
     OperatorEntry::of::<announced::CheckBlock>(),
+    OperatorEntry::of::<alike::CheckAlike>(),
     OperatorEntry::of::<elementwise::Map>(),
     OperatorEntry::of::<transpose::Turn>(),
     OperatorEntry::of::<diag::Diagonal>(),
@@ -168,6 +170,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<gather::asked::AskForPlaces>(),
     OperatorEntry::of::<gather::asked::AnswerPlaces>(),
     OperatorEntry::of::<gather::asked::PutAnswers>(),
+    OperatorEntry::of::<gather::pairs::TakeSome>(),
+    OperatorEntry::of::<gather::pairs::PutSome>(),
     OperatorEntry::of::<diagonal::DiagonalOfPlanes>(),
     OperatorEntry::of::<push::EndOfBlock>(),
     OperatorEntry::of::<push::PushBlock>(),
@@ -177,9 +181,14 @@ pub const OPERATORS: &[OperatorEntry] = &[
     OperatorEntry::of::<diff::Interp>(),
     OperatorEntry::of::<search::SearchBlock>(),
     OperatorEntry::of::<search::IsInBlock>(),
+    OperatorEntry::of::<search::FoundTogether>(),
     OperatorEntry::of::<unique_elements::UniqueOfBlock>(),
     OperatorEntry::of::<unique_elements::UniqueOfStates>(),
+    OperatorEntry::of::<array::reductions::unique_ranges::SampleOfUnique>(),
+    OperatorEntry::of::<array::reductions::unique_ranges::BordersOfUnique>(),
+    OperatorEntry::of::<array::reductions::unique_ranges::SplitUnique>(),
     OperatorEntry::of::<random::operator::RandomBlock>(),
+    OperatorEntry::of::<random::rows::RandomRows>(),
     OperatorEntry::of::<fft_lanes::TransformLanes>(),
     OperatorEntry::of::<contract::Multiply>(),
     OperatorEntry::of::<contract::AddProducts>(),

@@ -131,52 +131,60 @@ macro_rules! casts {
     };
 }
 
-/// What kinds of whole numbers have. All is calculated with more digits than they have, and cut.
-macro_rules! whole {
-    ($($T:ident $name:ident;)*) => {
+/// A property for each of these kinds of numbers: what all numbers have, and then what a class of kinds has.
+macro_rules! kinds {
+    ($class:ident: $($T:ident $name:ident;)*) => {
         $(
             fn $name(given: &Given<$T>) {
                 let pair = Pair::of(given);
                 of_all(&pair);
                 of_numbers(&pair);
-                of_ordered(&pair);
-                let (x, y) = (&pair.x, &pair.y);
-                let wide = |a: $T| a as i128;
-                let floor = |a: $T, b: $T| (wide(a) - wide(a).rem_euclid(wide(b).abs())) / wide(b) - i128::from(wide(b) < 0 && wide(a).rem_euclid(wide(b).abs()) != 0);
-                pair.two("/", &(x / y), |a, b| if b == 0 { 0 } else { (wide(a) / wide(b)) as $T });
-                pair.two("%", &(x % y), |a, b| if b == 0 { 0 } else { (wide(a) % wide(b)) as $T });
-                pair.two("floor_divide", &x.floor_divide(y), |a, b| if b == 0 { 0 } else { floor(a, b) as $T });
-                pair.two("remainder", &x.remainder(y), |a, b| if b == 0 { 0 } else { (wide(a) - floor(a, b) * wide(b)) as $T });
-                pair.two("fmod", &x.fmod(y), |a, b| if b == 0 { 0 } else { (wide(a) % wide(b)) as $T });
-                pair.two("&", &(x & y), |a, b| a & b);
-                pair.two("|", &(x | y), |a, b| a | b);
-                pair.two("^", &(x ^ y), |a, b| a ^ b);
-                pair.one("!", &!x, |a| !a);
-                let gcd = |a: $T, b: $T| {
-                    let (mut a, mut b) = (wide(a).unsigned_abs(), wide(b).unsigned_abs());
-                    while b != 0 {
-                        (a, b) = (b, a % b);
-                    }
-                    a
-                };
-                pair.two("gcd", &x.gcd(y), |a, b| gcd(a, b) as $T);
-                pair.two("lcm", &x.lcm(y), |a, b| if gcd(a, b) == 0 { 0 } else { (wide(a).unsigned_abs() / gcd(a, b) * wide(b).unsigned_abs()) as $T });
-                pair.one("bitwise_count", &x.bitwise_count(), |a| wide(a).unsigned_abs().count_ones() as u8);
-                pair.one("abs", &x.abs(), |a| wide(a).unsigned_abs() as $T);
-                pair.one("sign", &x.sign(), |a| wide(a).signum() as $T);
-                pair.one("signbit", &x.signbit(), |a| wide(a) < 0);
-                let power = given.choose.below(6);
-                pair.one("pow", &x.pow(power as $T), |a| (0..power).fold(1, |product: $T, _| product.wrapping_mul(a)));
-                let far = given.choose.below(2 * $T::BITS as usize).min(100) as u32;
-                pair.one("<<", &(x << far as $T), |a| a.checked_shl(far).unwrap_or(0));
-                pair.one(">>", &(x >> far as $T), |a| a.checked_shr(far).unwrap_or(if wide(a) < 0 { !0 } else { 0 }));
-                casts!(pair: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+                $class!(given pair $T);
             }
         )*
     };
 }
 
-whole! {
+/// What kinds of whole numbers have. All is calculated with more digits than they have, and cut.
+macro_rules! whole {
+    ($given:ident $pair:ident $T:ident) => {
+        let (pair, x, y) = (&$pair, &$pair.x, &$pair.y);
+        of_ordered(pair);
+        let wide = |a: $T| a as i128;
+        let floor = |a: $T, b: $T| (wide(a) - wide(a).rem_euclid(wide(b).abs())) / wide(b) - i128::from(wide(b) < 0 && wide(a).rem_euclid(wide(b).abs()) != 0);
+        pair.two("/", &(x / y), |a, b| if b == 0 { 0 } else { (wide(a) / wide(b)) as $T });
+        pair.two("%", &(x % y), |a, b| if b == 0 { 0 } else { (wide(a) % wide(b)) as $T });
+        pair.two("floor_divide", &x.floor_divide(y), |a, b| if b == 0 { 0 } else { floor(a, b) as $T });
+        pair.two("remainder", &x.remainder(y), |a, b| if b == 0 { 0 } else { (wide(a) - floor(a, b) * wide(b)) as $T });
+        pair.two("fmod", &x.fmod(y), |a, b| if b == 0 { 0 } else { (wide(a) % wide(b)) as $T });
+        pair.two("&", &(x & y), |a, b| a & b);
+        pair.two("|", &(x | y), |a, b| a | b);
+        pair.two("^", &(x ^ y), |a, b| a ^ b);
+        pair.one("!", &!x, |a| !a);
+        let gcd = |a: $T, b: $T| {
+            let (mut a, mut b) = (wide(a).unsigned_abs(), wide(b).unsigned_abs());
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        };
+        pair.two("gcd", &x.gcd(y), |a, b| gcd(a, b) as $T);
+        pair.two("lcm", &x.lcm(y), |a, b| if gcd(a, b) == 0 { 0 } else { (wide(a).unsigned_abs() / gcd(a, b) * wide(b).unsigned_abs()) as $T });
+        pair.one("bitwise_count", &x.bitwise_count(), |a| wide(a).unsigned_abs().count_ones() as u8);
+        pair.one("abs", &x.abs(), |a| wide(a).unsigned_abs() as $T);
+        pair.one("sign", &x.sign(), |a| wide(a).signum() as $T);
+        pair.one("signbit", &x.signbit(), |a| wide(a) < 0);
+        let power = $given.choose.below(6);
+        pair.one("pow", &x.pow(power as $T), |a| (0..power).fold(1, |product: $T, _| product.wrapping_mul(a)));
+        let far = $given.choose.below(2 * $T::BITS as usize).min(100) as u32;
+        pair.one("<<", &(x << far as $T), |a| a.checked_shl(far).unwrap_or(0));
+        pair.one(">>", &(x >> far as $T), |a| a.checked_shr(far).unwrap_or(if wide(a) < 0 { !0 } else { 0 }));
+        casts!(pair: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+    };
+}
+
+kinds! {
+    whole:
     i8 of_i8;
     i16 of_i16;
     i32 of_i32;
@@ -198,95 +206,83 @@ macro_rules! functions {
 
 /// What floats have. Elements are sixteenths, so that what is left of a division is exact.
 macro_rules! floats {
-    ($($T:ident $name:ident;)*) => {
-        $(
-            fn $name(given: &Given<$T>) {
-                let pair = Pair::of(given);
-                of_all(&pair);
-                of_numbers(&pair);
-                of_ordered(&pair);
-                let (x, y) = (&pair.x, &pair.y);
-                pair.two("/", &(x / y), |a, b| a / b);
-                pair.two("%", &(x % y), |a, b| a % b);
-                // Where there is nothing to divide, the quotient and what is left are no numbers: as a number of its own.
-                let plain = |a: $T, b: $T| a.is_finite() && b.is_finite() && b != 0.0;
-                let within = |found: &DArray<$T>| where_(&(x.is_finite() & y.is_finite() & y.neq(0.0)), found, 77.0);
-                let quotient = |a: $T, b: $T| if plain(a, b) { (a / b).floor() } else { 77.0 };
-                let rest = |a: $T, b: $T| if plain(a, b) { a - quotient(a, b) * b } else { 77.0 };
-                pair.two("floor_divide", &(within(&x.floor_divide(y)) + 0.0), |a, b| quotient(a, b) + 0.0);
-                pair.two("remainder", &(within(&x.remainder(y)) + 0.0), |a, b| rest(a, b) + 0.0);
-                pair.two("fmax", &(x.fmax(y) + 0.0), |a, b| a.max(b) + 0.0);
-                pair.two("fmin", &(x.fmin(y) + 0.0), |a, b| a.min(b) + 0.0);
-                pair.two("hypot", &x.hypot(y), $T::hypot);
-                pair.two("atan2", &x.atan2(y), $T::atan2);
-                pair.two("copysign", &x.copysign(y), $T::copysign);
-                pair.two("pow", &x.pow(y), $T::powf);
-                pair.two("next_after", &x.next_after(y), |a, b| if a == b { b } else if a < b { a.next_up() } else if a > b { a.next_down() } else { $T::NAN });
-                pair.two("heaviside", &x.heaviside(y), |a, b| if a == 0.0 { b } else if a.is_nan() { a } else { $T::from(u8::from(a > 0.0)) });
-                pair.one("-", &-x, |a| -a);
-                pair.one("abs", &x.abs(), $T::abs);
-                pair.one("sign", &x.sign(), |a| if a == 0.0 { 0.0 } else { $T::from(i8::from(a > 0.0) - i8::from(a < 0.0)) * if a.is_nan() { a } else { 1.0 } });
-                pair.one("reciprocal", &x.reciprocal(), |a| 1.0 / a);
-                pair.one("signbit", &x.signbit(), $T::is_sign_negative);
-                pair.one("is_nan", &x.is_nan(), $T::is_nan);
-                pair.one("is_not_nan", &x.is_not_nan(), |a| !a.is_nan());
-                pair.one("is_finite", &x.is_finite(), $T::is_finite);
-                pair.one("is_infinite", &x.is_infinite(), $T::is_infinite);
-                pair.one("is_pos_inf", &x.is_pos_inf(), |a| a == $T::INFINITY);
-                pair.one("is_neg_inf", &x.is_neg_inf(), |a| a == $T::NEG_INFINITY);
-                pair.one("nan_to_num", &x.nan_to_num(), |a| if a.is_nan() { 0.0 } else { a.clamp($T::MIN, $T::MAX) });
-                pair.two("is_close", &x.is_close(y, 0.5, 0.25), |a, b| a == b || (b.is_finite() && (a - b).abs() <= 0.25 + 0.5 * b.abs()));
-                let (after, before) = x.modf();
-                pair.one("modf, before the point", &before, $T::trunc);
-                pair.one("modf, after the point", &after.abs(), |a| if a.is_infinite() { 0.0 } else { a.fract().abs() });
-                let (mantissa, exponent) = x.frexp();
-                pair.one("frexp and ldexp", &mantissa.ldexp(&exponent), |a| a);
-                functions!(pair: sqrt cbrt exp exp2 exp_m1 ln log2 log10 ln_1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh);
-                functions!(pair: to_degrees to_radians floor ceil trunc);
-                pair.one("rint", &x.rint(), $T::round_ties_even);
-                casts!(pair: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
-            }
-        )*
+    ($given:ident $pair:ident $T:ident) => {
+        let (pair, x, y) = (&$pair, &$pair.x, &$pair.y);
+        of_ordered(pair);
+        pair.two("/", &(x / y), |a, b| a / b);
+        pair.two("%", &(x % y), |a, b| a % b);
+        // Where there is nothing to divide, the quotient and what is left are no numbers: as a number of its own.
+        let plain = |a: $T, b: $T| a.is_finite() && b.is_finite() && b != 0.0;
+        let within = |found: &DArray<$T>| where_(&(x.is_finite() & y.is_finite() & y.neq(0.0)), found, 77.0);
+        let quotient = |a: $T, b: $T| if plain(a, b) { (a / b).floor() } else { 77.0 };
+        let rest = |a: $T, b: $T| if plain(a, b) { a - quotient(a, b) * b } else { 77.0 };
+        pair.two("floor_divide", &(within(&x.floor_divide(y)) + 0.0), |a, b| quotient(a, b) + 0.0);
+        pair.two("remainder", &(within(&x.remainder(y)) + 0.0), |a, b| rest(a, b) + 0.0);
+        pair.two("fmax", &(x.fmax(y) + 0.0), |a, b| a.max(b) + 0.0);
+        pair.two("fmin", &(x.fmin(y) + 0.0), |a, b| a.min(b) + 0.0);
+        pair.two("hypot", &x.hypot(y), $T::hypot);
+        pair.two("atan2", &x.atan2(y), $T::atan2);
+        pair.two("copysign", &x.copysign(y), $T::copysign);
+        pair.two("pow", &x.pow(y), $T::powf);
+        pair.two("next_after", &x.next_after(y), |a, b| if a == b { b } else if a < b { a.next_up() } else if a > b { a.next_down() } else { $T::NAN });
+        pair.two("heaviside", &x.heaviside(y), |a, b| if a == 0.0 { b } else if a.is_nan() { a } else { $T::from(u8::from(a > 0.0)) });
+        pair.one("-", &-x, |a| -a);
+        pair.one("abs", &x.abs(), $T::abs);
+        pair.one("sign", &x.sign(), |a| if a == 0.0 { 0.0 } else { $T::from(i8::from(a > 0.0) - i8::from(a < 0.0)) * if a.is_nan() { a } else { 1.0 } });
+        pair.one("reciprocal", &x.reciprocal(), |a| 1.0 / a);
+        pair.one("signbit", &x.signbit(), $T::is_sign_negative);
+        pair.one("is_nan", &x.is_nan(), $T::is_nan);
+        pair.one("is_not_nan", &x.is_not_nan(), |a| !a.is_nan());
+        pair.one("is_finite", &x.is_finite(), $T::is_finite);
+        pair.one("is_infinite", &x.is_infinite(), $T::is_infinite);
+        pair.one("is_pos_inf", &x.is_pos_inf(), |a| a == $T::INFINITY);
+        pair.one("is_neg_inf", &x.is_neg_inf(), |a| a == $T::NEG_INFINITY);
+        pair.one("nan_to_num", &x.nan_to_num(), |a| if a.is_nan() { 0.0 } else { a.clamp($T::MIN, $T::MAX) });
+        pair.two("is_close", &x.is_close(y, 0.5, 0.25), |a, b| a == b || (b.is_finite() && (a - b).abs() <= 0.25 + 0.5 * b.abs()));
+        let (after, before) = x.modf();
+        pair.one("modf, before the point", &before, $T::trunc);
+        pair.one("modf, after the point", &after.abs(), |a| if a.is_infinite() { 0.0 } else { a.fract().abs() });
+        let (mantissa, exponent) = x.frexp();
+        pair.one("frexp and ldexp", &mantissa.ldexp(&exponent), |a| a);
+        functions!(pair: sqrt cbrt exp exp2 exp_m1 ln log2 log10 ln_1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh);
+        functions!(pair: to_degrees to_radians floor ceil trunc);
+        pair.one("rint", &x.rint(), $T::round_ties_even);
+        casts!(pair: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
     };
 }
 
-floats! {
+kinds! {
+    floats:
     f32 of_f32;
     f64 of_f64;
 }
 
 macro_rules! complex {
-    ($($C:ident $T:ident $name:ident;)*) => {
-        $(
-            fn $name(given: &Given<$C>) {
-                let pair = Pair::of(given);
-                of_all(&pair);
-                of_numbers(&pair);
-                let (x, y) = (&pair.x, &pair.y);
-                let is_finite = |a: $C| a.re.is_finite() && a.im.is_finite();
-                // Quotients of infinities and by zero have more than one answer.
-                pair.two_near("/", &(x / y), |a, b| {
-                    let quotient = a / b;
-                    let is_open = !is_finite(a) || !is_finite(b) || b == $C::default();
-                    (quotient.parts(), if is_open { f64::INFINITY } else { quotient.parts()[0].hypot(quotient.parts()[1]) })
-                });
-                pair.one("-", &-x, |a| -a);
-                pair.one("conj", &x.conj(), |a| a.conj());
-                pair.one("abs", &x.abs(), |a| a.norm());
-                pair.one("angle", &x.angle(), |a| a.arg());
-                pair.one("parts together", &x.re().to_complex(x.im()), |a| a);
-                pair.one("is_nan", &x.is_nan(), |a| a.re.is_nan() || a.im.is_nan());
-                pair.one("is_finite", &x.is_finite(), is_finite);
-                pair.one("is_infinite", &x.is_infinite(), |a| a.re.is_infinite() || a.im.is_infinite());
-                functions!(pair: sqrt exp ln sin cos tan sinh cosh tanh);
-            }
-        )*
+    ($given:ident $pair:ident $C:ident) => {
+        let (pair, x, y) = (&$pair, &$pair.x, &$pair.y);
+        let is_finite = |a: $C| a.re.is_finite() && a.im.is_finite();
+        // Quotients of infinities and by zero have more than one answer.
+        pair.two_near("/", &(x / y), |a, b| {
+            let quotient = a / b;
+            let is_open = !is_finite(a) || !is_finite(b) || b == $C::default();
+            (quotient.parts(), if is_open { f64::INFINITY } else { quotient.parts()[0].hypot(quotient.parts()[1]) })
+        });
+        pair.one("-", &-x, |a| -a);
+        pair.one("conj", &x.conj(), |a| a.conj());
+        pair.one("abs", &x.abs(), |a| a.norm());
+        pair.one("angle", &x.angle(), |a| a.arg());
+        pair.one("parts together", &x.re().to_complex(x.im()), |a| a);
+        pair.one("is_nan", &x.is_nan(), |a| a.re.is_nan() || a.im.is_nan());
+        pair.one("is_finite", &x.is_finite(), is_finite);
+        pair.one("is_infinite", &x.is_infinite(), |a| a.re.is_infinite() || a.im.is_infinite());
+        functions!(pair: sqrt exp ln sin cos tan sinh cosh tanh);
     };
 }
 
-complex! {
-    C64 f32 of_c64;
-    C128 f64 of_c128;
+kinds! {
+    complex:
+    C64 of_c64;
+    C128 of_c128;
 }
 
 fn of_truths(given: &Given<bool>) {

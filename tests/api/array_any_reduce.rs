@@ -508,11 +508,15 @@ fn products<T: Kind + Number + Element<Sum: Kind>>(given: &Given<T>) {
     is_sum("ij,kj->ki", &einsum("ij,kj->ki", &[&x, &y.t()]), &[&m, &n.t().to_owned()], as_it_is);
     is_sum("bij->jb", &einsum("bij->jb", &[&z]), &[&t], as_it_is);
     is_sum("bij,bij->bij", &einsum("bij,bij->bij", &[&z, &z]), &[&t, &t], as_it_is);
-    // Where sums are made before products, zeros times an infinity are not met one by one.
-    let [m, n, t] = [m, n, t].map(|array| array.mapv(|x| if is_finite(x) { x } else { T::of([2.0, 1.0]) }));
-    let line = given.filled(&[j], is_finite);
-    let (x, y, z, l) = (lazy(&m), lazy(&n), lazy(&t), lazy(&line));
+    // Axes that only one of them has are summed over first, which must not be seen where zeros and infinities meet.
     is_sum("ij,jk->", &einsum("ij,jk->", &[&x, &y]), &[&m, &n], as_it_is);
+    is_sum("ij,jk->i", &einsum("ij,jk->i", &[&x, &y]), &[&m, &n], as_it_is);
+    is_sum("ij,j->j", &einsum("ij,j->j", &[&x, &l]), &[&m, &line], as_it_is);
+    is_sum("i,jk->", &einsum("i,jk->", &[&o, &y]), &[&other, &n], as_it_is);
+    // Of three the product of the first two is made first, sums and all.
+    let [m, t] = [m, t].map(|array| array.mapv(|x| if is_finite(x) { x } else { T::of([2.0, 1.0]) }));
+    let line = given.filled(&[j], is_finite);
+    let (x, z, l) = (lazy(&m), lazy(&t), lazy(&line));
     is_sum("ij,bij,j->b", &einsum("ij,bij,j->b", &[&x, &z, &l]), &[&m, &t, &line], as_it_is);
     let times = choose.below(3);
     if j > times {

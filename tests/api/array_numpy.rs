@@ -676,7 +676,7 @@ fn made_of_nothing() {
 
 #[test]
 fn products() {
-    each(|Given { a, b, c, v, i, j, m, p, row, sq, .. }, case| {
+    each(|Given { a, b, c, v, w, i, j, m, p, x, z, row, sq, .. }, case| {
         case.same("matmul", &m.matmul(p));
         case.same("matmul_line", &a.matmul(row));
         case.same("matmul_i32", &i.matmul(&j.t()));
@@ -698,6 +698,12 @@ fn products() {
         case.same("einsum_dots_moved", &einsum("...k -> k...", &[c]));
         case.same("einsum_outer", &einsum("i,j->ij", &[row, v]));
         case.same("einsum_without_arrow", &einsum("ij,kj", &[a, b]));
+        let (some, sizes, some_w) = (where_(&z.is_nan(), 0.0, z), x.abs().cast::<f64>(), w.slice_axis(0, 5..));
+        case.same("einsum_alone", &einsum("ij,kj->k", &[&some.slice_axis(0, ..2), &sizes]));
+        case.same("einsum_alone_both", &einsum("ij,kl->il", &[&some, &sizes]));
+        case.same("einsum_alone_outer", &einsum("ij,k->i", &[&some, &some_w]));
+        case.same("einsum_alone_signs", &einsum("ij,k->i", &[z, &(some_w - 2.0)]));
+        case.same("einsum_alone_i32", &einsum("ij,kj->k", &[x, x]));
     });
 }
 

@@ -71,6 +71,32 @@ fn distributions_have_their_mean_and_variance() {
 }
 
 #[test]
+fn rows_of_counts_have_their_means_and_covariances() {
+    let rng = Random::new(31);
+    let throws = rng.multinomial(12, &[0.1, 0.2, 0.7], [200, 200], [90, 200]);
+    assert_eq!(throws.chunksize().unwrap(), [90, 200, 3]);
+    check_by(&throws.sum_axis(2), |found| found.iter().all(|sum| *sum == 12), "12");
+    let kind = |kind: isize| throws.index_axis(2, kind).cast::<f64>();
+    check(&kind(0), 1.2, 1.08);
+    check(&kind(2), 8.4, 2.52);
+    // The variance of a sum tells the covariance.
+    check(&(kind(0) + kind(1)), 3.6, 2.52);
+    let hands = rng.multivariate_hypergeometric(&[10, 20, 30], 6, N, CHUNK);
+    check_by(&hands.sum_axis(1), |found| found.iter().all(|sum| *sum == 6), "6");
+    let kind = |kind: isize| hands.index_axis(1, kind).cast::<f64>();
+    let variance = |share: f64| 6.0 * share * (1.0 - share) * 54.0 / 59.0;
+    check(&kind(0), 1.0, variance(1.0 / 6.0));
+    check(&kind(1), 2.0, variance(1.0 / 3.0));
+    check(&(kind(0) + kind(1)), 3.0, variance(0.5));
+    // One row, without axes before it.
+    check_by(&rng.multinomial(3, &[0.0, 1.0], (), 1), |found| found.iter().copied().eq([0, 3]), "0 and 3");
+    check_by(&rng.multivariate_hypergeometric(&[2, 5], 7, [0, 2], 1), |found| found.shape() == [0, 2, 2], "no rows");
+    // Blocks of new arrays are as large as others, however many kinds there are.
+    let wide = rng.multinomial(3, &[1.0 / 1024.0; 1024], [1 << 20], "auto");
+    assert!(wide.chunksize().unwrap()[0] <= 1 << 14);
+}
+
+#[test]
 fn bounds_are_kept() {
     let rng = Random::new(4);
     check_by(&rng.uniform_with(1.0, 1.0 + f64::EPSILON, 1000, 300), |found| found.iter().all(|x| *x == 1.0), "1");
@@ -127,6 +153,15 @@ fn parameters_that_no_distribution_has_are_refused() {
     failure(&rng.gamma(0.0, 1.0, 10, 5), Code::InvalidOption);
     failure(&rng.hypergeometric(3, 2, 6, 10, 5), Code::InvalidOption);
     failure(&rng.hypergeometric(1 << 40, 2, 6, 10, 5), Code::InvalidOption);
+    let text = failure(&rng.multinomial(3, &[0.5, 0.4], 10, 5), Code::InvalidOption);
+    assert!(text.contains("chances between 0 and 1 that are 1 together") && text.contains("array_random.rs"), "{text}");
+    failure(&rng.multinomial(3, &[], 10, 5), Code::InvalidOption);
+    failure(&rng.multinomial(3, &[1.5, -0.5], 10, 5), Code::InvalidOption);
+    failure(&rng.multinomial(3, &[f64::NAN, 1.0], 10, 5), Code::InvalidOption);
+    failure(&rng.multivariate_hypergeometric(&[], 0, 10, 5), Code::InvalidOption);
+    failure(&rng.multivariate_hypergeometric(&[1, 2], 4, 10, 5), Code::InvalidOption);
+    failure(&rng.multivariate_hypergeometric(&[u64::MAX, u64::MAX], 4, 10, 5), Code::InvalidOption);
+    failure(&rng.multinomial(3, &[1.0], [10], [5, 5]), Code::ShapeMismatch);
     failure(&rng.logseries(1.0, 10, 5), Code::InvalidOption);
     failure(&rng.zipf(1.0, 10, 5), Code::InvalidOption);
     failure(&rng.vonmises(0.0, -1.0, 10, 5), Code::InvalidOption);
@@ -162,6 +197,10 @@ proptest! {
         let (a, b) = both(&|rng, chunks| rng.gamma(0.7, 1.0, shape.clone(), chunks));
         prop_assert_eq!(a, b);
         let (a, b) = both(&|rng, chunks| rng.poisson(30.0, shape.clone(), chunks).cast::<f64>());
+        prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.multinomial(40, &[0.2, 0.5, 0.3], shape.clone(), chunks).cast::<f64>());
+        prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.multivariate_hypergeometric(&[9, 4, 30], 11, shape.clone(), chunks).cast::<f64>());
         prop_assert_eq!(a, b);
     }
 }

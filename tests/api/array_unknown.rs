@@ -93,6 +93,10 @@ fn other_steps_of_several_arrays() {
     refused(&einsum("i,i->", &[&a, &b]));
     refused(&einsum("i,i->i", &[&a, &b]));
     check(&einsum("i,i->i", &[&a, &a]), array![1.0, 9.0, 16.0]);
+    // Of axes that only one of them has nobody knows whether there is anything to sum.
+    check(&einsum("i,j->", &[&a, &b]), partita::ndarray::arr0(8.0 * 7.0));
+    check(&einsum("i,j->", &[&kept(&line(), "FFFF", 0), &(&b * f64::INFINITY)]), partita::ndarray::arr0(0.0));
+    check(&einsum("i,j->", &[&(&a - 1.0), &(&b * f64::INFINITY)]), partita::ndarray::arr0(f64::NAN));
     let table = DArray::from_array(counted(&[5, 5]), 3);
     refused(&table.vindex_arrays(&[&a.cast::<i64>(), &b.cast::<i64>()]));
     check(&table.vindex_arrays(&[&a.cast::<i64>(), &a.cast::<i64>()]), array![6.0, 18.0, 24.0]);
@@ -101,6 +105,30 @@ fn other_steps_of_several_arrays() {
     let square = DArray::from_array(counted(&[4, 4]), -1);
     let (wide, tall) = (kept(&kept(&square, "TFFF", 0), "TTFF", 1), kept(&kept(&square, "TTFF", 0), "TFFF", 1));
     refused(&einsum("ij,ij->", &[&wide, &tall]));
+}
+
+#[test]
+fn functions_of_blocks_get_blocks_that_belong_together() {
+    let (a, b) = (kept(&line(), "TFTT", 0), kept(&line(), "TTFT", 0));
+    let sum = |blocks: &[ArrayViewD<'_, f64>]| &blocks[0] + &blocks[1];
+    check(&blockwise("i", &[(&a, "i"), (&(&a * 10.0), "i")], sum), array![11.0, 33.0, 44.0]);
+    let text = failure(&blockwise("i", &[(&a, "i"), (&b, "i")], sum), Code::ShapeMismatch);
+    assert!(text.contains("chunks that belong together have 1 and 2 elements along axis `i`") && text.contains("block: (0,)"), "{text}");
+    refused(&blockwise("i", &[(&a, "i"), (&b, "i")], sum));
+    // Repeated by ndarray, it would be wrong without a word.
+    refused(&blockwise("i", &[(&kept(&line(), "TTTF", 0), "i"), (&kept(&line(), "TTTT", 0), "i")], sum));
+    let square = DArray::from_array(counted(&[4, 4]), 2);
+    let (rows, columns) = (kept(&square, "TTTF", 0), kept(&square, "TFTT", 1));
+    let crossed = |blocks: &[ArrayViewD<'_, f64>]| &blocks[0] + &blocks[1].t();
+    let text = failure(&blockwise("ij", &[(&rows, "ij"), (&columns, "ji")], crossed), Code::ShapeMismatch);
+    assert!(text.contains("2 and 1 elements along axis `i`") && text.contains("block: (0, 0)"), "{text}");
+    check(&blockwise("ij", &[(&rows, "ij"), (&kept(&square, "TTTF", 1), "ji")], crossed), {
+        Array::from_shape_fn((3, 4), |(i, j)| 5.0 * (i + j) as f64)
+    });
+    // An axis that the result does not have comes whole: as many elements are enough.
+    let product = |blocks: &[ArrayViewD<'_, f64>]| partita::ndarray::arr0((&blocks[0] * &blocks[1]).sum()).into_dyn();
+    check(&blockwise("", &[(&a, "i"), (&b, "i")], product), partita::ndarray::arr0(1.0 + 6.0 + 16.0));
+    refused(&blockwise("", &[(&a, "i"), (&kept(&line(), "FFFT", 0), "i")], product));
 }
 
 #[test]

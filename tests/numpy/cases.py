@@ -442,7 +442,7 @@ def shape(a, n, c, v, i, g8, x, m, t, row, col, s, k, **_):
     case("push", forward)
 
 
-def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, **_):
+def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, w, x, z, **_):
     case("matmul", m @ p)
     case("matmul_line", a @ row)
     case("matmul_i32", i @ j.T)
@@ -464,6 +464,13 @@ def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, **_):
     case("einsum_dots_moved", np.einsum("...k->k...", c))
     case("einsum_outer", np.einsum("i,j->ij", row, v))
     case("einsum_without_arrow", np.einsum("ij,kj", a, b))
+    # Zeros and infinities meet one by one, though sums are made first.
+    some = np.where(np.isnan(z), 0.0, z)
+    case("einsum_alone", np.einsum("ij,kj->k", some[:2], np.abs(x)))
+    case("einsum_alone_both", np.einsum("ij,kl->il", some, np.abs(x)))
+    case("einsum_alone_outer", np.einsum("ij,k->i", some, w[5:]))
+    case("einsum_alone_signs", np.einsum("ij,k->i", z, w[5:] - 2))
+    case("einsum_alone_i32", np.einsum("ij,kj->k", x, x))
     case("inv", np.linalg.inv(sq))
     case("det", np.linalg.det(sq))
     case("solve", np.linalg.solve(sq, m))

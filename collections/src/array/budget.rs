@@ -19,6 +19,9 @@ const LEAST: u64 = 1 << 20;
 /// Of the memory for a thread its tasks get one part of so many.
 const SHARE: u64 = 2;
 
+/// Bytes of an array that a task reads whole, where that spares the way through many tasks and there is memory for it.
+pub(crate) const SHORT: u64 = 64 << 20;
+
 /// Bytes that one task may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Budget {
@@ -50,6 +53,11 @@ impl Budget {
     pub fn block(self) -> u64 {
         self.task / 2
     }
+
+    /// Of a whole array that a task reads beside its block.
+    pub fn short(self) -> u64 {
+        SHORT.min(self.block())
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +71,7 @@ mod tests {
         assert_eq!(of(Some(512 << 20)), 256 << 20, "1 GiB and two threads");
         assert_eq!((of(Some(8 << 20)), of(Some(1000))), (4 << 20, LEAST));
         assert_eq!((of(Some(64 << 30)), of(None)), (MOST, MOST));
+        assert_eq!((Budget::within(None).short(), Budget::within(Some(8 << 20)).short()), (SHORT, 2 << 20));
         assert_eq!(Budget::of(&Serial::default()), Budget::within(None));
     }
 }

@@ -313,6 +313,13 @@ impl Chunks {
         Ok(Meta { dtype, cuts: self.cut(&lens, dtype, None)? })
     }
 
+    /// The same with one more axis, of this length, last and in one chunk.
+    pub(crate) fn of_new_rows(&self, shape: &Shape, len: usize, dtype: DType) -> Result<Meta, Failure> {
+        let mut along = self.along(shape.0.len(), false)?;
+        along.push(Along::Whole);
+        Self(Wish::Each(along)).of_new(&Shape([&shape.0[..], &[len]].concat()), dtype)
+    }
+
     /// What is wished along each axis, without texts.
     fn along(&self, ndim: usize, exists: bool) -> Result<Vec<Along>, Failure> {
         let read = |along: &Along| -> Result<Along, Failure> {

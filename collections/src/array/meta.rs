@@ -300,6 +300,7 @@ mod tests {
         let scalar = Meta { dtype: DType::F64, cuts: Vec::new() };
         assert_eq!(scalar.places().expect("known"), [Place { start: vec![], shape: vec![] }]);
         assert_eq!((meta.nbytes(), scalar.nbytes(), meta.blocks().expect("few")), (Some(120), Some(8), 4));
+        assert_eq!((meta.largest_block(), scalar.largest_block()), (Some(48), Some(8)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! failure, with the user's line, and every later call hands that failure on. It refuses to know frames, whose `to_darray` and
 //! `from_darray` know arrays.
 
-mod alike;
+pub(crate) mod alike;
 pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;

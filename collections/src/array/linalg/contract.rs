@@ -10,6 +10,7 @@
 use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, Par};
+use ndarray::Axis;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,9 @@ pub(super) struct Contract {
     /// Of the first and of the second array.
     pub names: [Vec<char>; 2],
     pub out: Vec<char>,
+    /// Whether only sums that are infinite or NaN are wanted, also over axes that one array alone has, which are in one chunk: of finite numbers
+    /// nothing is multiplied.
+    pub only_infinite: bool,
 }
 
 impl Contract {
@@ -61,6 +65,7 @@ impl Contract {
         let made = [&both[..], &rows, &columns].concat();
         Multiply {
             dtype,
+            only_infinite: self.only_infinite,
             first: order(a, [&both, &rows, &summed]),
             second: order(b, [&both, &summed, &columns]),
             goes_on: false,
@@ -103,7 +108,8 @@ impl Contract {
 impl Step for Contract {
     fn line(&self) -> String {
         let text = |names: &[char]| names.iter().collect::<String>();
-        format!("product {}, {} to {}", text(&self.names[0]), text(&self.names[1]), text(&self.out))
+        let kind = if self.only_infinite { "infinite " } else { "" };
+        format!("{kind}product {}, {} to {}", text(&self.names[0]), text(&self.names[1]), text(&self.out))
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {
@@ -182,6 +188,7 @@ impl Contract {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Multiply {
     dtype: DType,
+    only_infinite: bool,
     /// The axes of first blocks that all have, that only they have, and that are summed over.
     first: [Vec<usize>; 3],
     /// The axes of second blocks that all have, that are summed over, and that only they have.
@@ -220,6 +227,9 @@ impl Operator for Multiply {
         }
         let sides = [&both, &rows, &columns].map(|lens| lens.iter().product::<usize>());
         let shape = [both, rows, columns].concat();
+        if self.only_infinite {
+            return self.infinite(ctx, before.first().copied(), (firsts, seconds), sides, &shape).map(Chunk::new);
+        }
         let before = before.first().map(|before| self.as_it_was_made(before, &shape)).transpose()?;
         let (before, pairs) = (before.as_ref(), (firsts, seconds));
         let product = match self.dtype {
@@ -248,6 +258,27 @@ impl Multiply {
         Ok(sum.permuted(&order))
     }
 
+    /// Sums that are infinite or NaN, and zeros or any numbers for others, added to what there is.
+    fn infinite(
+        &self,
+        ctx: &TaskContext<'_>,
+        before: Option<&Block>,
+        pairs: (&[&Block], &[&Block]),
+        sides: [usize; 3],
+        shape: &[usize],
+    ) -> Result<Block, Failure> {
+        let sums = if all_finite(pairs.0)? && all_finite(pairs.1)? {
+            Block::full(self.out.iter().map(|axis| shape[*axis]).collect(), 0.0)
+        } else {
+            summed(&self.sum::<f64>(ctx, None, pairs, sides, multiply_floats)?.reshaped(shape)?, &self.out)?
+        };
+        let Some(before) = before else { return Ok(sums) };
+        if before.shape() != sums.shape() {
+            return Err(Failure::internal("product: sums of another shape to go on with"));
+        }
+        Ok(Block::from_array(sums.to_array::<f64>()? + &before.view::<f64>()?))
+    }
+
     /// The sum of the products of pairs, added to what there is: matrices by rows, as many as stand side by side.
     fn sum<T: Held>(
         &self,
@@ -259,6 +290,9 @@ impl Multiply {
     ) -> Result<Block, Failure> {
         let mut sum = before.map_or_else(|| Ok(vec![T::default(); both * rows * columns]), Block::to_vec::<T>)?;
         for (pair, (first, second)) in firsts.iter().zip(seconds).enumerate() {
+            if self.only_infinite && all_finite(&[*first, *second])? {
+                continue;
+            }
             let (first, second) = (grouped(first, &self.first)?, grouped(second, &self.second)?);
             let inner = first.shape()[2];
             if first.shape() != [both, rows, inner] || second.shape() != [both, inner, columns] {
@@ -278,6 +312,26 @@ impl Multiply {
         }
         Ok(Block::from_vec(vec![both, rows, columns], sum))
     }
+}
+
+/// Whether all elements of blocks of floats are finite.
+fn all_finite(blocks: &[&Block]) -> Result<bool, Failure> {
+    for block in blocks {
+        if !block.view::<f64>()?.iter().all(|number| number.is_finite()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A block with these axes in this order, summed over all others.
+fn summed(block: &Block, axes: &[usize]) -> Result<Block, Failure> {
+    let mut sums = block.to_array::<f64>()?;
+    for axis in (0..block.shape().len()).rev().filter(|axis| !axes.contains(axis)) {
+        sums = sums.sum_axis(Axis(axis));
+    }
+    let before = |axis: &usize| axes.iter().filter(|other| *other < axis).count();
+    Ok(Block::from_array(sums).permuted(&axes.iter().map(before).collect::<Vec<usize>>()))
 }
 
 /// A block whose axes are brought together in three; without a copy where none of the groups has several.
@@ -394,7 +448,7 @@ mod tests {
     #[test]
     fn axes_are_told_apart_by_who_has_them() {
         let names = |text: &str| text.chars().collect::<Vec<char>>();
-        let contract = Contract { names: [names("bik"), names("kbj")], out: names("jbi") };
+        let contract = Contract { names: [names("bik"), names("kbj")], out: names("jbi"), only_infinite: false };
         let multiply = contract.multiply(DType::F64);
         assert_eq!(contract.summed(), ['k']);
         assert_eq!(multiply.first, [vec![0], vec![1], vec![2]]);
@@ -402,6 +456,14 @@ mod tests {
         assert_eq!(multiply.out, [2, 0, 1]);
         let (groups, pairs) = contract.pairs([&[1, 2, 20], &[20, 1, 3]], &[3, 1, 2], 8);
         assert_eq!((groups, pairs.len(), &pairs[2][0][..]), (3, 18, &[16, 17, 18, 19][..]));
+    }
+
+    #[test]
+    fn other_axes_are_summed_over() {
+        let block = Block::from_vec(vec![2, 3, 2], (0..12).map(f64::from).collect());
+        let found = summed(&block, &[2, 0]).expect("floats");
+        assert_eq!((found.shape(), found.to_vec::<f64>().expect("floats")), (&[2, 2][..], vec![6.0, 24.0, 9.0, 27.0]));
+        assert!(all_finite(&[&block]).expect("floats") && !all_finite(&[&block, &Block::full(vec![1], f64::NAN)]).expect("floats"));
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use partita_graph::{Code, Failure};
 
-use super::contract::Contract;
+use super::terms::{Named, multiplied, summed};
 use crate::array::{DArray, Number};
 
 /// The sum of products that Einstein's notation says: axes have names, one letter each, and an axis that the result does not have is summed
 /// over. Without `->` the result has the axes that are named once, in the order of the alphabet. Three dots stand for all axes without a letter,
 /// which are gone through side by side, and repeated where they are of length 1; without `->` they come first in the result.
 ///
-/// Several arrays are multiplied two by two, from the left.
+/// Several arrays are multiplied two by two, from the left. Axes that only one of two arrays has, and that nobody needs any more, are summed over before
+/// these are multiplied; zeros, infinities and NaN nevertheless meet as if every product was made.
 ///
 /// ```
 /// use partita::{einsum, prelude::*, stack};
@@ -37,24 +38,18 @@ pub fn einsum<T: Number>(notation: &str, arrays: &[&DArray<T>]) -> DArray<T> {
         Ok(found) => found,
         Err(failure) => return DArray::failed(failure, "einsum(…)"),
     };
-    let mut left: Option<(DArray<T>, Vec<char>)> = None;
+    let mut left: Option<Named<T>> = None;
     for at in 0..arrays.len() {
-        let (array, own) = match without_pairs(&arrays[at], &names[at]) {
+        let named = match without_pairs(&arrays[at], &names[at]) {
             Ok(found) => found,
             Err(failure) => return DArray::failed(failure, "einsum(…)"),
         };
         // A name that nobody needs any more is summed over as soon as it can be.
         let needed = |name: &char| out.contains(name) || names[at + 1..].iter().any(|names| names.contains(name));
         left = Some(match left {
-            None => summed(&array, &own, needed),
-            Some((known, known_names)) => {
-                let (array, own) = summed(&array, &own, |name| needed(name) || known_names.contains(name));
-                let mut all: Vec<char> = known_names.iter().chain(own.iter().filter(|name| !known_names.contains(name))).copied().collect();
-                let (known, known_names) = summed(&known, &known_names, |name| needed(name) || own.contains(name));
-                all.retain(needed);
-                let inputs = vec![known.to_any(), array.to_any()];
-                (DArray::then(Contract { names: [known_names, own], out: all.clone() }, inputs, "einsum(…)"), all)
-            }
+            None if arrays.len() == 1 => summed(&named, needed),
+            None => named,
+            Some(known) => multiplied(&known, &named, needed),
         });
     }
     let Some((array, names)) = left else {
@@ -136,7 +131,7 @@ fn without_ones<T: Number>(arrays: &[&DArray<T>], names: &mut [Vec<char>]) -> Re
 
 /// The array with the names of its axes, where a name that occurs several times stands for the diagonal of all of them.
 #[track_caller]
-fn without_pairs<T: Number>(array: &DArray<T>, names: &[char]) -> Result<(DArray<T>, Vec<char>), Failure> {
+fn without_pairs<T: Number>(array: &DArray<T>, names: &[char]) -> Result<Named<T>, Failure> {
     if array.ndim()? != names.len() {
         let text: String = names.iter().collect();
         let what = format!("the names \"{text}\" for an array of {} axes", array.ndim()?);
@@ -161,14 +156,4 @@ fn pair(names: &[char]) -> Option<(usize, usize)> {
     let (second, first) =
         names.iter().enumerate().find_map(|(at, name)| Some((at, names[..at].iter().position(|other| other == name)?)))?;
     Some((first, second))
-}
-
-/// The array summed over all axes but some.
-#[track_caller]
-fn summed<T: Number>(array: &DArray<T>, names: &[char], needed: impl Fn(&char) -> bool) -> (DArray<T>, Vec<char>) {
-    let axes: Vec<isize> = (0..names.len()).filter(|axis| !needed(&names[*axis])).map(|axis| axis as isize).collect();
-    if axes.is_empty() {
-        return (array.clone(), names.to_vec());
-    }
-    (array.sum_axis(axes).cast::<T>(), names.iter().copied().filter(&needed).collect())
 }

@@ -21,6 +21,7 @@ mod products;
 mod rank;
 pub(crate) mod solve;
 mod tall;
+mod terms;
 pub(crate) mod tiles;
 
 pub use einsum::einsum;

@@ -50,7 +50,7 @@ impl<T: Number> DArray<T> {
         let names = [of(ahead(first.ndim()), first.ndim(), left), of(ahead(second.ndim()), second.ndim(), right)];
         let mut out = batch.clone();
         out.extend(['m', 'n'].into_iter().filter(|name| names.iter().any(|names| names.contains(name))));
-        DArray::then(Contract { names, out }, vec![a.to_any(), b.to_any()], ".matmul(…)")
+        DArray::then(Contract { names, out, only_infinite: false }, vec![a.to_any(), b.to_any()], ".matmul(…)")
     }
 
     /// The sum of products over the last axis of this array and the second to last of another, or its only one: of matrices and vectors the
@@ -100,7 +100,7 @@ impl<T: Number> DArray<T> {
             Ok(([first, second], out))
         };
         match names() {
-            Ok((names, out)) => DArray::then(Contract { names, out }, vec![self.to_any(), other.to_any()], method),
+            Ok((names, out)) => DArray::then(Contract { names, out, only_infinite: false }, vec![self.to_any(), other.to_any()], method),
             Err(failure) => DArray::failed(failure.origin(Some(&Origin::here(method))), method),
         }
     }

@@ -2,12 +2,13 @@
 //! process and as a task anywhere.
 
 use ndarray::{ArrayD, ArrayViewD};
-use partita_graph::{Chunk, Code, Edge, Failure, Layer, OpRef, Wiring};
+use partita_graph::{Arg, Chunk, Code, Edge, Failure, Layer, OpRef, Wiring};
 
+use crate::array::alike::{Alike, CheckAlike};
 use crate::array::announced::{Given, announced};
 use crate::array::block::{Block, block_of};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta};
+use crate::array::meta::{Cuts, Meta, advance};
 use crate::array::named::{cuts_by_name, named_cuts};
 use crate::array::rechunk::rechunk;
 use crate::array::several::NamedArrays;
@@ -42,7 +43,7 @@ type Adjust = fn(usize) -> usize;
 ///
 /// # Errors
 /// At `compute`: names that do not fit the arrays, axes of one name of different lengths. While it runs: a function that panics or gives
-/// another shape than that of its axes.
+/// another shape than that of its axes; blocks of different lengths along an axis whose sizes were not known before.
 #[doc(alias = "atop")]
 #[track_caller]
 pub fn blockwise<T: Element, U: Element, F>(out: &str, inputs: &[(&DArray<T>, &str)], function: F) -> DArray<U>
@@ -259,9 +260,27 @@ impl Step for Blockwise {
             let read: Vec<usize> = axes.iter().zip(&own).map(|(axis, count)| if axis.is_some() { 1 } else { *count }).collect();
             edges.push(together(edge, from.dtype, read, meta.blocks()?, node, lowering));
         }
+        alike(Alike::of_names(&self.names, &metas), &mut edges, &grid, node, lowering);
         let called = lowering.add(Layer::single("blockwise", meta.blocks()?, self.op.clone(), edges), node);
         announced(called, &Given { method: "blockwise", help: self.instead, like: None }, node, lowering)
     }
+}
+
+/// Lets the first of several arrays pass through tasks that look whether blocks along axes of unknown sizes are as long as each other.
+fn alike(alike: Alike, edges: &mut [Edge], grid: &[usize], node: &Node, lowering: &mut Lowering) {
+    if alike.is_empty() {
+        return;
+    }
+    let mut args = Vec::with_capacity(grid.iter().product());
+    let mut position = vec![0; grid.len()];
+    loop {
+        args.push(Arg::encode(&position));
+        if !advance(&mut position, grid) {
+            break;
+        }
+    }
+    let op = OpRef::new(CheckAlike { alike }, "blocks as long as each other");
+    edges[0] = lowering.add(Layer::with_args("alike", op, args, edges.to_vec()), node).edge(Wiring::Each);
 }
 
 /// The edge by which each task reads one block of an array, where `edge` reads a grid of them.

@@ -9,6 +9,7 @@ mod draws;
 mod normal;
 pub(crate) mod operator;
 mod philox;
+pub(crate) mod rows;
 mod series;
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -114,14 +114,14 @@ impl NamedOperator for RandomBlock {
 }
 
 /// The pieces of a block that lie together in the whole array.
-struct Stretches {
+pub(super) struct Stretches {
     /// The numbers of their first elements.
-    firsts: Vec<u64>,
-    len: usize,
+    pub firsts: Vec<u64>,
+    pub len: usize,
 }
 
 impl Stretches {
-    fn of(place: &Place, shape: &[usize]) -> Self {
+    pub fn of(place: &Place, shape: &[usize]) -> Self {
         if place.shape.contains(&0) {
             return Self { firsts: Vec::new(), len: 0 };
         }

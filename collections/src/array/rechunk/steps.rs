@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn whatever_is_cut_no_block_between_passes_the_budget_and_no_way_is_dearer_than_the_direct_one() {
         let (mut numbers, mut longer) = (Numbers(6), 0);
-        for _ in 0..400 {
-            let lens: Vec<usize> = (0..=numbers.below(3)).map(|_| numbers.length(3000)).collect();
+        for _ in 0..600 {
+            let lens: Vec<usize> = (0..=numbers.below(3)).map(|_| numbers.length(20_000)).collect();
             let (from, to): (Vec<Cuts>, Vec<Cuts>) = lens.iter().map(|len| (numbers.cuts(*len), numbers.cuts(*len))).unzip();
             let element = [1, 8, 16][numbers.below(3)];
             let budget = Budget::within(Some(1 << (21 + numbers.below(9))));

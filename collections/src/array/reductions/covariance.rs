@@ -1,5 +1,6 @@
 //! `cov` and `corrcoef`: how variables vary together. Each block of observations gives means and products of distances from them;
-//! these are brought together as those of the variance are, so that numbers far from zero lose no digits.
+//! these are brought together as those of the variance are, so that numbers far from zero lose no digits. Where variables are so many that a task
+//! could not hold that, means come first, and then the product of all distances, block by block.
 
 use ndarray::{Array1, Array2, Axis, Ix2};
 use num_complex::Complex;
@@ -10,6 +11,7 @@ use super::axes::Axes;
 use super::state::{State, state_of};
 use super::tree::tree;
 use crate::array::block::{Block, block_of};
+use crate::array::budget::SHORT;
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, unknown_sizes};
@@ -18,7 +20,7 @@ use crate::array::{DArray, Float, Node, Number, Real, Step};
 
 impl<T: Real> DArray<T> {
     /// The covariances of the rows of an array of two axes, each of which holds the observations of one variable; `ddof` is taken from
-    /// the number of observations by which is divided (1 as with NumPy).
+    /// the number of observations by which is divided (1 as with NumPy). Those of many variables come in the chunks that these are in.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -33,7 +35,7 @@ impl<T: Real> DArray<T> {
     /// At `compute`: another number of axes than two, variables whose number is not known.
     #[track_caller]
     pub fn cov(&self, ddof: f64) -> DArray<f64> {
-        DArray::then(Covariance { ddof, correlation: false }, vec![self.cast::<f64>().to_any()], ".cov(…)")
+        self.varying(Covariance { ddof, correlation: false }, SHORT, ".cov(…)")
     }
 
     /// The coefficients of correlation of the rows of an array of two axes: covariances by the roots of variances.
@@ -42,8 +44,33 @@ impl<T: Real> DArray<T> {
     /// As [`DArray::cov`].
     #[track_caller]
     pub fn corrcoef(&self) -> DArray<f64> {
-        DArray::then(Covariance { ddof: 0.0, correlation: true }, vec![self.cast::<f64>().to_any()], ".corrcoef()")
+        self.varying(Covariance { ddof: 0.0, correlation: true }, SHORT, ".corrcoef()")
     }
+
+    /// Whichever is wanted, by tasks that hold about so many bytes.
+    #[track_caller]
+    fn varying(&self, wanted: Covariance, bytes: u64, method: &str) -> DArray<f64> {
+        let numbers = self.cast::<f64>();
+        let Some(count) = numbers.untyped().meta().ok().and_then(|meta| observations_of_many(meta, bytes)) else {
+            return DArray::then(wanted, vec![numbers.to_any()], method);
+        };
+        let distances = &numbers - numbers.mean_axis(Axes::of(1).keepdims());
+        let products = distances.matmul(&distances.t());
+        if !wanted.correlation {
+            return products / (count as f64 - wanted.ddof).max(0.0);
+        }
+        let spread = products.diag(0).sqrt();
+        (products / spread.expand_dims(1) / spread.expand_dims(0)).clip(-1.0, 1.0)
+    }
+}
+
+/// The number of observations, where variables are so many that all of them in one task, or the covariances of all, are more than so many bytes.
+fn observations_of_many(meta: &Meta, bytes: u64) -> Option<usize> {
+    let [variables, observations] = &meta.cuts[..] else { return None };
+    let (rows, count) = (variables.len()?, observations.len()?);
+    let longest = observations.sizes()?.iter().max().copied().unwrap_or(0);
+    let held = rows.max(longest).saturating_mul(rows).saturating_mul(meta.dtype.size());
+    (held as u64 > bytes).then_some(count)
 }
 
 // Not one method for all numbers: those of real ones give real numbers.
@@ -212,4 +239,44 @@ fn joined(a: (f64, Array1<f64>, Array2<f64>), b: (f64, Array1<f64>, Array2<f64>)
     let outer = &column * &distance.view().insert_axis(Axis(0));
     let means = &a.1 + &(&distance * (b.0 / count));
     (count, means, a.2 + b.2 + outer * (a.0 * (b.0 / count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use partita_graph::Serial;
+
+    use super::*;
+    use crate::array::Random;
+    use crate::client::operator_registry;
+
+    #[test]
+    fn many_variables_vary_as_few_do() {
+        let near = |a: &DArray<f64>, b: &DArray<f64>| {
+            let distance = (a - b).abs().max().compute_on(&Serial::new(operator_registry())).expect("it runs");
+            assert!(distance[[]] < 1e-11, "{distance}");
+        };
+        for chunks in [[9, 40], [4, 7], [1, 13]] {
+            // Far from zero, where products of the numbers themselves would lose digits.
+            let x = Random::new(5).normal([9, 40], chunks) * 3.0 + 1e5;
+            for (ddof, correlation) in [(1.0, false), (0.0, false), (0.0, true)] {
+                let by = |bytes: u64| x.varying(Covariance { ddof, correlation }, bytes, "");
+                near(&by(0), &by(SHORT));
+            }
+            assert_eq!(
+                x.varying(Covariance { ddof: 1.0, correlation: false }, 0, "").chunks().expect("known"),
+                vec![x.chunks().expect("known")[0].clone(); 2]
+            );
+        }
+    }
+
+    #[test]
+    fn many_variables_are_told_by_what_a_task_would_hold() {
+        let count = |rows: usize, columns: usize, chunks: [usize; 2]| {
+            let x = DArray::<f64>::zeros([rows, columns], chunks);
+            observations_of_many(x.untyped().meta().expect("it fits"), SHORT)
+        };
+        assert_eq!(count(1000, 100_000, [1000, 5000]), None);
+        assert_eq!(count(1000, 100_000, [10, 10_000]), Some(100_000));
+        assert_eq!(count(5000, 10, [5000, 10]), Some(10));
+    }
 }

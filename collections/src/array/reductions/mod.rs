@@ -25,5 +25,6 @@ pub(crate) mod tails;
 pub(crate) mod top;
 pub(super) mod tree;
 pub(crate) mod unique;
+pub(crate) mod unique_ranges;
 
 pub use state::register;

@@ -11,7 +11,7 @@ use crate::array::rechunk::Lists;
 use crate::array::wiring::follow;
 
 /// States that are brought together at a time: few enough to keep memory flat, enough to keep the tree low.
-const FAN_IN: usize = 16;
+pub(super) const FAN_IN: usize = 16;
 
 /// Brings the chunks of a layer together along the reduced axes of its grid. `combine` makes one state of several, `finish` a result of
 /// several; the last layer has one task for each position of the kept axes.

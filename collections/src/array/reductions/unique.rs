@@ -1,5 +1,5 @@
 //! `unique`: every element once, in order, how often each is there, and where it is first. Blocks are reduced to their own, which are brought
-//! together in a tree.
+//! together in a tree, or range by range where they are more than a task may hold.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{State, state_of};
 use super::tree::tree;
+use super::unique_ranges;
 use crate::array::block::{Block, block_of};
+use crate::array::budget::Budget;
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
@@ -20,7 +22,8 @@ use crate::array::{DArray, Element, Node, Step};
 impl<T: Element> DArray<T> {
     /// Every element once, in ascending order, along one axis; all NaNs are one and come last. Complex numbers are ordered by their real parts, and
     /// where these are equal by the imaginary ones. How many there are is known only after they were found; see
-    /// [`DArray::compute_chunk_sizes`].
+    /// [`DArray::compute_chunk_sizes`]. They come in one chunk, or, of an array of more than 64 MiB or a quarter of the memory for each thread, in several,
+    /// each of which is found in a task of its own; what goes with them comes in the same chunks.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -33,13 +36,16 @@ impl<T: Element> DArray<T> {
     /// ```
     #[track_caller]
     pub fn unique(&self) -> DArray<T> {
-        DArray::then(Unique { found: Found::Elements }, vec![self.to_any()], ".unique()")
+        self.once(Found::Elements, Budget::planned().short(), ".unique()")
     }
 
     /// Every element once, and how often it is there.
     #[track_caller]
     pub fn unique_counts(&self) -> (DArray<T>, DArray<i64>) {
-        (self.unique(), DArray::then(Unique { found: Found::Counts }, vec![self.to_any()], ".unique_counts()"))
+        (
+            self.once(Found::Elements, Budget::planned().short(), ".unique_counts()"),
+            self.once(Found::Counts, Budget::planned().short(), ".unique_counts()"),
+        )
     }
 
     /// Every element once, and the place at which it is first, counted in row-major order.
@@ -57,8 +63,12 @@ impl<T: Element> DArray<T> {
     #[doc(alias = "return_index")]
     #[track_caller]
     pub fn unique_index(&self) -> (DArray<T>, DArray<i64>) {
+        // Both of the same blocks, so that they come in the same chunks.
         let line = self.ravel();
-        (self.unique(), DArray::then(Unique { found: Found::Places }, vec![line.to_any()], ".unique_index()"))
+        (
+            line.once(Found::Elements, Budget::planned().short(), ".unique_index()"),
+            line.once(Found::Places, Budget::planned().short(), ".unique_index()"),
+        )
     }
 
     /// Every element once, and for each element its place among them.
@@ -68,6 +78,21 @@ impl<T: Element> DArray<T> {
         let places = unique.searchsorted(self, Side::Left);
         (unique, places)
     }
+
+    /// Of elements once each what is wanted, in ranges of about so many bytes.
+    #[track_caller]
+    fn once<U: Element>(&self, found: Found, bytes: u64, method: &str) -> DArray<U> {
+        DArray::then(Unique { found, bytes }, vec![self.to_any()], method)
+    }
+}
+
+/// The elements of each block by itself, once each and going up.
+pub(in crate::array) fn of_each_block(array: Lowered, meta: &Meta, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
+    let (dtype, blocks) = (meta.dtype, meta.blocks()?);
+    let once = OpRef::new(UniqueOfBlock { places: false }, "unique of a block");
+    let states = lowering.add(Layer::single("unique", blocks, once, vec![array.edge(Wiring::Each)]), node);
+    let elements = OpRef::new(UniqueOfStates { dtype, places: false, end: Some(Found::Elements) }, "elements");
+    Ok(lowering.add(Layer::single("elements", blocks, elements, vec![states.edge(Wiring::Each)]), node))
 }
 
 /// What is wanted of the elements that are there.
@@ -83,6 +108,8 @@ enum Found {
 
 struct Unique {
     found: Found,
+    /// Of a range, about; an array that is shorter comes in one.
+    bytes: u64,
 }
 
 impl Step for Unique {
@@ -98,7 +125,8 @@ impl Step for Unique {
         if self.found == Found::Places {
             inputs[0].sizes()?;
         }
-        Ok(Meta { dtype: if self.found == Found::Elements { inputs[0].dtype } else { DType::I64 }, cuts: vec![Cuts::Unknown(1)] })
+        let dtype = if self.found == Found::Elements { inputs[0].dtype } else { DType::I64 };
+        Ok(Meta { dtype, cuts: vec![Cuts::Unknown(unique_ranges::count(inputs[0], self.bytes)?)] })
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
@@ -114,8 +142,12 @@ impl Step for Unique {
             Layer::single("unique", meta.blocks()?, of_block, edges)
         };
         let level = lowering.add(level, node);
-        let combine = OpRef::new(UniqueOfStates { dtype: meta.dtype, places, end: None }, "combine unique");
         let end = OpRef::new(UniqueOfStates { dtype: meta.dtype, places, end: Some(self.found) }, self.line());
+        let ranges = unique_ranges::count(meta, self.bytes)?;
+        if ranges > 1 {
+            return unique_ranges::lower(level, ranges, end, meta, node, lowering);
+        }
+        let combine = OpRef::new(UniqueOfStates { dtype: meta.dtype, places, end: None }, "combine unique");
         Ok(tree(lowering, level, &meta.grid(), &vec![true; meta.ndim()], (&combine, end), node))
     }
 }
@@ -195,4 +227,70 @@ impl Operator for UniqueOfStates {
 
 impl NamedOperator for UniqueOfStates {
     const NAME: &'static str = "array_unique_combine";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ndarray::{ArrayD, IxDyn};
+    use partita_graph::Serial;
+
+    use super::*;
+    use crate::client::operator_registry;
+
+    fn computed<T: Element>(array: &DArray<T>) -> Vec<T> {
+        array.compute_on(&Serial::new(operator_registry())).expect("it runs").into_iter().collect()
+    }
+
+    /// In ranges of any size what the tree gives, and that in chunks that fit together.
+    fn check<T: Element>(values: Vec<T>, shape: [usize; 2], chunks: [usize; 2]) {
+        let x = DArray::from_array(ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many"), chunks);
+        let line = x.ravel();
+        let all = |found| computed::<i64>(&line.once(found, u64::MAX, ""));
+        let (elements, counts, places) = (computed(&line.once::<T>(Found::Elements, u64::MAX, "")), all(Found::Counts), all(Found::Places));
+        for bytes in [1, 16, 100] {
+            let (once, number) = (line.once::<T>(Found::Elements, bytes, ""), line.once::<i64>(Found::Counts, bytes, ""));
+            assert_eq!(format!("{:?}", computed(&once)), format!("{elements:?}"), "{chunks:?}, {bytes}");
+            assert_eq!((computed(&number), computed(&line.once::<i64>(Found::Places, bytes, ""))), (counts.clone(), places.clone()));
+            let serial = Serial::new(operator_registry());
+            let sizes = |cuts: Result<Vec<Vec<usize>>, Failure>| cuts.expect("they were found");
+            let pair = (once.compute_chunk_sizes_on(&serial).expect("it runs"), number.compute_chunk_sizes_on(&serial).expect("it runs"));
+            assert_eq!(sizes(pair.0.chunks()), sizes(pair.1.chunks()));
+        }
+    }
+
+    #[test]
+    fn ranges_change_nothing() {
+        let numbers: Vec<i64> = (0..60).map(|at| at * 7919 % 37).collect();
+        let floats: Vec<f64> = numbers.iter().map(|x| if x % 9 == 4 { f64::NAN } else { *x as f64 - 18.0 }).collect();
+        for chunks in [[1, 1], [2, 5], [6, 3], [4, 10], [6, 10]] {
+            check(numbers.clone(), [6, 10], chunks);
+            check(floats.clone(), [6, 10], chunks);
+            check(floats.iter().map(|x| num_complex::Complex::new((x / 8.0).trunc(), *x)).collect(), [6, 10], chunks);
+            check(vec![7u8; 60], [6, 10], chunks);
+            check(numbers.iter().map(|x| *x > 20).collect(), [6, 10], chunks);
+        }
+        check(Vec::<f32>::new(), [0, 10], [1, 4]);
+        let mut counts: BTreeMap<i64, i64> = BTreeMap::new();
+        numbers.iter().for_each(|x| *counts.entry(*x).or_default() += 1);
+        let x = DArray::from_array(ArrayD::from_shape_vec(IxDyn(&[60]), numbers).expect("as many"), 7);
+        let found: BTreeMap<i64, i64> =
+            computed(&x.once::<i64>(Found::Elements, 1, "")).into_iter().zip(computed(&x.once(Found::Counts, 1, ""))).collect();
+        assert_eq!(found, counts);
+    }
+
+    #[test]
+    fn short_arrays_come_in_one_chunk_and_long_ones_in_several() {
+        let chunks = |len: usize| {
+            let x = DArray::<i64>::zeros([len], 1 << 22);
+            x.once::<i64>(Found::Elements, 64 << 20, "").numblocks().expect("chunks")[0]
+        };
+        assert_eq!((chunks(1 << 10), chunks(1 << 23), chunks((1 << 23) + 1), chunks(1 << 26)), (1, 1, 2, 8));
+        let unknown = |blocks: usize| {
+            let x = DArray::<i64>::zeros([blocks], 1);
+            x.compress(&x.eq(0i64), 0).unique().numblocks().expect("chunks")[0]
+        };
+        assert_eq!((unknown(16), unknown(17)), (1, 17));
+    }
 }

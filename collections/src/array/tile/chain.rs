@@ -357,7 +357,7 @@ fn put<T>(values: impl Iterator<Item = T>, out: &mut [T]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::element::{DType, Held};
+    use crate::array::element::DType;
 
     fn step(op: Op, args: &[Source]) -> Instruction {
         Instruction { op, dtype: DType::F64, args: args.to_vec() }

@@ -4,7 +4,7 @@
 //! reader has run.
 
 use super::program::{Program, Source};
-use crate::array::element::{Column, DType, Scalar, with_dtype};
+use crate::array::element::{Column, DType, Held, Scalar, with_dtype};
 
 /// For each step the register of its result, and the registers.
 pub(super) fn registers(program: &Program, size: usize) -> (Vec<usize>, Vec<Column>) {

@@ -11,9 +11,6 @@ use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::ops::slice::{known_bounds, place_of};
 
-/// Bytes of an array that one task may read for the elements that it takes, where there is memory for it.
-const SHORT: u64 = 64 << 20;
-
 /// The layers that ask, answer and put in order, where asking is worth it.
 pub(super) fn lower(
     from: &Meta,
@@ -25,7 +22,7 @@ pub(super) fn lower(
     let [elements, wanted] = inputs;
     let (blocks, askers) = (from.blocks()?, places.blocks()?);
     // A single block of places may read a short array whole.
-    let is_short = from.nbytes().is_none_or(|bytes| bytes <= SHORT.min(lowering.budget.block()));
+    let is_short = from.nbytes().is_none_or(|bytes| bytes <= lowering.budget.short());
     if from.ndim() != 1 || from.cuts[0].sizes().is_none() || blocks == 1 || (askers == 1 && is_short) {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! `take_array` and `vindex_arrays`: elements at places that an array has, which are known only when it was made.
 
 pub(crate) mod asked;
+pub(crate) mod pairs;
 
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,8 @@ use crate::array::{DArray, Element, Node, Step};
 impl<T: Element> DArray<T> {
     /// The parts at places along an axis that another array has; negative ones count from the back. The axis is replaced by those of
     /// `places`. Where places are known when the plan is made, [`DArray::take`] reads less: here each block of places asks all blocks of an
-    /// array of one axis, and reads all blocks along the axis of others.
+    /// array of one axis; of others it reads all blocks along the axis, or is met with each of them by itself where these are more than 64 MiB or a quarter of
+    /// the memory for each thread.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -106,6 +108,10 @@ impl Step for TakeArray {
         let inputs = [lowering.of(&node.inputs[0]), lowering.of(&node.inputs[1])];
         if let Some(asked) = asked::lower(from, places, inputs, node, lowering)? {
             return Ok(asked);
+        }
+        let blocks = from.cuts[axis].count() as u64;
+        if blocks > 1 && from.largest_block().is_some_and(|block| block.saturating_mul(blocks) > lowering.budget.short()) {
+            return pairs::lower([from, to], axis, inputs, node, lowering);
         }
         let all: Vec<Option<usize>> = (0..from.ndim()).map(|at| (at != axis).then_some(at)).collect();
         let edges =

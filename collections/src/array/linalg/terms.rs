@@ -78,14 +78,14 @@ fn guarded<T: Number>(found: &DArray<T>, [first, second]: [(&Named<T>, &Vec<char
     let (a_re, b_re) = (standing(&first.0.0.re().cast(), first), standing(&second.0.0.re().cast(), second));
     if !T::DTYPE.is_complex() {
         let sums = infinite_sums(&a_re, &b_re, out);
-        return found.where_(&sums.is_finite(), &sums.cast::<T>());
+        return found.where_(&sums.is_finite(), sums.cast::<T>());
     }
     // Each part of a product is a sum of two products of parts.
     let (a_im, b_im) = (standing(&first.0.0.im().cast(), first), standing(&second.0.0.im().cast(), second));
     let re = infinite_sums(&a_re, &b_re, out) - infinite_sums(&a_im, &b_im, out);
     let im = infinite_sums(&a_re, &b_im, out) + infinite_sums(&a_im, &b_re, out);
     let are_finite = re.is_finite() & im.is_finite();
-    found.where_(&are_finite, &re.to_complex(&im).cast::<T>())
+    found.where_(&are_finite, re.to_complex(im).cast::<T>())
 }
 
 /// The elements that stand for all along the axes that an array was summed over, along a new last axis. Of finite ones no more than the sign

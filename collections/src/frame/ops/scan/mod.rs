@@ -14,6 +14,7 @@
 //! ```
 
 mod first;
+mod in_turn;
 mod operator;
 pub(crate) mod prune;
 mod sample;
@@ -98,7 +99,7 @@ impl Scan {
             source: self.source,
             method: format!("read_{format}"),
             recipe: self.table.recipe(&read),
-            predicate: self.predicate.clone().map(|predicate| spelled_out(predicate, self.table.schema())),
+            predicates: self.predicates(),
             limit: self.limit,
             output: self.fields(),
         });
@@ -109,6 +110,14 @@ impl Scan {
         let args = self.partitions.iter().map(|pieces| Arg::encode(&work(pieces))).collect();
         let op = expr_op(operator, self.line(), ops::token());
         Layer::with_args(format!("read_{format}"), op, args, Vec::new())
+    }
+
+    /// The parts of the predicate in the order in which tasks ask them.
+    fn predicates(&self) -> Vec<Expr> {
+        let Some(predicate) = &self.predicate else { return Vec::new() };
+        let schema = self.table.schema();
+        let parts = in_turn::parts(predicate, schema, &|part| self.share_of(part, &self.partitions));
+        parts.into_iter().map(|part| spelled_out(part, schema)).collect()
     }
 
     fn fields(&self) -> Vec<(PlSmallStr, DataType)> {

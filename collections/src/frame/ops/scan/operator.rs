@@ -1,15 +1,14 @@
 //! The operator that reads one partition.
 
-use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
 use partita_io::{Piece, Recipe, Test};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{columns_of, polars_failure};
+use crate::frame::expr::{Names, columns_of, polars_failure};
 use crate::frame::files::file_failure;
 use crate::frame::value::{chunk_of, joined};
 
@@ -25,12 +24,16 @@ pub(crate) struct Reader {
     /// The user's call, for failures.
     pub method: String,
     pub recipe: Recipe,
-    pub predicate: Option<Expr>,
+    /// What rows must pass, in the order in which it is asked.
+    pub predicates: Vec<Expr>,
     /// No more rows of each partition than these.
     pub limit: Option<u64>,
     /// The columns of the result, of those that the recipe reads.
     pub output: Vec<(PlSmallStr, DataType)>,
 }
+
+/// Why a predicate has no answer.
+type Failed = Arc<Mutex<Option<Failure>>>;
 
 /// What one task does.
 #[derive(Serialize, Deserialize)]
@@ -50,13 +53,17 @@ impl ReadFiles {
 impl Reader {
     fn rows(&self, pieces: &[Piece], stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let names: Vec<PlSmallStr> = self.output.iter().map(|(name, _)| name.clone()).collect();
+        let failed = Failed::default();
+        let tests = self.tests(&failed);
         let mut kept = Vec::with_capacity(pieces.len());
         let mut left = self.limit.unwrap_or(u64::MAX);
         for piece in pieces {
             if left == 0 {
                 break;
             }
-            let rows = self.piece(piece, left, stop)?;
+            let read = self.recipe.read_first(piece, left, &tests, stop);
+            let of_test = || failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let rows = read.map_err(|error| of_test().unwrap_or_else(|| file_failure(error, &self.method, Some(self.source))))?;
             left -= rows.height() as u64;
             if rows.height() > 0 {
                 kept.push(rows.select(names.iter().cloned()).map_err(|e| polars_failure(e, None))?);
@@ -68,27 +75,26 @@ impl Reader {
         joined(kept)
     }
 
-    /// The first `most` rows of a piece.
-    fn piece(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
-        let failed = RefCell::new(None);
-        let read = match &self.predicate {
-            None => self.recipe.read_first(piece, most, None, stop),
-            Some(predicate) => {
-                let columns: Vec<PlSmallStr> = columns_of(predicate).into_iter().collect();
-                let keep = |frame: &DataFrame| match mask(frame, predicate) {
-                    Ok(mask) => Some(mask),
-                    Err(error) => {
-                        *failed.borrow_mut() = Some(polars_failure(error, None));
-                        None
-                    }
-                };
-                self.recipe.read_first(piece, most, Some(&Test { columns: &columns, keep: &keep }), stop)
-            }
+    /// The predicates as a reader asks them. `failed` holds why the last answer was none.
+    fn tests(&self, failed: &Failed) -> Vec<Test> {
+        let columns: Vec<Names> = self.predicates.iter().map(columns_of).collect();
+        let needed_after = |at: usize, name: &PlSmallStr| {
+            columns[at + 1..].iter().any(|later| later.contains(name)) || self.output.iter().any(|(output, _)| output == name)
         };
-        match failed.into_inner() {
-            Some(failure) => Err(failure),
-            None => read.map_err(|error| file_failure(error, &self.method, Some(self.source))),
-        }
+        let test = |(at, predicate): (usize, &Expr)| {
+            let (predicate, failed) = (predicate.clone(), failed.clone());
+            let keep = move |frame: &DataFrame| {
+                let (mask, failure) = match mask(frame, &predicate) {
+                    Ok(mask) => (Some(mask), None),
+                    Err(error) => (None, Some(polars_failure(error, None))),
+                };
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+                mask
+            };
+            let spent = columns[at].iter().filter(|name| !needed_after(at, name)).cloned().collect();
+            Test { columns: columns[at].iter().cloned().collect(), keep: Arc::new(keep), spent }
+        };
+        self.predicates.iter().enumerate().map(test).collect()
     }
 
     fn counted(&self, rows: u64) -> Result<DataFrame, Failure> {

@@ -6,9 +6,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use polars::prelude::{BooleanChunked, DataFrame, DataType, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{BooleanChunked, DataFrame, DataType, PlSmallStr, PolarsResult, Schema, SchemaRef};
+use polars_arrow::bitmap::Bitmap;
 use serde::{Deserialize, Serialize};
 
+use crate::csv::DecodedColumn;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Member;
 use crate::hive::Hive;
@@ -43,6 +45,12 @@ pub trait FileTable: Send + Sync {
     /// the type of `x`, null where unknown) and [`nulls`]`(x)` (u64); and the number of rows as [`ROWS`]. Columns of which nothing is known
     /// are left out.
     fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame;
+
+    /// Whether a text column lists its values before its rows, everywhere and few of them, so that it can be had as codes:
+    /// [`Recipe::read_coded`].
+    fn lists_few(&self, _column: &str) -> bool {
+        false
+    }
 
     /// The column that costs least to read, of a table with columns.
     fn cheapest(&self) -> PlSmallStr;
@@ -151,6 +159,53 @@ impl Recipe {
             _ => panic!("a piece of another format than its recipe"),
         };
         Ok(passing(found, tests)?.head(Some(usize::try_from(rows).unwrap_or(usize::MAX))))
+    }
+
+    /// The same as [`Recipe::read`] with these text columns as codes where the file has them so, and with the rows that do not pass beside
+    /// the others where they are few.
+    ///
+    /// # Errors
+    /// As [`Recipe::read`].
+    ///
+    /// # Panics
+    /// With a piece of another format.
+    pub fn read_coded(&self, piece: &Piece, codes: &[PlSmallStr], tests: &[Test], stop: &dyn Fn() -> bool) -> Result<Coded> {
+        match (&self.0, &piece.0) {
+            (Formats::Parquet(recipe), Formats::Parquet(piece)) => recipe.read_coded(piece, codes, tests, stop),
+            _ => self.read(piece, tests, stop).map(Coded::from),
+        }
+    }
+}
+
+/// Rows with some text columns as codes, and among them perhaps some that no one wants.
+#[derive(Clone, Debug)]
+pub struct Coded {
+    /// Rows of each column.
+    pub rows: usize,
+    /// The columns, in the order of the recipe.
+    pub columns: Vec<DecodedColumn>,
+    /// Which rows passed; all where there are no bits.
+    pub kept: Option<Bitmap>,
+}
+
+impl Coded {
+    /// The frame of the rows that passed, with text made from the codes.
+    ///
+    /// # Errors
+    /// Columns of different lengths.
+    pub fn into_frame(self) -> PolarsResult<DataFrame> {
+        let frame = DataFrame::new(self.rows, self.columns.into_iter().map(DecodedColumn::into_column).collect())?;
+        match self.kept {
+            None => Ok(frame),
+            Some(kept) => frame.filter(&BooleanChunked::from_bitmap(PlSmallStr::EMPTY, kept)),
+        }
+    }
+}
+
+impl From<DataFrame> for Coded {
+    fn from(frame: DataFrame) -> Self {
+        let rows = frame.height();
+        Self { rows, columns: frame.into_columns().into_iter().map(DecodedColumn::Plain).collect(), kept: None }
     }
 }
 

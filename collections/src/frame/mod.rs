@@ -184,7 +184,11 @@ pub(crate) trait Step: Send + Sync {
     fn ranges(&self) -> Option<ops::sorted_by::Ranges> {
         None
     }
-    /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.
+    /// The layer of this reader with these text columns as codes, if it can have them so; its chunks are read while they are used.
+    fn coded_layer(&self, _keys: &Names) -> Option<Layer> {
+        None
+    }
+    /// The reader that this step is, if it is one: a group-by asks it for a sample.
     fn reader(&self) -> Option<&ops::read_csv::ReadCsv> {
         None
     }

@@ -3,6 +3,7 @@
 mod cut;
 mod footer;
 mod layout;
+mod listed;
 mod recipe;
 mod rows;
 mod selection;

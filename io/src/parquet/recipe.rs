@@ -10,7 +10,7 @@ use super::layout::{Layout, Leaf};
 use super::selection::Selection;
 use crate::error::Result;
 use crate::hive::Hive;
-use crate::table::{Located, Origin, Test};
+use crate::table::{Coded, Located, Origin, Test};
 
 /// Writers end a dictionary at about so many bytes; it stands before the first row.
 const DICTIONARY: u64 = 1 << 20;
@@ -62,15 +62,24 @@ impl Recipe {
     pub(crate) fn read(&self, piece: &Piece, most: u64, tests: &[Test], stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         // A test may refuse any row, so that it is not known which ones are the first to pass.
         let first = if tests.is_empty() { piece.first(most) } else { piece.clone() };
-        let mut selection = Selection::new(self, &first, stop);
-        if most == 0 {
-            selection.limit(0);
-        }
+        let mut selection = self.selected(&first, if most == 0 { 0 } else { u64::MAX }, tests, stop)?;
+        selection.limit(most);
+        selection.finish()
+    }
+
+    /// The same with some text columns as codes.
+    pub(crate) fn read_coded(&self, piece: &Piece, codes: &[PlSmallStr], tests: &[Test], stop: &dyn Fn() -> bool) -> Result<Coded> {
+        self.selected(piece, u64::MAX, tests, stop)?.finish_coded(codes)
+    }
+
+    /// The rows of a piece that pass all tests; these look at so many rows at most.
+    fn selected<'a>(&'a self, piece: &'a Piece, most: u64, tests: &[Test], stop: &'a dyn Fn() -> bool) -> Result<Selection<'a>> {
+        let mut selection = Selection::new(self, piece, stop);
+        selection.limit(most);
         selection.prepare(tests)?;
         for test in tests {
             selection.test(test)?;
         }
-        selection.limit(most);
-        selection.finish()
+        Ok(selection)
     }
 }

@@ -82,6 +82,16 @@ impl Rows {
         Self { kept: (count < self.height).then_some(bits), count, ..*self }
     }
 
+    /// Which rows of the piece they are, if they are not all.
+    pub(super) fn bits(&self) -> Option<Bitmap> {
+        self.kept.clone()
+    }
+
+    /// Whether they are so few that work on the others costs more than leaving them out.
+    pub(super) fn are_few(&self) -> bool {
+        self.count < self.height.div_ceil(2) || self.count == 0
+    }
+
     /// Whether decoding only them is worth it.
     pub(super) fn are_sparse(&self) -> bool {
         self.kept.as_ref().is_some_and(|kept| {

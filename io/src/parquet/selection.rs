@@ -10,10 +10,11 @@ use super::layout::Leaf;
 use super::recipe::{Piece, Recipe};
 use super::rows::{Rows, bits};
 use super::stored::Stored;
+use crate::csv::{Codes, DecodedColumn};
 use crate::damage::damaged;
 use crate::error::Result;
 use crate::ranges::fetch;
-use crate::table::{Located, Origin, Test, cancelled};
+use crate::table::{Coded, Located, Origin, Test, cancelled};
 
 /// What is known of a piece at some moment.
 pub(super) struct Selection<'a> {
@@ -104,13 +105,45 @@ impl<'a> Selection<'a> {
 
     /// The rows that are left, of the columns that are.
     pub(super) fn finish(mut self) -> Result<DataFrame> {
-        let left: Vec<usize> = (0..self.places.len()).filter(|at| !matches!(self.places[*at], Place::Spent)).collect();
+        let left = self.left();
         if self.rows.count() == 0 {
             let empty = |at: &usize| Column::new_empty(self.name(*at).clone(), &self.recipe.columns[*at].0.1);
             return Ok(DataFrame::new(0, left.iter().map(empty).collect()).expect("names of columns differ"));
         }
         let rows = self.rows.clone();
         self.frame(&left, &rows)
+    }
+
+    /// The same with these text columns as codes where that can be. What passes and what does not stands beside most rows, which costs less
+    /// than taking the others out of each column.
+    pub(super) fn finish_coded(mut self, codes: &[PlSmallStr]) -> Result<Coded> {
+        let left = self.left();
+        let picked = |at: &usize| matches!(&self.places[*at], Place::Decoded(_, rows) if !rows.are_all());
+        if self.rows.are_few() || left.iter().any(picked) || !left.iter().any(|at| codes.contains(self.name(*at))) {
+            return self.finish().map(Coded::from);
+        }
+        self.fetch(&left)?;
+        let all = Rows::all(self.piece);
+        let mut columns = Vec::with_capacity(left.len());
+        for at in left {
+            let coded = if codes.contains(self.name(at)) { self.codes(at, &all)? } else { None };
+            columns.push(match coded {
+                Some(codes) => DecodedColumn::Codes(codes),
+                None => DecodedColumn::Plain(self.column(at, &all)?),
+            });
+        }
+        Ok(Coded { rows: all.count(), columns, kept: self.rows.bits() })
+    }
+
+    fn codes(&self, at: usize, rows: &Rows) -> Result<Option<Codes>> {
+        let (Place::Stored(Some(bytes)), Some(stored)) = (&self.places[at], self.stored(at)) else { return Ok(None) };
+        self.ask_to_stop()?;
+        stored.codes(&self.file().path, bytes.clone(), rows)
+    }
+
+    /// The columns that somebody needs.
+    fn left(&self) -> Vec<usize> {
+        (0..self.places.len()).filter(|at| !matches!(self.places[*at], Place::Spent)).collect()
     }
 
     /// These rows of some columns.

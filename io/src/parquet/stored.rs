@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, PlSmallStr, PolarsResult, Series};
 use polars_arrow::array::Array;
 use polars_arrow::bitmap::{Bitmap, BitmapBuilder};
+use polars_arrow::datatypes::Field;
 use polars_buffer::Buffer;
 use polars_parquet::parquet::read::PageMetaData;
 use polars_parquet::read::expr::{ParquetColumnExpr, SpecializedParquetColumnExpr};
@@ -82,7 +83,7 @@ impl Stored<'_> {
     }
 
     /// Calls a decoder; what it says of damage is said of this column.
-    fn guarded<T>(&self, file: &str, decode: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
+    pub(super) fn guarded<T>(&self, file: &str, decode: impl FnOnce() -> PolarsResult<T>) -> Result<T> {
         guarded(file, self.leaves.first().map(|leaf| leaf.start), decode).map_err(|error| self.named(error))
     }
 
@@ -100,15 +101,19 @@ impl Stored<'_> {
     }
 
     fn series(&self, bytes: Vec<Buffer<u8>>, filter: Filter) -> PolarsResult<(Series, Bitmap)> {
+        let (arrays, passed) = self.arrays(bytes, filter, self.layout.field.clone())?;
+        let series = Series::try_from((&self.layout.field, arrays))?;
+        Ok((if series.dtype() == self.dtype { series } else { series.cast(self.dtype)? }, passed))
+    }
+
+    pub(super) fn arrays(&self, bytes: Vec<Buffer<u8>>, filter: Filter, field: Field) -> PolarsResult<(Vec<Box<dyn Array>>, Bitmap)> {
         let descriptors = &self.layout.leaves;
         let pages = self.leaves.iter().zip(descriptors).zip(bytes).map(|((leaf, descriptor), bytes)| {
             let about = PageMetaData::new(leaf.start, leaf.values, leaf.codec, descriptor.clone());
             BasicDecompressor::new(PageReader::new_with_page_meta(Cursor::new(bytes), about, Vec::new(), usize::MAX), Vec::new())
         });
         let types = descriptors.iter().map(|descriptor| &descriptor.primitive_type).collect();
-        let (arrays, passed) = column_iter_to_arrays(pages.collect(), types, self.layout.field.clone(), Some(filter))?;
-        let series = Series::try_from((&self.layout.field, arrays))?;
-        Ok((if series.dtype() == self.dtype { series } else { series.cast(self.dtype)? }, passed))
+        column_iter_to_arrays(pages.collect(), types, field, Some(filter))
     }
 }
 

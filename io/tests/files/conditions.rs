@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use partita_io::csv::DecodedColumn;
 use partita_io::write::ParquetWriteOptions;
-use partita_io::{ErrorKind, FileTable, TableOptions, Test};
+use partita_io::{ErrorKind, FileTable, Piece, Recipe, TableOptions, Test};
 use polars::prelude::*;
 use proptest::prelude::{Just, ProptestConfig, any, prop, prop_oneof, proptest};
 
@@ -45,12 +46,22 @@ fn condition(at: usize, spent: bool) -> Test {
 
 /// All pieces of a table with these tests, and never more than so many rows of one.
 fn kept(table: &dyn FileTable, tests: &[Test], most: u64) -> DataFrame {
+    stacked(table, tests, |recipe, piece| recipe.read_first(piece, most, tests, &|| false).unwrap())
+}
+
+/// The same with text as codes.
+fn kept_as_codes(table: &dyn FileTable, codes: &[&str], tests: &[Test]) -> DataFrame {
+    let codes: Vec<PlSmallStr> = codes.iter().map(|name| (*name).into()).collect();
+    stacked(table, tests, |recipe, piece| recipe.read_coded(piece, &codes, tests, &|| false).unwrap().into_frame().unwrap())
+}
+
+fn stacked(table: &dyn FileTable, tests: &[Test], read: impl Fn(&Recipe, &Piece) -> DataFrame) -> DataFrame {
     let names: Vec<PlSmallStr> = table.schema().iter_names().cloned().collect();
     let spent = |name: &&PlSmallStr| !tests.iter().any(|test| test.spent.contains(*name));
     let left: Schema = names.iter().filter(spent).map(|name| (name.clone(), table.schema().get(name).unwrap().clone())).collect();
     let mut all = DataFrame::empty_with_schema(&left);
     for piece in table.partitions().iter().flat_map(|pieces| pieces.clone()) {
-        all.vstack_mut(&table.recipe(&names).read_first(&table.piece(piece, &names), most, tests, &|| false).unwrap()).unwrap();
+        all.vstack_mut(&read(&table.recipe(&names), &table.piece(piece, &names))).unwrap();
     }
     all
 }
@@ -80,6 +91,7 @@ proptest! {
         let found = kept(&*table, &tests, most);
         if most == u64::MAX {
             same(&found, &filtered(&frame, &tests));
+            same(&kept_as_codes(&*table, &["text", "i64"], &tests), &found);
         } else {
             let mut expected = found.clear();
             for piece in table.partitions().iter().flat_map(|pieces| pieces.clone()) {
@@ -115,6 +127,7 @@ fn lists_that_are_given_up_midway() {
         };
         for first in 0..answers.len() {
             same(&kept(&*table, &[test(first)], u64::MAX), &filtered(&frame, &[test(first)]));
+            same(&kept_as_codes(&*table, &["few", "many"], &[test(first)]), &filtered(&frame, &[test(first)]));
             for second in 0..answers.len() {
                 let tests = [test(first), test(second)];
                 same(&kept(&*table, &tests, u64::MAX), &filtered(&frame, &tests));
@@ -150,7 +163,25 @@ fn values_that_no_row_has_fail_nothing() {
     assert_eq!(error.kind(), &ErrorKind::Cancelled);
 }
 
-/// A condition is asked of three listed texts instead of all rows, and of the next column only what the first one left.
+/// Text that lists all its values comes as codes in order of first appearance, beside which stands which of most rows pass.
+#[test]
+fn listed_text_as_codes() {
+    let path = format!("{}/tests/files/data/lists_given_up_v2.parquet", env!("CARGO_MANIFEST_DIR"));
+    let table = open("parquet", &path, TableOptions::new()).unwrap();
+    assert!(table.lists_few("few") && !table.lists_few("number") && !table.lists_few("nowhere"));
+    let names: Vec<PlSmallStr> = ["few", "number"].map(PlSmallStr::from).to_vec();
+    let most: Answer = |number| Ok(number.i32()?.iter().map(|number| number.map(|number| number > 20)).collect());
+    let keep = move |frame: &DataFrame| most(frame.column("number").ok()?).ok();
+    let test = Test { columns: vec!["number".into()], keep: Arc::new(keep), spent: vec!["number".into()] };
+    let found = table.recipe(&names).read_coded(&table.piece(0, &names), &names, &[test], &|| false).unwrap();
+    let [DecodedColumn::Codes(codes)] = &found.columns[..] else { panic!("{:?}", found.columns) };
+    let values = [Some("MAIL"), Some("SHIP"), Some("a word of more than twelve bytes"), None].map(|value| value.map(str::to_owned));
+    assert_eq!((codes.values.as_slice(), &codes.codes[..6]), (&values[..], &[0, 1, 2, 3, 1, 2][..]));
+    let passing = (0..250).filter(|row| row * 37 % 300 > 20).count();
+    assert_eq!((found.rows, found.kept.map(|kept| kept.set_bits())), (250, Some(passing)));
+}
+
+/// A condition is asked of listed texts instead of all rows, and of the next column only what the first one left.
 #[test]
 fn how_often_conditions_are_asked() {
     let folder = tempfile::tempdir().unwrap();

@@ -257,11 +257,9 @@ impl GroupByStep {
     fn coded_input(&self, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
         let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
         let below = node.inputs[0].node();
-        match below.step.reader() {
-            Some(reader) if input.partitions == reader.npartitions() && !keys.is_empty() => {
-                let layer = reader.with_codes(&keys).layer();
-                if layer.len == 0 { input } else { lowering.add(layer, below) }
-            }
+        let coded = if keys.is_empty() || keys.len() < self.keys.len() { None } else { below.step.coded_layer(&keys) };
+        match coded {
+            Some(layer) if layer.len == input.partitions => lowering.add(layer, below),
             _ => input,
         }
     }

@@ -91,8 +91,8 @@ impl Scan {
         self.table.schema().iter_names().filter(|name| tested.contains(*name) || self.columns.contains(name)).cloned().collect()
     }
 
-    /// The layer that reads.
-    fn layer(&self) -> Layer {
+    /// The layer that reads, with these text columns as codes.
+    fn layer(&self, codes: Vec<PlSmallStr>) -> Layer {
         let format = self.table.format();
         let read = self.read();
         let operator = ReadFiles::new(Reader {
@@ -101,6 +101,7 @@ impl Scan {
             recipe: self.table.recipe(&read),
             predicates: self.predicates(),
             limit: self.limit,
+            codes,
             output: self.fields(),
         });
         let work = |pieces: &Vec<u32>| match self.counted {
@@ -274,6 +275,12 @@ impl Step for Scan {
         on_polars_thread(|| rows.lazy().filter(spelled_out(predicate, schema)).collect()).ok()
     }
 
+    fn coded_layer(&self, keys: &Names) -> Option<Layer> {
+        let listed = |key: &PlSmallStr| self.columns.contains(key) && self.table.lists_few(key);
+        let all = self.limit.is_none() && !self.counted && keys.iter().all(listed);
+        all.then(|| self.layer(keys.iter().cloned().collect()))
+    }
+
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
         match change {
             Change::Widen(types) if source == self.source => {
@@ -290,6 +297,6 @@ impl Step for Scan {
             let empty = DataFrame::empty_with_schema(&schema);
             return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
         }
-        Ok(lowering.add(self.layer(), node))
+        Ok(lowering.add(self.layer(Vec::new()), node))
     }
 }

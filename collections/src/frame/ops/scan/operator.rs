@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
-use partita_io::{Piece, Recipe, Test};
+use partita_io::{Coded, Error, Piece, Recipe, Test};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::{Names, columns_of, polars_failure};
 use crate::frame::files::file_failure;
-use crate::frame::value::{chunk_of, joined};
+use crate::frame::value::{Batches, Sink, Stream, chunk_of, joined};
 
 /// Reads the pieces of a partition, tests their rows, keeps the columns of the result.
 #[derive(Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub(crate) struct Reader {
     pub predicates: Vec<Expr>,
     /// No more rows of each partition than these.
     pub limit: Option<u64>,
+    /// Text columns that are wanted as codes.
+    pub codes: Vec<PlSmallStr>,
     /// The columns of the result, of those that the recipe reads.
     pub output: Vec<(PlSmallStr, DataType)>,
 }
@@ -61,9 +63,7 @@ impl Reader {
             if left == 0 {
                 break;
             }
-            let read = self.recipe.read_first(piece, left, &tests, stop);
-            let of_test = || failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let rows = read.map_err(|error| of_test().unwrap_or_else(|| file_failure(error, &self.method, Some(self.source))))?;
+            let rows = self.answered(&failed, self.recipe.read_first(piece, left, &tests, stop))?;
             left -= rows.height() as u64;
             if rows.height() > 0 {
                 kept.push(rows.select(names.iter().cloned()).map_err(|e| polars_failure(e, None))?);
@@ -73,6 +73,11 @@ impl Reader {
             return Ok(DataFrame::empty_with_schema(&self.output.iter().cloned().collect::<Schema>()));
         }
         joined(kept)
+    }
+
+    fn answered<T>(&self, failed: &Failed, read: Result<T, Error>) -> Result<T, Failure> {
+        let of_test = || failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        read.map_err(|error| of_test().unwrap_or_else(|| file_failure(error, &self.method, Some(self.source))))
     }
 
     /// The predicates as a reader asks them. `failed` holds why the last answer was none.
@@ -104,6 +109,27 @@ impl Reader {
     }
 }
 
+/// Pieces that are read while they are used.
+struct PieceStream {
+    reader: Arc<Reader>,
+    pieces: Vec<Piece>,
+}
+
+impl Batches for PieceStream {
+    fn each(&self, _: usize, cancelled: &dyn Fn() -> bool, sink: Sink<'_>) -> Result<(), Failure> {
+        let Self { reader, pieces } = self;
+        let failed = Failed::default();
+        let tests = reader.tests(&failed);
+        if pieces.is_empty() {
+            return sink(Coded::from(reader.rows(&[], cancelled)?));
+        }
+        pieces.iter().try_for_each(|piece| {
+            let read = reader.recipe.read_coded(piece, &reader.codes, &tests, cancelled);
+            sink(reader.answered(&failed, read)?)
+        })
+    }
+}
+
 /// The rows for which a predicate is true.
 fn mask(frame: &DataFrame, predicate: &Expr) -> PolarsResult<BooleanChunked> {
     let answer = frame.clone().lazy().select([predicate.clone().alias("keep")]).collect()?;
@@ -116,6 +142,9 @@ impl Operator for ReadFiles {
         let work: Work = ctx.arg()?.decode()?;
         let rows = match work {
             Work::Count(rows) => self.0.counted(rows)?,
+            Work::Read(pieces) if !self.0.codes.is_empty() => {
+                return Ok(Chunk::new(Stream(Box::new(PieceStream { reader: self.0.clone(), pieces }))));
+            }
             Work::Read(pieces) => self.0.rows(&pieces, &|| ctx.cancelled.load(Ordering::Relaxed))?,
         };
         Ok(chunk_of(rows))

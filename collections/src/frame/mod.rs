@@ -29,7 +29,7 @@ pub(crate) mod value;
 
 use std::sync::{Arc, OnceLock};
 
-use partita_graph::{Failure, Origin};
+use partita_graph::{Failure, Layer, Origin};
 use polars::prelude::{DataFrame, Expr, PlSmallStr, Schema, SchemaRef};
 
 use expr::{Names, located};

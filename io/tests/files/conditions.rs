@@ -39,7 +39,7 @@ fn condition(at: usize, spent: bool) -> Test {
     let (_, name, answer) = CONDITIONS[at];
     Test {
         columns: vec![name.into()],
-        keep: Arc::new(move |frame| answer(frame.column(name).ok()?).ok()),
+        keep: Arc::new(move |frame: &DataFrame| answer(frame.column(name).ok()?).ok()),
         spent: if spent { vec![name.into()] } else { Vec::new() },
     }
 }
@@ -143,7 +143,7 @@ fn values_that_no_row_has_fail_nothing() {
     let table = open("parquet", &path, TableOptions::new()).unwrap();
     let parsed = |most: i64| Test {
         columns: vec!["unused".into()],
-        keep: Arc::new(move |frame| {
+        keep: Arc::new(move |frame: &DataFrame| {
             let numbers: Result<Vec<i64>, _> =
                 frame.column("unused").ok()?.str().ok()?.iter().map(|word| word.unwrap_or("0").parse()).collect();
             Some(numbers.ok()?.into_iter().map(|number| Some(number <= most)).collect())
@@ -207,7 +207,11 @@ fn how_often_conditions_are_asked() {
     assert!(counts[0] <= 8 + 1 && counts[1] == rows / 8, "{counts:?}");
     let uncounted = |name: &str, keep: Answer| {
         let name = PlSmallStr::from(name);
-        Test { columns: vec![name.clone()], keep: Arc::new(move |frame| keep(frame.column(&name).ok()?).ok()), spent: Vec::new() }
+        Test {
+            columns: vec![name.clone()],
+            keep: Arc::new(move |frame: &DataFrame| keep(frame.column(&name).ok()?).ok()),
+            spent: Vec::new(),
+        }
     };
     same(&found, &filtered(&frame, &[uncounted("word", is_b), uncounted("x", large)]));
 }

@@ -10,6 +10,7 @@ mod selection;
 mod statistics;
 mod stored;
 mod table;
+mod unpack;
 pub(crate) use footer::polars_schema;
 pub(crate) use recipe::{Piece, Recipe};
 pub(crate) use table::ENDINGS;

@@ -11,12 +11,14 @@ use polars_arrow::array::Array;
 use polars_arrow::bitmap::{Bitmap, BitmapBuilder};
 use polars_arrow::datatypes::Field;
 use polars_buffer::Buffer;
+use polars_parquet::parquet::compression::Compression;
 use polars_parquet::parquet::read::PageMetaData;
 use polars_parquet::read::expr::{ParquetColumnExpr, SpecializedParquetColumnExpr};
 use polars_parquet::read::{BasicDecompressor, Filter, PageReader, PredicateFilter, column_iter_to_arrays};
 
 use super::layout::{ColumnLayout, Leaf};
 use super::rows::{Rows, bits};
+use super::unpack::unpacked;
 use crate::damage::{damaged, guarded};
 use crate::error::{Error, Result};
 use crate::ranges::fetch;
@@ -108,12 +110,16 @@ impl Stored<'_> {
 
     pub(super) fn arrays(&self, bytes: Vec<Buffer<u8>>, filter: Filter, field: Field) -> PolarsResult<(Vec<Box<dyn Array>>, Bitmap)> {
         let descriptors = &self.layout.leaves;
-        let pages = self.leaves.iter().zip(descriptors).zip(bytes).map(|((leaf, descriptor), bytes)| {
-            let about = PageMetaData::new(leaf.start, leaf.values, leaf.codec, descriptor.clone());
+        // Pages of columns in several levels may begin in the middle of a row.
+        let rows = Some(&filter).filter(|_| !self.layout.field.dtype.is_nested());
+        let pages = self.leaves.iter().zip(descriptors).zip(bytes).map(|((leaf, descriptor), packed)| {
+            let (bytes, codec) = unpacked(&packed, leaf, rows).map_or((packed, leaf.codec), |bytes| (bytes, Compression::Uncompressed));
+            let about = PageMetaData::new(leaf.start, leaf.values, codec, descriptor.clone());
             BasicDecompressor::new(PageReader::new_with_page_meta(Cursor::new(bytes), about, Vec::new(), usize::MAX), Vec::new())
         });
         let types = descriptors.iter().map(|descriptor| &descriptor.primitive_type).collect();
-        column_iter_to_arrays(pages.collect(), types, field, Some(filter))
+        let pages = pages.collect();
+        column_iter_to_arrays(pages, types, field, Some(filter))
     }
 }
 

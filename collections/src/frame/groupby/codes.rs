@@ -170,13 +170,12 @@ mod tests {
         states.push(State { kind: Kind::Len, input: lit(true) });
         let work: Vec<Work<'_>> = states.iter().map(Work::Rows).collect();
         let rows = PREPARED + 100;
-        let wanted: [Option<fn(usize) -> bool>; 4] =
-            [None, Some(|row| row % 100 != 0), Some(|row| row > 5 && row % 3 != 1), Some(|row| row == 4)];
-        for (at, wanted) in wanted.into_iter().enumerate() {
-            let kept = || wanted.map(|wanted| (0..rows).map(wanted).collect::<Bitmap>());
+        let bits = |wanted: &dyn Fn(usize) -> bool| Some((0..rows).map(wanted).collect::<Bitmap>());
+        let kept = [None, bits(&|row| row % 100 != 0), bits(&|row| row > 5 && row % 3 != 1), bits(&|row| row == 4)];
+        for (at, kept) in kept.into_iter().enumerate() {
             for keys in [&[col("k")][..], &[col("k"), col("l")], &[col("l"), col("k")]] {
-                let found = aggregate(&coded(kept(), rows), keys, &states).expect("plain states").expect("columns");
-                let frame = coded(kept(), rows).into_frame().expect("columns of one length");
+                let found = aggregate(&coded(kept.clone(), rows), keys, &states).expect("plain states").expect("columns");
+                let frame = coded(kept.clone(), rows).into_frame().expect("columns of one length");
                 let expected = hashed::aggregate(&frame, keys, &work).expect("columns").expect("plain states");
                 assert_eq!(found.schema(), expected.schema());
                 assert!(found.equals_missing(&expected), "{at} {keys:?}: {found} {expected}");

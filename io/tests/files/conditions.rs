@@ -73,7 +73,7 @@ fn filtered(frame: &DataFrame, tests: &[Test]) -> DataFrame {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn any_conditions_in_any_order(

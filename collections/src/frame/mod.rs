@@ -184,8 +184,9 @@ pub(crate) trait Step: Send + Sync {
     fn ranges(&self) -> Option<ops::sorted_by::Ranges> {
         None
     }
-    /// The layer of this reader with these text columns as codes, if it can have them so; its chunks are read while they are used.
-    fn coded_layer(&self, _keys: &Names) -> Option<Layer> {
+    /// The layer of this reader with these text columns as codes, if it can have them so; its chunks are read while they are used, again by
+    /// each who uses them. `alone`: nobody else is known to read the same.
+    fn coded_layer(&self, _keys: &Names, _alone: bool) -> Option<Layer> {
         None
     }
     /// The reader that this step is, if it is one: a group-by asks it for a sample.

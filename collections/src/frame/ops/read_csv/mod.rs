@@ -339,7 +339,7 @@ impl Step for ReadCsv {
         Ok(lowering.add(self.layer(), node))
     }
 
-    fn coded_layer(&self, keys: &Names) -> Option<Layer> {
+    fn coded_layer(&self, keys: &Names, _: bool) -> Option<Layer> {
         Some(self.with_codes(keys).layer())
     }
 

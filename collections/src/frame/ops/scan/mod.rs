@@ -275,9 +275,9 @@ impl Step for Scan {
         on_polars_thread(|| rows.lazy().filter(spelled_out(predicate, schema)).collect()).ok()
     }
 
-    fn coded_layer(&self, keys: &Names) -> Option<Layer> {
+    fn coded_layer(&self, keys: &Names, alone: bool) -> Option<Layer> {
         let listed = |key: &PlSmallStr| self.columns.contains(key) && self.table.lists_few(key);
-        let all = self.limit.is_none() && !self.counted && keys.iter().all(listed);
+        let all = alone && self.limit.is_none() && !self.counted && keys.iter().all(listed);
         all.then(|| self.layer(keys.iter().cloned().collect()))
     }
 

@@ -35,4 +35,4 @@ pub use kind::Kind;
 pub use options::{Room, TableOptions};
 pub use storage::{StorageOptions, adopt_storage_options, set_storage_options, storage_changes, storage_options};
 pub use store::{memory_store, put};
-pub use table::{FileTable, Piece, ROWS, Recipe, Test, greatest, least, nulls};
+pub use table::{Coded, FileTable, Keep, Piece, ROWS, Recipe, Test, greatest, least, nulls};

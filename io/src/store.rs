@@ -16,6 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shown::shown;
 use crate::storage::{self, StorageOptions, options_of, without_secrets};
 
 const SCHEMES: &str = "a local path, or a URL with s3://, gs://, az://, abfs://, http://, https://, file:// or memory://";
@@ -42,7 +43,7 @@ pub(crate) struct Remote {
 impl std::fmt::Debug for Remote {
     /// Without the store, which knows keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Remote({}{})", self.base, self.key)
+        write!(f, "Remote({}{})", shown(&self.base), self.key)
     }
 }
 

@@ -65,8 +65,8 @@ pub(crate) struct Node {
     pub inputs: Vec<DFrame>,
     pub schema: Result<SchemaRef, Failure>,
     pub origin: Origin,
-    /// How large the frame is likely to be, once somebody has asked.
-    pub size: OnceLock<Option<Size>>,
+    /// How large the frame is likely to be, once somebody has asked, and whether that is [`Step::gives_any_rows`]'s guess.
+    pub size: OnceLock<(Option<Size>, bool)>,
 }
 
 /// One kind of step: what an operation's file implements. Everything that the planner knows of an operation is here.
@@ -100,6 +100,11 @@ pub(crate) trait Step: Send + Sync {
     /// How large the result is likely to be, from what is known of the inputs. Without more knowledge: as many rows as the first input has.
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         size::like_first(inputs, node)
+    }
+    /// Whether a function of the user's makes the rows, which may be any number of them, so that the size is a guess that plans call one;
+    /// `below` says it of the inputs.
+    fn gives_any_rows(&self, below: bool) -> bool {
+        below
     }
     /// How many rows a reader would give without its predicate.
     fn whole(&self) -> Option<u64> {

@@ -130,6 +130,10 @@ pub(crate) trait Step: Send + Sync {
     fn minds_order(&self, _at: usize, _wanted: bool) -> bool {
         true
     }
+    /// Whether the step does nothing: it says something to the rewrites, and is taken out when it was heard.
+    fn is_promise(&self) -> bool {
+        false
+    }
     /// The new and the old names of the columns of a step that only picks and renames.
     fn picked(&self) -> Option<Vec<(PlSmallStr, PlSmallStr)>> {
         None

@@ -220,6 +220,7 @@ impl DFrame {
 
     /// A step over inputs; the schema rule runs here.
     pub(crate) fn build(step: Arc<dyn Step>, inputs: Vec<DFrame>, origin: Origin) -> DFrame {
+        partita_io::quiet_casts();
         let schemas: Result<Vec<SchemaRef>, Failure> = inputs.iter().map(|input| input.node.schema.clone()).collect();
         let schema = schemas.and_then(|schemas| located(step.schema(&schemas), &origin));
         DFrame { node: Arc::new(Node { step, inputs, schema, origin, size: OnceLock::new() }) }

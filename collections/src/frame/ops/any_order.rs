@@ -1,7 +1,5 @@
 //! `any_order`: the rows of a frame, in whatever order is cheapest.
 
-use std::sync::Arc;
-
 use partita_graph::Failure;
 use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
 
@@ -77,6 +75,8 @@ impl Step for AnyOrder {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use polars::df;
 

@@ -212,11 +212,12 @@ impl Resample {
             }
             None => return Err(crate::frame::expr::column_not_found(&self.on, schema)),
         };
-        let positive = |text: &str| match length(text)? {
-            window if window.is_zero() || window.negative() => {
-                Err(Failure::new(Code::InvalidOption, format!("a window of {text} holds no rows")))
+        let positive = |text: &str| -> Result<Duration, Failure> {
+            let window = length(text)?;
+            match window.is_zero() || window.negative() {
+                true => Err(Failure::new(Code::InvalidOption, format!("a window of {text} holds no rows"))),
+                false => Ok(window),
             }
-            window => Ok(window),
         };
         let whole_days = |what: &str, text: &str, by: Duration| {
             let is_whole = by.nanoseconds().unsigned_abs() % (24 * HOUR) == 0;

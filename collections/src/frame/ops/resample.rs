@@ -220,7 +220,7 @@ impl Resample {
             }
         };
         let whole_days = |what: &str, text: &str, by: Duration| {
-            let is_whole = by.nanoseconds().unsigned_abs() % (24 * HOUR) == 0;
+            let is_whole = by.nanoseconds().unsigned_abs().is_multiple_of(24 * HOUR);
             let sentence = format!("{what} of {text} is no number of days, and `{}` holds dates", self.on);
             if dtype == DataType::Date && !is_whole { Err(Failure::new(Code::InvalidOption, sentence)) } else { Ok(()) }
         };

@@ -4,7 +4,6 @@
 mod array_files;
 mod array_server;
 mod arrow_files;
-mod clouds;
 mod cutting;
 mod images;
 mod json_lines;
@@ -13,6 +12,7 @@ mod parquet_files;
 mod reading;
 mod remote;
 mod rows;
+mod stores;
 mod tables;
 mod web;
 mod writing;

@@ -106,8 +106,11 @@ proptest! {
         let expected = DataFrame::new(groups.len(), columns).unwrap().lazy().filter(col("len").gt(lit(0u32))).collect().unwrap();
         let ours = DFrame::from_polars(whole, partitions).resample("d", every).period(period).offset(&format!("{offset}d"));
         let ours = ours.closed(closed).label(label).include_boundaries(true).agg([col("i").sum(), len()]);
-        // Where no window is asked for but those side by side, rows without a time have one of their own.
-        check("resample", &ours.filter(col("d").is_not_null()), &expected, true);
+        // Where no window is asked for but those side by side, rows without a time have one of their own. Polars leaves out windows with rows in
+        // them that begin before the one of the first row.
+        let first = ends.first().and_then(|begin| begin.cast(&DataType::Date).ok()?.cast(&DataType::Int32).ok()?.i32().ok()?.get(0));
+        let seen = col("_lower_boundary").gt_eq(lit(first.unwrap_or(i32::MIN)).cast(DataType::Date));
+        check("resample", &ours.filter(seen), &expected, true);
     }
 
     /// The values of `on` are looked for too.

@@ -118,6 +118,8 @@ impl Resample {
     /// How long each window is. Longer than the steps in which windows begin: they overlap, and a row counts in all that it is in. Shorter: what
     /// lies between them counts in none, nor does a row without a time. Default: as long as the steps.
     ///
+    /// Every window with a row in it is there; polars has none before the one that has begun last when the first row comes.
+    ///
     /// Rows are repeated for each window that they may be in, up to 1000.
     ///
     /// ```

@@ -101,6 +101,8 @@ mod kinds;
 mod kinds_in_order;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/listed_text.rs"]
+mod listed_text;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/out_of_core.rs"]

@@ -39,4 +39,4 @@ pub use quiet::quiet_casts;
 pub use shown::shown;
 pub use storage::{StorageOptions, adopt_storage_options, set_storage_options, storage_changes, storage_options};
 pub use store::{memory_store, put};
-pub use table::{FileTable, Piece, ROWS, Recipe, Test, greatest, least, nulls};
+pub use table::{Coded, FileTable, Keep, Piece, ROWS, Recipe, Test, greatest, least, nulls};

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -89,7 +89,18 @@ impl Source {
     pub(crate) fn copy(&mut self, range: Range<u64>) -> Result<Vec<u8>> {
         let length = range.end - range.start;
         let known = self.size.map_or(length, |size| length.min(size.saturating_sub(range.start)));
-        let mut out = vec![0; usize::try_from(known).expect("samples fit into memory")];
+        let length = usize::try_from(known).expect("samples fit into memory");
+        if let Origin::Disk(file) = &self.bytes {
+            // Into memory that is not cleared before.
+            let mut out = Vec::with_capacity(length);
+            let mut file: &File = file;
+            let read = file.seek(SeekFrom::Start(range.start)).and_then(|_| file.take(known).read_to_end(&mut out));
+            return match read.map_err(|error| io_error(&self.name, error))? == length {
+                true => Ok(out),
+                false => Err(unreadable(&self.name, "it became shorter while it was read")),
+            };
+        }
+        let mut out = vec![0; length];
         let read = self.read_at(range.start, &mut out)?;
         out.truncate(read);
         Ok(out)
@@ -131,7 +142,6 @@ fn read_disk(file: &File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
 
 #[cfg(not(unix))]
 fn read_disk(file: &mut File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-    use std::io::{Seek, SeekFrom};
     file.seek(SeekFrom::Start(offset))?;
     read_full(file, out)
 }

@@ -6,9 +6,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use polars::prelude::{BooleanChunked, DataFrame, DataType, PlSmallStr, Schema, SchemaRef};
+use polars::prelude::{BooleanChunked, DataFrame, DataType, PlSmallStr, PolarsResult, Schema, SchemaRef};
+use polars_arrow::bitmap::Bitmap;
 use serde::{Deserialize, Serialize};
 
+use crate::csv::DecodedColumn;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Member;
 use crate::hive::Hive;
@@ -43,6 +45,12 @@ pub trait FileTable: Send + Sync {
     /// the type of `x`, null where unknown) and [`nulls`]`(x)` (u64); and the number of rows as [`ROWS`]. Columns of which nothing is known
     /// are left out.
     fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame;
+
+    /// Whether a text column lists its values before its rows, everywhere and few of them, so that it can be had as codes:
+    /// [`Recipe::read_coded`].
+    fn lists_few(&self, _column: &str) -> bool {
+        false
+    }
 
     /// The column that costs least to read, of a table with columns.
     fn cheapest(&self) -> PlSmallStr;
@@ -95,15 +103,23 @@ pub(crate) enum Formats<P, I, J> {
     Json(J),
 }
 
-/// A predicate that is asked while a piece is read, so that columns are not read for rows that nobody wants.
-pub struct Test<'a> {
+/// For each row of a frame whether it is kept; null counts as false. `None` refuses to answer, which ends the reading as cancelled.
+pub type Keep = Arc<dyn Fn(&DataFrame) -> Option<BooleanChunked> + Send + Sync>;
+
+/// A condition that is asked while a piece is read, so that columns are not read for rows that nobody wants. Of several, each is asked of
+/// the rows that the ones before it left, as far as the format can take columns one by one.
+#[derive(Clone)]
+pub struct Test {
     /// The columns that it looks at; all are in the recipe.
-    pub columns: &'a [PlSmallStr],
-    /// For each row of these columns whether it is kept; null counts as false. `None` ends the reading as cancelled.
-    pub keep: &'a dyn Fn(&DataFrame) -> Option<BooleanChunked>,
+    pub columns: Vec<PlSmallStr>,
+    /// Asked of these columns, in the order of the recipe. What it says of a row must depend on the values of this row alone: it is also
+    /// asked of values that a file lists before its rows, and a refusal there is none.
+    pub keep: Keep,
+    /// Those of the columns that nobody needs after this test: they are left out of the result.
+    pub spent: Vec<PlSmallStr>,
 }
 
-impl Test<'_> {
+impl Test {
     pub(crate) fn kept(&self, frame: &DataFrame) -> Result<BooleanChunked> {
         (self.keep)(frame).ok_or_else(cancelled)
     }
@@ -114,15 +130,15 @@ pub(crate) fn cancelled() -> Error {
 }
 
 impl Recipe {
-    /// Reads a piece: the columns of the recipe, in its order, and of the rows those that pass the test. `stop` is asked now and then.
+    /// Reads a piece: the columns of the recipe, in its order, and of the rows those that pass all tests. `stop` is asked now and then.
     ///
     /// # Errors
     /// `Damaged` with the place, `Cancelled`, `WrongInference` (JSON), what the storage gives.
     ///
     /// # Panics
     /// With a piece of another format.
-    pub fn read(&self, piece: &Piece, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
-        self.read_first(piece, u64::MAX, test, stop)
+    pub fn read(&self, piece: &Piece, tests: &[Test], stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+        self.read_first(piece, u64::MAX, tests, stop)
     }
 
     /// The same, and no more than the first `rows` rows: what only later rows need is neither fetched nor decoded, as far as the format
@@ -133,21 +149,79 @@ impl Recipe {
     ///
     /// # Panics
     /// With a piece of another format.
-    pub fn read_first(&self, piece: &Piece, rows: u64, test: Option<&Test<'_>>, stop: &dyn Fn() -> bool) -> Result<DataFrame> {
+    pub fn read_first(&self, piece: &Piece, rows: u64, tests: &[Test], stop: &dyn Fn() -> bool) -> Result<DataFrame> {
         // A test may refuse any row, so that it cannot be known which ones are the first to pass.
-        let asked = if test.is_some() { u64::MAX } else { rows };
+        let asked = if tests.is_empty() { rows } else { u64::MAX };
         let found = match (&self.0, &piece.0) {
-            (Formats::Parquet(recipe), Formats::Parquet(piece)) => return recipe.read(piece, rows, test, stop),
+            (Formats::Parquet(recipe), Formats::Parquet(piece)) => return recipe.read(piece, rows, tests, stop),
             (Formats::Ipc(recipe), Formats::Ipc(piece)) => recipe.read(piece, asked, stop)?,
             (Formats::Json(recipe), Formats::Json(piece)) => recipe.read(piece, asked, stop)?,
             _ => panic!("a piece of another format than its recipe"),
         };
-        let kept = match test {
-            None => found,
-            Some(test) => found.filter(&test.kept(&found)?).expect("a mask has the height of its frame"),
-        };
-        Ok(kept.head(Some(usize::try_from(rows).unwrap_or(usize::MAX))))
+        Ok(passing(found, tests)?.head(Some(usize::try_from(rows).unwrap_or(usize::MAX))))
     }
+
+    /// The same as [`Recipe::read`] with these text columns as codes where the file has them so, and with the rows that do not pass beside
+    /// the others where they are few.
+    ///
+    /// # Errors
+    /// As [`Recipe::read`].
+    ///
+    /// # Panics
+    /// With a piece of another format.
+    pub fn read_coded(&self, piece: &Piece, codes: &[PlSmallStr], tests: &[Test], stop: &dyn Fn() -> bool) -> Result<Coded> {
+        match (&self.0, &piece.0) {
+            (Formats::Parquet(recipe), Formats::Parquet(piece)) => recipe.read_coded(piece, codes, tests, stop),
+            _ => self.read(piece, tests, stop).map(Coded::from),
+        }
+    }
+}
+
+/// Rows with some text columns as codes, and among them perhaps some that no one wants.
+#[derive(Clone, Debug)]
+pub struct Coded {
+    /// Rows of each column.
+    pub rows: usize,
+    /// The columns, in the order of the recipe.
+    pub columns: Vec<DecodedColumn>,
+    /// Which rows passed; all where there are no bits.
+    pub kept: Option<Bitmap>,
+}
+
+impl Coded {
+    /// The frame of the rows that passed, with text made from the codes.
+    ///
+    /// # Errors
+    /// Columns of different lengths.
+    pub fn into_frame(self) -> PolarsResult<DataFrame> {
+        let frame = DataFrame::new(self.rows, self.columns.into_iter().map(DecodedColumn::into_column).collect())?;
+        match self.kept {
+            None => Ok(frame),
+            Some(kept) => frame.filter(&BooleanChunked::from_bitmap(PlSmallStr::EMPTY, kept)),
+        }
+    }
+}
+
+impl From<DataFrame> for Coded {
+    fn from(frame: DataFrame) -> Self {
+        let rows = frame.height();
+        Self { rows, columns: frame.into_columns().into_iter().map(DecodedColumn::Plain).collect(), kept: None }
+    }
+}
+
+/// The rows that pass all tests, of columns that come together: every test is asked of all rows.
+fn passing(found: DataFrame, tests: &[Test]) -> Result<DataFrame> {
+    let mut all: Option<BooleanChunked> = None;
+    for test in tests {
+        let kept = test.kept(&found)?;
+        all = Some(match all {
+            None => kept,
+            Some(all) => &all & &kept,
+        });
+    }
+    let Some(kept) = all else { return Ok(found) };
+    let left = found.drop_many(tests.iter().flat_map(|test| test.spent.iter().cloned()));
+    Ok(left.filter(&kept).expect("a mask has the height of its frame"))
 }
 
 /// Neighbours together in partitions of about `target` bytes: a unit joins the partition before it as long as both fit.
@@ -245,6 +319,11 @@ pub(crate) struct Located {
 impl Located {
     pub(crate) fn of(found: &Found) -> Self {
         Self { path: absolute(&found.name), size: found.facts.size }
+    }
+
+    /// Whether it is in a store rather than on a disk.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.path.contains("://")
     }
 }
 

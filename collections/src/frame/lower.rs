@@ -1,6 +1,6 @@
 //! From the expression to layers. Lowering is a pure function of the rewritten expression: the same frame gives the same graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use partita_graph::{Edge, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimize};
@@ -8,7 +8,7 @@ use partita_graph::{Edge, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimiz
 use polars::prelude::{Expr, PlSmallStr};
 
 use super::expr::as_column;
-use super::rewrite::rewrite;
+use super::rewrite::{read_by_several, rewrite};
 use super::size::shown_size;
 use super::{DFrame, Node};
 
@@ -35,6 +35,8 @@ pub(crate) struct Lowering {
     done: BTreeMap<usize, Lowered>,
     /// Layers whose rows are spread over their partitions by the hash of these columns, all rows of a key in one.
     spread: BTreeMap<LayerId, Vec<PlSmallStr>>,
+    /// Addresses of frames that several steps read.
+    shared: BTreeSet<usize>,
     /// Frames that steps made while they were lowered; they live as long as this, which knows frames by address.
     ours: Vec<DFrame>,
     /// Remarks for the user about the plan.
@@ -95,6 +97,11 @@ impl Lowering {
         }
     }
 
+    /// Whether no other step is known to read this frame.
+    pub fn has_one_reader(&self, frame: &DFrame) -> bool {
+        !self.shared.contains(&frame.address())
+    }
+
     /// Lowers a frame that a step made for itself.
     pub fn frame_of_ours(&mut self, frame: DFrame) -> Result<Lowered, Failure> {
         self.ours.push(frame.clone());
@@ -145,6 +152,7 @@ pub(crate) fn plan_with_sizes(frame: &DFrame) -> Result<Plan, Failure> {
 fn planned(frame: &DFrame, mut lowering: Lowering) -> Result<Plan, Failure> {
     frame.resolved()?;
     let rewritten = rewrite(frame)?;
+    lowering.shared = read_by_several(&rewritten);
     let root = lowering.frame(&rewritten)?;
     lowering.graph.want_all(root.layer);
     Ok(Plan { rewritten, graph: optimize::optimize(&lowering.graph), notes: lowering.notes })

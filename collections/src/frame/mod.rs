@@ -29,7 +29,7 @@ pub(crate) mod value;
 
 use std::sync::{Arc, OnceLock};
 
-use partita_graph::{Failure, Origin};
+use partita_graph::{Failure, Layer, Origin};
 use polars::prelude::{DataFrame, Expr, PlSmallStr, Schema, SchemaRef};
 
 use expr::{Names, located};
@@ -193,7 +193,12 @@ pub(crate) trait Step: Send + Sync {
     fn ranges(&self) -> Option<ops::sorted_by::Ranges> {
         None
     }
-    /// The reader that this step is, if it is one: a group-by asks it for codes and for a sample.
+    /// The layer of this reader with these text columns as codes, if it can have them so; its chunks are read while they are used, again by
+    /// each who uses them. `alone`: nobody else is known to read the same.
+    fn coded_layer(&self, _keys: &Names, _alone: bool) -> Option<Layer> {
+        None
+    }
+    /// The reader that this step is, if it is one: a group-by asks it for a sample.
     fn reader(&self) -> Option<&ops::read_csv::ReadCsv> {
         None
     }

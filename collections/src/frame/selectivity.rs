@@ -145,7 +145,7 @@ impl Guess<'_> {
     }
 }
 
-fn flatten<'e>(predicate: &'e Expr, parts: &mut Vec<&'e Expr>) {
+pub(crate) fn flatten<'e>(predicate: &'e Expr, parts: &mut Vec<&'e Expr>) {
     match predicate {
         Expr::BinaryExpr { left, op: Operator::And | Operator::LogicalAnd, right } => {
             flatten(left, parts);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use partita_graph::{Buffer, Chunk, Code, Encoded, Failure, Plain, Registry, Value};
-use partita_io::csv::DecodedColumn;
+use partita_io::Coded;
 use partita_io::ipc::{self, Message};
 use polars::prelude::DataFrame;
 use polars_buffer::Buffer as Bytes;
@@ -125,20 +125,9 @@ pub fn arrow_messages(kind: &str, value: &Encoded) -> Result<Option<Vec<ArrowMes
     Ok(heads(&value)?.map(|heads| heads.into_iter().map(|(header, body)| (header, body.to_vec())).collect()))
 }
 
-/// Rows straight from a reader, some text columns of which are codes into their distinct values.
-pub struct Coded {
-    /// Rows.
-    pub rows: usize,
-    /// In schema order.
-    pub columns: Vec<DecodedColumn>,
-}
-
-impl Coded {
-    /// The frame, with text made from the codes.
-    pub fn into_frame(self) -> Result<DataFrame, Failure> {
-        let columns = self.columns.into_iter().map(DecodedColumn::into_column).collect();
-        DataFrame::new(self.rows, columns).map_err(|e| polars_failure(e, None))
-    }
+/// The frame of rows straight from a reader, with text made from codes.
+pub fn uncoded(rows: Coded) -> Result<DataFrame, Failure> {
+    rows.into_frame().map_err(|e| polars_failure(e, None))
 }
 
 /// Takes the rows of a stream, batch after batch.
@@ -158,7 +147,7 @@ impl Stream {
     fn frame(&self) -> Result<DataFrame, Failure> {
         let mut frames = Vec::new();
         self.0.each(usize::MAX, &|| false, &mut |batch| {
-            frames.push(batch.into_frame()?);
+            frames.push(uncoded(batch)?);
             Ok(())
         })?;
         joined(frames)

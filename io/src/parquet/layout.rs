@@ -34,6 +34,8 @@ pub(super) struct Leaf {
     pub(super) values: i64,
     pub(super) start: u64,
     pub(super) length: u64,
+    /// Whether its values are listed before its rows, as far as the list is worth it.
+    pub(super) lists_values: bool,
 }
 
 impl Layout {
@@ -59,7 +61,8 @@ impl Layout {
 pub(super) fn leaves(group: &RowGroupMetadata, name: &str) -> Vec<Leaf> {
     let leaf = |column: &ColumnChunkMetadata| {
         let range = column.byte_range();
-        Leaf { codec: column.compression(), values: column.num_values(), start: range.start, length: range.end - range.start }
+        let lists_values = column.dictionary_page_offset().is_some();
+        Leaf { codec: column.compression(), values: column.num_values(), start: range.start, length: range.end - range.start, lists_values }
     };
     group.columns_under_root_iter(name).map_or_else(Vec::new, |columns| columns.map(leaf).collect())
 }

@@ -3,9 +3,14 @@
 mod cut;
 mod footer;
 mod layout;
+mod listed;
 mod recipe;
+mod rows;
+mod selection;
 mod statistics;
+mod stored;
 mod table;
+mod unpack;
 pub(crate) use footer::polars_schema;
 pub(crate) use recipe::{Piece, Recipe};
 pub(crate) use table::ENDINGS;

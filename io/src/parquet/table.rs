@@ -25,6 +25,9 @@ use crate::table::{FileTable, Formats, Located, Piece, Recipe, check_alike, is_r
 /// How names of Parquet files in a folder end.
 pub(crate) const ENDINGS: &[&str] = &[".parquet", ".parq", ".pq"];
 
+/// Lists of values up to this size are those of few values, in stored bytes.
+const SHORT_LIST: i64 = 4 << 10;
+
 /// Parquet files that were opened.
 pub(super) struct Table {
     files: Vec<Member>,
@@ -120,6 +123,16 @@ impl FileTable for Table {
 
     fn statistics(&self, columns: &[PlSmallStr]) -> DataFrame {
         statistics::of(&self.footers, &self.cuts, columns, &self.schema, &self.hive)
+    }
+
+    fn lists_few(&self, column: &str) -> bool {
+        let short = |group: &RowGroupMetadata| {
+            let mut leaves = group.columns_under_root_iter(column).into_iter().flatten();
+            let (Some(leaf), None) = (leaves.next(), leaves.next()) else { return false };
+            leaf.dictionary_page_offset().is_some_and(|list| (0..=SHORT_LIST).contains(&leaf.data_page_offset().saturating_sub(list)))
+        };
+        let mut groups = self.footers.iter().flat_map(|footer| &footer.metadata.row_groups).filter(|group| group.num_rows() > 0);
+        self.schema.get(column) == Some(&DataType::String) && groups.all(short)
     }
 
     fn cheapest(&self) -> PlSmallStr {

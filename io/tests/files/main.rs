@@ -4,6 +4,7 @@
 mod array_files;
 mod array_server;
 mod arrow_files;
+mod conditions;
 mod cutting;
 mod images;
 mod json_lines;

@@ -1,6 +1,7 @@
 //! Parquet files: every type comes back, only what is wanted is fetched, bounds are true, and damage is named.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use partita_io::write::{ParquetCodec, ParquetWriteOptions};
 use partita_io::{ErrorKind, FileTable, ROWS, TableOptions, Test, greatest, least, nulls};
@@ -12,6 +13,10 @@ use crate::web::Server;
 
 fn small_groups() -> ParquetWriteOptions {
     ParquetWriteOptions::new().row_group_rows(10)
+}
+
+fn tested(columns: &[&str], keep: impl Fn(&DataFrame) -> Option<BooleanChunked> + Send + Sync + 'static) -> Test {
+    Test { columns: columns.iter().map(|name| (*name).into()).collect(), keep: Arc::new(keep), spent: Vec::new() }
 }
 
 #[test]
@@ -82,14 +87,12 @@ fn what_a_test_leaves() {
         ("none", |_| false),
     ];
     for (name, wanted) in wanted {
-        let keep = |frame: &DataFrame| {
+        let test = tested(&["row"], move |frame| {
             Some(frame.column("row").unwrap().i64().unwrap().iter().map(|row| row.map(wanted)).collect::<BooleanChunked>())
-        };
-        let columns = [PlSmallStr::from("row")];
-        let test = Test { columns: &columns, keep: &keep };
+        });
         let mut found = frame.clear();
         for piece in table.partitions().iter().flat_map(|pieces| pieces.clone()) {
-            found.vstack_mut(&recipe.read(&table.piece(piece, &names), Some(&test), &|| false).unwrap()).unwrap();
+            found.vstack_mut(&recipe.read(&table.piece(piece, &names), std::slice::from_ref(&test), &|| false).unwrap()).unwrap();
         }
         let mask: BooleanChunked = (0..100).map(|row| Some(wanted(row))).collect();
         assert!(found.equals_missing(&frame.filter(&mask).unwrap()), "{name}\n{found}");
@@ -105,11 +108,10 @@ fn stopping_midway() {
     let names: Vec<PlSmallStr> = table.schema().iter_names().cloned().collect();
     let asked = Cell::new(0);
     let stop = || asked.replace(asked.get() + 1) == 2;
-    let error = table.recipe(&names).read(&table.piece(0, &names), None, &stop).unwrap_err();
+    let error = table.recipe(&names).read(&table.piece(0, &names), &[], &stop).unwrap_err();
     assert_eq!((error.kind(), asked.get()), (&ErrorKind::Cancelled, 3));
-    let columns = [PlSmallStr::from("row")];
-    let test = Test { columns: &columns, keep: &|_| None };
-    let error = table.recipe(&names).read(&table.piece(0, &names), Some(&test), &|| false).unwrap_err();
+    let test = tested(&["row"], |_| None);
+    let error = table.recipe(&names).read(&table.piece(0, &names), std::slice::from_ref(&test), &|| false).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::Cancelled);
 }
 
@@ -206,11 +208,10 @@ fn only_what_is_wanted_is_fetched() {
     assert!(one < whole / 8, "one column of eleven: {one} of {whole} bytes");
     // A test that nothing passes reads its own column and no other.
     let names: Vec<PlSmallStr> = table.schema().iter_names().cloned().collect();
-    let columns = [PlSmallStr::from("sorted")];
-    let none = Test { columns: &columns, keep: &|frame| Some(BooleanChunked::full(PlSmallStr::EMPTY, false, frame.height())) };
+    let none = tested(&["sorted"], |frame| Some(BooleanChunked::full(PlSmallStr::EMPTY, false, frame.height())));
     let ((), tested) = server.cost(|| {
         for piece in 0..table.partitions().last().unwrap().end {
-            assert_eq!(table.recipe(&names).read(&table.piece(piece, &names), Some(&none), &|| false).unwrap().height(), 0);
+            assert_eq!(table.recipe(&names).read(&table.piece(piece, &names), std::slice::from_ref(&none), &|| false).unwrap().height(), 0);
         }
     });
     assert!(tested < whole / 8, "the test's column: {tested} of {whole} bytes");
@@ -297,7 +298,7 @@ proptest! {
         let names: Vec<PlSmallStr> = table.schema().iter_names().cloned().collect();
         let known = table.statistics(&names);
         for piece in 0..known.height() {
-            let found = table.recipe(&names).read(&table.piece(piece as u32, &names), None, &|| false).unwrap();
+            let found = table.recipe(&names).read(&table.piece(piece as u32, &names), &[], &|| false).unwrap();
             for name in &names {
                 let values = found.column(name).unwrap().as_materialized_series();
                 let at = |name: String| known.column(&name).unwrap().as_materialized_series().slice(piece as i64, 1);

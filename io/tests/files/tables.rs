@@ -89,7 +89,7 @@ pub fn read(table: &dyn FileTable, columns: &[&str]) -> Result<DataFrame, Error>
     let schema: Schema = names.iter().map(|name| (name.clone(), table.schema().get(name).unwrap().clone())).collect();
     let mut all = DataFrame::empty_with_schema(&schema);
     for piece in table.partitions().iter().flat_map(|partition| partition.clone()) {
-        all.vstack_mut(&recipe.read(&table.piece(piece, &names), None, &|| false)?).unwrap();
+        all.vstack_mut(&recipe.read(&table.piece(piece, &names), &[], &|| false)?).unwrap();
     }
     Ok(all)
 }

@@ -85,6 +85,11 @@ impl Server {
         }
     }
 
+    /// Bodies that were sent so far.
+    pub fn requests(&self) -> usize {
+        self.bodies.load(Ordering::Relaxed)
+    }
+
     /// Bytes that the work had sent.
     pub fn cost<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
         let before = self.sent.load(Ordering::Relaxed);

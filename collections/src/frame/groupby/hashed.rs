@@ -6,6 +6,7 @@ use polars::prelude::*;
 use polars_plan::utils::expr_output_name;
 
 use super::number::{Numbering, are_distinct, number};
+use super::once::taken_apart;
 use super::plain::{self, ByGroup};
 use super::states::{Kind, State, column, part};
 use crate::frame::expr::{as_column, polars_failure};
@@ -131,7 +132,14 @@ pub(super) fn evaluated<'a>(frame: &DataFrame, exprs: impl Iterator<Item = &'a E
         .filter(|(_, expr)| as_column(expr).is_none())
         .map(|(index, expr)| (*expr).clone().alias(column(index)))
         .collect();
-    let extra = if computed.is_empty() { None } else { Some(frame.clone().lazy().select(computed).collect()?) };
+    let extra = match computed.is_empty() {
+        true => None,
+        false => {
+            let (parts, computed) = taken_apart(computed);
+            let with_parts = parts.into_iter().fold(frame.clone().lazy(), |frame, part| frame.with_columns([part]));
+            Some(with_parts.select(computed).collect()?)
+        }
+    };
     let one = |(index, expr): (usize, &&Expr)| {
         let values = match (as_column(expr), &extra) {
             (Some(name), _) => frame.column(name)?,

@@ -13,6 +13,7 @@ mod gathered;
 mod hashed;
 mod laid_out;
 mod number;
+mod once;
 pub(crate) mod pairs;
 pub(crate) mod partial;
 mod plain;

@@ -12,7 +12,7 @@ use super::hashed::{self, Work};
 use super::states::State;
 use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
-use crate::frame::value::{Stream, chunk_of, frame_of, joined};
+use crate::frame::value::{Stream, chunk_of, frame_of, joined, uncoded};
 
 /// Rows to states. Without keys: all rows are one group, and a partition without rows gives no row.
 #[derive(Clone, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl Partial {
                     }
                     states.push(frame.map_err(|e| polars_failure(e, None))?);
                 }
-                None => rest.push(batch.into_frame()?),
+                None => rest.push(uncoded(batch)?),
             }
             Ok(())
         })?;

@@ -1,6 +1,6 @@
 //! States of numbered rows: one pass over a column for each state, adding every row to the slot of its group.
 //!
-//! Rows are added in row order, so results do not depend on anything but the partition.
+//! Rows are added in an order that follows from their number alone, so results do not depend on anything but the partition.
 
 use std::cell::OnceCell;
 
@@ -191,18 +191,55 @@ fn sums<T: PolarsNumericType, S: Copy + Default>(
     sums
 }
 
+/// Of so few groups each gets a row soon after the last one, and every addition would wait for the one before it.
+const FEW: usize = 256;
+/// So their rows are dealt to this many sums in turns.
+const TURNS: usize = 4;
+
 /// Sums of floats and of what each addition left out, so that what is small beside a sum is not lost (Neumaier, 1974). polars
 /// compensates too.
 fn float_sums(input: &Series, groups: &ByGroup<'_>) -> PolarsResult<Series> {
-    let add = |(sum, missed): (f64, f64), value: f64| {
-        let next = sum + value;
-        let taken = next - sum;
-        (next, missed + ((sum - (next - taken)) + (value - taken)))
-    };
     // Of an infinite sum nothing was left out, nor of one that is no number.
     let whole = |(sum, missed): (f64, f64)| if missed.is_finite() { sum + missed } else { sum };
-    let sums = sums(input.f64()?, groups, add).into_iter().map(whole).collect();
-    Ok(Float64Chunked::from_vec(PlSmallStr::EMPTY, sums).into_series())
+    let values = input.f64()?;
+    let sums = match groups.count <= FEW && values.null_count() == 0 {
+        true => in_turns(values, groups),
+        false => sums(values, groups, added),
+    };
+    Ok(Float64Chunked::from_vec(PlSmallStr::EMPTY, sums.into_iter().map(whole).collect()).into_series())
+}
+
+fn added((sum, missed): (f64, f64), value: f64) -> (f64, f64) {
+    let next = sum + value;
+    let taken = next - sum;
+    (next, missed + ((sum - (next - taken)) + (value - taken)))
+}
+
+fn in_turns(values: &Float64Chunked, groups: &ByGroup<'_>) -> Vec<(f64, f64)> {
+    let mut sums = vec![[(0.0, 0.0); TURNS]; groups.count];
+    let mut from = 0;
+    for chunk in values.downcast_iter() {
+        let of_row = &groups.of_row[from..from + chunk.len()];
+        from += chunk.len();
+        let ((rounds, last), (of_rounds, of_last)) = (chunk.values().as_chunks::<TURNS>(), of_row.as_chunks::<TURNS>());
+        for (round, of_round) in rounds.iter().zip(of_rounds) {
+            for (turn, (value, group)) in round.iter().zip(of_round).enumerate() {
+                let sum = &mut sums[*group as usize][turn];
+                *sum = added(*sum, *value);
+            }
+        }
+        for (value, group) in last.iter().zip(of_last) {
+            let sum = &mut sums[*group as usize][0];
+            *sum = added(*sum, *value);
+        }
+    }
+    let together = |turns: [(f64, f64); TURNS]| {
+        turns.into_iter().fold((0.0, 0.0), |all, (sum, missed)| {
+            let (all, left_out) = added(all, sum);
+            (all, left_out + missed)
+        })
+    };
+    sums.into_iter().map(together).collect()
 }
 
 /// Calls a function with the typed array of whole numbers.
@@ -345,6 +382,29 @@ mod tests {
         let times = Int64Chunked::from_vec("t".into(), vec![3, 1, 2]).into_datetime(TimeUnit::Microseconds, zone).into_series();
         let least = state(Kind::Min(false), &times, &ByGroup::new(&[0, 0, 1], 2)).expect("times").expect("times have a least one");
         assert_eq!(least.dtype(), times.dtype());
+    }
+
+    /// What is dealt to several sums in turns loses nothing either, and is what one sum for each of many groups is.
+    #[test]
+    fn sums_in_turns() {
+        let rows = 1003;
+        let values: Vec<f64> = (0..rows).map(|row| [1e16, 1.0, -1e16, 0.25][row % 4] * (1 + row % 3) as f64).collect();
+        let of_row: Vec<u32> = (0..rows).map(|row| (row / 12 % 5) as u32).collect();
+        let sums = |count: usize| {
+            let sums = state(Kind::Sum, &Series::new("x".into(), &values), &ByGroup::new(&of_row, count)).expect("numbers").expect("sums");
+            sums.f64().expect("floats").iter().take(5).collect::<Vec<_>>()
+        };
+        let expected = |group: u32| {
+            let quarters = values.iter().zip(&of_row).filter(|(_, of)| **of == group).map(|(x, _)| (x * 4.0) as i128).sum::<i128>();
+            Some(quarters as f64 / 4.0)
+        };
+        assert_eq!(sums(FEW), (0..5).map(expected).collect::<Vec<_>>());
+        assert_eq!(sums(FEW), sums(FEW + 1));
+        for odd in [f64::NAN, f64::INFINITY] {
+            let series = Series::new("x".into(), [1.0, odd, 2.0, 3.0, 4.0]);
+            let sum = state(Kind::Sum, &series, &ByGroup::new(&[0; 5], 1)).expect("numbers").expect("sums").f64().expect("floats").get(0);
+            assert!(sum.is_some_and(|sum| sum.is_nan() == odd.is_nan() && sum.is_infinite() == odd.is_infinite()), "{sum:?}");
+        }
     }
 
     #[test]

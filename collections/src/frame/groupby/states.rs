@@ -208,7 +208,9 @@ fn lift(expr: Expr, schema: &Schema, grouped: bool, states: &mut Vec<State>, sou
         Found::Median => col(column(state(Kind::Gathered))).list().median(),
         Found::Different => col(column(state(Kind::Values))).list().len(),
         Found::Mean => {
-            let sum = state(Kind::FloatSum);
+            // The sum of floats is one as a float already, and may be wanted besides.
+            let float = input.to_field(schema).is_ok_and(|field| field.dtype == DataType::Float64);
+            let sum = state(if float { Kind::Sum } else { Kind::FloatSum });
             let count = col(column(state(Kind::Count)));
             when(count.clone().gt(lit(0))).then(col(column(sum)) / count.cast(DataType::Float64)).otherwise(lit(NULL))
         }

@@ -253,15 +253,14 @@ impl GroupByStep {
         Ok(lowering.add(Layer::single("finish", 1, finish, vec![level.edge(Wiring::Every)]), node))
     }
 
-    /// The reader directly below hands its key columns out as codes, when this group-by has it for itself.
+    /// The reader directly below hands its key columns out as codes.
     fn coded_input(&self, input: Lowered, node: &Node, lowering: &mut Lowering) -> Lowered {
         let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
         let below = node.inputs[0].node();
-        match below.step.reader() {
-            Some(reader) if input.partitions == reader.npartitions() && !keys.is_empty() => {
-                let layer = reader.with_codes(&keys).layer();
-                if layer.len == 0 { input } else { lowering.add(layer, below) }
-            }
+        let alone = lowering.has_one_reader(&node.inputs[0]);
+        let coded = if keys.is_empty() || keys.len() < self.keys.len() { None } else { below.step.coded_layer(&keys, alone) };
+        match coded {
+            Some(layer) if layer.len == input.partitions => lowering.add(layer, below),
             _ => input,
         }
     }

@@ -13,7 +13,7 @@ mod shared;
 use partita_graph::Failure;
 
 use super::DFrame;
-pub(crate) use shared::in_order;
+pub(crate) use shared::{in_order, read_by_several};
 
 /// A rewrite: its name in plans, and the function.
 pub(crate) struct Rewrite {

@@ -30,6 +30,11 @@ pub(crate) fn in_order(frame: &DFrame) -> Vec<DFrame> {
     order
 }
 
+/// The addresses of the frames of an expression that several steps read.
+pub(crate) fn read_by_several(frame: &DFrame) -> BTreeSet<usize> {
+    Shared::among(&in_order(frame)).0
+}
+
 /// Which frames have several readers.
 pub(super) struct Shared(BTreeSet<usize>);
 

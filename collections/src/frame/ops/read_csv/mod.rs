@@ -340,6 +340,10 @@ impl Step for ReadCsv {
         Ok(lowering.add(self.layer(), node))
     }
 
+    fn coded_layer(&self, keys: &Names, _: bool) -> Option<Layer> {
+        Some(self.with_codes(keys).layer())
+    }
+
     fn reader(&self) -> Option<&ReadCsv> {
         Some(self)
     }

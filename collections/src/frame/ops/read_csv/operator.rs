@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 
 use partita_graph::{Chunk, Code, Failure, NamedOperator, Operator, TaskContext};
 use partita_io::csv::{self, Block, ColumnInfo, Decoded, DecodedColumn, FileInfo, ReadSpec};
-use partita_io::{Error, ErrorKind, Hive};
+use partita_io::{Coded, Error, ErrorKind, Hive};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Context, io_failure};
 use crate::frame::compact::compact;
 use crate::frame::expr::polars_failure;
-use crate::frame::value::{Batches, Coded, Sink, Stream, chunk_of, joined};
+use crate::frame::value::{Batches, Sink, Stream, chunk_of, joined, uncoded};
 
 /// With a predicate, rows are tested whenever this many bytes are decoded, so that what fails the test never piles up.
 const FILTER_BATCH: usize = 2 << 20;
@@ -87,7 +87,7 @@ impl Reader {
         let Decoded { rows, mut columns } = decoded;
         let folders = self.hive.columns_of(block.file as usize, rows).map_err(|e| polars_failure(e, None))?;
         columns.extend(folders.into_iter().map(DecodedColumn::Plain));
-        Ok(Coded { rows, columns })
+        Ok(Coded { rows, columns, kept: None })
     }
 
     fn rows(&self, block: &Block, cancelled: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
@@ -98,7 +98,7 @@ impl Reader {
         let fields = self.output.iter().map(|column| (column.name.as_str().into(), column.dtype.clone()));
         let mut kept = vec![DataFrame::empty_with_schema(&fields.collect::<Schema>())];
         let read = self.each(block, batch, cancelled, &mut |batch| {
-            let mut rows = batch.into_frame()?;
+            let mut rows = uncoded(batch)?;
             if let Some(predicate) = &self.predicate {
                 let tested = rows.lazy().filter(predicate.clone()).select(output.clone()).collect();
                 rows = tested.map_err(|e| polars_failure(e, None))?;

@@ -14,6 +14,7 @@
 //! ```
 
 mod first;
+mod in_turn;
 mod operator;
 pub(crate) mod prune;
 mod sample;
@@ -90,16 +91,17 @@ impl Scan {
         self.table.schema().iter_names().filter(|name| tested.contains(*name) || self.columns.contains(name)).cloned().collect()
     }
 
-    /// The layer that reads.
-    fn layer(&self) -> Layer {
+    /// The layer that reads, with these text columns as codes.
+    fn layer(&self, codes: Vec<PlSmallStr>) -> Layer {
         let format = self.table.format();
         let read = self.read();
         let operator = ReadFiles::new(Reader {
             source: self.source,
             method: format!("read_{format}"),
             recipe: self.table.recipe(&read),
-            predicate: self.predicate.clone().map(|predicate| spelled_out(predicate, self.table.schema())),
+            predicates: self.predicates(),
             limit: self.limit,
+            codes,
             output: self.fields(),
         });
         let work = |pieces: &Vec<u32>| match self.counted {
@@ -109,6 +111,14 @@ impl Scan {
         let args = self.partitions.iter().map(|pieces| Arg::encode(&work(pieces))).collect();
         let op = expr_op(operator, self.line(), ops::token());
         Layer::with_args(format!("read_{format}"), op, args, Vec::new())
+    }
+
+    /// The parts of the predicate in the order in which tasks ask them.
+    fn predicates(&self) -> Vec<Expr> {
+        let Some(predicate) = &self.predicate else { return Vec::new() };
+        let schema = self.table.schema();
+        let parts = in_turn::parts(predicate, schema, &|part| self.share_of(part, &self.partitions));
+        parts.into_iter().map(|part| spelled_out(part, schema)).collect()
     }
 
     fn fields(&self) -> Vec<(PlSmallStr, DataType)> {
@@ -265,6 +275,12 @@ impl Step for Scan {
         on_polars_thread(|| rows.lazy().filter(spelled_out(predicate, schema)).collect()).ok()
     }
 
+    fn coded_layer(&self, keys: &Names, alone: bool) -> Option<Layer> {
+        let listed = |key: &PlSmallStr| self.columns.contains(key) && self.table.lists_few(key);
+        let all = alone && self.limit.is_none() && !self.counted && keys.iter().all(listed);
+        all.then(|| self.layer(keys.iter().cloned().collect()))
+    }
+
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
         match change {
             Change::Widen(types) if source == self.source => {
@@ -281,6 +297,6 @@ impl Step for Scan {
             let empty = DataFrame::empty_with_schema(&schema);
             return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
         }
-        Ok(lowering.add(self.layer(), node))
+        Ok(lowering.add(self.layer(Vec::new()), node))
     }
 }

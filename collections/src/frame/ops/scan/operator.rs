@@ -1,17 +1,16 @@
 //! The operator that reads one partition.
 
-use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
-use partita_io::{Piece, Recipe, Test};
+use partita_io::{Coded, Error, Piece, Recipe, Test};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{columns_of, polars_failure};
+use crate::frame::expr::{Names, columns_of, polars_failure};
 use crate::frame::files::file_failure;
-use crate::frame::value::{chunk_of, joined};
+use crate::frame::value::{Batches, Sink, Stream, chunk_of, joined};
 
 /// Reads the pieces of a partition, tests their rows, keeps the columns of the result.
 #[derive(Serialize, Deserialize)]
@@ -25,12 +24,18 @@ pub(crate) struct Reader {
     /// The user's call, for failures.
     pub method: String,
     pub recipe: Recipe,
-    pub predicate: Option<Expr>,
+    /// What rows must pass, in the order in which it is asked.
+    pub predicates: Vec<Expr>,
     /// No more rows of each partition than these.
     pub limit: Option<u64>,
+    /// Text columns that are wanted as codes.
+    pub codes: Vec<PlSmallStr>,
     /// The columns of the result, of those that the recipe reads.
     pub output: Vec<(PlSmallStr, DataType)>,
 }
+
+/// Why a predicate has no answer.
+type Failed = Arc<Mutex<Option<Failure>>>;
 
 /// What one task does.
 #[derive(Serialize, Deserialize)]
@@ -50,13 +55,15 @@ impl ReadFiles {
 impl Reader {
     fn rows(&self, pieces: &[Piece], stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let names: Vec<PlSmallStr> = self.output.iter().map(|(name, _)| name.clone()).collect();
+        let failed = Failed::default();
+        let tests = self.tests(&failed);
         let mut kept = Vec::with_capacity(pieces.len());
         let mut left = self.limit.unwrap_or(u64::MAX);
         for piece in pieces {
             if left == 0 {
                 break;
             }
-            let rows = self.piece(piece, left, stop)?;
+            let rows = self.answered(&failed, self.recipe.read_first(piece, left, &tests, stop))?;
             left -= rows.height() as u64;
             if rows.height() > 0 {
                 kept.push(rows.select(names.iter().cloned()).map_err(|e| polars_failure(e, None))?);
@@ -68,33 +75,58 @@ impl Reader {
         joined(kept)
     }
 
-    /// The first `most` rows of a piece.
-    fn piece(&self, piece: &Piece, most: u64, stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
-        let failed = RefCell::new(None);
-        let read = match &self.predicate {
-            None => self.recipe.read_first(piece, most, None, stop),
-            Some(predicate) => {
-                let columns: Vec<PlSmallStr> = columns_of(predicate).into_iter().collect();
-                let keep = |frame: &DataFrame| match mask(frame, predicate) {
-                    Ok(mask) => Some(mask),
-                    Err(error) => {
-                        *failed.borrow_mut() = Some(polars_failure(error, None));
-                        None
-                    }
-                };
-                self.recipe.read_first(piece, most, Some(&Test { columns: &columns, keep: &keep }), stop)
-            }
+    fn answered<T>(&self, failed: &Failed, read: Result<T, Error>) -> Result<T, Failure> {
+        let of_test = || failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        read.map_err(|error| of_test().unwrap_or_else(|| file_failure(error, &self.method, Some(self.source))))
+    }
+
+    /// The predicates as a reader asks them. `failed` holds why the last answer was none.
+    fn tests(&self, failed: &Failed) -> Vec<Test> {
+        let columns: Vec<Names> = self.predicates.iter().map(columns_of).collect();
+        let needed_after = |at: usize, name: &PlSmallStr| {
+            columns[at + 1..].iter().any(|later| later.contains(name)) || self.output.iter().any(|(output, _)| output == name)
         };
-        match failed.into_inner() {
-            Some(failure) => Err(failure),
-            None => read.map_err(|error| file_failure(error, &self.method, Some(self.source))),
-        }
+        let test = |(at, predicate): (usize, &Expr)| {
+            let (predicate, failed) = (predicate.clone(), failed.clone());
+            let keep = move |frame: &DataFrame| {
+                let (mask, failure) = match mask(frame, &predicate) {
+                    Ok(mask) => (Some(mask), None),
+                    Err(error) => (None, Some(polars_failure(error, None))),
+                };
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+                mask
+            };
+            let spent = columns[at].iter().filter(|name| !needed_after(at, name)).cloned().collect();
+            Test { columns: columns[at].iter().cloned().collect(), keep: Arc::new(keep), spent }
+        };
+        self.predicates.iter().enumerate().map(test).collect()
     }
 
     fn counted(&self, rows: u64) -> Result<DataFrame, Failure> {
         let rows = usize::try_from(rows).map_err(|_| Failure::internal("more rows in a partition than can be counted"))?;
         let columns = self.output.iter().map(|(name, dtype)| Series::full_null(name.clone(), rows, dtype).into_column());
         DataFrame::new(rows, columns.collect()).map_err(|e| polars_failure(e, None))
+    }
+}
+
+/// Pieces that are read while they are used.
+struct PieceStream {
+    reader: Arc<Reader>,
+    pieces: Vec<Piece>,
+}
+
+impl Batches for PieceStream {
+    fn each(&self, _: usize, cancelled: &dyn Fn() -> bool, sink: Sink<'_>) -> Result<(), Failure> {
+        let Self { reader, pieces } = self;
+        let failed = Failed::default();
+        let tests = reader.tests(&failed);
+        if pieces.is_empty() {
+            return sink(Coded::from(reader.rows(&[], cancelled)?));
+        }
+        pieces.iter().try_for_each(|piece| {
+            let read = reader.recipe.read_coded(piece, &reader.codes, &tests, cancelled);
+            sink(reader.answered(&failed, read)?)
+        })
     }
 }
 
@@ -110,6 +142,9 @@ impl Operator for ReadFiles {
         let work: Work = ctx.arg()?.decode()?;
         let rows = match work {
             Work::Count(rows) => self.0.counted(rows)?,
+            Work::Read(pieces) if !self.0.codes.is_empty() => {
+                return Ok(Chunk::new(Stream(Box::new(PieceStream { reader: self.0.clone(), pieces }))));
+            }
             Work::Read(pieces) => self.0.rows(&pieces, &|| ctx.cancelled.load(Ordering::Relaxed))?,
         };
         Ok(chunk_of(rows))

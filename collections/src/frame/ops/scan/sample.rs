@@ -35,6 +35,6 @@ impl Samples {
 fn read(table: &dyn FileTable, columns: &[PlSmallStr], pieces: &[u32]) -> Option<DataFrame> {
     let recipe = table.recipe(columns);
     let each = ROWS.div_ceil(pieces.len().max(1) as u64);
-    let first = |piece: &u32| recipe.read_first(&table.piece(*piece, columns), each, None, &|| false).ok();
+    let first = |piece: &u32| recipe.read_first(&table.piece(*piece, columns), each, &[], &|| false).ok();
     joined(pieces.iter().map(first).collect::<Option<_>>()?).ok()
 }

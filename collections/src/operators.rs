@@ -234,6 +234,8 @@ pub const OPERATORS: &[OperatorEntry] = &[
 
 /// A registry of all built-in operators and values.
 pub(crate) fn registry() -> Registry {
+    // Workers make no frames; they have this.
+    partita_io::quiet_casts();
     let mut registry = Registry::default();
     registry.add_operators(OPERATORS);
     value::register(&mut registry);

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::shown::shown;
+
 /// Where in a file, object or buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// File or object, as the user would write it.
+    /// File or object, as the user would write it, but for secrets in a URL: see [`crate::shown()`].
     pub file: String,
     /// Offset from the start of the (decompressed) file, in bytes.
     pub byte: Option<u64>,
@@ -132,6 +134,22 @@ pub enum ErrorKind {
     },
 }
 
+impl ErrorKind {
+    /// The same without secrets in the texts that name files or repeat what a store answered.
+    fn shown(mut self) -> Self {
+        if let Self::Unreadable { answer: text }
+        | Self::Unwritable { answer: text }
+        | Self::Corrupt { answer: text }
+        | Self::InvalidOption { accepted: text }
+        | Self::Damaged { what: text }
+        | Self::SchemaMismatch { first: text, .. } = &mut self
+        {
+            *text = shown(text).into_owned();
+        }
+        self
+    }
+}
+
 /// The wider type that a wrongly inferred column takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wider {
@@ -151,12 +169,12 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A failure in a file.
     pub fn new(kind: ErrorKind, file: impl Into<String>) -> Self {
-        Self(Box::new((kind, Place { file: file.into(), ..Place::default() })))
+        Self::at(kind, Place { file: file.into(), ..Place::default() })
     }
 
-    /// A failure at a place.
+    /// A failure at a place. Secrets in URLs are left out here, where all failures pass, and not where they are printed.
     pub fn at(kind: ErrorKind, place: Place) -> Self {
-        Self(Box::new((kind, place)))
+        Self(Box::new((kind.shown(), Place { file: shown(&place.file).into_owned(), ..place })))
     }
 
     /// The kind.

@@ -145,6 +145,8 @@ pub(crate) fn files(patterns: &[String]) -> Result<Vec<Member>> {
 }
 
 fn each_once(patterns: &[String], of: impl Fn(&str) -> Result<Vec<Member>>) -> Result<Vec<Member>> {
+    // Whatever is opened is found here first, and names of folders are cast to find out their types.
+    crate::quiet::quiet_casts();
     let mut members = patterns.iter().map(|pattern| of(pattern)).collect::<Result<Vec<_>>>()?.concat();
     let mut seen = std::collections::BTreeSet::new();
     members.retain(|member| seen.insert(identity(&member.found.name)));

@@ -21,15 +21,29 @@ static SAID: Mutex<BTreeMap<String, StorageOptions>> = Mutex::new(BTreeMap::new(
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 /// Options whose values may be shown; all others may be secrets.
-const SHOWN: &[&str] =
-    &["endpoint", "region", "allow_http", "skip_signature", "virtual_hosted_style_request", "request_payer", "account_name"];
+const SHOWN: &[&str] = &[
+    "endpoint",
+    "region",
+    "allow_http",
+    "skip_signature",
+    "virtual_hosted_style_request",
+    "request_payer",
+    "account_name",
+    "use_emulator",
+];
 /// Shorter texts are not looked for in answers of stores: they would be found in words.
 const LEAST_HIDDEN: usize = 6;
 
 /// How a store is reached: endpoint, region, keys. Hand it to [`set_storage_options`].
 ///
-/// Names are those of the [`object_store`](https://docs.rs/object_store) crate, as text; the usual ones have a method. `Debug` shows the values of
-/// endpoint and region and the names of the rest.
+/// Names are those of the [`object_store`](https://docs.rs/object_store) crate, as text; the usual ones have a method, for the others there is
+/// [`StorageOptions::option`]. `Debug` shows the values of endpoint and region and the names of the rest. What the environment says beside it:
+///
+/// * `s3://`, `AWS_…`: `endpoint`, `region`, `access_key_id`, `secret_access_key`, `session_token`, `allow_http`, `anonymous`.
+/// * `gs://`, `GOOGLE_…`: `service_account` (the file of a key), `service_account_key` (its text), `application_credentials` (what `gcloud` left),
+///   `bearer_token`, `anonymous`, `endpoint`. Without any of them the token of the machine is asked for.
+/// * `az://` and `abfss://container@account.dfs.core.windows.net/…`, `AZURE_…`: `account_name`, and of `account_key`, `sas_token`, `bearer_token`,
+///   or `client_id`, `client_secret` and `tenant_id`, what there is; `anonymous`, `endpoint`, `allow_http`, `use_emulator`.
 ///
 /// ```
 /// use partita_io::StorageOptions;
@@ -170,8 +184,8 @@ fn set(place: &str, options: StorageOptions) -> Result<bool> {
     let kind = kind_of(&place);
     for (name, _) in options.pairs() {
         if !exists(kind, name) {
-            let accepted = "endpoint, region, access_key_id, secret_access_key, session_token, allow_http, anonymous, or another option of the object_store crate";
-            return Err(refused(&format!("{name} of {place}"), accepted));
+            let accepted = format!("{}, or another option of the object_store crate", usual(kind));
+            return Err(refused(&format!("{name} of {place}"), &accepted));
         }
     }
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -219,10 +233,21 @@ fn normal(place: &str) -> Option<String> {
     Some(format!("{}://{rest}", kind(scheme)?))
 }
 
+/// The options that most need, as they are written.
+fn usual(kind: &str) -> &'static str {
+    match kind {
+        "s3" => "endpoint, region, access_key_id, secret_access_key, session_token, allow_http, anonymous",
+        "gs" => "endpoint, service_account, service_account_key, application_credentials, bearer_token, anonymous",
+        _ => {
+            "endpoint, account_name, account_key, sas_token, bearer_token, client_id, client_secret, tenant_id, allow_http, use_emulator, anonymous"
+        }
+    }
+}
+
 fn exists(kind: &str, name: &str) -> bool {
     match kind {
         "s3" => name.parse::<AmazonS3ConfigKey>().is_ok(),
-        "gs" => name.parse::<GoogleConfigKey>().is_ok(),
+        "gs" => google_key(name).is_ok(),
         _ => name.parse::<AzureConfigKey>().is_ok(),
     }
 }
@@ -298,9 +323,14 @@ fn without_keys() -> AmazonS3Builder {
 
 /// The same for Google's stores.
 pub(crate) fn gs(options: &StorageOptions) -> object_store::Result<GoogleCloudStorageBuilder> {
-    options.pairs().try_fold(GoogleCloudStorageBuilder::from_env(), |builder, (name, value)| {
-        Ok(builder.with_config(name.parse::<GoogleConfigKey>()?, value))
-    })
+    options
+        .pairs()
+        .try_fold(GoogleCloudStorageBuilder::from_env(), |builder, (name, value)| Ok(builder.with_config(google_key(name)?, value)))
+}
+
+/// The address of a server has one name for all stores, and for Google's another one too.
+fn google_key(name: &str) -> object_store::Result<GoogleConfigKey> {
+    if name == "endpoint" { Ok(GoogleConfigKey::BaseUrl) } else { name.parse() }
 }
 
 /// The same for Azure's.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 
 use crate::blocking;
 use crate::error::{Error, ErrorKind, Result};
+use crate::shown::shown;
 use crate::storage::{self, StorageOptions, options_of, without_secrets};
 
 const SCHEMES: &str = "a local path, or a URL with s3://, gs://, az://, abfs://, http://, https://, file:// or memory://";
@@ -42,7 +43,7 @@ pub(crate) struct Remote {
 impl std::fmt::Debug for Remote {
     /// Without the store, which knows keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Remote({}{})", self.base, self.key)
+        write!(f, "Remote({}{})", shown(&self.base), self.key)
     }
 }
 
@@ -151,9 +152,18 @@ impl Remote {
 
     /// A size and a version, or the store's refusal.
     pub(crate) fn facts(&self) -> object_store::Result<Facts> {
+        Ok(facts_of(&self.meta()?))
+    }
+
+    /// When it was written, by the clock of the store.
+    pub(crate) fn written(&self) -> object_store::Result<SystemTime> {
+        let seconds = u64::try_from(self.meta()?.last_modified.timestamp()).unwrap_or(0);
+        Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    fn meta(&self) -> object_store::Result<object_store::ObjectMeta> {
         let (store, path) = (self.store.clone(), self.path());
-        let meta = blocking::start(async move { store.head(&path).await }).wait()?;
-        Ok(facts_of(&meta))
+        blocking::start(async move { store.head(&path).await }).wait()
     }
 
     /// Every object under a folder (a key that is empty or whole segments), at any depth.

@@ -253,6 +253,36 @@ fn files_appear_at_once_and_lose_nothing() {
     assert_eq!((shape_of("d"), visible(folder.path()).len()), (Ok(vec![9, 9]), 1));
 }
 
+/// Each began with the same file; whoever comes second is told, and no dataset is lost.
+#[test]
+fn of_appenders_at_the_same_time_one_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.h5").to_string_lossy().into_owned();
+    let options = Hdf5WriteOptions::new().append(true);
+    let mut first = Hdf5Writer::create(&file, &options).unwrap();
+    fill(&mut first, "/start", Kind::I32, [2, 3], [2, 3]).unwrap();
+    first.publish().unwrap();
+    for round in 0..30 {
+        let writer = |number: usize| {
+            let mut writer = Hdf5Writer::create(&file, &options).unwrap();
+            fill(&mut writer, &format!("/of/{round}/{number}"), Kind::I32, [2, 3], [2, 3]).unwrap();
+            writer
+        };
+        let writers: Vec<Hdf5Writer> = (0..4).map(writer).collect();
+        let published: Vec<Result<u64, Error>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = writers.into_iter().map(|writer| scope.spawn(move || writer.publish())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let refused = published.iter().filter_map(|one| one.as_ref().err());
+        assert!(refused.clone().all(|error| error.to_string().contains("it changed while datasets were written")), "{published:?}");
+        assert_eq!(refused.count(), 3, "{published:?}");
+        let winner = published.iter().position(Result::is_ok).unwrap();
+        open(&file, &format!("/of/{round}/{winner}"));
+        open(&file, "/start");
+    }
+    assert_eq!(visible(folder.path()), ["x.h5"], "nothing hidden is left");
+}
+
 #[test]
 fn what_cannot_be_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -107,6 +107,21 @@ fn text_where_a_number_was_declared() {
     }
 }
 
+/// A signed link opens what it names for everybody who reads it, so that plans and failures do not hold it.
+#[test]
+fn secrets_of_links_are_in_no_plan_and_no_failure() {
+    let (_folder, path) = file("linked.csv", "k,v\na,1\nb,2\nc,three\nd,4\n");
+    let frame = DFrame::read_csv_with(format!("file://{path}?page=2&sig=hushhush"), CsvOptions::new().dtype("v", DataType::Int64)).unwrap();
+    let plan = format!("{} {frame}", frame.explain());
+    assert!(plan.contains("linked.csv?page=2&sig=***,") && !plan.contains("hush"), "{plan}");
+    let text = failure(&frame.sum(), Code::Parse);
+    assert!(text.contains("linked.csv?page=2&sig=***") && !text.contains("hush"), "{text}");
+    // The row is looked up in the file of that name.
+    assert!(text.contains("row 4"), "{text}");
+    let text = opened("memory:///links/no.csv?sig=hushhush").to_string();
+    assert!(text.contains("memory:///links/no.csv?sig=***") && !text.contains("hush"), "{text}");
+}
+
 #[test]
 fn ragged_rows_and_broken_text() {
     let (_folder, path) = file("ragged.csv", format!("a,b\n{}1,2,3\n{}", "1,2\n".repeat(30_000), "1,2\n".repeat(30_000)));

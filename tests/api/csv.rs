@@ -1,7 +1,7 @@
 //! `read_csv` end to end: dialects, block sizes, pushdown, wrong guesses. Each case on every executor.
 
 use super::check::{assert_close, executors, file, table};
-use partita::polars::prelude::ChunkAgg;
+use partita::polars::prelude::{ChunkAgg, TimeUnit};
 use partita::prelude::*;
 
 /// Reads `content` in blocks of several sizes on every executor; the rows must be those of `expected`, in order.
@@ -209,4 +209,38 @@ fn objects_in_a_store() {
     partita_io::put("memory:///tables/part-2.csv", b"a,b\n3,z\n".to_vec()).unwrap();
     let frame = DFrame::read_csv_with("memory:///tables/part-*.csv", CsvOptions::new().blocksize(4u64)).unwrap();
     assert_eq!(frame.compute().unwrap(), df!("a" => [1i64, 2, 3], "b" => ["x", "y", "z"]).unwrap());
+}
+
+/// Polars would tell on the terminal, for each batch of rows, how version 2 will have it: who casts text here can do nothing about that.
+#[test]
+fn text_becomes_dates_and_times_and_nothing_is_printed() {
+    const INSIDE: &str = "PARTITA_TEST_QUIET";
+    if std::env::var_os(INSIDE).is_none() {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        again.args(["csv::text_becomes_dates_and_times_and_nothing_is_printed", "--exact", "--nocapture"]).env(INSIDE, "1");
+        let output = again.output().unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && text.contains("1 passed") && !text.to_lowercase().contains("deprecat"), "{text}");
+        return;
+    }
+    let time = DataType::Datetime(TimeUnit::Milliseconds, None);
+    let written = df!("d" => ["1970-01-03", "1970-01-04"], "t" => ["1970-01-01T00:00:07", "1970-01-01T00:00:08"]).unwrap();
+    let numbers = |found: DataFrame| {
+        let days = found.column("d").unwrap().cast(&DataType::Int32).unwrap();
+        let times = found.column("t").unwrap().cast(&DataType::Int64).unwrap();
+        assert_eq!(days.i32().unwrap().iter().flatten().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(times.i64().unwrap().iter().flatten().collect::<Vec<_>>(), [7000, 8000]);
+    };
+    let frame = DFrame::from_polars(written, 2);
+    numbers(frame.cast([("d", DataType::Date), ("t", time.clone())]).compute().unwrap());
+    numbers(frame.with_columns([col("d").cast(DataType::Date), col("t").cast(time.clone())]).compute().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    for (day, second) in [("1970-01-03", 7), ("1970-01-04", 8)] {
+        std::fs::create_dir(folder.path().join(format!("d={day}"))).unwrap();
+        std::fs::write(folder.path().join(format!("d={day}/t.csv")), format!("t\n1970-01-01T00:00:0{second}\n")).unwrap();
+    }
+    let pattern = folder.path().join("d=*/t.csv");
+    numbers(DFrame::read_csv_with(pattern.as_os_str(), CsvOptions::new().dtype("t", time)).unwrap().compute().unwrap());
+    let days = DFrame::read_csv(pattern.as_os_str()).unwrap().filter(col("d").eq(lit("1970-01-04").cast(DataType::Date)));
+    assert_eq!(days.len().unwrap(), 1);
 }

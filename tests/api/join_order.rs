@@ -125,6 +125,63 @@ fn rows_and_columns_keep_their_order_where_it_is_seen() {
     assert_eq!(names.columns().unwrap(), ["city", "land", "shop", "day", "amount", "week"]);
 }
 
+/// Who says that the order of rows is nobody's business has them joined in the cheapest order, and gets the same rows and columns.
+#[test]
+fn rows_come_in_any_order_where_that_is_said() {
+    let tables = tables();
+    let written = chain(&tables, &[0, 1, 3, 2]).unwrap();
+    let everything = ["amount", "shop", "day", "city", "land", "week"];
+    let expected = written.sort(everything).compute().unwrap();
+    let free = written.any_order();
+    assert_eq!(joined(&free.explain())[..2], ["3000", "300"], "{}", free.explain());
+    assert_eq!(free.columns().unwrap(), written.columns().unwrap());
+    for (name, executor) in executors() {
+        // The sort minds the order of equal rows, and the promise below it goes before.
+        assert_eq!(free.sort(everything).compute_on(&*executor).unwrap().frame, expected, "{name}");
+        assert_eq!(free.filter(col("land").eq(lit(1))).len().unwrap(), written.filter(col("land").eq(lit(1))).len().unwrap(), "{name}");
+    }
+    assert_eq!(joined(&free.filter(col("amount").gt(lit(3))).sort(["week"]).explain())[..2], ["3000", "300"]);
+    // Who reads the same joins without it sees them as they were written.
+    let both = DFrame::concat([written.limit(5), free.limit(5)]);
+    assert_eq!(both.limit(5).compute().unwrap(), written.limit(5).compute().unwrap());
+}
+
+/// Keys of types that are compared by more than their bits, or whose order is another one.
+#[test]
+fn keys_of_other_types_are_put_in_order_too() {
+    let numbers: Vec<String> = (0..60).map(|number| number.to_string()).collect();
+    let types = [
+        DataType::Time,
+        DataType::Decimal(12, 2),
+        DataType::from_categories(Categories::global()),
+        DataType::from_frozen_categories(FrozenCategories::new(numbers.iter().map(String::as_str)).unwrap()),
+    ];
+    for dtype in types {
+        let tables: Vec<(&'static str, DFrame)> = tables()
+            .into_iter()
+            .map(|(name, frame)| match name {
+                "sales" | "shops" => {
+                    let through = if dtype.is_categorical() || dtype.is_enum() { DataType::String } else { DataType::Int64 };
+                    (name, frame.with_column(col("shop").cast(through).cast(dtype.clone())))
+                }
+                _ => (name, frame),
+            })
+            .collect();
+        let written = by_land(&chain(&tables, &[0, 1, 3, 2]).unwrap()).sort(["land"]);
+        assert_eq!(joined(&written.explain())[..2], ["3000", "300"], "{dtype}\n{}", written.explain());
+        let expected = by_land(&chain(&self::tables(), &[0, 1, 3, 2]).unwrap()).sort(["land"]).compute().unwrap();
+        for (name, executor) in executors() {
+            assert_eq!(written.compute_on(&*executor).unwrap().frame, expected, "{name}, {dtype}");
+        }
+    }
+    // Both zeros are equal and are not the same: a chain with such keys is joined as it is written.
+    let float = |frame: &DFrame| frame.with_column(col("shop").cast(DataType::Float64));
+    let tables: Vec<(&'static str, DFrame)> =
+        tables().into_iter().map(|(name, frame)| (name, if name == "sales" || name == "shops" { float(&frame) } else { frame })).collect();
+    let written = by_land(&chain(&tables, &[0, 1, 3, 2]).unwrap());
+    assert_eq!(joined(&written.explain())[..2], ["3000", "50"], "{}", written.explain());
+}
+
 /// Keys of other names, columns of one name told apart by a suffix, renamed and picked columns between the joins, several keys.
 #[test]
 fn names_do_not_get_in_the_way() {

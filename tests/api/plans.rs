@@ -88,6 +88,7 @@ fn plans_of_joins() {
     let chain = sales.join(&shops, Join::inner(["shop"])).join(&few, Join::inner(["day"]));
     plans.check("join_order", &chain.group_by(["city"]).agg([len(), col("week").max()]));
     plans.check("join_as_written", &chain.limit(3));
+    plans.check("join_any_order", &chain.any_order());
     let skewed = sales.with_column((col("shop") * lit(0)).alias("shop")).repartition(3);
     plans.check("skew", &skewed.join(&shops, Join::left(["shop"]).broadcast(false)));
     plans.check("join_shuffled", &sales.join(&shops, Join::inner(["shop"]).broadcast(false)));

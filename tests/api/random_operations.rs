@@ -74,6 +74,45 @@ proptest! {
         check("resample", &ours, &expected, true);
     }
 
+    /// Windows that overlap, touch or leave gaps, with any of their ends, named after either; polars takes sorted rows, and no nulls among times.
+    #[test]
+    fn windows_of_any_length_like_polars(
+        rows in rows(40), partitions in 1usize..5, offset in 0i32..20, right: bool,
+        every in prop_oneof![Just("5d"), Just("1w"), Just("1mo"), Just("3mo")],
+        period in prop_oneof![Just("2d"), Just("5d"), Just("12d"), Just("1w"), Just("1mo"), Just("40d"), Just("5mo")],
+        closed in prop_oneof![Just(ClosedWindow::Left), Just(ClosedWindow::Right), Just(ClosedWindow::Both), Just(ClosedWindow::None)],
+    ) {
+        let whole = frame(&rows);
+        let times = whole.clone().lazy().filter(col("d").is_not_null()).sort(["d"], SortMultipleOptions::default()).collect().unwrap();
+        prop_assume!(times.height() > 0);
+        let length = |text: &str| Duration::try_parse(text).unwrap();
+        let label = if right { Label::Right } else { Label::Left };
+        let options = DynamicGroupOptions {
+            index_column: "d".into(),
+            every: length(every),
+            period: length(period),
+            offset: length(&format!("{offset}d")),
+            label,
+            include_boundaries: true,
+            closed_window: closed,
+            start_by: StartBy::WindowBound,
+        };
+        let (windows, ends, groups) = times.group_by_dynamic(None, &options).unwrap();
+        let numbers: Vec<u32> = times.column("i").unwrap().u32().unwrap().iter().flatten().collect();
+        let groups: Vec<&[u32]> = groups.iter().map(|group| &numbers[group.first() as usize..][..group.len()]).collect();
+        let mut columns: Vec<Column> = ends.iter().chain([&windows]).map(|times| times.cast(&DataType::Date).unwrap()).collect();
+        columns.push(Column::new("i".into(), groups.iter().map(|group| group.iter().sum()).collect::<Vec<u32>>()));
+        columns.push(Column::new("len".into(), groups.iter().map(|group| group.len() as u32).collect::<Vec<u32>>()));
+        let expected = DataFrame::new(groups.len(), columns).unwrap().lazy().filter(col("len").gt(lit(0u32))).collect().unwrap();
+        let ours = DFrame::from_polars(whole, partitions).resample("d", every).period(period).offset(&format!("{offset}d"));
+        let ours = ours.closed(closed).label(label).include_boundaries(true).agg([col("i").sum(), len()]);
+        // Where no window is asked for but those side by side, rows without a time have one of their own. Polars leaves out windows with rows in
+        // them that begin before the one of the first row.
+        let first = ends.first().and_then(|begin| begin.cast(&DataType::Date).ok()?.cast(&DataType::Int32).ok()?.i32().ok()?.get(0));
+        let seen = col("_lower_boundary").gt_eq(lit(first.unwrap_or(i32::MIN)).cast(DataType::Date));
+        check("resample", &ours.filter(seen), &expected, true);
+    }
+
     /// The values of `on` are looked for too.
     #[test]
     fn values_as_columns_like_a_loop(rows in rows(40), partitions in 1usize..7) {

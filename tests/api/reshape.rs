@@ -88,6 +88,16 @@ fn windows_of_time() {
     check_frame(&rows, later, &sums(&[-1, 1, 3], &[8, 8, 5]), true);
     let keyed = |t: &DFrame| t.resample("t", "4h").by(["k"]).agg([col("x").max()]).select(["k", "x"]);
     check_frame(&rows, keyed, &df!("k" => [0i64, 1], "x" => [5i64, 6]).unwrap(), true);
+    // Two hours long, one every hour: rows are in two of them, and the first is that of the row looked at, not of its time.
+    let long = |t: &DFrame| t.resample("t", "1h").period("2h").agg([col("x").sum(), col("x").first().alias("first")]).select(["t", "x"]);
+    check_frame(&rows, long, &sums(&[-1, 0, 1, 2, 3], &[8, 13, 8, 8, 5]), true);
+    let firsts = |t: &DFrame| t.resample("t", "1h").period("2h").agg([col("x").first()]);
+    check_frame(&rows, firsts, &sums(&[-1, 0, 1, 2, 3], &[2, 1, 1, 3, 5]), true);
+    let gaps = |t: &DFrame| t.resample("t", "1h").period("6m").label(Label::Right).agg([col("x").sum()]).select([col("x")]);
+    check_frame(&rows, gaps, &df!("x" => [8i64, 4]).unwrap(), true);
+    let keyed = |t: &DFrame| t.resample("t", "4h").by(["k"]).include_boundaries(true).agg([col("x").max()]);
+    let ends = DFrame::from_polars(rows.clone(), 2);
+    assert_eq!(keyed(&ends).columns().unwrap(), ["k", "_lower_boundary", "_upper_boundary", "t", "x"]);
     let days = rows.clone().lazy().select([col("t").cast(DataType::Date), col("x")]).collect().unwrap();
     let months = DFrame::from_polars(days, 3).resample("t", "1mo").sum().compute().unwrap();
     assert_eq!(months.column("x").unwrap().i64().unwrap().get(0), Some(21));
@@ -131,6 +141,10 @@ fn what_does_not_fit() {
     failure(&timed.resample("t", "0h").sum(), Code::InvalidOption);
     failure(&timed.resample("t", "10i").sum(), Code::InvalidOption);
     failure(&timed.resample("t", "1h").offset("1mo").sum(), Code::InvalidOption);
+    failure(&timed.resample("t", "1h").period("-2h").sum(), Code::InvalidOption);
+    failure(&timed.resample("t", "1s").period("1d").sum(), Code::InvalidOption);
+    failure(&timed.cast([("t", DataType::Date)]).resample("t", "1d").period("36h").sum(), Code::InvalidOption);
+    assert!(failure(&timed.resample("t", "1h").label(Label::DataPoint).sum(), Code::InvalidOption).contains("col(\"seen\").min()"));
     let states = Aggregation::new("a").chunk([col("x").sum().alias("s")]);
     assert!(failure(&t.group_by(["k"]).aggregate([states.clone()]), Code::InvalidOption).contains("reshape.rs:"));
     failure(&t.group_by(["k"]).aggregate([states.clone().combine([col("x").sum().alias("s")])]), Code::ColumnNotFound);

@@ -42,11 +42,15 @@ fn joins_of_persisted_frames_go_by_what_was_counted() {
     let (left, right) = (numbers("x"), numbers("y"));
     // A function may do anything with the rows; its result is taken to be as large as what it was given.
     let few = left.map_partitions(|rows| rows.lazy().filter((col("k") % lit(100_000)).eq(lit(0))).collect());
+    says(&few, "map_partitions  (perhaps 300000 rows, 4.6 MiB)");
+    says(&few.select(["k"]).sort(["k"]), "sort by k  (perhaps 300000 rows,");
+    assert_eq!(few.len().unwrap(), 3, "rows are counted where a function makes them");
     let guessed = few.join(&right, Join::inner(["k"]));
     says(&guessed, "split by k into");
     let counted = few.persist_on(&client).unwrap().join(&right, Join::inner(["k"]));
     says(&counted, "table of k");
     assert!(!counted.explain().contains("split by k into"), "{}", counted.explain());
+    says(&counted, "persisted 4 partitions  (about 3 rows,");
     let rows = |joined: &DFrame| client.compute(&joined.sort(["k"])).unwrap();
     assert_eq!(rows(&counted), rows(&guessed));
 }

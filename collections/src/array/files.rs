@@ -9,7 +9,7 @@ use partita_graph::{Arg, Chunk, Code, Failure, Layer, NamedOperator, OpRef, Oper
 use partita_io::images::Images;
 use partita_io::npy::Npy;
 use partita_io::zarr::Zarr;
-use partita_io::{Error, ErrorKind, Kind};
+use partita_io::{Error, ErrorKind, Kind, shown};
 use serde::{Deserialize, Serialize};
 
 use super::block::Block;
@@ -181,7 +181,7 @@ impl ReadArray {
 
 impl Step for ReadArray {
     fn line(&self) -> String {
-        format!("{} {}", self.source.method(), self.source.name())
+        format!("{} {}", self.source.method(), shown(self.source.name()))
     }
 
     fn meta(&self, _: &[&Meta]) -> Result<Meta, Failure> {
@@ -204,6 +204,7 @@ pub(crate) fn cuts(shape: &[usize], dtype: DType, wish: Option<Chunks>, own: imp
 /// The array, when its file holds elements of this kind; else the failure with the cast that helps.
 pub(crate) fn of_kind<T: Element>(array: AnyArray, method: &str, path: &OsStr, origin: &Origin) -> Result<DArray<T>, Failure> {
     let path = path.to_string_lossy();
+    let path = shown(&path);
     of_kind_called(array, &path, &format!("{method}({path:?})"), origin)
 }
 

@@ -9,7 +9,7 @@ use polars::prelude::{Expr, PlSmallStr};
 
 use super::expr::as_column;
 use super::rewrite::{read_by_several, rewrite};
-use super::size::size_of;
+use super::size::shown_size;
 use super::{DFrame, Node};
 
 /// Partitions that are combined at a time: few enough to keep memory flat, enough to keep the tree shallow.
@@ -89,11 +89,11 @@ impl Lowering {
     /// Adds the estimate for a frame to what the last step of its layer says, which is no part of what the layer is.
     fn tell_size(&mut self, frame: &DFrame, layer: LayerId) {
         let known = self.graph.layers.iter_mut().rev().find(|known| known.id == layer && !known.fixed);
-        if let Some((size, layer)) = size_of(frame).zip(known)
+        if let Some((size, layer)) = shown_size(frame).zip(known)
             && let Some(step) = Arc::make_mut(&mut Arc::make_mut(layer).kernel).steps.last_mut()
-            && !step.op.label.ends_with(&size.show())
+            && !step.op.label.ends_with(&size)
         {
-            step.op.label = format!("{}  {}", step.op.label, size.show()).into();
+            step.op.label = format!("{}  {size}", step.op.label).into();
         }
     }
 

@@ -65,8 +65,8 @@ pub(crate) struct Node {
     pub inputs: Vec<DFrame>,
     pub schema: Result<SchemaRef, Failure>,
     pub origin: Origin,
-    /// How large the frame is likely to be, once somebody has asked.
-    pub size: OnceLock<Option<Size>>,
+    /// How large the frame is likely to be, once somebody has asked, and whether that is [`Step::gives_any_rows`]'s guess.
+    pub size: OnceLock<(Option<Size>, bool)>,
 }
 
 /// One kind of step: what an operation's file implements. Everything that the planner knows of an operation is here.
@@ -101,6 +101,11 @@ pub(crate) trait Step: Send + Sync {
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         size::like_first(inputs, node)
     }
+    /// Whether a function of the user's makes the rows, which may be any number of them, so that the size is a guess that plans call one;
+    /// `below` says it of the inputs.
+    fn gives_any_rows(&self, below: bool) -> bool {
+        below
+    }
     /// How many rows a reader would give without its predicate.
     fn whole(&self) -> Option<u64> {
         None
@@ -124,6 +129,10 @@ pub(crate) trait Step: Send + Sync {
     /// Whether the result depends on the order in which the rows of input `at` come; `wanted` says whether the order of its own rows counts.
     fn minds_order(&self, _at: usize, _wanted: bool) -> bool {
         true
+    }
+    /// Whether the step does nothing: it says something to the rewrites, and is taken out when it was heard.
+    fn is_promise(&self) -> bool {
+        false
     }
     /// The new and the old names of the columns of a step that only picks and renames.
     fn picked(&self) -> Option<Vec<(PlSmallStr, PlSmallStr)>> {
@@ -216,6 +225,7 @@ impl DFrame {
 
     /// A step over inputs; the schema rule runs here.
     pub(crate) fn build(step: Arc<dyn Step>, inputs: Vec<DFrame>, origin: Origin) -> DFrame {
+        partita_io::quiet_casts();
         let schemas: Result<Vec<SchemaRef>, Failure> = inputs.iter().map(|input| input.node.schema.clone()).collect();
         let schema = schemas.and_then(|schemas| located(step.schema(&schemas), &origin));
         DFrame { node: Arc::new(Node { step, inputs, schema, origin, size: OnceLock::new() }) }

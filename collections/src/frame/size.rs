@@ -19,6 +19,8 @@ const BYTES_PER_PART: u64 = 64 << 20;
 const COPIES: u64 = 8;
 /// Items of a list of which nothing is known.
 pub(crate) const ITEMS: u64 = 8;
+/// More rows than any step makes one of by chance.
+const MANY: u64 = 1 << 20;
 /// More parts than this cost more in small pieces than they gain.
 const MOST_PARTS: u32 = 256;
 /// The same where there may be next to nothing in them.
@@ -57,11 +59,6 @@ impl Size {
     pub fn with_rows(self, rows: u64) -> Self {
         Self { rows, bytes: times(self.bytes, rows, self.rows) }
     }
-
-    /// As plans show it.
-    pub fn show(self) -> String {
-        format!("(about {} rows, {})", self.rows, ByteSize(self.bytes))
-    }
 }
 
 /// `bytes * up / down`, without overflow.
@@ -71,10 +68,31 @@ fn times(bytes: u64, up: u64, down: u64) -> u64 {
 
 /// The estimate for a frame, or `None` when nothing is known. It is made once a frame.
 pub(crate) fn size_of(frame: &DFrame) -> Option<Size> {
+    estimate_of(frame).0
+}
+
+/// The same as plans show it: `about` so many rows, or `perhaps` where a function below may have made any number of them.
+pub(crate) fn shown_size(frame: &DFrame) -> Option<String> {
+    let (size, any) = estimate_of(frame);
+    let Size { rows, bytes } = size?;
+    Some(format!("({} {rows} rows, {})", if any { "perhaps" } else { "about" }, ByteSize(bytes)))
+}
+
+/// Whether rows of a frame are the guess that a function gives as many as it takes.
+pub(crate) fn may_be_any(frame: &DFrame) -> bool {
+    estimate_of(frame).1
+}
+
+fn estimate_of(frame: &DFrame) -> (Option<Size>, bool) {
     let node = frame.node();
     *node.size.get_or_init(|| {
-        let inputs: Vec<Option<Size>> = node.inputs.iter().map(size_of).collect();
-        node.step.size(&inputs, node)
+        let (inputs, any): (Vec<Option<Size>>, Vec<bool>) = node.inputs.iter().map(estimate_of).unzip();
+        let size = node.step.size(&inputs, node);
+        // Aggregates of all rows are one row, however many rows those are.
+        let more: Vec<Option<Size>> = inputs.iter().map(|input| input.map(|size| size.with_rows(size.rows.saturating_add(MANY)))).collect();
+        let is_one = |size: Option<Size>| size.is_some_and(|size| size.rows <= 1);
+        let open = any.contains(&true) && !(is_one(size) && is_one(node.step.size(&more, node)));
+        (size, node.step.gives_any_rows(open))
     })
 }
 
@@ -204,6 +222,17 @@ mod tests {
         assert_eq!(rows(&frame().filter(col("x").gt(lit(1)))), Some(2));
         assert_eq!(rows(&frame().sum()), Some(1));
         assert_eq!(rows(&frame().repartition(3)), Some(4));
+    }
+
+    #[test]
+    fn what_functions_give_is_called_a_guess() {
+        let called = frame().map_partitions(|rows| Ok(rows.head(Some(1))));
+        let shown = |frame: &DFrame| shown_size(frame).expect("a guess");
+        assert!(shown(&frame()).starts_with("(about 4 rows,"));
+        for guess in [&called, &called.select(["x"]), &called.sort(["k"]), &DFrame::concat([frame(), called.clone()])] {
+            assert!(shown(guess).starts_with("(perhaps "), "{}", shown(guess));
+        }
+        assert!(shown(&called.sum()).starts_with("(about 1 rows,"));
     }
 
     #[test]

@@ -192,7 +192,8 @@ impl CsvOptions {
     }
 
     /// Bytes looked at in each of three places (start, middle, end) of each file to find out types. Default: 64 KiB. With many
-    /// files each gets less, so that together they stay near 8 MiB.
+    /// files each gets less, so that together they stay near 8 MiB. Where the first records are longer, the first of the places grows until
+    /// it holds two of them, up to 64 MiB or what is said here if that is more; beyond that opening fails and names this option.
     #[doc(alias = "sample")]
     pub fn sample_bytes(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.sample_bytes = Some(bytes.into());

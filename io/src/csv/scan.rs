@@ -12,6 +12,7 @@ use super::{Block, Decoded, Decoder, FileInfo, ReadSpec};
 use crate::compress::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::read::Window;
+use crate::shown::shown;
 use crate::source::Source;
 
 /// Decodes a block. `sink` gets batches of about `batch_bytes` in memory (`usize::MAX`: one), in order, at least one, which may be
@@ -53,7 +54,7 @@ pub fn scan(
         }
         Err(mut error) => {
             if error.place().file.is_empty() {
-                error.place_mut().file.clone_from(&file.path);
+                error.place_mut().file = shown(&file.path).into_owned();
             }
             Err(error)
         }

@@ -30,13 +30,20 @@ impl<'a> Head<'a> {
         if self.bytes.starts_with(BOM) { BOM.len() } else { 0 }
     }
 
-    /// Where the first record starts when these bytes do not hold all of it.
-    pub(super) fn unclosed(&self, dialect: &Dialect) -> Option<usize> {
+    /// Where the record starts that these bytes do not hold whole, if more of the file is needed to say what it looks like: the first
+    /// record, which may name the columns, and one below it, without which nothing is known of their types.
+    pub(super) fn unfinished(&self, dialect: &Dialect) -> Option<usize> {
         let mut records = self.records(dialect);
-        match records.next() {
-            Some(_) => None,
-            None => records.unfinished().or((!self.ended).then_some(0)),
-        }
+        let whole = records.by_ref().take(2).count();
+        let enough = if self.ended { 1 } else { 2 };
+        if whole >= enough { None } else { records.unfinished().or((!self.ended).then_some(self.bytes.len())) }
+    }
+
+    /// Whether the record that starts at `at` has a quote that these bytes do not close.
+    pub(super) fn is_unclosed(&self, at: usize, dialect: &Dialect) -> bool {
+        // At the end of a file only a quote keeps a record from being whole.
+        let mut rest = Records::new(self.bytes, at, dialect, true);
+        rest.next().is_none() && rest.unfinished().is_some()
     }
 
     fn records<'b>(&self, dialect: &'b Dialect) -> Records<'b>

@@ -27,8 +27,8 @@ const ALL_SAMPLES: u64 = 8 << 20;
 const KEPT: usize = 2 << 20;
 /// Less says nothing.
 const SMALLEST_SAMPLE: u64 = 2 << 10;
-/// A first record longer than this is a quote that was never closed.
-const LONGEST_HEADER: u64 = 64 << 20;
+/// A sample grows up to this (or up to what the options say) until whole records are in it.
+const LARGEST_SAMPLE: u64 = 64 << 20;
 /// Packed text is taken to be so many times larger than its file.
 const PACKING: u64 = 4;
 
@@ -156,7 +156,8 @@ fn decode(spec: &Arc<ReadSpec>, bytes: &[u8]) -> Option<DataFrame> {
 ///
 /// # Errors
 /// `NoSuchFile`, `IsDirectory`, `NoMatch`, `Unreadable`; `InvalidOption` (its file is the option's name); `EmptyInput` when no file holds a
-/// record; `DuplicateColumn`, `ColumnNotFound`, `SchemaMismatch`, `UnclosedQuote`, `Corrupt`.
+/// record; `DuplicateColumn`, `ColumnNotFound`, `SchemaMismatch`, `UnclosedQuote`, `Corrupt`; `InvalidOption` of `sample_bytes` for records
+/// that are longer than any sample.
 pub fn open(patterns: &[String], options: &CsvOptions) -> Result<Table> {
     options.check()?;
     let members = folder::files(patterns)?;
@@ -187,7 +188,7 @@ pub fn open(patterns: &[String], options: &CsvOptions) -> Result<Table> {
 /// The first file that holds a record tells how all are written.
 fn first_with_records(found: &[Found], place: u64, options: &CsvOptions) -> Result<Option<(Dialect, usize, Top)>> {
     for (index, file) in found.iter().enumerate() {
-        let mut start = Start::read(file, place)?;
+        let mut start = Start::read(file, place, options)?;
         // Without the dialect a comment cannot be told from a record; the options say what comments are.
         let dialect = loop {
             let dialect = sniff::dialect(start.head(), options);
@@ -209,10 +210,12 @@ struct Start<'a> {
     compression: Compression,
     bytes: Vec<u8>,
     ended: bool,
+    /// It does not grow beyond this.
+    largest: u64,
 }
 
 impl<'a> Start<'a> {
-    fn read(file: &'a Found, place: u64) -> Result<Self> {
+    fn read(file: &'a Found, place: u64, options: &CsvOptions) -> Result<Self> {
         // A file that three samples would cover is read whole at once.
         let mut length = if file.facts.size <= 3 * place { file.facts.size } else { place.max(MAGIC as u64) };
         let mut bytes = Self::bytes(file, Compression::None, length)?;
@@ -224,7 +227,8 @@ impl<'a> Start<'a> {
             length = place;
             bytes = Self::bytes(file, compression, length)?;
         }
-        let mut start = Self { file, compression, bytes, ended: false };
+        let largest = options.chosen_sample()?.max(LARGEST_SAMPLE);
+        let mut start = Self { file, compression, bytes, ended: false, largest };
         start.set_ended(length);
         Ok(start)
     }
@@ -242,20 +246,26 @@ impl<'a> Start<'a> {
         Head { name: &self.file.name, bytes: &self.bytes, ended: self.ended }
     }
 
-    /// Whether the first record is whole, or there is none.
+    /// Whether there are whole records, as many as it takes, or none at all.
     fn is_enough(&self, dialect: &Dialect) -> Result<bool> {
-        match self.head().unclosed(dialect) {
-            None => Ok(true),
-            Some(at) if self.ended || self.bytes.len() as u64 >= LONGEST_HEADER => {
-                let place = Place { file: self.file.name.clone(), byte: Some(at as u64), ..Place::default() };
-                Err(Error::at(ErrorKind::UnclosedQuote, place))
-            }
-            Some(_) => Ok(false),
+        let Some(at) = self.head().unfinished(dialect) else { return Ok(true) };
+        let full = self.bytes.len() as u64 >= self.largest;
+        if self.ended || (full && self.head().is_unclosed(at, dialect)) {
+            let place = Place { file: self.file.name.clone(), byte: Some(at as u64), ..Place::default() };
+            return Err(Error::at(ErrorKind::UnclosedQuote, place));
         }
+        if full {
+            let accepted = format!(
+                "more than {} bytes for {}: its first records do not end within so many, so that nothing is known of their types",
+                self.largest, self.file.name
+            );
+            return Err(Error::new(ErrorKind::InvalidOption { accepted }, "sample_bytes"));
+        }
+        Ok(false)
     }
 
     fn grow(&mut self) -> Result<()> {
-        let length = 4 * self.bytes.len().max(MAGIC) as u64;
+        let length = (4 * self.bytes.len().max(MAGIC) as u64).min(self.largest);
         self.bytes = Self::bytes(self.file, self.compression, length)?;
         self.set_ended(length);
         Ok(())
@@ -274,7 +284,7 @@ struct Looked {
 }
 
 fn look_at(file: &Found, place: u64, dialect: &Dialect, options: &CsvOptions, (first_name, first): (&str, &Top)) -> Result<Looked> {
-    let mut start = Start::read(file, place)?;
+    let mut start = Start::read(file, place, options)?;
     while !start.is_enough(dialect)? {
         start.grow()?;
     }

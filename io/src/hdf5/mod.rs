@@ -4,6 +4,7 @@
 //! row-major order and this machine's order of bytes, or the file is named in an error. The library runs one call at a time in a process;
 //! its crate holds a lock around each.
 
+mod alone;
 mod options;
 mod write;
 pub use options::Hdf5WriteOptions;

@@ -13,6 +13,7 @@ use bytemuck::Pod;
 use ndarray::ArrayViewD;
 use num_complex::Complex;
 
+use super::alone::Alone;
 use super::{Hdf5WriteOptions, local, slab, with_number};
 use crate::damage::guarded;
 use crate::error::{Error, ErrorKind, Result};
@@ -137,6 +138,8 @@ impl Hdf5Writer {
         guarded(&self.name, None, || file.close()).map_err(|error| self.refused(error))?;
         let bytes = fs::File::open(&self.staged).and_then(|file| file.sync_all().and_then(|()| file.metadata())).map(|meta| meta.len());
         let bytes = bytes.map_err(|error| unwritable(&self.name, error))?;
+        // From looking at what is there until the new file has its place: of two appenders one must see the other.
+        let _alone = if self.options.append { Some(Alone::at(&self.place).map_err(|error| unwritable(&self.name, error))?) } else { None };
         let now = fs::metadata(&self.place).ok().map(|meta| local_facts(&meta).version);
         if self.options.append && now != self.version {
             return Err(unwritable(&self.name, "it changed while datasets were written for it: one write at a time into a file"));

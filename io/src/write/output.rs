@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -187,6 +188,23 @@ impl Folder {
                 Err(error) => Err(store_error(&name, error)),
             },
         }
+    }
+
+    /// How long ago a file was written, if it is there. By a clock that is ahead of this one's it was written just now.
+    pub(super) fn age_of(&self, below: &str) -> Result<Option<Duration>> {
+        let written = match &self.address {
+            Address::Local(path) => match fs::metadata(path.join(below)).and_then(|meta| meta.modified()) {
+                Ok(written) => written,
+                Err(error) if is_absent(&error) => return Ok(None),
+                Err(error) => return Err(unwritable(&self.name_of(below), error)),
+            },
+            Address::Remote(remote) => match Self::object(remote, below).written() {
+                Ok(written) => written,
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(store_error(&self.name_of(below), error)),
+            },
+        };
+        Ok(Some(SystemTime::now().duration_since(written).unwrap_or_default()))
     }
 
     /// Moves a file into the place of another; says whether it was there to be moved.

@@ -10,12 +10,14 @@
 //! readers of other programs need to know nothing. A write that finds the manifest of another one brings that to its end first.
 //!
 //! Writes that may replace nothing: of several at the same time exactly one is published. It removes what the others have staged, and leaves
-//! them word that they lost; that the mark of a write is gone says that it was published only where there is no such word.
+//! them word that they lost; that the mark of a write is gone says that it was published only where there is no such word. Word stays until
+//! the write that lost has read it, or for a week: who was published in between knows nothing of who is still to come.
 //!
 //! How a single file becomes visible says `single.rs`.
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,9 @@ use crate::store::Address;
 const SHOWN: usize = 3;
 /// How often it is looked whether somebody else publishes, or has published, the same or something else.
 pub(super) const TRIES: u32 = 6;
+
+/// Word that a write lost is old by then, and its reader is gone.
+const OLD: Duration = Duration::from_hours(7 * 24);
 
 /// What a write came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,13 +256,13 @@ pub(super) fn remove_beaten(folder: &Folder, write: &str, fresh: bool, own: &str
     let mut kept = BTreeSet::new();
     // Before anything of theirs is removed: who misses it looks for the word.
     for name in names {
-        let content = || Ok::<_, Error>(folder.read(&started(&name))?.unwrap_or_default());
+        let fresh_too = || Ok::<_, Error>(folder.read(&started(&name))?.unwrap_or_default().ends_with(FRESH));
         if name.ends_with(LOST) {
-            // Somebody faster gave word of this very write. What is older is nobody's any more.
-            if fresh || content()? == write.as_bytes() {
+            // Word that is not there yet is being written.
+            if folder.age_of(&started(&name))?.is_none_or(|age| age < OLD) {
                 kept.insert(name);
             }
-        } else if fresh || content()?.ends_with(FRESH) {
+        } else if fresh || fresh_too()? {
             let mut word = Output::create(folder, &started(&format!("{name}{LOST}")))?;
             word.write_all(write.as_bytes()).map_err(|error| unwritable(&folder.name, error))?;
             word.finish()?;

@@ -3,6 +3,11 @@
 //! It refuses to know formats. Invariant: readers see what was there before or the whole new file. A file that may replace nothing needs one
 //! step that only one write can do: putting a manifest beside it, under a hidden name of the file. Whoever finds it joins the parts and
 //! renames; the manifest goes when the file stands.
+//!
+//! Whoever is slow must not put an old file over a newer one. On a disk a rename fails when somebody else has removed the parts. A store has no
+//! rename, and no copy that looks at what it replaces; there whoever has joined the parts looks whether the mark of the write is still there,
+//! and who removes the mark removes what is joined after it. What is left is a copy that the store is making at the very moment at which
+//! another process publishes, ends, and a newer write is published from its beginning to its end.
 
 use std::io::Write;
 
@@ -21,6 +26,11 @@ const PIECE: usize = 1 << 20;
 /// The manifest of a file that is being published where there is none.
 fn claim(file: &str) -> String {
     format!("{FILE}{file}.claim")
+}
+
+/// Where the parts of a write are put together.
+fn joined(staging: &str) -> String {
+    format!("{staging}/joined")
 }
 
 /// Whether a hidden folder is of a write of this file, and not of another one whose name begins with it: of `t`, not of `t-2`. The names of
@@ -123,6 +133,7 @@ fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
         return Ok(());
     }
     remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
+    folder.remove(&joined(&own))?;
     folder.remove(&claim(file))
 }
 
@@ -132,7 +143,8 @@ fn replace(to: &Destination, folder: &Folder, file: &str, parts: &[Part], publis
         true => Err(to.late(folder)),
         false => present(folder, parts).and_then(|()| join(folder, file, &to.staging(), parts)).and_then(|()| {
             folder.sync([file])?;
-            remove_beaten(folder, &to.token, false, &to.staging(), folder.staged(|staging| is_of(file, staging))?)
+            remove_beaten(folder, &to.token, false, &to.staging(), folder.staged(|staging| is_of(file, staging))?)?;
+            folder.remove(&joined(&to.staging()))
         }),
     };
     match done {
@@ -148,15 +160,21 @@ fn replace(to: &Destination, folder: &Folder, file: &str, parts: &[Part], publis
 /// Joins parts under a hidden name in the folder `staging`, and moves the file into its place.
 fn join(folder: &Folder, file: &str, staging: &str, parts: &[Part]) -> Result<()> {
     let bytes = Published::of(parts).bytes;
-    let joined = format!("{staging}/joined");
+    let joined = joined(staging);
     let mut output = Output::create(folder, &joined)?;
     for part in parts {
         copy(&folder.name_of(&part.staged), part.bytes, &mut output)?;
     }
     output.finish()?;
+    let missing = || Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, folder.name_of(file));
+    // Joining takes its time. Without its mark the write has been published meanwhile, and something newer may stand there.
+    if folder.size_of(&started(staging))?.is_none() {
+        remove_staged(folder, &started(staging), &folder.staged(|name| name == staging)?)?;
+        return Err(missing());
+    }
     // The same step done at the same time may have moved it.
     if !folder.rename(&joined, file)? && folder.size_of(file)? != Some(bytes) {
-        return Err(Error::new(ErrorKind::PartsMissing { missing: vec![folder.name_of(&joined)] }, folder.name_of(file)));
+        return Err(missing());
     }
     Ok(())
 }

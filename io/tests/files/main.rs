@@ -13,6 +13,7 @@ mod parquet_files;
 mod reading;
 mod remote;
 mod rows;
+mod stores;
 mod tables;
 mod web;
 mod writing;

@@ -4,6 +4,7 @@ use partita_io::ErrorKind;
 use partita_io::csv::{self, CsvOptions, Encoding};
 use polars::prelude::DataType;
 
+use crate::reading::gzip;
 use crate::rows::{open, read, with_file};
 
 fn dtypes(text: &str, options: CsvOptions) -> Vec<(String, DataType)> {
@@ -68,6 +69,41 @@ fn the_middle_and_the_end_are_looked_at() {
             assert!(samples.height() > 1_000 && samples.height() < 2_000, "{}", samples.height());
         });
     }
+}
+
+#[test]
+fn records_that_are_longer_than_samples_have_types_too() {
+    // The header is short and ends in the sample; the first row of data does not.
+    for letters in [3_000, 100_000, 700_000] {
+        let mut text = "a;b;c\n".to_owned();
+        for row in 0..12 {
+            text += &format!("{row};\"{}\ny\";{}.5\n", "x".repeat(letters), row);
+        }
+        for (name, content) in [("t.csv", text.clone().into_bytes()), ("t.csv.gz", gzip(text.as_bytes()))] {
+            with_file(name, content, |path| {
+                let table = open(&path, CsvOptions::new().sample_bytes(2_048)).unwrap();
+                let found: Vec<_> = table.columns.iter().map(|column| (column.name.as_str(), column.dtype.clone())).collect();
+                assert_eq!(found, [("a", DataType::Int64), ("b", DataType::String), ("c", DataType::Float64)], "{name} {letters}");
+                assert!(table.has_quoted_newlines, "{name} {letters}");
+                // How many rows a packed file holds is guessed from its size, which says little of so many equal letters.
+                assert!(name.ends_with(".gz") || (6..25).contains(&table.estimated_rows), "{letters}: {}", table.estimated_rows);
+            });
+        }
+    }
+}
+
+#[test]
+fn a_record_without_an_end_is_named_with_the_option() {
+    let long = "x".repeat(65 << 20);
+    assert_eq!(fails(&format!("a,b\n1,\"{long}\n"), CsvOptions::new()).0, ErrorKind::UnclosedQuote);
+    let text = format!("a,b\n1,{long}\n2,y\n");
+    with_file("t.csv", &text, |path| {
+        let error = open(&path, CsvOptions::new()).unwrap_err();
+        assert_eq!(error.place().file, "sample_bytes");
+        assert!(matches!(error.kind(), ErrorKind::InvalidOption { accepted } if accepted.contains(&path)), "{error:?}");
+        let table = open(&path, CsvOptions::new().sample_bytes("100MB")).unwrap();
+        assert_eq!((table.columns[0].dtype.clone(), table.estimated_rows), (DataType::Int64, 2));
+    });
 }
 
 #[test]

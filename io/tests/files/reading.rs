@@ -54,7 +54,8 @@ fn batches_are_about_as_large_as_asked() {
     });
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
+/// Packed as one member.
+pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()

@@ -89,5 +89,8 @@ fn a_web_server_that_breaks_off() {
     assert_eq!(sum(&address, 5 << 20), expected);
     assert_eq!(sum(&format!("{address}?signature=x"), 5 << 20), expected);
     let missing = address.replace("t.csv", "other.csv");
-    assert_eq!(open(&missing, CsvOptions::new()).unwrap_err().kind(), &ErrorKind::NoSuchFile { similar: None });
+    let error = open(&missing, CsvOptions::new()).unwrap_err();
+    assert_eq!((error.kind(), &error.place().file), (&ErrorKind::NoSuchFile { similar: None }, &missing));
+    let error = open(&format!("{missing}?signature=hush"), CsvOptions::new()).unwrap_err();
+    assert_eq!((error.kind(), error.place().file.clone()), (&ErrorKind::NoSuchFile { similar: None }, format!("{missing}?signature=***")));
 }

@@ -131,13 +131,21 @@ fn of_two_new_writes_to_one_place_one_is_published() {
         assert_eq!(seen(root).unwrap(), upto(20));
         second.withdraw().unwrap();
         assert_eq!(files_in(root), plain(2));
-        // Word of a write that is not there to read it goes with the next write.
+        // Word of a write that is not there to read it stays for a week, because it might still be on its way, and goes with the next write.
         let third = format!("{root}/third");
         let (third, dead) = (prepared(&third, "c", fresh()).unwrap(), prepared(&third, "d", fresh()).unwrap());
         ten(&dead, 0, 1);
         assert_eq!(outcome(third.publish(&parts(&third, 1))), Some(20));
-        write(&third.place(), "e", over(), &numbers(0..3), 1).unwrap();
-        assert_eq!(files_in(&third.place()), plain(1));
+        write(&third.place(), "e", over(), &numbers(0..20), 2).unwrap();
+        assert_eq!(files_in(&third.place()), [vec![".partita-d.lost/started".to_owned()], plain(2)].concat());
+        // Files of the same size stand there, and still it was not this write that made them.
+        let of_dead = [0, 1].map(|part| Part { path: format!("part-0000{part}.parquet"), ..of_first[part].clone() });
+        assert_eq!(outcome(dead.publish(&of_dead)), None);
+        if let Ok(word) = std::fs::File::options().write(true).open(format!("{}/.partita-d.lost/started", third.place())) {
+            word.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(8 * 24 * 3600)).unwrap();
+            write(&third.place(), "f", over(), &numbers(0..3), 1).unwrap();
+            assert_eq!(files_in(&third.place()), plain(1));
+        }
     });
 }
 

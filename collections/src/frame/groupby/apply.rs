@@ -116,6 +116,10 @@ impl Step for ApplyGroups {
         input.iter_names().cloned().collect()
     }
 
+    fn gives_any_rows(&self, _: bool) -> bool {
+        true
+    }
+
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let input = inputs[0];
         let parts = match self.parts {

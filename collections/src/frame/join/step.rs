@@ -36,6 +36,8 @@ pub(crate) struct JoinStep {
     alike: Vec<bool>,
     /// Whether all are, of types whose equal values are the very same.
     exact: bool,
+    /// The same also for types whose order is another one than that of their values in memory.
+    identical: bool,
     columns: Vec<Out>,
     nulls_equal: bool,
     left_unique: bool,
@@ -85,8 +87,10 @@ impl JoinStep {
             types[0].is_some() && types[0] == types[1]
         });
         let alike: Vec<bool> = alike.collect();
-        let exact = |key: &Expr| of_type(key, left_schema).is_some_and(|dtype| is_exact(&dtype));
-        let exact = alike.iter().all(|alike| *alike) && left_on.iter().all(exact);
+        let all = |holds: fn(&DataType) -> bool| {
+            alike.iter().all(|alike| *alike) && left_on.iter().all(|key| of_type(key, left_schema).is_some_and(|dtype| holds(&dtype)))
+        };
+        let (exact, identical) = (all(is_exact), all(is_identical));
         let suffix = join.suffix.as_deref();
         let columns = columns::of_result(join.how, (left_schema, &left_on), (right_schema, &right_on), suffix)?;
         Ok(Self {
@@ -95,6 +99,7 @@ impl JoinStep {
             right_on,
             alike,
             exact,
+            identical,
             columns,
             nulls_equal: join.nulls_equal,
             left_unique: matches!(join.validate, JoinValidation::OneToOne | JoinValidation::OneToMany),
@@ -319,6 +324,11 @@ fn is_exact(dtype: &DataType) -> bool {
         || matches!(dtype, DataType::Boolean | DataType::String | DataType::Date | DataType::Datetime(..) | DataType::Duration(_))
 }
 
+/// Types of which any of several equal values can stand for all. Floats are none: both zeros are equal, and so are all NaNs.
+fn is_identical(dtype: &DataType) -> bool {
+    is_exact(dtype) || dtype.is_decimal() || matches!(dtype, DataType::Time | DataType::Categorical(..) | DataType::Enum(..))
+}
+
 impl Step for JoinStep {
     fn line(&self) -> String {
         let how = format!("{:?}", self.how).to_lowercase();
@@ -403,7 +413,7 @@ impl Step for JoinStep {
     }
 
     fn link(&self) -> Option<Link> {
-        let free = self.how == How::Inner && self.exact && !self.nulls_equal && !self.left_unique && !self.right_unique;
+        let free = self.how == How::Inner && self.identical && !self.nulls_equal && !self.left_unique && !self.right_unique;
         if !free || self.broadcast.is_some() {
             return None;
         }

@@ -7,7 +7,8 @@ use crate::frame::ops::with_columns::WithColumns;
 
 impl DFrame {
     /// The frame with columns cast to other types. A value that does not fit is an error; for nulls instead, use
-    /// `with_columns([col("x").cast(…)])`.
+    /// `with_columns([col("x").cast(…)])`. Text becomes dates and times where it is written as ISO 8601 has them, `2026-11-30` and
+    /// `2026-11-30T09:00:00`; other forms are read with `str().to_date(…)` and a format.
     ///
     /// ```
     /// use partita::prelude::*;

@@ -7,11 +7,12 @@ use partita_graph::Failure;
 
 use crate::frame::DFrame;
 use crate::frame::lower::{plan, plan_with_sizes};
-use crate::frame::size::size_of;
+use crate::frame::size::shown_size;
 
 impl DFrame {
     /// The plan as text: the steps as written and after rewriting, each with the rows and bytes that it is likely to give where those can
-    /// be guessed, and the layers of tasks, the last of what each step became with the same guess. A step that does not fit gives its failure as text. What ran in fact and how long it took:
+    /// be guessed (`about`; `perhaps` where a function such as that of [`DFrame::map_partitions`] may have made any number of rows of as many as
+    /// are shown; what was persisted was counted), and the layers of tasks, the last of what each step became with the same guess. A step that does not fit gives its failure as text. What ran in fact and how long it took:
     /// [`DFrame::explain_analyze`].
     ///
     /// ```
@@ -47,7 +48,7 @@ impl DFrame {
     }
 
     fn write_steps(&self, depth: usize, text: &mut String) {
-        let size = size_of(self).map(|size| format!("  {}", size.show()));
+        let size = shown_size(self).map(|size| format!("  {size}"));
         let line = self.node().step.line();
         writeln!(text, "{:width$}{line}{}", "", size.unwrap_or_default(), width = depth * 2).expect("text takes everything");
         for input in &self.node().inputs {

@@ -116,6 +116,10 @@ impl Step for MapTask {
         input.iter_names().cloned().collect()
     }
 
+    fn gives_any_rows(&self, _: bool) -> bool {
+        true
+    }
+
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let input = inputs[0];
         let called = Layer::single("map_partitions", input.partitions, self.op.clone(), vec![input.edge(Wiring::Each)]);
@@ -143,6 +147,10 @@ impl Step for MapPartitions {
 
     fn needs(&self, _: &Names, input: &Schema) -> Names {
         input.iter_names().cloned().collect()
+    }
+
+    fn gives_any_rows(&self, _: bool) -> bool {
+        true
     }
 
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {

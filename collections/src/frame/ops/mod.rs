@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) mod analyze;
+pub(crate) mod any_order;
 pub(crate) mod cast;
 pub(crate) mod check;
 pub(crate) mod compute;

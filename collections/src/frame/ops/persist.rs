@@ -10,7 +10,7 @@ use crate::client::Published;
 use crate::client::{Client, Collection, run};
 use crate::frame::expr::Names;
 use crate::frame::lower::{Lowered, Lowering};
-use crate::frame::size::{Size, size_of};
+use crate::frame::size::{Size, may_be_any, size_of};
 use crate::frame::{DFrame, Node, Step};
 
 impl DFrame {
@@ -128,6 +128,10 @@ impl Step for Persisted {
 
     fn size(&self, _: &[Option<Size>], _: &Node) -> Option<Size> {
         self.measured.or_else(|| size_of(self.made_of.as_ref()?))
+    }
+
+    fn gives_any_rows(&self, _: bool) -> bool {
+        self.measured.is_none() && self.made_of.as_ref().is_some_and(may_be_any)
     }
 
     fn rows(&self, _: &[Option<u64>]) -> Option<u64> {

@@ -198,6 +198,11 @@ impl Step for ByBytes {
         Some(self.size)
     }
 
+    /// They were counted.
+    fn gives_any_rows(&self, _: bool) -> bool {
+        false
+    }
+
     fn lower(&self, inputs: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
         let input = self.inside.lowered(inputs, lowering)?;
         if input.partitions != self.partitions {

@@ -6,12 +6,20 @@ use polars::prelude::*;
 use crate::frame::shuffle::named;
 use crate::frame::{DFrame, GroupBy, IntoExprs};
 
+const METHOD: &str = ".resample(…)";
+/// Holds, while rows are spread over windows, the beginning of a window that a row may be in.
+const WINDOW: &str = "\0window";
+/// A row is looked at once for each window that it may be in.
+const MOST: u64 = 1000;
+const HOUR: u64 = 3600 * 1_000_000_000;
+
 impl DFrame {
     /// Groups rows by windows of one length of a column of dates or times: "15m", "1h", "1d", "1w", "1mo", "1y", counted from the epoch
     /// (weeks from Mondays, months and years by the calendar). Follow with an aggregate.
     ///
     /// The result has the beginning of each window in the column's place and is sorted by it. A window without rows is not there. The frame
-    /// need not be sorted.
+    /// need not be sorted. Windows may be longer or shorter than the steps in which they begin, see [`Resample::period`]; what polars can say
+    /// of windows in `group_by_dynamic` can be said here.
     ///
     /// ```
     /// use partita::{polars::prelude::{IntoLazy, TimeUnit}, prelude::*};
@@ -23,7 +31,17 @@ impl DFrame {
     /// ```
     #[doc(alias = "group_by_dynamic")]
     pub fn resample(&self, on: &str, every: &str) -> Resample {
-        Resample { frame: self.clone(), on: on.into(), every: every.into(), offset: None, by: Vec::new() }
+        Resample {
+            frame: self.clone(),
+            on: on.into(),
+            every: every.into(),
+            period: None,
+            offset: None,
+            by: Vec::new(),
+            closed: ClosedWindow::Left,
+            label: Label::Left,
+            boundaries: false,
+        }
     }
 }
 
@@ -33,8 +51,12 @@ pub struct Resample {
     frame: DFrame,
     on: PlSmallStr,
     every: String,
+    period: Option<String>,
     offset: Option<String>,
     by: Vec<Expr>,
+    closed: ClosedWindow,
+    label: Label,
+    boundaries: bool,
 }
 
 macro_rules! shortcuts {
@@ -44,7 +66,7 @@ macro_rules! shortcuts {
             #[track_caller]
             pub fn $name(&self) -> DFrame {
                 match self.grouped() {
-                    Ok((groups, keys)) => groups.$name().sort(keys),
+                    Ok((groups, keys)) => self.labelled(groups.$name().sort(keys)),
                     Err(failure) => DFrame::failed(failure, concat!(".resample(…).", stringify!($name), "()")),
                 }
             })*
@@ -86,9 +108,59 @@ impl Resample {
         self
     }
 
-    /// By how much all windows begin later, for example "6h" for days that begin at six. A length of time without months. Default: nothing.
+    /// By how much all windows begin later, for example "6h" for days that begin at six, or "1d" for weeks that begin on Tuesdays. A length of
+    /// time without months. Default: nothing.
     pub fn offset(mut self, offset: &str) -> Self {
         self.offset = Some(offset.into());
+        self
+    }
+
+    /// How long each window is. Longer than the steps in which windows begin: they overlap, and a row counts in all that it is in. Shorter: what
+    /// lies between them counts in none, nor does a row without a time. Default: as long as the steps.
+    ///
+    /// Every window with a row in it is there; polars has none before the one that has begun last when the first row comes.
+    ///
+    /// Rows are repeated for each window that they may be in, up to 1000.
+    ///
+    /// ```
+    /// use partita::{polars::prelude::IntoLazy, prelude::*};
+    /// let days = df!("t" => [0i32, 1, 2, 5], "x" => [1, 2, 4, 8])?.lazy().with_column(col("t").cast(DataType::Date)).collect()?;
+    /// let sums = DFrame::from_polars(days, 2).resample("t", "1d").period("2d").sum().compute()?;
+    /// // The days that begin a window of two days with rows in it: the one before the first row too.
+    /// assert_eq!(sums.column("t")?.cast(&DataType::Int32)?.i32()?.iter().flatten().collect::<Vec<_>>(), [-1, 0, 1, 2, 4, 5]);
+    /// assert_eq!(sums.column("x")?.i32()?.iter().flatten().collect::<Vec<_>>(), [1, 3, 6, 4, 8, 8]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn period(mut self, period: &str) -> Self {
+        self.period = Some(period.into());
+        self
+    }
+
+    /// Which of its ends belong to a window. Default: the beginning, `ClosedWindow::Left`.
+    ///
+    /// ```
+    /// use partita::{polars::prelude::{ClosedWindow, IntoLazy}, prelude::*};
+    /// let days = df!("t" => [0i32, 1, 2], "x" => [1, 2, 4])?.lazy().with_column(col("t").cast(DataType::Date)).collect()?;
+    /// let sums = DFrame::from_polars(days, 2).resample("t", "2d").closed(ClosedWindow::Right).sum().compute()?;
+    /// assert_eq!(sums.column("x")?.i32()?.iter().flatten().collect::<Vec<_>>(), [1, 6]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn closed(mut self, ends: ClosedWindow) -> Self {
+        self.closed = ends;
+        self
+    }
+
+    /// Which end of a window stands in the column's place: its beginning, `Label::Left`, or the end of its period, `Label::Right`. Default: the
+    /// beginning.
+    pub fn label(mut self, end: Label) -> Self {
+        self.label = end;
+        self
+    }
+
+    /// Whether the beginning and the end of each window stand in columns of their own, `_lower_boundary` and `_upper_boundary`, before the column
+    /// of the time. Default: no.
+    pub fn include_boundaries(mut self, include: bool) -> Self {
+        self.boundaries = include;
         self
     }
 
@@ -99,7 +171,7 @@ impl Resample {
     #[track_caller]
     pub fn agg(&self, exprs: impl IntoExprs) -> DFrame {
         match self.grouped() {
-            Ok((groups, keys)) => groups.agg(exprs).sort(keys),
+            Ok((groups, keys)) => self.labelled(groups.agg(exprs).sort(keys)),
             Err(failure) => DFrame::failed(failure, ".resample(…).agg(…)"),
         }
     }
@@ -107,19 +179,33 @@ impl Resample {
     /// The groups, and the columns by which they are told apart.
     #[track_caller]
     fn grouped(&self) -> Result<(GroupBy, Vec<Expr>), Failure> {
-        let window = self.window()?;
+        let windows = self.windows()?;
         let by = self.frame.expanded(self.by.clone())?;
         let names: Vec<PlSmallStr> = by.iter().map(|key| polars_plan::utils::expr_output_name(key).unwrap_or_default()).collect();
         let keys = named(names.into_iter().chain([self.on.clone()]));
-        let columns = by.into_iter().chain([window]).collect();
-        let windows = self.frame.with_columns_as(columns, ".resample(…)");
-        Ok((windows.group_by(keys.clone()), keys))
+        let with = |expr: Expr| -> Vec<Expr> { by.iter().cloned().chain([expr]).collect() };
+        if windows.are_side_by_side() {
+            let rows = self.frame.with_columns_as(with(windows.beginning(0)), METHOD);
+            return Ok((rows.group_by(keys.clone()), keys));
+        }
+        let most = windows.most();
+        if most > MOST {
+            let what = format!("each row would be in up to {most} windows of {} that begin every {}", windows.period, windows.every);
+            return Err(
+                Failure::new(Code::InvalidOption, what).help(format!("in up to {MOST}; let windows begin less often, or be shorter"))
+            );
+        }
+        let beginnings: Vec<Expr> = (0..most as i64).map(|back| windows.beginning(back)).collect();
+        let all = concat_list(beginnings).map_err(|e| Failure::internal(format!("resample: {e}")))?;
+        // The time stays until it is known in which windows it is. Rows keep their order, for those who look at the first or the last.
+        let rows = self.frame.with_columns_as(with(all.alias(WINDOW)), METHOD).explode([WINDOW]).filter(windows.holds());
+        let rows = rows.with_columns_as(vec![col(WINDOW).alias(self.on.clone())], METHOD).drop([WINDOW]);
+        Ok((rows.group_by(keys.clone()), keys))
     }
 
-    /// The beginning of a row's window.
-    fn window(&self) -> Result<Expr, Failure> {
+    /// The windows that were asked for, if there can be such.
+    fn windows(&self) -> Result<Windows, Failure> {
         let schema = self.frame.resolved()?;
-        let times = Expr::Column(self.on.clone());
         let dtype = match schema.get(&self.on) {
             Some(dtype @ (DataType::Datetime(..) | DataType::Date)) => dtype.clone(),
             Some(other) => {
@@ -128,25 +214,125 @@ impl Resample {
             }
             None => return Err(crate::frame::expr::column_not_found(&self.on, schema)),
         };
-        let every = length(&self.every)?;
-        if every.is_zero() || every.negative() {
-            return Err(Failure::new(Code::InvalidOption, format!("a window of {} holds no rows", self.every)));
+        let positive = |text: &str| -> Result<Duration, Failure> {
+            let window = length(text)?;
+            match window.is_zero() || window.negative() {
+                true => Err(Failure::new(Code::InvalidOption, format!("a window of {text} holds no rows"))),
+                false => Ok(window),
+            }
+        };
+        let whole_days = |what: &str, text: &str, by: Duration| {
+            let is_whole = by.nanoseconds().unsigned_abs().is_multiple_of(24 * HOUR);
+            let sentence = format!("{what} of {text} is no number of days, and `{}` holds dates", self.on);
+            if dtype == DataType::Date && !is_whole { Err(Failure::new(Code::InvalidOption, sentence)) } else { Ok(()) }
+        };
+        let every = positive(&self.every)?;
+        let period = self.period.as_deref().map_or(Ok(every), positive)?;
+        if let Some(text) = &self.period {
+            whole_days("a period", text, period)?;
         }
-        let begins = |times: Expr| times.dt().truncate(lit(self.every.as_str()));
-        let Some(offset) = &self.offset else { return Ok(begins(times)) };
-        let by = length(offset)?;
-        if by.months() != 0 {
-            let what = format!("an offset of {offset} has no fixed length, because months have none");
-            return Err(Failure::new(Code::InvalidOption, what).help("in days or less: .offset(\"6h\")"));
+        let offset = self.offset.as_deref().map(|text| Ok::<_, Failure>((text, length(text)?))).transpose()?;
+        if let Some((text, by)) = offset {
+            if by.months() != 0 {
+                let what = format!("an offset of {text} has no fixed length, because months have none");
+                return Err(Failure::new(Code::InvalidOption, what).help("in days or less: .offset(\"6h\")"));
+            }
+            whole_days("an offset", text, by)?;
         }
-        if dtype == DataType::Date && by.duration_ns() % (24 * 3600 * 1_000_000_000) != 0 {
-            return Err(Failure::new(
-                Code::InvalidOption,
-                format!("an offset of {offset} is no number of days, and `{}` holds dates", self.on),
-            ));
+        if self.label == Label::DataPoint {
+            let what = "a window is named after one of its ends, and not after the first time in it";
+            let help =
+                format!("keep the times beside it: .with_column(col({0:?}).alias(\"seen\")), and aggregate col(\"seen\").min()", self.on);
+            return Err(Failure::new(Code::InvalidOption, what).help(help));
         }
-        Ok((begins((times - lit(by)).cast(dtype.clone())) + lit(by)).cast(dtype).alias(self.on.clone()))
+        let offset = offset.map(|(_, by)| by);
+        Ok(Windows { on: self.on.clone(), dtype, step: self.every.clone(), every, period, offset, closed: self.closed })
     }
+
+    /// The result with the end of each window that was asked for.
+    #[track_caller]
+    fn labelled(&self, result: DFrame) -> DFrame {
+        if self.label == Label::Left && !self.boundaries {
+            return result;
+        }
+        let names: Option<Vec<PlSmallStr>> = result.resolved().ok().map(|schema| schema.iter_names().cloned().collect());
+        let (Some(names), Ok(windows)) = (names, self.windows()) else { return result };
+        let begin = || Expr::Column(self.on.clone());
+        let end = || begin().dt().offset_by(lit(windows.period.to_string()));
+        let columns = names.into_iter().flat_map(|name| -> Vec<Expr> {
+            if name != self.on {
+                return vec![Expr::Column(name)];
+            }
+            let ends = [begin().alias("_lower_boundary"), end().alias("_upper_boundary")];
+            let label = if self.label == Label::Right { end().alias(name) } else { begin() };
+            ends.into_iter().filter(|_| self.boundaries).chain([label]).collect()
+        });
+        result.select_as(columns.collect(), METHOD)
+    }
+}
+
+/// Windows of a column of times.
+struct Windows {
+    on: PlSmallStr,
+    dtype: DataType,
+    /// As it was written.
+    step: String,
+    every: Duration,
+    period: Duration,
+    offset: Option<Duration>,
+    closed: ClosedWindow,
+}
+
+impl Windows {
+    /// Whether each row is in the one window that has begun last.
+    fn are_side_by_side(&self) -> bool {
+        self.every == self.period && self.closed == ClosedWindow::Left
+    }
+
+    /// The beginning of the window that has begun last, or of one that began so many steps before it.
+    fn beginning(&self, back: i64) -> Expr {
+        let times = Expr::Column(self.on.clone());
+        let begins = |times: Expr| {
+            let last = times.dt().truncate(lit(self.step.as_str()));
+            if back == 0 { last } else { last.dt().offset_by(lit((self.every * -back).to_string())) }
+        };
+        let Some(by) = self.offset else { return begins(times) };
+        let dtype = || self.dtype.clone();
+        (begins((times - lit(by)).cast(dtype())) + lit(by)).cast(dtype()).alias(self.on.clone())
+    }
+
+    /// Of how many windows, counted back from the one that has begun last, a row may be in.
+    fn most(&self) -> u64 {
+        let whole = match self.every.months_only() && self.period.months_only() {
+            true => self.period.months().unsigned_abs().div_ceil(self.every.months().unsigned_abs()),
+            false => {
+                // Clocks are put forward and back.
+                let (short, long) = if matches!(self.dtype, DataType::Datetime(_, Some(_))) { (23, 25) } else { (24, 24) };
+                span(&self.period, 31, long).div_ceil(span(&self.every, 28, short))
+            }
+        };
+        whole.saturating_add(u64::from(matches!(self.closed, ClosedWindow::Right | ClosedWindow::Both)))
+    }
+
+    /// Whether a row is in the window that stands beside it.
+    fn holds(&self) -> Expr {
+        let (time, begin) = (Expr::Column(self.on.clone()), || col(WINDOW));
+        let end = begin().dt().offset_by(lit(self.period.to_string()));
+        let (after, before) = match self.closed {
+            ClosedWindow::Left => (time.clone().gt_eq(begin()), time.lt(end)),
+            ClosedWindow::Right => (time.clone().gt(begin()), time.lt_eq(end)),
+            ClosedWindow::Both => (time.clone().gt_eq(begin()), time.lt_eq(end)),
+            ClosedWindow::None => (time.clone().gt(begin()), time.lt(end)),
+        };
+        after.and(before)
+    }
+}
+
+/// How many nanoseconds a length of time takes, where months have so many days, and days so many hours.
+fn span(length: &Duration, days: u64, hours: u64) -> u64 {
+    let months = length.months().unsigned_abs().saturating_mul(days);
+    let whole = months.saturating_add(length.weeks().unsigned_abs().saturating_mul(7)).saturating_add(length.days().unsigned_abs());
+    whole.saturating_mul(hours * HOUR).saturating_add(length.nanoseconds().unsigned_abs())
 }
 
 fn length(text: &str) -> Result<Duration, Failure> {

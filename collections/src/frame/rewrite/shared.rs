@@ -62,16 +62,16 @@ pub(super) fn unite(frame: &DFrame) -> Result<DFrame, Failure> {
         return Ok(frame.clone());
     }
     let mut lowering = Lowering::default();
-    let mut first: BTreeMap<(LayerId, usize), DFrame> = BTreeMap::new();
+    let mut first: BTreeMap<(LayerId, usize, bool), DFrame> = BTreeMap::new();
     let mut made: BTreeMap<usize, DFrame> = BTreeMap::new();
     for frame in &all {
         let layer = lowering.frame(frame)?.layer;
         let inputs: Vec<DFrame> = frame.node().inputs.iter().map(|input| made[&input.address()].clone()).collect();
         let moved = inputs.iter().zip(&frame.node().inputs).any(|(new, old)| new.address() != old.address());
         let same = if moved { frame.rebuilt(frame.node().step.clone(), inputs) } else { frame.clone() };
-        // Steps that do nothing have the layer of what they read, so the number of columns tells them apart from it.
-        let width = same.resolved()?.len();
-        let one = first.entry((layer, width)).or_insert_with(|| same.clone()).clone();
+        // Steps that do nothing have the layer of what they read, so the number of columns tells them apart from it, and promises say so.
+        let (width, promises) = (same.resolved()?.len(), same.node().step.is_promise());
+        let one = first.entry((layer, width, promises)).or_insert_with(|| same.clone()).clone();
         let fits = one.resolved()? == same.resolved()?;
         made.insert(frame.address(), if fits { one } else { same });
     }

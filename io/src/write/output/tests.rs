@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
+use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -12,13 +13,18 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, ObjectMeta, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
 };
 
+use super::super::destination::Destination;
+use super::super::single;
 use super::*;
+use crate::manifest::Part;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Nothing,
     Part(usize),
     End,
+    /// Whoever joins parts is slow: before they are there somebody else ends the write, and another one puts a newer file there.
+    Overtaken,
 }
 
 /// What was asked of uploads in parts; of the parts their sizes.
@@ -94,7 +100,16 @@ impl ObjectStore for Faulty {
         'life1: 'async_trait,
         Self: 'async_trait,
     {
-        self.inner.put_opts(location, payload, opts)
+        Box::pin(async move {
+            if self.fault == Fault::Overtaken && location.as_ref().ends_with("/joined") {
+                let there: Vec<ObjectMeta> = self.inner.list(None).try_collect().await?;
+                for object in there {
+                    self.inner.delete(&object.location).await?;
+                }
+                self.inner.put(&Key::from("out/t.csv"), "the newer one".into()).await?;
+            }
+            self.inner.put_opts(location, payload, opts).await
+        })
     }
 
     fn put_multipart_opts<'life0, 'life1, 'async_trait>(
@@ -214,5 +229,26 @@ fn an_upload_that_fails_leaves_what_was_there_and_no_parts() {
             let asked = asked.lock().unwrap();
             assert_eq!((asked.completed, asked.aborted), (usize::from(fault == Fault::End), 1), "{fault:?}");
         }
+    }
+}
+
+#[test]
+fn who_joins_parts_too_late_leaves_what_is_newer() {
+    for overwrite in [true, false] {
+        let (mut folder, _) = folder(Fault::Overtaken);
+        // Parts are read by their names, out of the process's own store.
+        folder.name = format!("memory://overtaken-{overwrite}");
+        let to = Destination::file("/out/t.csv", "w", overwrite).unwrap();
+        let part = Part { path: "part".into(), staged: format!("{}/part-1", to.staging()), rows: 1, bytes: 5 };
+        for below in [to.started(), part.staged.clone()] {
+            let mut output = Output::create(&folder, &below).unwrap();
+            output.write_all(b"older").unwrap();
+            output.finish().unwrap();
+        }
+        crate::put(&folder.name_of(&part.staged), "older").unwrap();
+        // A file that may replace nothing was claimed, and is published by whoever claimed it; one that may replace is missing its parts.
+        assert_eq!(single::publish(&to, &folder, "t.csv", &[part]).is_ok(), !overwrite);
+        assert_eq!(folder.read("t.csv").unwrap().unwrap(), b"the newer one", "overwrite {overwrite}");
+        assert_eq!(folder.list().unwrap().len(), 1, "nothing hidden is left");
     }
 }

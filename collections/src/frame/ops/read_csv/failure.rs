@@ -2,7 +2,7 @@
 
 use partita_graph::{Code, DataPlace, Failure};
 use partita_io::csv::{self, Dialect, FileInfo, Table};
-use partita_io::{Error, ErrorKind, Wider};
+use partita_io::{Error, ErrorKind, Wider, shown};
 
 use crate::frame::expr::not_found_among;
 use crate::frame::replan::{Advice, Change, dtype_of};
@@ -37,7 +37,7 @@ fn row_of(error: &Error, table: Option<&Table>, context: Option<&Context<'_>>) -
     let byte = error.place().byte?;
     let (file, dialect) = match (context, table) {
         (Some(context), _) => (context.file, context.dialect),
-        (None, Some(table)) => (table.files.iter().find(|file| file.path == error.place().file)?, &table.dialect),
+        (None, Some(table)) => (table.files.iter().find(|file| shown(&file.path) == error.place().file)?, &table.dialect),
         (None, None) => return None,
     };
     csv::locate_row(file, dialect, byte).ok()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use partita_graph::{Arg, Failure, Layer};
 use partita_io::csv::{self, Block, ColumnInfo, CsvOptions, Field, FileInfo, ReadSpec, Table};
+use partita_io::shown;
 use polars::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -221,7 +222,7 @@ impl ReadCsv {
 impl Step for ReadCsv {
     fn line(&self) -> String {
         let files = match self.table.files.len() {
-            1 => self.table.files[0].path.clone(),
+            1 => shown(&self.table.files[0].path).into_owned(),
             n => format!("{n} files"),
         };
         let columns = format!("{} of {} columns", self.read().len(), self.table.columns.len());

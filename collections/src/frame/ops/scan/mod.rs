@@ -168,7 +168,7 @@ impl Step for Scan {
     fn line(&self) -> String {
         let files = self.table.files();
         let named = match files.as_slice() {
-            [file] => (*file).to_owned(),
+            [file] => partita_io::shown(file).into_owned(),
             files => format!("{} files", files.len()),
         };
         let read = if self.counted { 0 } else { self.read().len() };

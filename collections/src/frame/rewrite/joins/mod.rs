@@ -1,7 +1,8 @@
 //! Chains of three and more inner joins are joined in the order that is likely to make the smallest intermediate results.
 //!
-//! It refuses to touch a chain of whose rows anybody can see the order: only chains below an aggregate that does not depend on it. Invariant:
-//! the frame that comes out has the columns of the written chain, in their order, and its rows, in any order.
+//! It refuses to touch a chain of whose rows anybody can see the order: only chains below an aggregate that does not depend on it, or below
+//! [`DFrame::any_order`], which is taken out here. Invariant: the frame that comes out has the columns of the written chain, in their order,
+//! and its rows, in any order.
 
 mod chain;
 mod cost;
@@ -24,6 +25,10 @@ pub(super) fn reorder(frame: &DFrame) -> Result<DFrame, Failure> {
         let node = frame.node();
         let inputs: Vec<DFrame> = node.inputs.iter().map(|input| made[&input.address()].clone()).collect();
         let moved = inputs.iter().zip(&node.inputs).any(|(new, old)| new.address() != old.address());
+        if node.step.is_promise() {
+            made.insert(frame.address(), inputs[0].clone());
+            continue;
+        }
         let better = match tops.contains(&frame.address()) {
             true => Chain::of(frame, &shared).and_then(|chain| chain.reordered(frame, |leaf| made[&leaf.address()].clone())),
             false => None,

@@ -554,6 +554,21 @@ fn a_failure_for_want_of_a_worker_names_the_task_too() {
 }
 
 #[test]
+fn a_run_needs_what_stands_before_a_barrier() {
+    let mut names = Names::default();
+    names.add(&["read", "2"]);
+    names.add(&["sum", "2", "every", "of", "read"]);
+    let mut scheduler = Scheduler::new(scheduler::Config::default());
+    for line in ["join w1 2", "submit r1 sum", "w1 finished read#0 100"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(7, scheduler_event(&names, &words), &mut Vec::new());
+    }
+    let needs = |task: &str| scheduler.needs(RunId(1), Some(names.key("sum#1")), names.key(task));
+    assert!(needs("read#1") && needs("sum#1"));
+    assert!(!needs("read#0") && !needs("sum#0"), "it is done, and it is another result");
+}
+
+#[test]
 fn a_run_needs_the_tasks_on_the_way_to_what_it_has_not() {
     let (mut scheduler, names) = half_way();
     let needs = |scheduler: &Scheduler, run, only: Option<&str>, task: &str| {

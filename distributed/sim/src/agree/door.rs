@@ -53,6 +53,8 @@ pub(crate) struct Door {
     raised: BTreeSet<Name>,
     variables: BTreeMap<Name, Bytes>,
     queues: BTreeMap<Name, BTreeMap<u64, Whereabouts>>,
+    /// Values that were put back into each queue: by so many it may hold too many.
+    put_back: BTreeMap<Name, usize>,
     /// The last value of each producer that came out of each queue.
     last_out: BTreeMap<(Name, u64), u64>,
     topics: BTreeMap<Name, BTreeSet<HolderId>>,
@@ -137,6 +139,7 @@ impl Door {
                 self.queues.entry(name.clone()).or_default().insert(number(value)?, Whereabouts::Offered);
             }
             Ask::Queue(name, QueueAsk::PutBack { values, .. }) => {
+                *self.put_back.entry(name.clone()).or_default() += values.len();
                 for value in values {
                     let value = number(value)?;
                     self.moves(name, value, &[Whereabouts::Out], Whereabouts::In)?;
@@ -277,12 +280,20 @@ impl Door {
         self.leases.values().filter(|lease| lease.used && lease.name == *name).count() as u32
     }
 
+    fn is_too_full(&self, name: &Name) -> bool {
+        let most = number_in(name) as usize;
+        most > 0 && self.size(name) > most + self.put_back.get(name).copied().unwrap_or(0)
+    }
+
     fn size(&self, name: &Name) -> usize {
         self.queues.get(name).map_or(0, |values| values.values().filter(|place| **place == Whereabouts::In).count())
     }
 
     /// The event is handled to its end: nobody waits for what is there.
     pub fn settled(&self, machine: &Coordination) -> Result<(), String> {
+        if let Some(name) = self.queues.keys().find(|name| self.is_too_full(name)) {
+            return Err(format!("{name} holds {} values", self.size(name)));
+        }
         if machine.next_deadline().is_some_and(|due| due <= self.now) {
             return Err("something is due and did not happen".into());
         }

@@ -554,6 +554,41 @@ fn a_failure_for_want_of_a_worker_names_the_task_too() {
 }
 
 #[test]
+fn a_layer_in_the_place_of_another_is_given_out_by_its_own_wishes() {
+    let (mut first, mut second) = (Names::default(), Names::default());
+    first.add(&["plain", "2"]);
+    second.add(&["choosy", "3", "with", "needs", "B:1"]);
+    let mut scheduler = Scheduler::new(scheduler::Config::default());
+    let mut out = Vec::new();
+    let lines = ["submit r1 plain", "release r1", "submit r2 choosy", "join w1 2", "join w2 1 offers B:1"];
+    for (line, names) in lines.into_iter().zip([&first, &first, &second, &second, &second]) {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(7, scheduler_event(names, &words), &mut out);
+        scheduler.check();
+    }
+    let given = out.iter().filter_map(|action| match action {
+        SchedulerAction::Send(worker, ToWorker::Assign(assignment)) => Some((*worker, second.name(assignment.key))),
+        _ => None,
+    });
+    assert_eq!(given.collect::<Vec<_>>(), [(WorkerId(2), "choosy#0".to_owned())]);
+}
+
+#[test]
+fn a_run_needs_what_stands_before_a_barrier() {
+    let mut names = Names::default();
+    names.add(&["read", "2"]);
+    names.add(&["sum", "2", "every", "of", "read"]);
+    let mut scheduler = Scheduler::new(scheduler::Config::default());
+    for line in ["join w1 2", "submit r1 sum", "w1 finished read#0 100"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        scheduler.handle(7, scheduler_event(&names, &words), &mut Vec::new());
+    }
+    let needs = |task: &str| scheduler.needs(RunId(1), Some(names.key("sum#1")), names.key(task));
+    assert!(needs("read#1") && needs("sum#1"));
+    assert!(!needs("read#0") && !needs("sum#0"), "it is done, and it is another result");
+}
+
+#[test]
 fn a_run_needs_the_tasks_on_the_way_to_what_it_has_not() {
     let (mut scheduler, names) = half_way();
     let needs = |scheduler: &Scheduler, run, only: Option<&str>, task: &str| {

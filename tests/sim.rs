@@ -105,6 +105,13 @@ fn every_seed_gives_the_results_of_the_oracle() {
         (total.forgotten_keys, "keys that are forgotten"),
         (total.waits, "operators that wait inside"),
         (total.named_layers, "layers that a client only names"),
+        (total.agreed, "questions about locks, queues and topics that are answered"),
+        (total.given_up_calls, "questions that are given up"),
+        (total.freed, "locks and leases whose holder is gone"),
+        (total.oversubscribed, "leases that have gone to another"),
+        (total.put_back, "values that are put back into queues"),
+        (total.messages, "messages that subscribers hear"),
+        (total.calls, "calls of actors that are made"),
     ];
     for (count, what) in met {
         assert!(seeds < SEEDS || count > 0, "the seeds must meet {what}");

@@ -58,6 +58,12 @@ static NAMES: [(Kind, &str, &str, &str); 13] = [
 ];
 
 impl Kind {
+    /// All of them.
+    #[cfg(feature = "hdf5")]
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        NAMES.iter().map(|names| names.0)
+    }
+
     /// As Rust writes it: `f64`.
     pub fn name(self) -> &'static str {
         self.names().1

@@ -1,6 +1,8 @@
 //! Values that came from elsewhere, decoded with all that a worker knows: the corpus of the fuzz targets of `collections/fuzz`, and
 //! what becomes of it when bytes are changed, taken out and cut off.
 
+#[path = "../../distributed/net/tests/wire/corpus.rs"]
+mod corpus;
 #[path = "../../collections/fuzz/decoders.rs"]
 mod fuzzed;
 
@@ -45,21 +47,9 @@ fn all() -> [(&'static str, Vec<Vec<u8>>); 2] {
 /// `UPDATE_CORPUS=1` writes it anew.
 #[test]
 fn the_corpus_is_what_is_said() {
-    let mut others = Vec::new();
-    for (target, said) in all() {
-        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/collections/fuzz/corpus")).join(target);
-        for (number, message) in said.iter().enumerate() {
-            let path = folder.join(format!("said-{number:02}"));
-            if std::env::var_os("UPDATE_CORPUS").is_some() {
-                std::fs::create_dir_all(&folder).unwrap();
-                std::fs::write(&path, message).unwrap();
-            }
-            if std::fs::read(&path).unwrap_or_default() != *message {
-                others.push(path.display().to_string());
-            }
-        }
-    }
-    assert!(others.is_empty(), "these are not what is said today; write them anew with UPDATE_CORPUS=1:\n{}", others.join("\n"));
+    let folder = |target| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/collections/fuzz/corpus")).join(target);
+    let others = all().into_iter().flat_map(|(target, said)| corpus::others(&folder(target), &said));
+    corpus::assert_none(&others.collect::<Vec<_>>());
 }
 
 #[test]

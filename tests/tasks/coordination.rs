@@ -12,6 +12,7 @@ pub const CASES: &[Case] = &[
     ("a_lock_keeps_others_out", a_lock_keeps_others_out),
     ("tasks_count_under_a_lock", tasks_count_under_a_lock),
     ("leases_are_counted", leases_are_counted),
+    ("a_lease_that_was_long_waited_for_is_sure", a_lease_that_was_long_waited_for_is_sure),
     ("an_event_lets_go_on", an_event_lets_go_on),
     ("a_queue_keeps_the_order", a_queue_keeps_the_order),
     ("a_variable_is_typed", a_variable_is_typed),
@@ -65,6 +66,22 @@ fn leases_are_counted() {
         one.check().expect("it is still had");
         drop((one, other));
         assert_eq!(semaphore.leases().expect("answered"), 0, "{name}");
+    }
+}
+
+/// What is sure is only that it was given after it was asked for, which is longer ago than it lasts.
+fn a_lease_that_was_long_waited_for_is_sure() {
+    const LASTS: Duration = Duration::from_millis(600);
+    for (name, client) in clients() {
+        let semaphore = Semaphore::of(&client, "waited for", 1).lease_timeout(LASTS);
+        let first = semaphore.acquire().expect("free");
+        let waiting = {
+            let semaphore = semaphore.clone();
+            std::thread::spawn(move || semaphore.acquire().and_then(|lease| lease.check()))
+        };
+        drop(semaphore.acquire_timeout(LASTS + SOON).expect("answered"));
+        drop(first);
+        waiting.join().expect("no panic").unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
 }
 

@@ -241,11 +241,8 @@ impl LocalClusterBuilder {
     /// when this program has not called [`run`] and no other was named.
     pub fn start(self) -> Result<LocalCluster, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let memory_limit = self.memory_limit.transpose().map_err(|text| no_size(&text))?;
-        let max_spill = self.max_spill.transpose().map_err(|text| {
-            Failure::new(Code::InvalidOption, format!("max_spill: {text:?} is no size"))
-                .help("write .max_spill(\"50GiB\"), or leave it out for no limit")
-        })?;
+        let memory_limit = self.memory_limit.transpose().map_err(|text| no_size("memory_limit", &text))?;
+        let max_spill = self.max_spill.transpose().map_err(|text| no_size("max_spill", &text))?;
         let mut options = LocalOptions {
             workers: self.workers.unwrap_or_else(|| processes_for(cores)),
             threads_per_worker: self.threads,

@@ -453,7 +453,7 @@ impl ClientBuilder {
                 allocator::give_back_large_blocks();
                 bytes
             }
-            Some(Err(text)) => return Err(no_size(&text)),
+            Some(Err(text)) => return Err(no_size("memory_limit", &text)),
         };
         let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let options = Options {
@@ -476,9 +476,9 @@ impl ClientBuilder {
     }
 }
 
-fn no_size(text: &str) -> Failure {
-    let what = format!("memory_limit: {text:?} is no size");
-    Failure::new(Code::InvalidOption, what).help("write .memory_limit(\"4GiB\"), \"500MB\" or a number of bytes")
+fn no_size(option: &str, text: &str) -> Failure {
+    let what = format!("{option}: {text:?} is no size");
+    Failure::new(Code::InvalidOption, what).help(format!("write .{option}(\"4GiB\"), \"500MB\" or a number of bytes"))
 }
 
 /// A registry for executors that are no clients, for example [`partita_graph::Serial`] in a test.

@@ -96,8 +96,9 @@ impl Semaphore {
 
     fn within(&self, timeout: Option<Duration>) -> Result<Option<Lease>, Failure> {
         let lease = micros(Some(self.lease)).unwrap_or(LEASE_MICROS);
+        let asked = Instant::now();
         match self.ask(SemaphoreAsk::Acquire { max_leases: self.max_leases, lease, timeout: micros(timeout) })? {
-            Answer::Lease(id) => Ok(Some(Lease::new(self, id))),
+            Answer::Lease(id) => Lease::new(self, id, asked).map(Some),
             Answer::TimedOut => Ok(None),
             other => Err(unexpected(other)),
         }
@@ -125,12 +126,20 @@ impl Semaphore {
 }
 
 impl Lease {
-    fn new(semaphore: &Semaphore, id: LeaseId) -> Self {
+    /// A lease that was asked for at this time. It was given some time after that, perhaps long before the answer was heard: only from
+    /// when it was asked for is it sure. So one that was long waited for is confirmed first.
+    fn new(semaphore: &Semaphore, id: LeaseId, asked: Instant) -> Result<Self, Failure> {
         let (client, name) = (semaphore.client.clone(), semaphore.name.clone());
-        let (lease, confirmed) = (semaphore.lease, Mutex::new(Instant::now()));
+        let (lease, confirmed) = (semaphore.lease, Mutex::new(asked));
         let alive = Arc::new(Alive { client: client.clone(), name: name.clone(), id, lease, confirmed, expired: AtomicBool::new(false) });
         refresher().add(&alive);
-        Self { client, name, id, alive }
+        let had = Self { client, name, id, alive };
+        if asked.elapsed() >= had.alive.every() {
+            let sent = Instant::now();
+            let answer = had.client.coordinate(had.alive.question())?;
+            had.alive.hear(sent, &Ok(answer));
+        }
+        Ok(had)
     }
 
     /// Whether it is still had: a process that hung or lost its scheduler for too long may have lost it to another.
@@ -160,6 +169,19 @@ impl Drop for Lease {
 impl Alive {
     fn confirmed(&self) -> MutexGuard<'_, Instant> {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn question(&self) -> Ask {
+        Ask::Semaphore(self.name.clone(), SemaphoreAsk::Refresh(self.id))
+    }
+
+    /// What became of a refresh that was sent at this time.
+    fn hear(&self, sent: Instant, answer: &Result<Answer, Failure>) {
+        match answer {
+            Ok(Answer::Oversubscribed { .. }) | Err(_) => self.expired.store(true, Ordering::Relaxed),
+            // An expired lease that is valid again was not given to anybody meanwhile.
+            Ok(_) => *self.confirmed() = sent,
+        }
     }
 
     /// Between two refreshes.
@@ -212,13 +234,6 @@ impl Refresher {
 }
 
 fn refresh(alive: Arc<Alive>) {
-    let ask = Ask::Semaphore(alive.name.clone(), SemaphoreAsk::Refresh(alive.id));
-    let client = alive.client.clone();
-    let sent = Instant::now();
-    let told = move |answer: Result<Answer, Failure>| match answer {
-        Ok(Answer::Oversubscribed { .. }) | Err(_) => alive.expired.store(true, Ordering::Relaxed),
-        // An expired lease that is valid again was not given to anybody meanwhile.
-        Ok(_) => *alive.confirmed() = sent,
-    };
-    client.desk_ask(ask, Box::new(told));
+    let (client, ask, sent) = (alive.client.clone(), alive.question(), Instant::now());
+    client.desk_ask(ask, Box::new(move |answer| alive.hear(sent, &answer)));
 }

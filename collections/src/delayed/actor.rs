@@ -1,9 +1,10 @@
 //! Actors: state that lives on one worker and is changed by calls in order.
 //!
 //! It refuses to move or to restore state. Invariants: one call of an actor runs at a time, beside those that were cancelled while they ran,
-//! in the order in which they were made through its handle; when the worker's process is gone, every call fails and says so, and none works
+//! in the order in which they were made through its handle, each at most once; when the worker's process is gone, every call fails and says so, and none works
 //! on a state that began anew.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -134,7 +135,7 @@ impl<T: TaskValue> ActorFuture<T> {
     /// Waits for the result. Blocks.
     ///
     /// # Errors
-    /// The function's own; the actor is lost with its worker (E0236).
+    /// The function's own; the actor is lost with its worker, or the call's result on it (E0236).
     pub fn result(&self) -> Result<T, Failure> {
         self.0.result().map_err(told_as_lost)?
     }
@@ -332,9 +333,42 @@ fn check(process: u64) -> Result<(), Failure> {
     }
 }
 
+/// The calls that this process has made last, by their tokens.
+#[derive(Default)]
+struct Made {
+    known: BTreeSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Made {
+    /// Of so many calls it is remembered that they were made.
+    const REMEMBERED: usize = 65_536;
+
+    /// False when the call was made before.
+    fn is_first(&mut self, token: u64) -> bool {
+        let is_first = self.known.insert(token);
+        if is_first {
+            self.order.push_back(token);
+        }
+        if self.order.len() > Self::REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        is_first
+    }
+}
+
 /// Makes a call on an actor that is here. What becomes of it, a panic too, is its result: it does not fail the calls that come after it.
-pub(super) fn outcome<T>(process: u64, call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+/// A result that is lost though its worker lives, as when a disk is damaged, would be made again like any other; the state has changed
+/// already, so the call is not made a second time.
+pub(super) fn outcome<T>(process: u64, token: u64, call: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    static MADE: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
     check(process)?;
+    if !MADE.lock().unwrap_or_else(PoisonError::into_inner).is_first(token) {
+        return Err(Failure::new(Code::ActorLost, "the call was made, but what it gave is lost, and it is not made a second time")
+            .help("call the actor once more if that is what its state needs"));
+    }
     // The next call sees the state as the panic left it, and is told so in the documentation of `ActorState::lock`.
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(Failure::of_panic(&*panic)))
 }
@@ -350,4 +384,32 @@ fn told_as_lost(failure: Failure) -> Failure {
 fn lost(why: &str) -> Failure {
     Failure::new(Code::ActorLost, format!("the actor is lost with its state: {why}"))
         .help("make it again with client.actor(…), from what was saved outside of it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_made_once_in_a_process() {
+        let (mut times, token) = (0, new_token());
+        let mut call = |token| {
+            let made = outcome(*PROCESS, token, || {
+                times += 1;
+                Ok(times)
+            });
+            made.map_err(|failure| failure.code)
+        };
+        assert_eq!(call(token), Ok(1));
+        assert_eq!(call(token), Err(Code::ActorLost));
+        assert_eq!(call(new_token()), Ok(2));
+    }
+
+    #[test]
+    fn so_many_calls_are_remembered() {
+        let mut made = Made::default();
+        assert!((0..=Made::REMEMBERED as u64).all(|token| made.is_first(token)));
+        assert!(!made.is_first(1) && made.is_first(0));
+        assert_eq!((made.known.len(), made.order.len()), (Made::REMEMBERED, Made::REMEMBERED));
+    }
 }

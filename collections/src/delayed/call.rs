@@ -160,7 +160,8 @@ impl<F: Task> Operator for Call<F> {
         };
         let once = |chunks: &[Chunk]| self.called(ctx, chunks, own);
         if let Some(process) = self.actor {
-            return Ok(chunk_from(actor::outcome(process, || once(chunks))));
+            let token = self.token.unwrap_or_default();
+            return Ok(chunk_from(actor::outcome(process, token, || once(chunks))));
         }
         match &self.calls {
             Calls::Once => once(chunks).map(chunk_from),

@@ -14,7 +14,7 @@ use super::value::TaskValue;
 use super::{Delayed, lost_result};
 #[cfg(feature = "cluster")]
 use crate::client::Published;
-use crate::client::{Collection, Keyed};
+use crate::client::{Collection, Keyed, run};
 use crate::frame::measure::{measured, measuring};
 use crate::frame::size::Size;
 
@@ -67,8 +67,7 @@ impl<T: TaskValue> Collection for Delayed<T> {
         let graph = self.graph()?;
         // Of a partition of a frame it is good to know how large it is.
         let is_frame = TypeId::of::<T>() == TypeId::of::<DataFrame>();
-        let run = executor.submit(if is_frame { measuring(&graph) } else { graph.clone() })?;
-        run.wait_stored()?;
+        let run = run::stored(executor, if is_frame { measuring(&graph) } else { graph.clone() })?;
         let size = if is_frame { measured(&run, graph.wanted.len()) } else { None };
         Self::of_run(&graph, run, size, origin)
     }

@@ -159,12 +159,10 @@ fn garbage_ends_its_own_link_and_nobody_elses() {
 #[test]
 fn a_worker_that_dies_without_a_nanny_is_replaced_after_a_moment() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("dying");
-    ways.hold = true;
-    let dying = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let dying = Fake::holding(&server.client_address(), "dying", &store);
     let client = client(&server);
     let run = client.submit(graph(Act::Number, 4)).expect("sound");
-    until("it has work", || !dying.seen.held.lock().unwrap().is_empty());
+    dying.until_it_has(1);
     let _heir = worker(&server, "heir", &store);
     drop(dying);
     let start = Instant::now();
@@ -183,7 +181,7 @@ fn a_nanny_that_saw_the_death_is_believed_at_once() {
     let watched = Fake::join(&server.client_address(), ways, &store).expect("let in");
     let client = client(&server);
     let run = client.submit(graph(Act::Number, 4)).expect("sound");
-    until("it has work", || !watched.seen.held.lock().unwrap().is_empty());
+    watched.until_it_has(1);
     let _heir = worker(&server, "heir", &store);
     nanny.say(&NannyToScheduler::Died { incarnation, why: "signal 9".into(), executing: None });
     let start = Instant::now();
@@ -295,13 +293,11 @@ fn retired_workers_hand_over_and_are_told_to_end() {
 #[test]
 fn a_retirement_has_its_time_and_who_stays_serves_again() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("slow");
-    ways.hold = true;
-    let slow = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let slow = Fake::holding(&server.client_address(), "slow", &store);
     let client = client(&server);
     client.wait_for_workers(1, PATIENCE).expect("it comes");
     let run = client.submit(graph(Act::Number, 1)).expect("sound");
-    until("it has the task", || !slow.seen.held.lock().unwrap().is_empty());
+    slow.until_it_has(1);
     let key = slow.seen.held.lock().unwrap()[0].key;
     let _other = worker(&server, "other", &store);
     client.wait_for_workers(2, PATIENCE).expect("it comes");
@@ -330,13 +326,11 @@ fn a_retirement_has_its_time_though_who_wanted_it_has_left() {
     use partita_net::message::{ClientToScheduler, Hello, PeerInfo, Question};
     use partita_net::security::{Role, Security};
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("slow");
-    ways.hold = true;
-    let slow = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let slow = Fake::holding(&server.client_address(), "slow", &store);
     let client = client(&server);
     client.wait_for_workers(1, PATIENCE).expect("it comes");
     let _run = client.submit(graph(Act::Number, 1)).expect("sound");
-    until("it has the task", || !slow.seen.held.lock().unwrap().is_empty());
+    slow.until_it_has(1);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread");
     let retiring = || server.info().workers.iter().any(|worker| worker.retiring);
     let _leaver = runtime.block_on(async {
@@ -357,13 +351,11 @@ fn a_retirement_has_its_time_though_who_wanted_it_has_left() {
 #[test]
 fn a_worker_that_may_go_in_the_middle_of_what_it_says_ends_nobody() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("leaver");
-    ways.hold = true;
-    let leaver = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let leaver = Fake::holding(&server.client_address(), "leaver", &store);
     let client = client(&server);
     client.wait_for_workers(1, PATIENCE).expect("it comes");
     let run = client.submit(graph(Act::Number, 1)).expect("sound");
-    until("it has the task", || !leaver.seen.held.lock().unwrap().is_empty());
+    leaver.until_it_has(1);
     let (key, attempt) = leaver.seen.held.lock().unwrap().first().map(|held| (held.key, held.attempt)).expect("just seen");
     let _other = worker(&server, "other", &store);
     client.wait_for_workers(2, PATIENCE).expect("it comes");
@@ -427,7 +419,7 @@ fn restart_cancels_every_clients_runs_and_waits_for_nannies() {
     let first = Fake::join(&server.client_address(), ways.clone(), &store).expect("let in");
     let clients = [client(&server), client(&server)];
     let runs: Vec<Run> = clients.iter().map(|client| client.submit(graph(Act::Number, 3)).expect("sound")).collect();
-    until("it has work", || !first.seen.held.lock().unwrap().is_empty());
+    first.until_it_has(1);
     let restarting = {
         let client = clients[0].clone();
         std::thread::spawn(move || client.restart())

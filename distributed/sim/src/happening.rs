@@ -6,6 +6,8 @@ use std::sync::Arc;
 use partita_core::protocol::{Attempt, ClientId, Ending, Gone, Piece, RunId, ToScheduler, ToWorker, WorkerEvent, WorkerId};
 use partita_graph::{Chunk, Graph, Key, Outcome};
 
+use crate::agree::Step;
+
 /// What comes again and again until the faults stop, to a worker or client at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -89,6 +91,10 @@ pub(crate) enum Happening {
         name: Option<String>,
         repeat: bool,
     },
+    /// Something between the coordination machine and those who ask it.
+    Agrees(Step),
+    /// The client of an actor makes it, or its next call.
+    Acts(usize),
     FaultsStop,
 }
 
@@ -109,6 +115,7 @@ impl Happening {
             | Happening::Read(w, _)
             | Happening::Measure(w)
             | Happening::WorkerTick(w) => Some(*w),
+            Happening::Agrees(step) => step.place(),
             _ => None,
         }
     }
@@ -158,6 +165,8 @@ impl fmt::Display for Happening {
             Happening::Stay(w) => write!(f, "nobody waits any longer for w{} to retire", w.0),
             Happening::ClientBack(c) => write!(f, "client {} is back", c.0),
             Happening::Join { name, .. } => write!(f, "worker {} joins", name.as_deref().unwrap_or("of any name")),
+            Happening::Agrees(step) => step.fmt(f),
+            Happening::Acts(actor) => write!(f, "the client of actor {actor} goes on"),
             Happening::FaultsStop => f.write_str("faults stop"),
         }
     }

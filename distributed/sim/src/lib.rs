@@ -3,7 +3,8 @@
 //! [`run_seed`] derives everything from one number: a graph, a cluster, and which faults happen ([`Faults`]). The results must
 //! be those of [`partita_graph::Serial`], bit by bit; when the faults stop every run must end; when everything is released
 //! nothing may be left. [`SimExecutor`] runs a given graph the same way, so that tests of collections have a faulty cluster
-//! for an executor. [`play`] tells a story that somebody wrote down, event by event.
+//! for an executor. In half of the seeds clients and workers also ask the coordination machine beside the scheduler, under the same
+//! faults, and in a quarter clients make actors. [`play`] tells a story that somebody wrote down, event by event.
 //!
 //! It knows no real clock and no thread, and it never looks into a machine except through what shells may use.
 //!
@@ -13,6 +14,7 @@
 //! ```
 #![warn(missing_docs)]
 
+mod agree;
 mod cluster;
 mod excuses;
 mod executor;

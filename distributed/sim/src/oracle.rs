@@ -39,6 +39,7 @@ pub(crate) fn stuck(cluster: &Cluster) -> String {
             text += &format!("\n  run {}: all are stored, but nobody said so, or they are not where they should be: {vain:?}", run.0);
         }
     }
+    text += &format!("\n  {}", cluster.agreed.stuck());
     for (id, node) in &cluster.nodes {
         text += &format!("\n  worker {}: {:?}", id.0, node.worker.snapshot());
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use partita_graph::{Annotations, AxisMap, Chunk, Code, Edge, Failure, Graph, Key, Layer, LayerId, OpRef, Parts, Plain, Table, Wiring};
 
+use crate::agree::random_lock;
 use crate::cluster::Wait;
 
 /// A graph, and what is special about it.
@@ -101,13 +102,14 @@ pub(crate) fn random_graph(rng: &mut Rng) -> RandomGraph {
     all
 }
 
-/// What operators wait for inside: a while, or chunks of layers before their own, so that none waits for one that waits for it. Whoever
+/// What operators wait for inside: a while, a lock, or chunks of layers before their own, so that none waits for one that waits for it. Whoever
 /// occupies a resource waits for nothing that could need the same.
 fn random_waits(rng: &mut Rng, graph: &Graph) -> BTreeMap<Key, Vec<Wait>> {
     let mut waits = BTreeMap::new();
     if rng.f64() < 0.65 {
         return waits;
     }
+    let locks = rng.bool();
     for (at, layer) in graph.layers.iter().enumerate() {
         let occupies = layer.annotations.as_ref().is_some_and(|wishes| !wishes.resources.is_empty());
         let share = if rng.bool() { rng.f64() } else { 0.0 };
@@ -117,6 +119,7 @@ fn random_waits(rng: &mut Rng, graph: &Graph) -> BTreeMap<Key, Vec<Wait>> {
             }
             let one = |_| match at > 0 && !occupies && rng.f64() < 0.6 {
                 true => Wait::Run(Arc::new(random_run(rng, graph, at))),
+                false if locks && rng.bool() => Wait::Lock(random_lock(rng)),
                 false => Wait::For(rng.u64(0..4_000)),
             };
             let count = 1 + index % 3;

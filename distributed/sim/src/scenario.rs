@@ -8,11 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use fastrand::Rng;
+use partita_core::coordination::HolderId;
 use partita_core::protocol::{ClientId, Ending, RunId};
 use partita_core::scheduler;
 use partita_graph::{Chunk, Code, Failure, Graph, Key, Layer, Registry, Serial};
 
-use crate::cluster::{Cluster, FIRST_INSIDE, RunState};
+use crate::cluster::{Cluster, FIRST_ACTOR, FIRST_INSIDE, RunState};
 use crate::faults::Faults;
 use crate::happening::Happening;
 use crate::oracle::{MOST_EVENTS, memory_is_kept, nothing_left, release_all, same, stuck};
@@ -78,6 +79,20 @@ pub struct Report {
     pub waits: u64,
     /// Layers that clients only named, because they hold runs that have them.
     pub named_layers: u64,
+    /// Questions about locks, leases, events, variables, queues and topics that were answered.
+    pub agreed: u64,
+    /// Those that were given up before the answer came.
+    pub given_up_calls: u64,
+    /// Locks and leases that were free again because their holder was gone.
+    pub freed: u64,
+    /// Leases that had gone to another when their holder refreshed them.
+    pub oversubscribed: u64,
+    /// Values that were put back into queues.
+    pub put_back: u64,
+    /// Messages that subscribers heard.
+    pub messages: u64,
+    /// Calls of actors that changed their state.
+    pub calls: u64,
     /// Virtual microseconds.
     pub virtual_micros: u64,
 }
@@ -109,6 +124,13 @@ impl std::ops::AddAssign for Report {
         self.failed_keys += other.failed_keys;
         self.forgotten_keys += other.forgotten_keys;
         self.waits += other.waits;
+        self.agreed += other.agreed;
+        self.given_up_calls += other.given_up_calls;
+        self.freed += other.freed;
+        self.oversubscribed += other.oversubscribed;
+        self.put_back += other.put_back;
+        self.messages += other.messages;
+        self.calls += other.calls;
         self.virtual_micros += other.virtual_micros;
     }
 }
@@ -198,6 +220,8 @@ impl Story {
             story.cluster.after(delay, Happening::Join { name: None, repeat: number == 0 });
         }
         story.people(&mut rng);
+        story.agrees(&mut rng);
+        story.acts(&mut rng);
         story.cluster.begin_troubles();
         story.cluster.after(rng.u64(1_000..FAULTY_MICROS), Happening::FaultsStop);
         story
@@ -237,6 +261,31 @@ impl Story {
         }
     }
 
+    /// Who asks for locks, leases and all the rest beside its work: clients, and in some stories threads of workers.
+    fn agrees(&mut self, rng: &mut Rng) {
+        if rng.bool() {
+            return;
+        }
+        let clients: BTreeSet<ClientId> = self.graphs.iter().map(|(client, _)| *client).collect();
+        for client in clients {
+            self.cluster.agrees(HolderId(client.0), rng.u32(1..4));
+        }
+        self.cluster.agreed.lively = rng.bool();
+    }
+
+    /// Who makes actors and calls them.
+    fn acts(&mut self, rng: &mut Rng) {
+        if rng.f64() < 0.75 {
+            return;
+        }
+        // A state stays in memory, whatever is short of it.
+        self.bounded = false;
+        for _ in 0..rng.u32(1..=2) {
+            let (client, _) = self.graphs[rng.usize(0..self.graphs.len())];
+            self.cluster.acts(client, rng.u32(1..12), rng.u64(0..20_000));
+        }
+    }
+
     /// Some keys, or all of them, are forgotten at some moments.
     fn lose_interest_in_keys(&mut self, rng: &mut Rng, at: u64, run: RunId, graph: &Graph) {
         if rng.bool() {
@@ -259,7 +308,9 @@ impl Story {
     fn tell(&mut self) -> Result<Report, String> {
         self.run_to_the_end()?;
         self.compare()?;
+        self.cluster.compare_actors()?;
         release_all(&mut self.cluster)?;
+        self.cluster.agree_ends()?;
         nothing_left(&self.cluster)?;
         Ok(Report { virtual_micros: self.cluster.now, ..self.cluster.counts.clone() })
     }
@@ -270,7 +321,7 @@ impl Story {
             let all_began = self.cluster.runs.range(..FIRST_INSIDE).count() == self.graphs.len();
             let quiet = self.cluster.quiet;
             let ended = self.cluster.runs.values().all(|state| state.left || state.outcome.is_some());
-            if all_began && ended && quiet {
+            if all_began && ended && quiet && self.cluster.agreed.is_done() && self.cluster.all_called() {
                 return Ok(());
             }
             let late = self.cluster.now > deadline || self.cluster.counts.events > MOST_EVENTS;
@@ -282,7 +333,7 @@ impl Story {
     }
 
     fn compare(&self) -> Result<(), String> {
-        for (run, state) in &self.cluster.runs {
+        for (run, state) in self.cluster.runs.range(..FIRST_ACTOR) {
             match (state.ending, &state.outcome) {
                 (Ending::Together, None) => {}
                 (Ending::Together, Some(outcome)) => self.compare_run(state, run.0, outcome)?,

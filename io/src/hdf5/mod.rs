@@ -13,7 +13,7 @@ pub use write::Hdf5Writer;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use ::hdf5::types::{CompoundType, FloatSize, IntSize, TypeDescriptor};
+use ::hdf5::types::{CompoundType, FloatSize, TypeDescriptor};
 use ::hdf5::{Dataset, Extents, File, Group, H5Type, Hyperslab, SliceOrIndex};
 use bytemuck::Pod;
 use ndarray::ArrayD;
@@ -134,34 +134,6 @@ fn layout_of(file: &str, dataset: &Dataset) -> Result<(Kind, Vec<usize>)> {
     }
 }
 
-fn kind_of(descriptor: &TypeDescriptor) -> Option<Kind> {
-    Some(match descriptor {
-        TypeDescriptor::Boolean => Kind::Bool,
-        TypeDescriptor::Integer(IntSize::U1) => Kind::I8,
-        TypeDescriptor::Integer(IntSize::U2) => Kind::I16,
-        TypeDescriptor::Integer(IntSize::U4) => Kind::I32,
-        TypeDescriptor::Integer(IntSize::U8) => Kind::I64,
-        TypeDescriptor::Unsigned(IntSize::U1) => Kind::U8,
-        TypeDescriptor::Unsigned(IntSize::U2) => Kind::U16,
-        TypeDescriptor::Unsigned(IntSize::U4) => Kind::U32,
-        TypeDescriptor::Unsigned(IntSize::U8) => Kind::U64,
-        TypeDescriptor::Float(FloatSize::U4) => Kind::F32,
-        TypeDescriptor::Float(FloatSize::U8) => Kind::F64,
-        TypeDescriptor::Compound(compound) => complex(compound)?,
-        _ => return None,
-    })
-}
-
-/// Complex numbers as h5py stores them: two floats that are called `r` and `i`.
-fn complex(compound: &CompoundType) -> Option<Kind> {
-    let [re, im] = &compound.fields[..] else { return None };
-    match (re.name.as_str(), im.name.as_str(), &re.ty, &im.ty) {
-        ("r", "i", TypeDescriptor::Float(FloatSize::U4), TypeDescriptor::Float(FloatSize::U4)) => Some(Kind::C64),
-        ("r", "i", TypeDescriptor::Float(FloatSize::U8), TypeDescriptor::Float(FloatSize::U8)) => Some(Kind::C128),
-        _ => None,
-    }
-}
-
 /// Calls `$body` with `$T` as the type of an element that is no truth value.
 macro_rules! with_number {
     ($kind:expr, $T:ident => $body:expr) => {
@@ -218,6 +190,25 @@ macro_rules! with_number {
     };
 }
 use with_number;
+
+fn kind_of(descriptor: &TypeDescriptor) -> Option<Kind> {
+    match descriptor {
+        TypeDescriptor::Boolean => Some(Kind::Bool),
+        TypeDescriptor::Compound(compound) => complex(compound),
+        // A truth value is not stored as the number with which it is read.
+        number => Kind::all().filter(|kind| *kind != Kind::Bool).find(|kind| with_number!(*kind, T => T::type_descriptor()) == *number),
+    }
+}
+
+/// Complex numbers as h5py stores them: two floats that are called `r` and `i`.
+fn complex(compound: &CompoundType) -> Option<Kind> {
+    let [re, im] = &compound.fields[..] else { return None };
+    match (re.name.as_str(), im.name.as_str(), &re.ty, &im.ty) {
+        ("r", "i", TypeDescriptor::Float(FloatSize::U4), TypeDescriptor::Float(FloatSize::U4)) => Some(Kind::C64),
+        ("r", "i", TypeDescriptor::Float(FloatSize::U8), TypeDescriptor::Float(FloatSize::U8)) => Some(Kind::C128),
+        _ => None,
+    }
+}
 
 impl Hdf5 {
     /// The file, as printed.

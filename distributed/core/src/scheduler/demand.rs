@@ -170,7 +170,7 @@ impl Scheduler {
         }
         loop {
             let record = self.demands.known(demand);
-            let Some((first, end)) = record.ready.pop(&self.slots) else {
+            let Some((first, end)) = record.ready.pop(&self.slots, Some(demand)) else {
                 record.full = false;
                 return;
             };

@@ -238,7 +238,7 @@ impl Scheduler {
                 let record = self.workers.known(worker);
                 record.backlog.remove(&(priority, task));
                 record.backlog_micros -= u64::from(micros);
-                self.give(task, worker);
+                self.give_from_backlog(task, worker);
                 continue;
             }
             let Some((priority, task)) = record.claims.first() else { break };
@@ -260,9 +260,16 @@ impl Scheduler {
         slot.is_none_or(|slot| slot.is_short() && record.room_ahead(slot.micros(), slot.mean_bytes(), slot.sizes.count) > 0)
     }
 
+    /// The layer of the task may have gone, and another have its place that has wishes: that one is given out by its own queue.
+    fn give_from_backlog(&mut self, task: TaskId, worker: WorkerId) {
+        if self.slots[task.slot as usize].as_ref().is_some_and(|slot| slot.demand.is_none()) {
+            self.give(task, worker);
+        }
+    }
+
     fn give_claimed(&mut self, worker: WorkerId) {
         let mut claims = std::mem::take(&mut self.workers.known(worker).claims);
-        if let Some((first, end)) = claims.pop(&self.slots) {
+        if let Some((first, end)) = claims.pop(&self.slots, None) {
             self.give(first, worker);
             self.claim(&mut claims, TaskId { slot: first.slot, index: first.index + 1 }, end);
         }
@@ -290,7 +297,7 @@ impl Scheduler {
                 self.workers.reindex(worker, self.config.saturation);
                 continue;
             }
-            let Some((first, end)) = self.roots.pop(&self.slots) else { return };
+            let Some((first, end)) = self.roots.pop(&self.slots, None) else { return };
             if !self.slot(first.slot).edges.is_empty()
                 && let Some(best) = self.best_worker(first)
             {
@@ -407,7 +414,7 @@ impl Scheduler {
             record.backlog.remove(&(priority, task));
             record.backlog_micros -= u64::from(micros);
             self.workers.reindex(owner, self.config.saturation);
-            self.give(task, thief);
+            self.give_from_backlog(task, thief);
             self.workers.reindex(thief, self.config.saturation);
         }
         pays

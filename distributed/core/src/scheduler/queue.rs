@@ -39,12 +39,12 @@ impl Queue {
     }
 
     /// Takes out the first range that begins with a ready task: that task, and the end of the range. Entries out of date are
-    /// dropped on the way.
-    pub fn pop(&mut self, slots: &Slots) -> Option<(TaskId, u32)> {
+    /// dropped on the way; those of another demand than the queue's are, because another layer has the place of the one that was queued.
+    pub fn pop(&mut self, slots: &Slots, demand: Option<u32>) -> Option<(TaskId, u32)> {
         while let Some(((_, first), end)) = self.ranges.pop_first() {
             self.len -= u64::from(end - first.index);
             // The layer may have gone, or another has its slot.
-            let Some(slot) = slots[first.slot as usize].as_ref() else { continue };
+            let Some(slot) = slots[first.slot as usize].as_ref().filter(|slot| slot.demand == demand) else { continue };
             let end = end.min(slot.layer.len);
             if let Some(index) = (first.index..end).find(|index| slot.records[*index as usize].state == State::Ready) {
                 return Some((TaskId { slot: first.slot, index }, end));

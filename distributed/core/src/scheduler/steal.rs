@@ -153,7 +153,6 @@ impl Scheduler {
         self.take_from(task, worker);
         self.take_back(task);
         if let Some(thief) = thief
-            && self.is_ready(task)
             && self.may_run_on(task, thief)
             && self.workers.get(thief).is_some_and(|record| record.assigned() < record.threads)
         {

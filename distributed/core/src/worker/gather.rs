@@ -163,6 +163,8 @@ impl Worker {
         if self.is_held(key) {
             return self.say_again(key);
         }
+        // Tasks that are here may have had the chunk before it went; they do not wait for what is made for the copy.
+        self.serial += 1;
         let refused = if self.pressure.paused { Some(Vec::new()) } else { None };
         let piece = (key, None);
         let refused = refused.or_else(|| (!self.need(piece, &holders, u64::MAX, nbytes)).then_some(holders));

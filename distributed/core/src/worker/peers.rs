@@ -49,7 +49,7 @@ pub(super) struct Need {
     pub waiters: Vec<(Key, u64)>,
     /// Entries of tasks that still wait.
     pub live: u32,
-    /// Serial number of the task for which it was made: earlier tasks that read the piece have had it and do not wait.
+    /// Serial number of the task, or of the copy, for which it was made: earlier tasks that read the piece have had it and do not wait.
     pub born: u64,
     /// The scheduler wants a copy here.
     pub copy: bool,

@@ -148,12 +148,10 @@ fn a_graph_that_is_not_sound_fails_alone() {
 #[test]
 fn interest_and_cancellation_are_each_clients_own() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("a");
-    ways.hold = true;
-    let worker = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let worker = Fake::holding(&server.client_address(), "a", &store);
     let clients = [client(&server), client(&server)];
     let runs = clients.each_ref().map(|client| client.submit(graph(Act::Number, 2)).expect("sound"));
-    until("it has work", || worker.seen.held.lock().unwrap().len() == 2);
+    worker.until_it_has(2);
     until("both are counted", || server.info().clients.iter().all(|client| client.runs == 1));
     runs[0].cancel();
     refused(runs[0].wait(), Code::Cancelled);
@@ -192,9 +190,7 @@ fn a_failure_is_a_result_until_it_is_forgotten() {
 #[test]
 fn progress_is_told_while_tasks_run() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("a");
-    ways.hold = true;
-    let worker = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let worker = Fake::holding(&server.client_address(), "a", &store);
     let client = client(&server);
     let run = client.submit(graph(Act::Number, 2)).expect("sound");
     until("it is told", || run.progress().layers == [("tasks".to_owned(), 0, 2)] && run.progress().running == 2);
@@ -249,14 +245,12 @@ fn nothing_listens_there() {
 #[test]
 fn a_connection_that_breaks_and_comes_back_is_not_seen_and_one_that_stays_away_is() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("a");
-    ways.hold = true;
-    let worker = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let worker = Fake::holding(&server.client_address(), "a", &store);
     let between = Between::start(server.socket());
     let options = Options { grace: Duration::from_secs(3), ..Options::default() };
     let client = Remote::connect(&format!("tcp://{}", between.address), options, registry()).expect("let in");
     let run = client.submit(graph(Act::Number, 2)).expect("sound");
-    until("it has work", || worker.seen.held.lock().unwrap().len() == 2);
+    worker.until_it_has(2);
     let before = between.connections();
     between.cut();
     worker.let_run();

@@ -159,12 +159,10 @@ fn a_key_whose_holder_is_gone_is_made_again() {
 #[test]
 fn forgetting_stops_what_runs_and_cancelling_is_for_what_has_no_end() {
     let (server, store) = (server(), Store::default());
-    let mut ways = Ways::new("a");
-    ways.hold = true;
-    let worker = Fake::join(&server.client_address(), ways, &store).expect("let in");
+    let worker = Fake::holding(&server.client_address(), "a", &store);
     let client = client(&server);
     let run = client.submit_each(graph(Act::Number, 2)).expect("sound");
-    until("it has work", || worker.seen.held.lock().unwrap().len() == 2);
+    worker.until_it_has(2);
     run.forget(&[0]);
     assert!(cancelled(&run, 0));
     until("the try is stopped", || worker.seen.abandoned.load(Ordering::SeqCst) == 1);

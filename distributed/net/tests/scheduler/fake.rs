@@ -222,6 +222,17 @@ impl Fake {
         Ok(Fake { seen, link, ways, store: store.clone(), _runtime: Dying(Some(runtime)) })
     }
 
+    /// One that keeps its tasks until it is told to run them.
+    pub fn holding(address: &Address, name: &str, store: &Store) -> Fake {
+        let ways = Ways { hold: true, ..Ways::new(name) };
+        Fake::join(address, ways, store).expect("let in")
+    }
+
+    /// Waits until it has so many tasks that it keeps.
+    pub fn until_it_has(&self, tasks: usize) {
+        until("it has work", || self.seen.held.lock().unwrap().len() >= tasks);
+    }
+
     /// Runs what was held, and everything from now on is held still.
     pub fn let_run(&self) {
         let held = std::mem::take(&mut *self.seen.held.lock().unwrap());

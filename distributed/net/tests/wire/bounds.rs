@@ -3,20 +3,27 @@
 //!
 //! It refuses to be the fuzzer; it replays what the fuzzer starts from, with a fixed seed.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 use partita_net::link::{frame, session::Session};
 use partita_net::security::{SchedulerFile, join};
 use partita_net::wire::*;
 
+use crate::corpus::{assert_none, others};
 use crate::decoders::decode;
 
 /// All targets; each has a folder of the corpus.
 const TARGETS: &[&str] =
     &["session", "hello", "to_worker", "to_scheduler", "client", "graph", "join", "scheduler_file", "value", "ticket", "frames"];
 
+fn folder(target: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus")).join(target)
+}
+
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let folder = folder(target);
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
@@ -105,18 +112,8 @@ fn the_corpus_is_what_is_said() {
     said.push(("value", chunks.map(value).into()));
     said.push(("frames", data_connections()));
     said.push(("ticket", vec![b"00000000000000ab#7".to_vec(), b"ffffffffffffffff#4294967295/12".to_vec()]));
-    for (target, messages) in said {
-        let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-        for (number, message) in messages.iter().enumerate() {
-            let path = format!("{folder}/said-{number:02}");
-            if std::env::var_os("UPDATE_CORPUS").is_some() {
-                std::fs::create_dir_all(&folder).unwrap();
-                std::fs::write(&path, message).unwrap();
-            }
-            let committed = std::fs::read(&path).unwrap_or_default();
-            assert!(committed == *message, "{path} is not what is said today; write it anew with UPDATE_CORPUS=1");
-        }
-    }
+    let others = said.iter().flat_map(|(target, messages)| others(&folder(target), messages));
+    assert_none(&others.collect::<Vec<_>>());
 }
 
 /// What is said on a data connection behind its magic: a greeting with a secret and two requests, and four answers.

@@ -4,6 +4,7 @@
 //! It refuses to open sockets.
 
 mod bounds;
+mod corpus;
 #[path = "../../fuzz/decoders.rs"]
 mod decoders;
 mod graphs;

@@ -114,7 +114,10 @@ impl Cluster {
             Some(Fate::Takes(micros)) => *micros,
             _ => micros * slow,
         };
-        let outcome = run_task(&assignment.layer, key, attempt, &inputs, &AtomicBool::new(false), &self.registry);
+        let outcome = match self.called(worker, key) {
+            Some(chunk) => Outcome { result: Ok(chunk), notes: Vec::new() },
+            None => run_task(&assignment.layer, key, attempt, &inputs, &AtomicBool::new(false), &self.registry),
+        };
         self.works(worker, key, attempt, outcome, micros);
         Ok(())
     }
@@ -143,6 +146,7 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         let (flag, _) = node.running.get(&(key, attempt)).ok_or_else(|| format!("{key:?} ends but does not run"))?;
         let interrupted = flag.load(Ordering::Relaxed) && half;
+        let spillable = !self.actors.iter().any(|actor| actor.is_state(key));
         if self.fates.get(&key) == Some(&Fate::Kills) {
             self.dies(worker);
             return Ok(());
@@ -158,7 +162,7 @@ impl Cluster {
                 let value = if small { encode(&chunk) } else { None };
                 node.memory.insert(key, chunk);
                 let notes = outcome.notes;
-                return self.answer(worker, WorkerEvent::Ran { key, attempt, nbytes, spillable: true, micros, notes, value });
+                return self.answer(worker, WorkerEvent::Ran { key, attempt, nbytes, spillable, micros, notes, value });
             }
             Err(failure) => failure,
         };
@@ -233,6 +237,10 @@ impl Cluster {
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         let (key, part) = piece;
         let Some(chunk) = chunk else { return self.answer(worker, WorkerEvent::FetchFailed { key, part, from }) };
+        if self.actors.iter().any(|actor| actor.is_state(key)) {
+            let failure = Failure::new(Code::NotEncodable, "a state does not leave its process");
+            return self.answer(worker, WorkerEvent::FetchRefused { key, part, failure });
+        }
         let nbytes = chunk.nbytes();
         self.served.push((key, from));
         match part {

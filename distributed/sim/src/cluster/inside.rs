@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use partita_core::coordination::Name;
 use partita_core::protocol::{Attempt, ClientId, Ending, RunId, WorkerEvent, WorkerId};
 use partita_graph::{Graph, Key, Outcome};
 
@@ -22,6 +23,8 @@ pub(crate) const FIRST_INSIDE: RunId = RunId(1 << 32);
 pub(crate) enum Wait {
     /// So many microseconds.
     For(u64),
+    /// Its turn with this lock, which it has while it works after that.
+    Lock(Name),
     /// The end of a run of this graph.
     Run(Arc<Graph>),
 }
@@ -44,6 +47,8 @@ struct Stage {
     left: VecDeque<Wait>,
     /// The run that it submitted last and has not let go.
     run: Option<RunId>,
+    /// The number under which it asked for a lock last and has not let it go.
+    lock: Option<u64>,
     /// It works for so long before, between and after its waits.
     part: u64,
     micros: u64,
@@ -64,12 +69,15 @@ impl Cluster {
             return self.after(micros, Happening::Ended(worker, key, attempt, Box::new(outcome), micros));
         };
         let (left, part) = (waits.iter().cloned().collect(), micros / (waits.len() as u64 + 1));
-        self.inside.running.insert((worker, key, attempt), Stage { left, run: None, part, micros, outcome });
+        self.inside.running.insert((worker, key, attempt), Stage { left, run: None, lock: None, part, micros, outcome });
         self.after(part, Happening::Halts(worker, key, attempt));
     }
 
     /// The operator has come to the place where it waits next, or to its end. Who was told to stop waits no more.
     pub(super) fn halts(&mut self, worker: WorkerId, key: Key, attempt: Attempt) -> Result<(), String> {
+        if let Some(lock) = self.inside.running.get_mut(&(worker, key, attempt)).and_then(|stage| stage.lock.take()) {
+            self.lets_lock_go(worker, lock)?;
+        }
         let Some(node) = self.nodes.get_mut(&worker) else { return Ok(()) };
         let (flag, _) = node.running.get(&(key, attempt)).ok_or_else(|| format!("{key:?} halts but does not run"))?;
         let stage = self.inside.running.get_mut(&(worker, key, attempt)).ok_or_else(|| format!("{key:?} was not to halt"))?;
@@ -85,8 +93,15 @@ impl Cluster {
         }
         self.answer(worker, WorkerEvent::Waits(key, attempt))?;
         // Only now: however often it was said that it waits, it is said before it goes on.
-        if let Wait::For(micros) = next {
-            self.after(micros, Happening::Resumes(worker, key, attempt));
+        match next {
+            Wait::For(micros) => self.after(micros, Happening::Resumes(worker, key, attempt)),
+            Wait::Lock(name) => {
+                let lock = self.waits_for_lock(worker, key, attempt, name);
+                if let Some(stage) = self.inside.running.get_mut(&(worker, key, attempt)) {
+                    stage.lock = Some(lock);
+                }
+            }
+            Wait::Run(_) => {}
         }
         Ok(())
     }

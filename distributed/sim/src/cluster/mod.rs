@@ -4,6 +4,8 @@
 //! receiver keep their order; a doubled message or answer comes right after its first copy, with nothing between. After each event
 //! the machine that heard it is checked. This file holds the queue; what happens stands in the files beside it.
 
+mod actors;
+mod agree;
 mod host;
 mod inside;
 mod people;
@@ -13,6 +15,7 @@ mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use actors::{Actor, FIRST_ACTOR};
 use fastrand::Rng;
 pub(crate) use inside::{FIRST_INSIDE, Inside, Wait};
 use partita_core::protocol::{ClientId, Piece, RunId, SchedulerEvent, Tick, ToScheduler, WorkerId};
@@ -21,6 +24,7 @@ use partita_graph::{Key, Registry};
 pub(crate) use people::ClientState;
 pub(crate) use results::RunState;
 
+use crate::agree::Agreed;
 use crate::excuses::Excuses;
 use crate::faults::Faults;
 use crate::happening::Happening;
@@ -54,6 +58,10 @@ pub(crate) struct Cluster {
     pub fates: BTreeMap<Key, Fate>,
     /// Operators that wait inside.
     pub inside: Inside,
+    pub actors: Vec<Actor>,
+    actor_runs: u64,
+    /// What processes agree on, beside the scheduler.
+    pub agreed: Agreed,
     /// What happened so far; its time is filled in at the end.
     pub counts: Report,
     pub excuses: Excuses,
@@ -99,6 +107,9 @@ impl Cluster {
             next_request: 0,
             fates: BTreeMap::new(),
             inside: Inside::default(),
+            actors: Vec::new(),
+            actor_runs: 0,
+            agreed: Agreed::default(),
             counts: Report::default(),
             excuses: Excuses::default(),
             starts: Vec::new(),
@@ -185,6 +196,7 @@ impl Cluster {
                 }
                 _ => Some(Happening::ToScheduler(worker, message)),
             },
+            Happening::Agrees(step) => self.agree_held_up(step).and_then(|step| self.frozen(Happening::Agrees(step))),
             other => self.frozen(other),
         }
     }
@@ -241,6 +253,8 @@ impl Cluster {
             Happening::Stay(worker) => self.tell_scheduler(SchedulerEvent::Stay(worker)),
             Happening::ClientBack(client) => self.client_back(client),
             Happening::Join { name, repeat } => self.join(name, repeat),
+            Happening::Agrees(step) => self.agree(step),
+            Happening::Acts(actor) => self.act(actor),
             Happening::FaultsStop => self.faults_stop(),
         }
     }

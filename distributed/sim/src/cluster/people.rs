@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use partita_core::coordination::HolderId;
 use partita_core::protocol::{ClientId, Ending, RunId, SchedulerEvent};
 use partita_graph::{Graph, Key, Layer, LayerId};
 
@@ -128,7 +129,7 @@ impl Cluster {
     }
 
     pub fn client_goodbye(&mut self, client: ClientId) -> Result<(), String> {
-        self.client_left(client);
+        self.client_left(client)?;
         self.tell_scheduler(SchedulerEvent::ClientGone(client))
     }
 
@@ -138,13 +139,14 @@ impl Cluster {
         state.lost = false;
         self.tell_scheduler(SchedulerEvent::ClientBack(client))?;
         self.look(client);
-        Ok(())
+        self.agree_mended(HolderId(client.0))
     }
 
-    pub(super) fn client_left(&mut self, client: ClientId) {
+    pub(super) fn client_left(&mut self, client: ClientId) -> Result<(), String> {
         let state = self.clients.entry(client).or_default();
         (state.lost, state.gone) = (false, true);
         self.runs.values_mut().filter(|state| state.client == client).for_each(|state| state.left = true);
+        self.agree_gone(HolderId(client.0))
     }
 
     /// All runs end as cancelled, and only the workers stay.

@@ -3,6 +3,7 @@
 use partita_core::protocol::{ClientId, SchedulerAction, SchedulerEvent, ToScheduler, ToWorker, WorkerId};
 
 use super::Cluster;
+use crate::agree::holder_of;
 use crate::happening::Happening;
 
 impl Cluster {
@@ -54,8 +55,7 @@ impl Cluster {
             return Err(format!("client {} is forgotten though it is not lost", client.0));
         }
         self.counts.forgotten += 1;
-        self.client_left(client);
-        Ok(())
+        self.client_left(client)
     }
 
     fn send_to_worker(&mut self, worker: WorkerId, message: ToWorker) {
@@ -135,6 +135,7 @@ impl Cluster {
         for happening in frozen {
             self.happen(happening)?;
         }
-        inbound.into_iter().try_for_each(|message| self.happen(Happening::ToWorker(worker, message)))
+        inbound.into_iter().try_for_each(|message| self.happen(Happening::ToWorker(worker, message)))?;
+        self.agree_mended(holder_of(worker))
     }
 }

@@ -4,6 +4,7 @@ use partita_core::protocol::{About, Gone, SchedulerEvent, WorkerId};
 use partita_core::worker::{self, Worker};
 
 use super::Cluster;
+use crate::agree::holder_of;
 use crate::happening::{Happening, Trouble};
 use crate::node::Node;
 use crate::random_graph::OFFERS;
@@ -102,6 +103,7 @@ impl Cluster {
     fn forget_process(&mut self, victim: WorkerId) {
         self.nodes.remove(&victim);
         self.forget_inside(victim);
+        self.agree_process_ends(holder_of(victim));
         self.requests.retain(|_, request| request.by != victim);
         let asked: Vec<(u64, WorkerId)> =
             self.requests.iter().filter(|(_, request)| request.from == victim).map(|(number, request)| (*number, request.by)).collect();
@@ -118,6 +120,7 @@ impl Cluster {
             let rejoin = self.up_to(self.faults.rejoin_within);
             self.after(rejoin, Happening::Join { name, repeat: false });
         }
+        self.agree_gone(holder_of(worker))?;
         self.tell_scheduler(SchedulerEvent::WorkerGone { worker, reason })
     }
 
@@ -237,6 +240,10 @@ impl Cluster {
             self.after(500, Happening::Measure(id));
         }
         self.after(self.faults.tick_every, Happening::WorkerTick(id));
+        if self.agreed.lively && !self.quiet {
+            let threads = self.rng.u32(0..=2);
+            self.agrees(holder_of(id), threads);
+        }
         self.tell_scheduler(SchedulerEvent::Joined { worker: id, about })
     }
 
@@ -255,6 +262,6 @@ impl Cluster {
         for (name, ..) in OFFERS.iter().take(needed) {
             self.join(Some(name.to_string()), false)?;
         }
-        Ok(())
+        self.caretaker()
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release --example ml_scoring -- --rows 10000000              all three ways, in this process
 //! cargo run --release --example ml_scoring -- --workers 2 --kill           on two worker processes, one killed when half is done
-//! cargo run --release --example ml_scoring -- --way worker --batch 16,64,256,1024 --chart docs/ml_scoring_batch.svg
+//! cargo run --release --example ml_scoring -- --way worker --batch 24,72,264,312,1056 --chart docs/ml_scoring_batch.svg
 //! cargo run --release --example ml_scoring -- --baseline                   beside a hand-written loop on the same threads
 //! ```
 //!
@@ -12,7 +12,10 @@
 
 #[path = "../../benches/chart.rs"]
 mod chart;
+mod columns;
 mod data;
+#[cfg(target_arch = "x86_64")]
+mod kernel;
 mod model;
 
 use std::path::{Path, PathBuf};
@@ -41,7 +44,7 @@ struct Wishes {
     #[arg(long, value_enum, value_delimiter = ',')]
     way: Vec<Way>,
     /// Rows that are given to the model at a time; several to compare them.
-    #[arg(long, value_delimiter = ',', default_value = "256")]
+    #[arg(long, value_delimiter = ',', default_value = "312")]
     batch: Vec<usize>,
     /// Read the rows from Parquet instead of CSV.
     #[arg(long)]
@@ -186,7 +189,7 @@ fn agrees_with_onnxruntime() -> Result<(), Box<dyn std::error::Error>> {
     let columns = (0..data::COLUMNS as usize).map(column).map(|(name, values)| partita::polars::prelude::Column::new(name.into(), values));
     let sample = DataFrame::new(sample.len(), columns.collect())?;
     let mut worst: f64 = 0.0;
-    for batch in [1, 7, 256] {
+    for batch in [1, 7, 256, 312] {
         let scored = score(&model::load(model::FILE, batch)?, &sample, batch)?;
         for (at, class) in (0..model::CLASSES).map(|class| (class, format!("p{class}"))) {
             let found = scored.column(&class)?.f32()?;

@@ -10,6 +10,7 @@ use partita::{Code, Error};
 use serde::{Deserialize, Serialize};
 use tract_onnx::prelude::*;
 
+use crate::columns;
 use crate::data::COLUMNS;
 
 /// The exported classifier.
@@ -28,8 +29,8 @@ fn failed(error: impl std::fmt::Display) -> Error {
 pub fn load(mut bytes: &[u8], batch: usize) -> Result<Plan, Error> {
     let shape = InferenceFact::dt_shape(f32::datum_type(), [batch, COLUMNS as usize]);
     let model = tract_onnx::onnx().model_for_read(&mut bytes).map_err(failed)?;
-    let model = model.with_input_fact(0, shape).and_then(|model| model.into_optimized()).map_err(failed)?;
-    model.into_runnable().map_err(failed)
+    let model = model.with_input_fact(0, shape).and_then(|model| model.into_typed()?.into_decluttered()).map_err(failed)?;
+    columns::turned(model).and_then(|model| model.into_optimized()?.into_runnable()).map_err(failed)
 }
 
 /// A model as a value that travels once: its bytes, and in each process the plans that were made of them.
@@ -77,6 +78,14 @@ impl<'a> Numbers<'a> {
             Err(_) => column.f64()?.cont_slice().map(Self::Wide),
         }
     }
+
+    /// Copies as many numbers as there are cells.
+    fn copy_from(&self, row: usize, cells: &mut [f32]) {
+        match self {
+            Self::Narrow(values) => cells.copy_from_slice(&values[row..row + cells.len()]),
+            Self::Wide(values) => cells.iter_mut().zip(&values[row..]).for_each(|(cell, value)| *cell = *value as f32),
+        }
+    }
 }
 
 fn number_column(frame: &DataFrame, at: usize) -> PolarsResult<Column> {
@@ -92,30 +101,23 @@ pub fn score(plan: &Plan, frame: &DataFrame, batch: usize) -> Result<DataFrame, 
     let columns: Vec<Numbers> = columns.iter().map(Numbers::of).collect::<PolarsResult<_>>().map_err(failed)?;
     let mut probabilities: [Vec<f32>; CLASSES] = std::array::from_fn(|_| Vec::with_capacity(rows));
     let mut labels: Vec<i32> = Vec::with_capacity(rows);
-    let mut input = vec![0f32; batch * width];
     for from in (0..rows).step_by(batch) {
         let count = batch.min(rows - from);
-        for (at, column) in columns.iter().enumerate() {
-            let cells = input[at..].iter_mut().step_by(width);
-            match column {
-                Numbers::Narrow(values) => cells.zip(&values[from..from + count]).for_each(|(cell, value)| *cell = *value),
-                Numbers::Wide(values) => cells.zip(&values[from..from + count]).for_each(|(cell, value)| *cell = *value as f32),
-            }
+        let mut input = Tensor::zero::<f32>(&[width, batch]).map_err(failed)?;
+        let mut plain = input.try_as_plain_ram_mut().map_err(failed)?;
+        let cells = plain.as_slice_mut::<f32>().map_err(failed)?;
+        for (cells, column) in cells.chunks_exact_mut(batch).zip(&columns) {
+            column.copy_from(from, &mut cells[..count]);
         }
-        input[count * width..].fill(0.0);
-        let tensor = Tensor::from_shape(&[batch, width], &input).map_err(failed)?;
-        let result = plan.run(tvec!(tensor.into_tvalue())).map_err(failed)?;
+        let result = plan.run(tvec!(input.into_tvalue())).map_err(failed)?;
         let view = result[0].try_as_plain_ram().map_err(failed)?;
-        for row in view.as_slice::<f32>().map_err(failed)?.chunks_exact(CLASSES).take(count) {
-            let mut best = 0;
-            for (class, probability) in row.iter().enumerate() {
-                probabilities[class].push(*probability);
-                if *probability > row[best] {
-                    best = class;
-                }
-            }
-            labels.push(best as i32);
+        let scored = view.as_slice::<f32>().map_err(failed)?.chunks_exact(batch).map(|column| &column[..count]);
+        let scored: Vec<&[f32]> = scored.collect();
+        for (all, column) in probabilities.iter_mut().zip(&scored) {
+            all.extend_from_slice(column);
         }
+        let better = |row: usize, best: usize, class: usize| if scored[class][row] > scored[best][row] { class } else { best };
+        labels.extend((0..count).map(|row| (1..CLASSES).fold(0, |best, class| better(row, best, class)) as i32));
     }
     let probabilities = probabilities.into_iter().enumerate();
     let mut out: Vec<Column> = probabilities.map(|(class, values)| Column::new(format!("p{class}").into(), values)).collect();

@@ -8,30 +8,29 @@ use std::collections::BTreeMap;
 /// An ordered map, mostly of one entry.
 #[derive(Clone, Debug)]
 pub(super) struct Few<K, V> {
-    /// The only entry, while there was never another.
+    /// The only entry; then the map is empty.
     one: Option<(K, V)>,
-    /// All entries, once there were two.
-    many: Option<Box<BTreeMap<K, V>>>,
+    many: BTreeMap<K, V>,
 }
 
 impl<K, V> Default for Few<K, V> {
     fn default() -> Self {
-        Self { one: None, many: None }
+        Self { one: None, many: BTreeMap::new() }
     }
 }
 
 impl<K: Ord + Copy, V> Few<K, V> {
     pub fn get(&self, key: K) -> Option<&V> {
-        match &self.many {
-            Some(many) => many.get(&key),
-            None => self.one.as_ref().filter(|(known, _)| *known == key).map(|(_, value)| value),
+        match &self.one {
+            Some((known, value)) => (*known == key).then_some(value),
+            None => self.many.get(&key),
         }
     }
 
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
-        match &mut self.many {
-            Some(many) => many.get_mut(&key),
-            None => self.one.as_mut().filter(|(known, _)| *known == key).map(|(_, value)| value),
+        match &mut self.one {
+            Some((known, value)) => (*known == key).then_some(value),
+            None => self.many.get_mut(&key),
         }
     }
 
@@ -41,12 +40,11 @@ impl<K: Ord + Copy, V> Few<K, V> {
 
     /// The value of the key, which is made if it is not there.
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        if self.many.is_none() && self.one.as_ref().is_none_or(|(known, _)| *known == key) {
+        if self.many.is_empty() && self.one.as_ref().is_none_or(|(known, _)| *known == key) {
             return &mut self.one.get_or_insert_with(|| (key, make())).1;
         }
-        let one = self.one.take();
-        self.many.get_or_insert_default().extend(one);
-        self.many.as_mut().expect("made in the line before").entry(key).or_insert_with(make)
+        self.many.extend(self.one.take());
+        self.many.entry(key).or_insert_with(make)
     }
 
     /// Adds an entry, in the place of one with its key.
@@ -59,10 +57,10 @@ impl<K: Ord + Copy, V> Few<K, V> {
     }
 
     pub fn remove(&mut self, key: K) -> Option<V> {
-        match &mut self.many {
-            Some(many) => many.remove(&key),
-            None => self.one.take_if(|(known, _)| *known == key).map(|(_, value)| value),
+        if self.one.is_some() {
+            return self.one.take_if(|(known, _)| *known == key).map(|(_, value)| value);
         }
+        self.many.remove(&key)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -70,13 +68,13 @@ impl<K: Ord + Copy, V> Few<K, V> {
     }
 
     pub fn len(&self) -> usize {
-        self.many.as_ref().map_or(usize::from(self.one.is_some()), |many| many.len())
+        usize::from(self.one.is_some()) + self.many.len()
     }
 
     /// All entries, by their keys.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         let one = self.one.iter().map(|(key, value)| (*key, value));
-        one.chain(self.many.iter().flat_map(|many| many.iter().map(|(key, value)| (*key, value))))
+        one.chain(self.many.iter().map(|(key, value)| (*key, value)))
     }
 
     /// All keys, in order.

@@ -4,7 +4,8 @@
 //! each of them takes is told apart. A worker's share is mostly its end of links: messages are what costs, not tasks.
 //!
 //! `cargo bench -p partita-net --bench zero_worker`; after `--` any of `plain` (no encryption), `values` (results of eight bytes
-//! travel with the answers), `quick` (small graphs, to see that it runs), or numbers of workers (default 24 and 1512).
+//! travel with the answers), `quick` (small graphs, to see that it runs), names of graphs (`independent`, `merge`, `tree`, `accepted`;
+//! all by default), or numbers of workers (default 24 and 1512).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -126,18 +127,20 @@ struct Wishes {
     plain: bool,
     values: bool,
     quick: bool,
+    graphs: Vec<String>,
     workers: Vec<u32>,
 }
 
 impl Wishes {
     fn read() -> Self {
-        let mut wishes = Self { plain: false, values: false, quick: false, workers: Vec::new() };
+        let mut wishes = Self { plain: false, values: false, quick: false, graphs: Vec::new(), workers: Vec::new() };
         for word in std::env::args().skip(1) {
             match word.as_str() {
                 "plain" => wishes.plain = true,
                 "values" => wishes.values = true,
                 "quick" | "--test" => wishes.quick = true,
                 "--bench" => {}
+                "independent" | "merge" | "tree" | "accepted" => wishes.graphs.push(word),
                 number => wishes.workers.push(number.parse().unwrap_or_else(|_| panic!("`{number}` is no number of workers"))),
             }
         }
@@ -145,6 +148,10 @@ impl Wishes {
             wishes.workers = if wishes.quick { vec![4, 24] } else { vec![24, 1512] };
         }
         wishes
+    }
+
+    fn wants(&self, graph: &str) -> bool {
+        self.graphs.is_empty() || self.graphs.iter().any(|wanted| graph.starts_with(&**wanted))
     }
 
     fn server(&self) -> Server {
@@ -245,6 +252,10 @@ fn throughput(wishes: &Wishes) {
         ("merge", merge(small)),
         ("tree-15", tree(if wishes.quick { 8 } else { 15 })),
     ];
+    shapes.retain(|(name, _)| wishes.wants(name));
+    if shapes.is_empty() {
+        return;
+    }
     println!("| graph | tasks | workers | s | tasks/s | scheduler, us a task | workers, us a task | tasks a message |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for &workers in &wishes.workers {
@@ -275,6 +286,9 @@ fn throughput(wishes: &Wishes) {
 
 /// A graph that nobody runs: how long until the scheduler has taken it, and what it costs to keep it.
 fn acceptance(wishes: &Wishes) {
+    if !wishes.wants("accepted") {
+        return;
+    }
     println!("\n| graph without workers | accepted after s | bytes a pending task, client included |\n| --- | ---: | ---: |");
     let sizes: &[u32] = if wishes.quick { &[100_000] } else { &[1_000_000, 10_000_000] };
     for &tasks in sizes {

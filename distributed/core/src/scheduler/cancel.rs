@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use partita_graph::{Failure, Key};
 
 use super::Scheduler;
+use super::few::Few;
 use super::record::{State, TaskId};
 use super::story::Happening;
 use crate::protocol::{Ending, RunId, SchedulerAction};
@@ -40,11 +41,11 @@ impl Scheduler {
         let record = self.runs.get_mut(&run).expect("a run");
         let results = std::mem::take(&mut record.results);
         let layers = std::mem::take(&mut record.layers);
-        record.needed.clear();
+        record.needed = Few::default();
         record.unstored = 0;
         let mut stack = Vec::new();
-        for (&slot, bits) in &results {
-            self.slot_mut(slot).wanting.remove(&run);
+        for (slot, bits) in results.iter() {
+            self.slot_mut(slot).wanting.remove(run);
             for index in bits.iter() {
                 let task = TaskId { slot, index };
                 self.record_mut(task).wanted -= 1;
@@ -54,7 +55,7 @@ impl Scheduler {
         self.settle(stack);
         let mut unused = Vec::new();
         for &at in layers.iter().rev() {
-            self.slot_mut(at).runs.remove(&run);
+            self.slot_mut(at).runs.remove(run);
             unused.push(at);
             while let Some(at) = unused.pop() {
                 self.remove_if_unused(at, &mut unused);
@@ -131,10 +132,10 @@ impl Scheduler {
     fn results_that_need(&mut self, task: TaskId) -> BTreeMap<RunId, Vec<TaskId>> {
         let mut lost: BTreeMap<RunId, Vec<TaskId>> = BTreeMap::new();
         for at in self.dependents(task) {
-            for run in &self.slot(at.slot).wanting {
-                let record = &self.runs[run];
+            for run in self.slot(at.slot).wanting.keys() {
+                let record = &self.runs[&run];
                 if record.wants(at) {
-                    let results = lost.entry(*run).or_default();
+                    let results = lost.entry(run).or_default();
                     if record.ending == Ending::Each {
                         results.push(at);
                     }

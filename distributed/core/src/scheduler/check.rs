@@ -44,7 +44,7 @@ impl Scheduler {
             }
         }
         for (id, worker) in self.workers.iter() {
-            let found: Vec<TaskId> = worker.tasks.keys().copied().collect();
+            let found: Vec<TaskId> = worker.tasks.tasks().collect();
             assert_eq!(found, assigned.remove(&id).unwrap_or_default(), "tasks of worker {}", id.0);
         }
         assert!(assigned.is_empty(), "tasks are assigned to workers that are gone");
@@ -107,8 +107,8 @@ impl Scheduler {
     fn check_runs(&self, wanted: &mut [Vec<u32>]) {
         for (id, run) in &self.runs {
             let mut unstored = 0;
-            for (&slot, bits) in &run.results {
-                assert!(self.slot(slot).wanting.contains(id), "run {} wants of {}", id.0, self.slot(slot).layer.name);
+            for (slot, bits) in run.results.iter() {
+                assert!(self.slot(slot).wanting.contains(*id), "run {} wants of {}", id.0, self.slot(slot).layer.name);
                 for index in bits.iter() {
                     wanted[slot as usize][index as usize] += 1;
                     unstored += u64::from(!self.record(TaskId { slot, index }).state.is_stored());
@@ -125,7 +125,7 @@ impl Scheduler {
                 assert!(!run.wants(*task), "run {} wants {task:?}, which failed for {cause}", id.0);
                 assert!(run.layers.contains(&task.slot), "run {} had no interest in {task:?}, which failed for {cause}", id.0);
             }
-            assert!(run.layers.iter().all(|slot| self.slot(*slot).runs.contains(id)), "run {} refers to its layers", id.0);
+            assert!(run.layers.iter().all(|slot| self.slot(*slot).runs.contains(*id)), "run {} refers to its layers", id.0);
         }
     }
 
@@ -143,7 +143,7 @@ impl Scheduler {
         let remembered: BTreeMap<Key, u32> = self.failures.iter().map(|(key, (_, uses))| (*key, *uses)).collect();
         assert_eq!(remembered, failed, "runs and results that failed, by key");
         for slot in self.slots.iter().flatten() {
-            assert!(slot.runs.iter().all(|run| self.runs.contains_key(run)), "{} is kept for a run", slot.layer.name);
+            assert!(slot.runs.keys().all(|run| self.runs.contains_key(&run)), "{} is kept for a run", slot.layer.name);
             assert!(!slot.runs.is_empty() || !slot.readers.is_empty(), "{} is kept for no run and no reader", slot.layer.name);
         }
         assert_eq!(self.index.len(), self.slots.iter().flatten().count(), "layers by id");

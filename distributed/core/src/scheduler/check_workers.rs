@@ -14,17 +14,20 @@ impl Scheduler {
         let mut expecting: BTreeMap<WorkerId, u32> = BTreeMap::new();
         for (task, steal) in &self.steals {
             assert_eq!(self.record(*task).state, State::Assigned { worker: steal.victim }, "{task:?} is asked back from who has it");
-            let waits = self.workers.get(steal.victim).is_some_and(|record| record.tasks.get(task).is_some_and(|given| given.waits));
+            let waits = self.workers.get(steal.victim).is_some_and(|record| record.tasks.waits(*task));
             assert!(!waits, "{task:?} is asked back though it waits inside");
             steal.thief.iter().for_each(|thief| *expecting.entry(*thief).or_default() += 1);
         }
         let mut incoming: BTreeMap<WorkerId, u64> = BTreeMap::new();
         self.copies.moving.values().for_each(|copy| *incoming.entry(copy.to).or_default() += copy.nbytes);
         for (id, record) in self.workers.iter() {
-            let sum = |of: fn(&super::workers::Given) -> u32| record.tasks.values().map(|given| u64::from(of(given))).sum::<u64>();
-            assert_eq!(u64::from(record.waiting), sum(|given| given.waits.into()), "tasks that wait inside at worker {}", id.0);
-            assert_eq!(record.occupancy, sum(|given| if given.waits { 0 } else { given.micros }), "occupancy of worker {}", id.0);
-            assert_eq!(record.ahead_bytes, sum(|given| given.bytes), "bytes ahead of worker {}", id.0);
+            let waiting = record.tasks.tasks().filter(|task| record.tasks.waits(*task)).count();
+            assert_eq!(record.tasks.waiting() as usize, waiting, "tasks that wait inside at worker {}", id.0);
+            let running = record.tasks.costs().filter(|(task, _)| !record.tasks.waits(*task));
+            let micros: u64 = running.map(|(_, cost)| u64::from(cost.micros)).sum();
+            assert_eq!(record.occupancy, micros, "occupancy of worker {}", id.0);
+            let bytes: u64 = record.tasks.costs().map(|(_, cost)| u64::from(cost.bytes)).sum();
+            assert_eq!(record.ahead_bytes, bytes, "bytes ahead of worker {}", id.0);
             let backlog: u64 = record.backlog.values().map(|micros| u64::from(*micros)).sum();
             assert_eq!(record.backlog_micros, backlog, "backlog of worker {}", id.0);
             assert_eq!(record.expecting, expecting.remove(&id).unwrap_or(0), "tasks that worker {} may steal", id.0);
@@ -38,7 +41,7 @@ impl Scheduler {
     fn check_resources(&self, worker: WorkerId) {
         let record = self.workers.get(worker).expect("listed");
         let mut used: BTreeMap<&String, Milli> = BTreeMap::new();
-        let tasks = record.tasks.keys().filter_map(|task| self.slot(task.slot).layer.annotations.as_ref());
+        let tasks = record.tasks.tasks().filter_map(|task| self.slot(task.slot).layer.annotations.as_ref());
         let lingering = self.lingering.iter().filter(|((at, ..), _)| *at == worker).map(|(_, wishes)| wishes);
         for (name, amount) in tasks.chain(lingering).flat_map(|wishes| &wishes.resources) {
             *used.entry(name).or_default() += amount;

@@ -68,7 +68,7 @@ impl Scheduler {
     /// Takes back the run's interest in one of its results. False when it had none. The caller lets go of what nobody wants.
     fn stop_wanting(&mut self, run: RunId, task: TaskId) -> bool {
         let record = self.runs.get_mut(&run).expect("a run");
-        let was_wanted = record.results.get_mut(&task.slot).is_some_and(|bits| bits.remove(task.index));
+        let was_wanted = record.results.get_mut(task.slot).is_some_and(|bits| bits.remove(task.index));
         if was_wanted {
             let known = self.record_mut(task);
             known.wanted -= 1;

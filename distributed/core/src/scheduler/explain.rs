@@ -90,8 +90,7 @@ impl Scheduler {
             State::Assigned { worker } => {
                 let record = self.workers.get(worker);
                 let paused = record.is_some_and(|record| record.paused);
-                let given = record.and_then(|record| record.tasks.get(&task));
-                let (waits, told) = given.map_or((false, None), |given| (given.waits, given.told));
+                let (waits, told) = record.map_or((false, None), |record| (record.tasks.waits(task), record.tasks.told(task)));
                 Reason::Assigned { worker, attempt: self.record(task).attempt, paused, waits, told }
             }
             State::Stored { .. } => Reason::Stored { holders: self.holders_of(task) },
@@ -100,7 +99,7 @@ impl Scheduler {
 
     /// Some run wanted it, and cannot have it.
     fn doomed(&self, task: TaskId) -> Option<Reason> {
-        let cause = self.slot(task.slot).runs.iter().find_map(|run| self.runs[run].failed.get(&task))?;
+        let cause = self.slot(task.slot).runs.keys().find_map(|run| self.runs[&run].failed.get(&task))?;
         let (failure, _) = self.failures.get(cause)?;
         Some(Reason::Failed(Box::new(failure.clone())))
     }

@@ -80,7 +80,7 @@ impl Scheduler {
 
     /// The runs that want this chunk as a result.
     pub(super) fn wanting(&self, task: TaskId) -> Vec<RunId> {
-        self.slot(task.slot).wanting.iter().copied().filter(|run| self.runs[run].wants(task)).collect()
+        self.slot(task.slot).wanting.keys().filter(|run| self.runs[run].wants(task)).collect()
     }
 
     /// Tells the runs that want this chunk as a result that it is there, or no longer there.
@@ -102,7 +102,7 @@ impl Scheduler {
     }
 
     pub(super) fn note(&mut self, task: TaskId, notes: &[String]) {
-        let runs: Vec<RunId> = self.slot(task.slot).runs.iter().copied().collect();
+        let runs: Vec<RunId> = self.slot(task.slot).runs.keys().collect();
         for run in runs {
             notes.iter().for_each(|note| self.note_for(run, note));
         }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use partita_graph::Key;
 
 use super::Scheduler;
+use super::given::Cost;
 use super::record::{State, TaskId, visit};
 use super::story::Happening;
-use super::workers::{Given, WorkerRecord};
+use super::workers::WorkerRecord;
 use crate::protocol::{Assignment, Attempt, Input, SchedulerAction, ToWorker, WorkerId};
 
 /// Holders of a chunk that are named to a worker at most when it asks: enough to find one that has time.
@@ -33,7 +34,7 @@ impl Scheduler {
         if record.assigned() == 0 {
             record.answered = now;
         }
-        record.tasks.insert(task, Given { micros, bytes, waits: false, told: None });
+        record.tasks.insert(task, Cost { micros, bytes });
         record.occupancy += u64::from(micros);
         record.ahead_bytes += u64::from(bytes);
         for (name, amount) in wishes.iter().flat_map(|wishes| &wishes.resources) {
@@ -49,14 +50,13 @@ impl Scheduler {
         self.end_steal(task);
         let now = self.now;
         let record = self.workers.known(worker);
-        let given = record.tasks.remove(&task).expect("it has the task");
-        if given.waits {
-            record.waiting -= 1;
-        } else {
-            record.occupancy -= u64::from(given.micros);
+        let (cost, waits) = record.tasks.remove(task).expect("it has the task");
+        if !waits {
+            record.occupancy -= u64::from(cost.micros);
         }
-        record.ahead_bytes -= u64::from(given.bytes);
+        record.ahead_bytes -= u64::from(cost.bytes);
         record.answered = now;
+        record.fed = false;
         for (name, amount) in wishes.iter().flat_map(|wishes| &wishes.resources) {
             let used = record.used.get_mut(name).expect("counted when it was given");
             *used -= amount;
@@ -130,7 +130,7 @@ impl Scheduler {
         let expected = slot.expected().unwrap_or(largest);
         let priority = slot.priority(task.index);
         let timeout = layer.annotations.as_ref().and_then(|wishes| wishes.timeout);
-        let inline = slot.wanting.iter().any(|run| self.runs[run].wants(task));
+        let inline = slot.wanting.keys().any(|run| self.runs[&run].wants(task));
         self.name_peers(worker, &named);
         Assignment { key, attempt, layer, inputs, priority, expected, inline, timeout }
     }

@@ -38,30 +38,28 @@ impl Scheduler {
     /// The operator of this try says how far it is. Nothing is decided by it.
     pub(super) fn hear_progress(&mut self, worker: WorkerId, key: Key, attempt: Attempt, told: (u64, u64)) {
         let Some(task) = self.expected_answer(worker, key, attempt) else { return };
-        self.workers.known(worker).tasks.get_mut(&task).expect("it has the task").told = Some(told);
+        self.workers.known(worker).tasks.set_told(task, told);
     }
 
     /// How much of how much is done of a task that runs, as it said last.
     pub fn told(&self, key: Key) -> Option<(u64, u64)> {
         let task = self.find(key)?;
         let State::Assigned { worker } = self.record(task).state else { return None };
-        self.workers.get(worker)?.tasks.get(&task)?.told
+        self.workers.get(worker)?.tasks.told(task)
     }
 
     /// False when that is known already: a message came twice.
     fn set_waits(&mut self, task: TaskId, worker: WorkerId, waits: bool) -> bool {
         let now = self.now;
         let record = self.workers.known(worker);
-        let given = record.tasks.get_mut(&task).expect("it has the task");
-        if std::mem::replace(&mut given.waits, waits) == waits {
+        let cost = record.tasks.cost(task).expect("it has the task");
+        if !record.tasks.set_waits(task, waits) {
             return false;
         }
         if waits {
-            record.waiting += 1;
-            record.occupancy -= u64::from(given.micros);
+            record.occupancy -= u64::from(cost.micros);
         } else {
-            record.waiting -= 1;
-            record.occupancy += u64::from(given.micros);
+            record.occupancy += u64::from(cost.micros);
         }
         record.answered = now;
         self.touch(worker);
@@ -73,11 +71,11 @@ impl Scheduler {
     /// what is left of the run.
     pub fn needs(&self, run: RunId, only: Option<Key>, task: Key) -> bool {
         let (Some(record), Some(sought)) = (self.runs.get(&run), self.find(task)) else { return false };
-        let was_needed = record.needed.get(&sought.slot).is_some_and(|bits| bits.contains(sought.index));
+        let was_needed = record.needed.get(sought.slot).is_some_and(|bits| bits.contains(sought.index));
         if !was_needed || !self.record(sought).state.is_active() {
             return false;
         }
-        let results = record.results.iter().flat_map(|(slot, bits)| bits.iter().map(move |index| TaskId { slot: *slot, index }));
+        let results = record.results.iter().flat_map(|(slot, bits)| bits.iter().map(move |index| TaskId { slot, index }));
         let only = only.map(|key| self.find(key));
         let stack: Vec<TaskId> = results.filter(|task| only.is_none_or(|only| only == Some(*task))).collect();
         self.leads_to(stack, sought)

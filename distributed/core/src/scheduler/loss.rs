@@ -75,7 +75,7 @@ impl Scheduler {
         }
         self.take_back_unsent(worker);
         self.end_steals_of(worker);
-        let assigned: Vec<TaskId> = self.workers.known(worker).tasks.keys().copied().collect();
+        let assigned: Vec<TaskId> = self.workers.known(worker).tasks.tasks().collect();
         assigned.iter().for_each(|task| self.take_from(*task, worker));
         self.lingering.retain(|(at, ..), _| *at != worker);
         self.retiring.remove(&worker);

@@ -32,8 +32,10 @@ mod copies;
 mod demand;
 mod each;
 mod explain;
+mod few;
 mod finish;
 mod give;
+mod given;
 mod inside;
 mod loss;
 mod obstacles;
@@ -59,6 +61,7 @@ use clients::Clients;
 use copies::Copies;
 use demand::Demands;
 pub use explain::{Explanation, Reason};
+use few::Few;
 pub use obstacles::{Obstacle, WorkerObstacles};
 use partita_graph::{Annotations, Failure, Key, LayerId};
 use queue::Queue;
@@ -153,9 +156,9 @@ struct RunRecord {
     /// Slots of its layers, in the graph's order.
     layers: Vec<u32>,
     /// Its wanted keys, by slot. Those that failed by themselves or were forgotten are not among them any more.
-    results: BTreeMap<u32, Bits>,
+    results: Few<u32, Bits>,
     /// The tasks that it needed when it was submitted, by slot.
-    needed: BTreeMap<u32, Bits>,
+    needed: Few<u32, Bits>,
     /// Wanted keys that are not stored.
     unstored: u64,
     done: bool,
@@ -171,7 +174,7 @@ struct RunRecord {
 impl RunRecord {
     /// Whether this task makes one of its results.
     fn wants(&self, task: TaskId) -> bool {
-        self.results.get(&task.slot).is_some_and(|bits| bits.contains(task.index))
+        self.results.get(task.slot).is_some_and(|bits| bits.contains(task.index))
     }
 }
 

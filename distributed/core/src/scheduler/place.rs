@@ -10,7 +10,6 @@ use std::cmp::Reverse;
 use super::Scheduler;
 use super::queue::Queue;
 use super::record::{State, TaskId, visit};
-use super::workers::WORTH_MICROS;
 use crate::protocol::WorkerId;
 use partita_graph::Wiring;
 
@@ -333,9 +332,8 @@ impl Scheduler {
         let usable = record.is_usable();
         let (mut given, mut claimed) = (1, 0);
         if usable && slot.is_short() {
-            let worth = u64::from(record.threads) * WORTH_MICROS / slot.sizes.micros.max(1);
-            let fair = (rest * u64::from(record.threads) / (2 * threads)).max(worth);
-            given = record.room_ahead(slot.micros(), slot.mean_bytes(), slot.sizes.count).min(fair).max(1);
+            let room = record.room_ahead(slot.micros(), slot.mean_bytes(), slot.sizes.count);
+            given = room.min(self.workers.fair_share(record, rest, slot.sizes.micros)).max(1);
         } else if usable && slot.edges.is_empty() {
             claimed = self.run_length(first, rest, threads) - 1;
         }
@@ -351,6 +349,7 @@ impl Scheduler {
             self.workers.known(worker).claims = claims;
             self.touch(worker);
         }
+        self.workers.known(worker).fed = true;
         self.workers.reindex(worker, self.config.saturation);
     }
 

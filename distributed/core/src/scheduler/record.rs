@@ -1,12 +1,12 @@
 //! What the scheduler writes down for each layer and task. Records are dense and small: a layer of a million tasks is one
 //! vector. Nothing here decides anything.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use partita_graph::{Indices, Key, Layer, Table, Wiring};
 
 use super::Scheduler;
+use super::few::Few;
 use super::workers::AHEAD_MICROS;
 use crate::protocol::{Attempt, RunId, WorkerId};
 
@@ -66,9 +66,9 @@ pub(super) struct Slot {
     /// Which edges read this layer: slot and number of the edge.
     pub readers: Vec<(u32, u16)>,
     /// Runs whose graph contains the layer. None when it is kept only for those that read it.
-    pub runs: BTreeSet<RunId>,
+    pub runs: Few<RunId, ()>,
     /// Runs that want chunks of it as results.
-    pub wanting: BTreeSet<RunId>,
+    pub wanting: Few<RunId, ()>,
     /// Records by state, in the order of [`State::kind`]: barrier edges and snapshots look only at this.
     pub counts: [u32; 6],
     /// Bytes of stored chunks, each counted once.
@@ -98,8 +98,8 @@ pub(super) struct Sizes {
 
 /// How long a task runs while none of its layer has ended, in microseconds.
 const UNKNOWN_MICROS: u64 = 10_000;
-/// A task costs at least so much, however short its operator, in microseconds.
-const LEAST_MICROS: u64 = 8;
+/// A task costs its worker at least so much, however short its operator, in microseconds.
+const LEAST_MICROS: u64 = 2;
 
 impl State {
     /// Wanted but not there yet: its inputs are wanted for its sake.
@@ -299,57 +299,76 @@ impl Scheduler {
     }
 }
 
-/// A set of small numbers.
+/// A set of small numbers; while they are below 64 it needs no memory of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bits {
-    words: Vec<u64>,
+    first: u64,
+    more: Vec<u64>,
 }
 
 impl Bits {
     pub fn with_len(len: u32) -> Self {
-        Self { words: vec![0; len.div_ceil(64) as usize] }
+        Self { first: 0, more: vec![0; (len.div_ceil(64) as usize).saturating_sub(1)] }
+    }
+
+    fn word(&self, at: u32) -> u64 {
+        match at / 64 {
+            0 => self.first,
+            word => self.more.get(word as usize - 1).copied().unwrap_or(0),
+        }
+    }
+
+    fn word_mut(&mut self, at: u32) -> &mut u64 {
+        match at / 64 {
+            0 => &mut self.first,
+            word => &mut self.more[word as usize - 1],
+        }
     }
 
     /// Adds a number that may be larger than all before.
     pub fn extend_to(&mut self, at: u32) {
-        let words = at as usize / 64 + 1;
-        if self.words.len() < words {
-            self.words.resize(words, 0);
+        let more = at as usize / 64;
+        if self.more.len() < more {
+            self.more.resize(more, 0);
         }
-        self.words[at as usize / 64] |= 1 << (at % 64);
+        *self.word_mut(at) |= 1 << (at % 64);
     }
 
     /// Takes out; false when it was not there.
     pub fn remove(&mut self, at: u32) -> bool {
         let was = self.contains(at);
         if was {
-            self.words[at as usize / 64] &= !(1 << (at % 64));
+            *self.word_mut(at) &= !(1 << (at % 64));
         }
         was
     }
 
     /// Adds; false when it was there.
     pub fn insert(&mut self, at: u32) -> bool {
-        let (word, bit) = (&mut self.words[at as usize / 64], 1 << (at % 64));
+        let (word, bit) = (self.word_mut(at), 1 << (at % 64));
         let new = *word & bit == 0;
         *word |= bit;
         new
     }
 
     pub fn contains(&self, at: u32) -> bool {
-        self.words.get(at as usize / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
+        self.word(at) >> (at % 64) & 1 == 1
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        std::iter::once(self.first).chain(self.more.iter().copied())
     }
 
     /// Counted when asked for: a counter kept by `insert` stays at zero in optimised builds of rustc 1.95 (LLVM 22.1.2 loses
     /// the addition when the caller branches on what `insert` returns). `progress_counts_to_the_end` in the local shell's
     /// tests fails when that happens.
     pub fn count(&self) -> u32 {
-        self.words.iter().map(|word| word.count_ones()).sum()
+        self.words().map(u64::count_ones).sum()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.words.iter().enumerate().flat_map(|(at, word)| {
-            let mut rest = *word;
+        self.words().enumerate().flat_map(|(at, word)| {
+            let mut rest = word;
             std::iter::from_fn(move || {
                 let bit = (rest != 0).then(|| rest.trailing_zeros())?;
                 rest &= rest - 1;

@@ -181,10 +181,9 @@ impl Scheduler {
         let producer = self.slot(task.slot);
         producer.readers.iter().any(|&(slot, edge)| {
             let wiring = &self.slot(slot).layer.edges[edge as usize].wiring;
-            let tasks = record.tasks.range(TaskId { slot, index: 0 }..=TaskId { slot, index: u32::MAX });
             let mut found = false;
-            for (reader, _) in tasks {
-                super::record::visit(&wiring.inputs(reader.index, producer.layer.len), |index| found |= index == task.index);
+            for reader in record.tasks.of_slot(slot) {
+                super::record::visit(&wiring.inputs(reader, producer.layer.len), |index| found |= index == task.index);
             }
             found
         })

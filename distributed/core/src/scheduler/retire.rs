@@ -58,8 +58,8 @@ impl Scheduler {
         };
         let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let mut has = Vec::new();
-        if let Some(task) = record.tasks.keys().next() {
-            has.push(format!("it still runs {}, for example {}", counted(record.tasks.len(), "task"), self.key_of(*task)));
+        if let Some(task) = record.tasks.tasks().next() {
+            has.push(format!("it still runs {}, for example {}", counted(record.tasks.len() as usize, "task"), self.key_of(task)));
         }
         let stopping: Vec<Key> = self.lingering.keys().filter(|(at, ..)| *at == worker).map(|(_, key, _)| *key).collect();
         if let Some(key) = stopping.first() {
@@ -123,7 +123,7 @@ impl Scheduler {
 
     /// Whether its tasks wait, perhaps for tasks that are ready and that only workers which retire could run, this one among them.
     fn is_missed(&self, worker: WorkerId) -> bool {
-        if self.workers.get(worker).is_none_or(|record| record.waiting == 0 || record.assigned() > 0) {
+        if self.workers.get(worker).is_none_or(|record| record.tasks.waiting() == 0 || record.assigned() > 0) {
             return false;
         }
         let stays = |id: WorkerId| self.workers.get(id).is_some_and(|record| !record.retiring);

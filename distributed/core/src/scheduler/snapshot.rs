@@ -119,8 +119,8 @@ impl Scheduler {
             name: worker.about.name.clone(),
             host: worker.about.host.clone(),
             threads: worker.threads,
-            assigned: worker.tasks.len() as u32,
-            waiting: worker.waiting,
+            assigned: worker.tasks.len(),
+            waiting: worker.tasks.waiting(),
             managed: worker.managed,
             spilled: worker.spilled,
             rss: worker.rss,
@@ -163,7 +163,7 @@ impl Scheduler {
         let Some(run) = self.runs.get(&run) else { return progress };
         for &at in &run.layers {
             let slot = self.slot(at);
-            let Some(needed) = run.needed.get(&at) else { continue };
+            let Some(needed) = run.needed.get(at) else { continue };
             let total = needed.count();
             let (mut active, mut running) = (slot.active(), slot.counts[3]);
             if slot.runs.len() > 1 && total < slot.layer.len {

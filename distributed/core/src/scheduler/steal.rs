@@ -64,8 +64,8 @@ impl Scheduler {
     fn steal_from(&mut self, victim: WorkerId, wait: u64, thieves: &mut Vec<(WorkerId, u32)>) {
         let record = self.workers.get(victim).expect("just seen");
         let spare = (record.assigned() - record.threads) as usize;
-        let movable = record.tasks.iter().filter(|(_, given)| !given.waits);
-        let mut tasks: Vec<(u64, TaskId)> = movable.map(|(task, _)| (self.slot(task.slot).priority(task.index), *task)).collect();
+        let movable = record.tasks.tasks().filter(|task| !record.tasks.waits(*task));
+        let mut tasks: Vec<(u64, TaskId)> = movable.map(|task| (self.slot(task.slot).priority(task.index), task)).collect();
         tasks.sort_unstable_by(|a, b| b.cmp(a));
         for (_, task) in tasks.into_iter().take(spare.min(LOOKED_AT)) {
             if self.steals.contains_key(&task) {
@@ -113,7 +113,7 @@ impl Scheduler {
     /// Asks for everything that the worker has not started, as far as that is known.
     pub(super) fn retract_all(&mut self, worker: WorkerId) {
         let given = &self.workers.known(worker).tasks;
-        let tasks: Vec<TaskId> = given.iter().filter(|(_, given)| !given.waits).map(|(task, _)| *task).collect();
+        let tasks: Vec<TaskId> = given.tasks().filter(|task| !given.waits(*task)).collect();
         for task in tasks {
             self.end_steal(task);
             self.ask_for(task, worker, None);

@@ -118,7 +118,7 @@ impl Scheduler {
 
     /// Each run is told once for each reason.
     fn tell_stuck(&mut self, needs: Option<&Needs>, why: &str, note: &str) {
-        for run in self.stuck_layers(needs).into_iter().flat_map(|slot| self.slot(slot).runs.clone()).collect::<Vec<_>>() {
+        for run in self.stuck_layers(needs).into_iter().flat_map(|slot| self.slot(slot).runs.keys()).collect::<Vec<_>>() {
             let told = self.runs.get(&run).is_none_or(|record| record.done || record.cause.is_some() || record.told.contains(why));
             if !told {
                 self.runs.get_mut(&run).expect("just seen").told.insert(why.to_string());

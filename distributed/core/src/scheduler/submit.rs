@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Graph, Key, Layer};
 
+use super::few::Few;
 use super::record::{Bits, EdgeSlot, Sizes, Slot, State, TaskId, TaskRecord, readings, visit};
 use super::{RunRecord, Scheduler};
 use crate::protocol::{ClientId, Ending, RunId, SchedulerAction};
@@ -28,13 +29,13 @@ impl Scheduler {
         self.submitted += 1;
         let layers: Vec<u32> = graph.layers.iter().enumerate().map(|(depth, layer)| self.slot_for(layer, turn, depth as u64)).collect();
         for &slot in &layers {
-            self.slot_mut(slot).runs.insert(run);
+            self.slot_mut(slot).runs.insert(run, ());
         }
-        let mut results: BTreeMap<u32, Bits> = BTreeMap::new();
+        let mut results: Few<u32, Bits> = Few::default();
         for key in &graph.wanted {
             let task = self.find(*key).expect("shells submit valid graphs");
             let len = self.slot(task.slot).layer.len;
-            results.entry(task.slot).or_insert_with(|| Bits::with_len(len)).insert(task.index);
+            results.get_or_insert_with(task.slot, || Bits::with_len(len)).insert(task.index);
         }
         let known = graph.layers.iter().zip(&layers).filter(|(layer, _)| layer.known).map(|(_, slot)| *slot).collect();
         let (needed, failed) = self.needed(&results, &known);
@@ -93,8 +94,8 @@ impl Scheduler {
             records: vec![record; layer.len as usize],
             edges,
             readers: Vec::new(),
-            runs: BTreeSet::new(),
-            wanting: BTreeSet::new(),
+            runs: Few::default(),
+            wanting: Few::default(),
             counts: [layer.len, 0, 0, 0, 0, 0],
             bytes: 0,
             demand: self.demand_of(layer),
@@ -113,12 +114,12 @@ impl Scheduler {
     /// The tasks that these results need and that are not stored, with the stored ones at their rim; and the keys among them
     /// whose failures are remembered. What layers of earlier runs need is looked at only for failures: a chain of calls, each
     /// submitted by itself, would cost the square of its length.
-    fn needed(&self, results: &BTreeMap<u32, Bits>, known: &BTreeSet<u32>) -> (BTreeMap<u32, Bits>, Vec<Key>) {
-        let mut needed: BTreeMap<u32, Bits> = BTreeMap::new();
+    fn needed(&self, results: &Few<u32, Bits>, known: &BTreeSet<u32>) -> (Few<u32, Bits>, Vec<Key>) {
+        let mut needed: Few<u32, Bits> = Few::default();
         let mut stack: Vec<TaskId> = Vec::new();
         let mut failed = Vec::new();
         let mut whole: BTreeSet<u32> = BTreeSet::new();
-        for (&slot, bits) in results {
+        for (slot, bits) in results.iter() {
             needed.insert(slot, bits.clone());
             stack.extend(bits.iter().map(|index| TaskId { slot, index }));
         }
@@ -135,7 +136,7 @@ impl Scheduler {
                     continue;
                 }
                 let len = self.slot(to.producer).layer.len;
-                let bits = needed.entry(to.producer).or_insert_with(|| Bits::with_len(len));
+                let bits = needed.get_or_insert_with(to.producer, || Bits::with_len(len));
                 visit(&edge.wiring.inputs(task.index, len), |index| {
                     if bits.insert(index) {
                         stack.push(TaskId { slot: to.producer, index });
@@ -152,8 +153,8 @@ impl Scheduler {
         let (results, ending) = (std::mem::take(&mut known.results), known.ending);
         let mut idle = Vec::new();
         let mut unstored = 0;
-        for (&slot, bits) in &results {
-            self.slot_mut(slot).wanting.insert(run);
+        for (slot, bits) in results.iter() {
+            self.slot_mut(slot).wanting.insert(run, ());
             for index in bits.iter() {
                 let task = TaskId { slot, index };
                 let record = self.record_mut(task);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use partita_graph::Milli;
 
+use super::given::Given;
 use super::queue::Queue;
 use super::record::{Bits, TaskId};
 use crate::protocol::{About, Tick, WorkerId};
@@ -15,38 +16,25 @@ use crate::protocol::{About, Tick, WorkerId};
 /// Work ahead of each thread that a worker may be given when its tasks are known to be short, in microseconds.
 pub(super) const AHEAD_MICROS: u64 = 8_000;
 /// The same in tasks.
-pub(super) const AHEAD_TASKS: u64 = 1024;
+pub(super) const AHEAD_TASKS: u64 = 4096;
 /// What a worker is given of short tasks should keep a thread busy for so long, in microseconds: a message costs scheduler and
-/// worker some twenty microseconds each, and a share that takes less than that is not worth being sent. It is also the most by which
-/// one thread may end later than the others because its share was the last.
-pub(super) const WORTH_MICROS: u64 = 500;
+/// worker some twenty microseconds each, and a share that takes less than that is not worth being sent. With few workers it is also the
+/// most by which one thread may end later than the others because its share was the last.
+const WORTH_MICROS: u64 = 500;
+/// About how long a message to one worker and its answer keep the scheduler busy, in microseconds.
+const SERVING_MICROS: u64 = 20;
 /// Results that a worker may be given ahead of their being needed, in bytes; at most a hundredth of its memory.
 const AHEAD_BYTES: u64 = 16 << 20;
 /// Numbers of workers index a vector; no cluster has had so many.
 pub(super) const MOST_WORKERS: u32 = 1 << 24;
-
-/// A task that a worker has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Given {
-    /// How long it was expected to run when it was given.
-    pub micros: u32,
-    /// How large its result was expected to be.
-    pub bytes: u32,
-    /// Its operator waits inside for other tasks, and has no thread meanwhile.
-    pub waits: bool,
-    /// How much of how much is done, as the operator said last.
-    pub told: Option<(u64, u64)>,
-}
 
 /// What is known of a connected worker.
 pub(super) struct WorkerRecord {
     pub about: About,
     pub threads: u32,
     /// Tasks in state Assigned to it.
-    pub tasks: BTreeMap<TaskId, Given>,
-    /// Those of them that wait inside for other tasks.
-    pub waiting: u32,
-    /// Sum of `micros` of the others.
+    pub tasks: Given,
+    /// Sum of `micros` of those that do not wait inside.
     pub occupancy: u64,
     /// Sum of `bytes` of its tasks.
     pub ahead_bytes: u64,
@@ -71,6 +59,9 @@ pub(super) struct WorkerRecord {
     pub used: BTreeMap<String, Milli>,
     /// Peers that were named to it as holders.
     pub peers: Bits,
+    /// It was given tasks of the common queue and has not answered for any since: it gets no more ahead, or a thousand workers that are
+    /// only slow to be heard would be sent their shares in crumbs.
+    pub fed: bool,
     /// Tasks that are to be stolen for it.
     pub expecting: u32,
     /// Whether it is listed as changed in this event.
@@ -105,8 +96,7 @@ impl WorkerRecord {
         Self {
             threads: about.threads.max(1),
             about,
-            tasks: BTreeMap::new(),
-            waiting: 0,
+            tasks: Given::default(),
             occupancy: 0,
             ahead_bytes: 0,
             answered: now,
@@ -122,6 +112,7 @@ impl WorkerRecord {
             claims: Queue::default(),
             used: BTreeMap::new(),
             peers: Bits::default(),
+            fed: false,
             expecting: 0,
             touched: false,
             rank: Rank::default(),
@@ -130,7 +121,7 @@ impl WorkerRecord {
 
     /// Tasks that have one of its threads or will need one: those that wait inside are not among them.
     pub fn assigned(&self) -> u32 {
-        self.tasks.len() as u32 - self.waiting
+        self.tasks.len() - self.tasks.waiting()
     }
 
     /// It can be heard, has memory, and stays.
@@ -187,7 +178,7 @@ impl WorkerRecord {
         let place = if self.is_usable() {
             if self.assigned() + self.expecting < self.room_for_roots(saturation) {
                 Place::Open
-            } else if self.occupancy < threads * AHEAD_MICROS / 2 && u64::from(self.assigned()) < threads * AHEAD_TASKS / 2 {
+            } else if !self.fed && self.occupancy < threads * AHEAD_MICROS / 2 && u64::from(self.assigned()) < threads * AHEAD_TASKS / 2 {
                 Place::Ahead
             } else {
                 Place::Full
@@ -261,6 +252,15 @@ impl Workers {
 
     pub fn usable_threads(&self) -> u64 {
         self.threads
+    }
+
+    /// How many of the short tasks that are left, of so many microseconds each, should go to a worker at a time: half of what would be its
+    /// part, so that those who are quicker do more of the rest. Its whole part, while that is done sooner than all workers are served.
+    pub fn fair_share(&self, record: &WorkerRecord, rest: u64, micros: u64) -> u64 {
+        let (threads, micros) = (u64::from(record.threads), micros.max(1));
+        let part = rest * threads / self.threads.max(1);
+        let meanwhile = threads * u64::from(self.usable) * SERVING_MICROS / micros;
+        (part / 2).max(part.min(meanwhile)).max(threads * WORTH_MICROS / micros)
     }
 
     pub fn insert(&mut self, worker: WorkerId, record: WorkerRecord, saturation: f64) {

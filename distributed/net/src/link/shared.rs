@@ -25,7 +25,7 @@ use crate::message::{PeerInfo, Welcome};
 /// How often a connection looks at the clock, at least.
 const TICK: Duration = Duration::from_millis(250);
 /// A connection that said nothing for so long says that it lives; a fourth of the silence that is borne, if that is less.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(2500);
 /// How long a closed link waits for its last messages to be acknowledged.
 const LINGER: Duration = Duration::from_secs(2);
 

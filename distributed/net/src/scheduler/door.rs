@@ -1,14 +1,15 @@
 //! Who may come in: it numbers newcomers, refuses what cannot work, and carries what links bring to the owner's inbox.
 //!
-//! It refuses to know the machine. Invariants: numbers are never used again; messages are decoded here, large ones on a thread
-//! of their own, so that nobody waits for somebody else's bytes; a peer that sends garbage loses its link and nobody else's.
+//! It refuses to know the machine. Invariants: numbers are never used again; what clients and
+//! nannies say is decoded here, large messages on a thread of their own, so that nobody waits for somebody else's bytes; a peer
+//! that sends garbage loses its link and nobody else's.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use partita_core::protocol::{About, ClientId, ToScheduler, WorkerId};
+use partita_core::protocol::{About, ClientId, WorkerId};
 use partita_graph::{Code, Failure};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -17,12 +18,10 @@ use super::inbox::{FromClient, FromNanny, FromWorker, Inbox, Incoming, LinkChang
 use super::roster::Roster;
 use crate::address::is_loopback;
 use crate::link::{Admit, Cut, Link, LinkEvent};
-use crate::message::{Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome, WorkerToScheduler};
+use crate::message::{Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome};
 use crate::security::Role;
 use crate::wire;
 
-/// Events of one link that are taken at a time.
-const AT_A_TIME: usize = 64;
 /// Messages of clients up to this many bytes are decoded where the links are served: in less time than a thread takes to wake.
 const SMALL: usize = 256 << 10;
 /// Newcomers whose origin is remembered until their session stands.
@@ -126,9 +125,9 @@ impl Door {
             }
         };
         let (name, roster, inbox) = (about.name.clone(), self.roster.clone(), self.inbox.clone());
-        let new = NewWorker { about, data, pid, incarnation, nanny, replaces, link: link.clone() };
+        let new = NewWorker { about, data, pid, incarnation, nanny, replaces, link };
         self.inbox.post(Incoming::Worker(id, FromWorker::Joined(Box::new(new))));
-        tokio::spawn(hear_worker(Ear { id, name, roster, inbox, link }, events));
+        tokio::spawn(hear_worker(id, name, roster, inbox, events));
     }
 }
 
@@ -185,65 +184,21 @@ fn change(event: LinkEvent) -> LinkChange {
     }
 }
 
-/// What a worker's listening task needs.
-struct Ear {
-    id: WorkerId,
-    name: String,
-    roster: Arc<Roster>,
-    inbox: Arc<Inbox>,
-    link: Link,
-}
-
-impl Ear {
-    fn post(&self, what: FromWorker) -> bool {
-        self.inbox.post(Incoming::Worker(self.id, what))
-    }
-
-    /// Passes on what was said so far, as one thing.
-    fn flush(&self, said: &mut Vec<ToScheduler>) -> bool {
-        said.is_empty() || self.post(FromWorker::Said(std::mem::take(said)))
-    }
-
-    /// False when there is no sense in listening any more.
-    fn hear(&self, event: LinkEvent, said: &mut Vec<ToScheduler>) -> bool {
-        let bytes = match event {
-            LinkEvent::Message(bytes) => bytes,
+/// Passes on what a worker's link brings. What it says is decoded where it is handled, while it is in the cache.
+async fn hear_worker(id: WorkerId, name: String, roster: Arc<Roster>, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
+    while let Some(event) = events.recv().await {
+        let what = match event {
+            LinkEvent::Message(bytes) => FromWorker::Said(bytes),
             other => {
                 match &other {
-                    LinkEvent::Lost(_) => self.roster.set_lost(&self.name, self.id, true),
-                    LinkEvent::Back => self.roster.set_lost(&self.name, self.id, false),
+                    LinkEvent::Lost(_) => roster.set_lost(&name, id, true),
+                    LinkEvent::Back => roster.set_lost(&name, id, false),
                     LinkEvent::Closed(_) | LinkEvent::Message(_) => {}
                 }
-                return self.flush(said) && self.post(FromWorker::Link(change(other)));
+                FromWorker::Link(change(other))
             }
         };
-        match wire::decode_said(&bytes) {
-            Ok(WorkerToScheduler::Machine(list)) if said.is_empty() => {
-                *said = list;
-                true
-            }
-            Ok(WorkerToScheduler::Machine(list)) => {
-                said.extend(list);
-                true
-            }
-            Ok(WorkerToScheduler::Paths { query, missing }) => self.flush(said) && self.post(FromWorker::Paths { query, missing }),
-            Ok(WorkerToScheduler::Retire) => self.flush(said) && self.post(FromWorker::WantsToRetire),
-            Ok(WorkerToScheduler::Left) => self.flush(said) && self.post(FromWorker::Left),
-            Err(failure) => {
-                self.link.close(&failure.what);
-                self.flush(said);
-                self.post(FromWorker::Garbage(failure));
-                false
-            }
-        }
-    }
-}
-
-async fn hear_worker(ear: Ear, mut events: UnboundedReceiver<LinkEvent>) {
-    let mut batch = Vec::with_capacity(AT_A_TIME);
-    let mut said = Vec::new();
-    while events.recv_many(&mut batch, AT_A_TIME).await > 0 {
-        if !batch.drain(..).all(|event| ear.hear(event, &mut said)) || !ear.flush(&mut said) {
+        if !inbox.post(Incoming::Worker(id, what)) {
             return;
         }
     }

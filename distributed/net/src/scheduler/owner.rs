@@ -5,7 +5,7 @@
 //! answers all of them, and nothing waits for a thread to wake up.
 //!
 //! It refuses to decide anything that the machine decides. Invariants: nothing but this task touches the machine; what one
-//! batch of events makes for one worker leaves as one message; a broken invariant of the machine ends everything loudly, with
+//! batch of events makes for one worker leaves as one message, unless it is much; a broken invariant of the machine ends everything loudly, with
 //! every client told.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use partita_core::coordination::Coordination;
-use partita_core::protocol::{ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, WorkerId};
+use partita_core::protocol::{ClientId, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, ToWorker, WorkerId};
 use partita_core::scheduler::{Config, Scheduler};
 use partita_graph::{Failure, LayerId};
 
@@ -78,6 +78,10 @@ pub(super) struct Owner {
     pub idle_since: Option<Instant>,
     /// Set once: the scheduler ends, for this reason.
     pub ending: Option<String>,
+    /// What one message of a worker says, while it is handled.
+    pub heard: Vec<ToScheduler>,
+    /// Room for what is to be said to a worker, when that is much.
+    pub spare: Vec<Vec<ToWorker>>,
     said: Vec<SchedulerAction>,
     follow: VecDeque<SchedulerEvent>,
     now: Instant,
@@ -114,6 +118,8 @@ impl Owner {
             spilled_total: 0,
             idle_since: Some(now),
             ending: None,
+            heard: Vec::new(),
+            spare: Vec::new(),
             said: Vec::new(),
             follow: VecDeque::new(),
             now,

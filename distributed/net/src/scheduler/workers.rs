@@ -13,8 +13,8 @@ use super::door::NewWorker;
 use super::inbox::{FromWorker, LinkChange};
 use super::owner::Owner;
 use crate::link::Link;
-use crate::message::{PeerAddress, SchedulerToWorker};
-use crate::wire::{MOST_TO_WORKER, WorkerEncoder};
+use crate::message::{PeerAddress, SchedulerToWorker, WorkerToScheduler};
+use crate::wire::{self, MOST_TO_WORKER, WorkerEncoder};
 
 /// How long a worker without a nanny may reconnect after its system closed the connection: a process that lives does so at
 /// once, so it is dead.
@@ -22,6 +22,11 @@ const CLOSED_PATIENCE: Duration = Duration::from_secs(2);
 
 /// About how many bytes of what is for a worker's machine are one message: arguments can be large, and there are many.
 const PORTION: usize = 16 << 20;
+
+/// So many items for one worker leave as soon as what it said is handled. Until then they have room that workers take turns to use.
+const MUCH: usize = 128;
+/// How many such rooms are kept.
+const SPARE: usize = 4;
 
 /// One connected worker.
 pub(super) struct Worker {
@@ -131,26 +136,42 @@ impl Owner {
         }
         match what {
             FromWorker::Joined(_) => {}
-            FromWorker::Said(list) => {
-                for message in list {
-                    // What it said before may have been the end of it.
-                    let Some(worker) = self.workers.get_mut(&id) else { return };
-                    if let ToScheduler::Memory { managed, spilled, spilled_total, .. } = message {
-                        worker.stored = (managed, spilled);
-                        let more = spilled_total.saturating_sub(std::mem::replace(&mut worker.spilled_total, spilled_total));
-                        self.spilled_total = self.spilled_total.saturating_add(more);
-                    }
-                    self.event(SchedulerEvent::Said(id, message));
-                }
-            }
-            FromWorker::Paths { query, missing } => self.paths_checked(id, query, missing),
-            FromWorker::WantsToRetire => {
+            FromWorker::Said(bytes) => self.worker_said(id, &bytes),
+            FromWorker::Link(change) => self.worker_link(id, change),
+        }
+    }
+
+    fn worker_said(&mut self, id: WorkerId, bytes: &[u8]) {
+        match wire::decode_said_into(bytes, std::mem::take(&mut self.heard)) {
+            Ok(WorkerToScheduler::Machine(list)) => self.machine_hears(id, list),
+            Ok(WorkerToScheduler::Paths { query, missing }) => self.paths_checked(id, query, missing),
+            Ok(WorkerToScheduler::Retire) => {
                 self.worker_mut(id).wants_to_retire = true;
                 self.event(SchedulerEvent::Retire(id));
             }
-            FromWorker::Left => self.worker_gone(id, Gone::Retired, "it left"),
-            FromWorker::Garbage(failure) => self.worker_gone(id, Gone::Unreachable, &format!("it sent garbage: {}", failure.what)),
-            FromWorker::Link(change) => self.worker_link(id, change),
+            Ok(WorkerToScheduler::Left) => self.worker_gone(id, Gone::Retired, "it left"),
+            Err(failure) => {
+                self.worker_mut(id).link.close(&failure.what);
+                self.worker_gone(id, Gone::Unreachable, &format!("it sent garbage: {}", failure.what));
+            }
+        }
+    }
+
+    /// Much that the machine answers with leaves at once: what is for all workers of a round together does not fit the cache.
+    fn machine_hears(&mut self, id: WorkerId, mut list: Vec<ToScheduler>) {
+        for message in list.drain(..) {
+            // What it said before may have been the end of it.
+            let Some(worker) = self.workers.get_mut(&id) else { break };
+            if let ToScheduler::Memory { managed, spilled, spilled_total, .. } = message {
+                worker.stored = (managed, spilled);
+                let more = spilled_total.saturating_sub(std::mem::replace(&mut worker.spilled_total, spilled_total));
+                self.spilled_total = self.spilled_total.saturating_add(more);
+            }
+            self.event(SchedulerEvent::Said(id, message));
+        }
+        self.heard = list;
+        if self.workers.get(&id).is_some_and(|worker| worker.outbox.len() >= MUCH) {
+            self.flush_worker(id);
         }
     }
 
@@ -257,6 +278,9 @@ impl Owner {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if worker.outbox.is_empty() {
             self.dirty.push(id);
+            if worker.outbox.capacity() == 0 {
+                worker.outbox = self.spare.pop().unwrap_or_default();
+            }
         }
         worker.outbox.push(message);
     }
@@ -302,7 +326,11 @@ impl Owner {
             }
         }
         list.clear();
-        worker.outbox = list;
+        if list.capacity() < MUCH {
+            worker.outbox = list;
+        } else if self.spare.len() < SPARE {
+            self.spare.push(list);
+        }
     }
 
     /// Something in a batch cannot be sent: only that task fails.

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use super::gulps::Gulps;
+
 /// What went wrong below, once.
 pub(crate) type Fault = Arc<OnceLock<Trouble>>;
 
@@ -41,7 +43,7 @@ impl Trouble {
 
 enum Transport {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Gulps>>),
 }
 
 /// A connection, encrypted or not.
@@ -55,7 +57,7 @@ impl Connection {
         Self { transport: Transport::Plain(stream), fault: Fault::default() }
     }
 
-    pub(crate) fn tls(stream: impl Into<TlsStream<TcpStream>>) -> Self {
+    pub(crate) fn tls(stream: impl Into<TlsStream<Gulps>>) -> Self {
         Self { transport: Transport::Tls(Box::new(stream.into())), fault: Fault::default() }
     }
 

@@ -8,6 +8,7 @@ mod certificate;
 mod connection;
 mod export;
 mod files;
+mod gulps;
 pub mod join;
 mod open;
 mod probe;

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use super::certificate::pinned_client;
 use super::connection::Trouble;
+use super::gulps::Gulps;
 use super::probe::diagnose;
 use super::{Connection, Role, Security};
 use crate::address::place;
@@ -42,7 +43,7 @@ async fn encrypt(host: &str, port: u16, config: Arc<ClientConfig>) -> Result<Con
     let stream = connect_tcp(host, port).await?;
     // What is checked is the role in the certificate; this name only has to be one.
     let name = ServerName::try_from("cluster.partita").expect("it is a name");
-    match timeout(PATIENCE, TlsConnector::from(config).connect(name, stream)).await {
+    match timeout(PATIENCE, TlsConnector::from(config).connect(name, Gulps::new(stream))).await {
         Ok(Ok(stream)) => Ok(Connection::tls(stream)),
         Ok(Err(error)) => Err(explain(host, port, &Trouble::of(&error), true).await),
         Err(_) => {

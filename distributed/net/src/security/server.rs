@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use super::authority::Authority;
 use super::certificate::{Credentials, Lifetime, fingerprint, is_roleless, provider, role_of, unusable};
 use super::connection::Trouble;
+use super::gulps::Gulps;
 use super::{Connection, Role, Security, TlsFiles, answer_http, check_plain};
 use crate::address::{Address, JoinToken, Scheme, Secret};
 
@@ -277,10 +278,11 @@ impl ServerSecurity {
             Kind::Plain { .. } => Ok((Connection::plain(stream), Peer { role: None, certificate: None, any_role: false })),
             Kind::Tls(_) if !is_tls => Err(wrong("it does not encrypt, and this port does")),
             Kind::Tls(tls) => {
-                let stream = TlsAcceptor::from(tls.config.clone()).accept(stream).await.map_err(|error| match Trouble::of(&error) {
-                    Trouble::Tls(error) => Failure::new(Code::NotTrusted, format!("its handshake failed: {error}")),
-                    Trouble::Closed | Trouble::Io => wrong("it broke off the handshake"),
-                })?;
+                let stream =
+                    TlsAcceptor::from(tls.config.clone()).accept(Gulps::new(stream)).await.map_err(|error| match Trouble::of(&error) {
+                        Trouble::Tls(error) => Failure::new(Code::NotTrusted, format!("its handshake failed: {error}")),
+                        Trouble::Closed | Trouble::Io => wrong("it broke off the handshake"),
+                    })?;
                 let connection = Connection::tls(stream);
                 let peer = tls.peer(&connection)?;
                 Ok((connection, peer))

@@ -19,6 +19,6 @@ pub use client::{decode_asked, decode_told, encode_asked, encode_told, encode_to
 pub use failure::{flat, read_failure, write_failure};
 pub use graph::{MOST_TASKS, decode_graph, encode_graph};
 pub use nanny::{decode_nanny, decode_to_nanny, encode_nanny, encode_to_nanny};
-pub use said::{decode_said, encode_said};
+pub use said::{decode_said, decode_said_into, encode_said};
 pub use value::{Opaque, decode_value, encode_value};
 pub use worker::{MOST_TO_WORKER, WorkerDecoder, WorkerEncoder};

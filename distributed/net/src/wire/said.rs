@@ -150,11 +150,17 @@ fn write_item(out: &mut Writer, item: &ToScheduler, last: &mut Option<LayerId>) 
 
 /// And back.
 pub fn decode_said(bytes: &[u8]) -> Result<WorkerToScheduler, Failure> {
+    decode_said_into(bytes, Vec::new())
+}
+
+/// The same; what a worker's machine says is put into a list that has been used before, for its room.
+pub fn decode_said_into(bytes: &[u8], mut items: Vec<ToScheduler>) -> Result<WorkerToScheduler, Failure> {
     let mut reader = Reader::new(bytes);
     let message = match reader.byte()? {
         MACHINE => {
             let count = reader.count(ITEM)?;
-            let mut items = Vec::with_capacity(reader.room(count));
+            items.clear();
+            items.reserve(reader.room(count));
             let mut last = None;
             for _ in 0..count {
                 items.push(read_item(&mut reader, &mut last)?);

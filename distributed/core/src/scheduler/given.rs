@@ -179,8 +179,8 @@ mod tests {
                 // Neighbours, as shares are.
                 let cost = Cost { micros: random(2), bytes: 1 };
                 for at in (at.index..at.index + random(6)).map(|index| task(at.slot, index)) {
-                    if !plain.contains_key(&at) {
-                        plain.insert(at, cost);
+                    if let std::collections::btree_map::Entry::Vacant(free) = plain.entry(at) {
+                        free.insert(cost);
                         given.insert(at, cost);
                     }
                 }

@@ -40,6 +40,8 @@ pub(super) fn aggregate(coded: &Coded, keys: &[Expr], states: &[State]) -> Optio
     let key_codes = keys.iter().map(|key| codes_of(coded, key)).collect::<Option<Vec<&Codes>>>()?;
     let inputs = match inputs_of(coded, states)? {
         Ok(inputs) => inputs,
+        // Arithmetic of decimals can fail too, perhaps on a row that is not wanted: the general way sees only the others.
+        Err(_) if coded.kept.is_some() => return None,
         Err(error) => return Some(Err(error)),
     };
     let suited = |(state, input): (&State, &Option<Column>)| input.as_ref().is_none_or(|input| plain::suits(state.kind, input.dtype()));

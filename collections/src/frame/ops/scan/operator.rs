@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use partita_graph::{Chunk, Failure, NamedOperator, Operator, TaskContext};
-use partita_io::{Coded, Error, Piece, Recipe, Test};
+use partita_io::{Coded, Error, ErrorKind, Piece, Recipe, Test};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -76,8 +76,12 @@ impl Reader {
     }
 
     fn answered<T>(&self, failed: &Failed, read: Result<T, Error>) -> Result<T, Failure> {
-        let of_test = || failed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        read.map_err(|error| of_test().unwrap_or_else(|| file_failure(error, &self.method, Some(self.source))))
+        // What a test refused among listed values is no reason for what is found wrong in the file afterwards.
+        let of_test = |error: &Error| match error.kind() {
+            ErrorKind::Cancelled => failed.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            _ => None,
+        };
+        read.map_err(|error| of_test(&error).unwrap_or_else(|| file_failure(error, &self.method, Some(self.source))))
     }
 
     /// The predicates as a reader asks them. `failed` holds why the last answer was none.

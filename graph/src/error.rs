@@ -147,7 +147,7 @@ codes! {
     CoordinationFull = 235, "no more locks, queues, values or calls are kept",
         "The scheduler keeps locks, semaphores, events, variables, queues and topics in memory, so there are limits: to objects of each kind, to the bytes of all values, and to what one process may hold and wait for. The message names the limit. Give queues a `maxsize`, delete variables and close what is not used, and keep large data in chunks.";
     ActorLost = 236, "an actor is lost with its worker",
-        "An actor's state lives in one process and nowhere else. When that process ends the state is gone, and calls say so instead of working on a state that began anew. Make the actor again from what was saved outside of it.";
+        "An actor's state lives in one process and nowhere else. When that process ends the state is gone, and calls say so instead of working on a state that began anew. Make the actor again from what was saved outside of it. A call whose result was lost on its way says the same while the actor lives, because it is not made a second time: the state has changed already, and further calls go on with it.";
     TooManyWaiting = 237, "too many tasks wait inside for others",
         "A task that waits for what it has submitted, or for a lock, gives its place to other tasks, but keeps a thread of its process; so the number of tasks that wait at a time is limited, in one process to 2,000 unless set otherwise. Let tasks return what others go on with instead of waiting for it, or submit from fewer tasks at a time. A task that submits itself again and again ends here too.";
     WaitsForItself = 238, "a task waits for its own result",

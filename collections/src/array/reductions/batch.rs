@@ -40,9 +40,8 @@ impl Batches {
     /// Of the blocks of an array, of which a program makes what is folded. `None` where they are large or few, or of unknown sizes; and where
     /// the tasks that make an input become part of the tasks that fold it, so that its blocks need not be kept.
     pub fn of(lowering: &mut Lowering, arrays: &[AnyArray], meta: &Meta, reduced: &[bool], node: &Node) -> Result<Option<Self>, Failure> {
-        let (Ok(sizes), blocks) = (meta.sizes(), meta.blocks()?) else { return Ok(None) };
-        let largest: usize = sizes.iter().map(|sizes| sizes.iter().copied().max().unwrap_or(0)).product();
-        if largest > SMALL || (blocks as usize) < MANY {
+        let (Some(largest), blocks) = (meta.largest_block(), meta.blocks()?) else { return Ok(None) };
+        if largest > (SMALL * meta.dtype.size()) as u64 || (blocks as usize) < MANY {
             return Ok(None);
         }
         let Some((groups, grid)) = groups_of(&meta.grid(), reduced) else { return Ok(None) };

@@ -19,13 +19,17 @@ use crate::array::tile::Arith;
 /// Samples of each block, which decide how even the ranges are.
 const SAMPLES: usize = 64;
 
+/// Ranges of an array of unknown size: each block gives a part for each range, so that their number is the product of both.
+const MOST: u32 = 1_024;
+
 /// How many ranges the elements of an array come in, of about so many bytes if all elements are different. An array that is shorter, or of one
-/// block, has one; one of unknown size has as many as blocks, if these are more than can be brought together at a time.
+/// block, has one; one of unknown size has as many as blocks but at most
+/// [`MOST`], if these are more than can be brought together at a time.
 pub(super) fn count(meta: &Meta, bytes: u64) -> Result<u32, Failure> {
     let blocks = meta.blocks()?;
     let wanted = match meta.nbytes() {
         Some(all) => u32::try_from(all.div_ceil(bytes.max(1))).unwrap_or(u32::MAX),
-        None if blocks > super::tree::FAN_IN as u32 => blocks,
+        None if blocks > super::tree::FAN_IN as u32 => blocks.min(MOST),
         None => 1,
     };
     Ok(wanted.min(blocks).max(1))

@@ -36,10 +36,23 @@ fn repeated(exprs: &[Expr]) -> Option<Expr> {
 /// Whether an expression is worth keeping the result of, and gives the same wherever it stands.
 fn computes(expr: &Expr) -> bool {
     match expr {
-        Expr::BinaryExpr { .. } | Expr::Ternary { .. } | Expr::Cast { .. } => true,
+        Expr::BinaryExpr { .. } | Expr::Ternary { .. } => has_a_type(expr),
+        Expr::Cast { .. } => true,
         Expr::Function { function, .. } => {
             matches!(function, FunctionExpr::Boolean(_) | FunctionExpr::StringExpr(_) | FunctionExpr::TemporalExpr(_))
         }
+        _ => false,
+    }
+}
+
+/// Whether the type of the result stands by itself: one that is made of untyped literals alone takes the type of what it meets, and would
+/// lose that as a column.
+fn has_a_type(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::Cast { .. } | Expr::Function { .. } => true,
+        Expr::Alias(inner, _) => has_a_type(inner),
+        Expr::BinaryExpr { left, op, right } => op.is_comparison() || has_a_type(left) || has_a_type(right),
+        Expr::Ternary { truthy, falsy, .. } => has_a_type(truthy) || has_a_type(falsy),
         _ => false,
     }
 }
@@ -71,6 +84,17 @@ mod tests {
         let named = |exprs: Vec<Expr>| exprs.into_iter().zip(["x", "y", "z"]).map(|(expr, name)| expr.alias(name)).collect::<Vec<_>>();
         let found = parts.select(named(exprs)).collect().expect("numbers");
         assert_eq!(found, frame.select(named(vec![product(), product(), sum()])).collect().expect("numbers"));
+    }
+
+    #[test]
+    fn what_has_no_type_of_its_own_stays() {
+        let weight = || when(col("a").gt(lit(1))).then(lit(1.0)).otherwise(lit(0.0));
+        let exprs = vec![col("b") * weight(), col("c") * weight()];
+        let (parts, left) = taken_apart(exprs);
+        // The comparison alone has one.
+        assert_eq!(parts, [col("a").gt(lit(1)).alias(names(0))]);
+        let weight = || when(col(names(0))).then(lit(1.0)).otherwise(lit(0.0));
+        assert_eq!(left, [col("b") * weight(), col("c") * weight()]);
     }
 
     #[test]

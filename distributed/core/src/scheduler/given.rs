@@ -126,6 +126,16 @@ impl Given {
         self.costs().map(|(task, _)| task)
     }
 
+    /// Those that wait inside for others.
+    pub fn inside(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.inside.iter().copied()
+    }
+
+    /// The slot and the number of tasks of each entry, in order. Those that wait inside for others are among them.
+    pub fn shares(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.entries.iter().flat_map(|(slot, entries)| entries.iter().map(move |entry| (*slot, entry.end - entry.first)))
+    }
+
     /// Those of one layer.
     pub fn of_slot(&self, slot: u32) -> impl Iterator<Item = u32> + '_ {
         self.entries.get(&slot).into_iter().flatten().flat_map(|entry| entry.first..entry.end)

@@ -10,6 +10,7 @@ use super::Scheduler;
 use super::place::ASKING_MICROS;
 use super::record::TaskId;
 use super::story::Happening;
+use super::workers::WorkerRecord;
 use crate::protocol::{Attempt, SchedulerAction, ToWorker, WorkerId};
 
 /// Waiting so long is not worth a question, in microseconds.
@@ -44,13 +45,13 @@ impl Scheduler {
         if thieves.is_empty() {
             return;
         }
-        let waits = |(id, record): (WorkerId, &super::workers::WorkerRecord)| {
+        let waits = |(id, record): (WorkerId, &WorkerRecord)| {
             if !record.linked || record.assigned() <= record.threads {
                 return None;
             }
             let stalled = self.now.saturating_sub(record.answered);
             let stalled = if stalled >= STALLED_MICROS { stalled } else { 0 };
-            let wait = (record.occupancy / u64::from(record.threads)).max(stalled);
+            let wait = (self.work_of(record) / u64::from(record.threads)).max(stalled);
             (wait >= WORTH_MICROS).then_some((wait, id))
         };
         let mut victims: Vec<(u64, WorkerId)> = self.workers.iter().filter_map(waits).collect();
@@ -60,14 +61,27 @@ impl Scheduler {
         }
     }
 
+    /// How long what the worker has will run, by what is known of its layers now: a share of tasks that were short when they were given may
+    /// have turned out long.
+    fn work_of(&self, record: &WorkerRecord) -> u64 {
+        let shares = record.tasks.shares().map(|(slot, tasks)| self.slot(slot).micros().saturating_mul(u64::from(tasks)));
+        let inside: u64 = record.tasks.inside().map(|task| self.slot(task.slot).micros()).fold(0, u64::saturating_add);
+        shares.fold(0, u64::saturating_add).saturating_sub(inside).max(record.occupancy)
+    }
+
     /// Asks for the tasks that would run last, as many as find a thief.
     fn steal_from(&mut self, victim: WorkerId, wait: u64, thieves: &mut Vec<(WorkerId, u32)>) {
         let record = self.workers.get(victim).expect("just seen");
         let spare = (record.assigned() - record.threads) as usize;
         let movable = record.tasks.tasks().filter(|task| !record.tasks.waits(*task));
         let mut tasks: Vec<(u64, TaskId)> = movable.map(|task| (self.slot(task.slot).priority(task.index), task)).collect();
+        let most = spare.min(LOOKED_AT);
+        if tasks.len() > most {
+            tasks.select_nth_unstable_by(most, |a, b| b.cmp(a));
+            tasks.truncate(most);
+        }
         tasks.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, task) in tasks.into_iter().take(spare.min(LOOKED_AT)) {
+        for (_, task) in tasks {
             if self.steals.contains_key(&task) {
                 continue;
             }

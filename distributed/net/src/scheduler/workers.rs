@@ -25,6 +25,8 @@ const PORTION: usize = 16 << 20;
 
 /// So many items for one worker leave as soon as what it said is handled. Until then they have room that workers take turns to use.
 const MUCH: usize = 128;
+/// Room for so many items is kept; what one huge message needed is given back.
+const KEPT: usize = 16 << 10;
 /// How many such rooms are kept.
 const SPARE: usize = 4;
 
@@ -169,6 +171,7 @@ impl Owner {
             }
             self.event(SchedulerEvent::Said(id, message));
         }
+        list.shrink_to(KEPT);
         self.heard = list;
         if self.workers.get(&id).is_some_and(|worker| worker.outbox.len() >= MUCH) {
             self.flush_worker(id);
@@ -326,6 +329,7 @@ impl Owner {
             }
         }
         list.clear();
+        list.shrink_to(KEPT);
         if list.capacity() < MUCH {
             worker.outbox = list;
         } else if self.spare.len() < SPARE {

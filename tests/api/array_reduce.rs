@@ -58,13 +58,14 @@ fn small_blocks_are_folded_several_at_a_time() {
 
 #[test]
 fn small_blocks_that_are_folded_together_give_the_bits_of_each_by_itself() {
+    type Fold = fn(&DArray<f64>) -> DArray<f64>;
     let client = Client::builder().threads(2).set_as_default(false).build().unwrap();
     let given = ArrayD::from_shape_fn(IxDyn(&[99, 131]), |at| ((at[0] * 131 + at[1]) as f64 * 0.7).sin() * 1e3);
     let made = DArray::from_array(given, [3, 4]);
     // Blocks that are made for the fold alone are folded where they are made, kept ones are folded together.
     let kept = made.persist_on(&client).unwrap();
     let row = DArray::arange(0.0, 131.0, 1.0, 4);
-    let folds: [fn(&DArray<f64>) -> DArray<f64>; 7] = [
+    let folds: [Fold; 7] = [
         |x| x.sum(),
         |x| x.mean_axis(0),
         |x| x.sum_axis(1),

@@ -702,7 +702,9 @@ fn products() {
         case.same("einsum_alone", &einsum("ij,kj->k", &[&some.slice_axis(0, ..2), &sizes]));
         case.same("einsum_alone_both", &einsum("ij,kl->il", &[&some, &sizes]));
         case.same("einsum_alone_outer", &einsum("ij,k->i", &[&some, &some_w]));
-        case.same("einsum_alone_signs", &einsum("ij,k->i", &[z, &(some_w - 2.0)]));
+        case.same("einsum_alone_signs", &einsum("ij,k->i", &[&some, &(&some_w - 8.0)]));
+        case.same("einsum_alone_zero", &einsum("ij,k->i", &[z, &(&some_w - 2.0)]));
+        case.same("einsum_alone_mixed", &einsum("ij,k->i", &[&some, &(some_w - 3.0)]));
         case.same("einsum_alone_i32", &einsum("ij,kj->k", &[x, x]));
     });
 }

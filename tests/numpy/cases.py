@@ -469,7 +469,10 @@ def products(a, b, c, m, p, i, j, sq, sym, row, e8, g8, v, w, x, z, **_):
     case("einsum_alone", np.einsum("ij,kj->k", some[:2], np.abs(x)))
     case("einsum_alone_both", np.einsum("ij,kl->il", some, np.abs(x)))
     case("einsum_alone_outer", np.einsum("ij,k->i", some, w[5:]))
-    case("einsum_alone_signs", np.einsum("ij,k->i", z, w[5:] - 2))
+    case("einsum_alone_signs", np.einsum("ij,k->i", some, w[5:] - 8))
+    # NumPy's own loop adds up `k` first here and so meets no zero and no other sign; these are all products.
+    case("einsum_alone_zero", (z[:, :, None] * (w[5:] - 2)).sum((1, 2)))
+    case("einsum_alone_mixed", (some[:, :, None] * (w[5:] - 3)).sum((1, 2)))
     case("einsum_alone_i32", np.einsum("ij,kj->k", x, x))
     case("inv", np.linalg.inv(sq))
     case("det", np.linalg.det(sq))

@@ -30,7 +30,7 @@ impl Worker {
         if let Some(held) = self.chunks.get_mut(&key)
             && !held.doomed
         {
-            held.attempt = assignment.attempt;
+            held.counts_as(assignment.attempt);
             let done =
                 ToScheduler::Finished { key, attempt: assignment.attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
             self.out.push(WorkerAction::Send(done));

@@ -41,7 +41,8 @@ pub(super) struct Held {
     pub doomed: bool,
     /// Doomed because its file is gone or damaged.
     pub damaged: bool,
-    /// The scheduler was told of it once more when it may have known already, and may have sent word that it is to go.
+    /// The scheduler was told of it without a try when it may have known already, or as a copy before it counted as what a try has made:
+    /// it may have sent word that the chunk is to go before it hears that.
     pub said_again: bool,
     /// The try that made it, 0 for a copy from a peer.
     pub attempt: Attempt,
@@ -91,6 +92,13 @@ impl Held {
     /// Whether it is where it should be and can be read.
     pub fn is_sound(&self) -> bool {
         !self.damaged && matches!(self.place, Place::Memory | Place::Disk)
+    }
+
+    /// It is the answer to this try, and goes with it. A copy was told of before, without a try by which the scheduler would know that
+    /// this is old: it may believe that after it has given the try up.
+    pub fn counts_as(&mut self, attempt: Attempt) {
+        self.said_again |= self.attempt == 0;
+        (self.attempt, self.doomed) = (attempt, false);
     }
 }
 

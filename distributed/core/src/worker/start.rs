@@ -65,7 +65,7 @@ impl Worker {
     fn answer_with_copy(&mut self, key: Key) {
         let attempt = self.remove_task(key).assignment.attempt;
         let held = self.chunks.get_mut(&key).expect("looked up by the caller");
-        (held.attempt, held.doomed) = (attempt, false);
+        held.counts_as(attempt);
         let done = ToScheduler::Finished { key, attempt, nbytes: held.size, micros: 0, notes: Vec::new(), value: None };
         self.out.push(WorkerAction::Send(done));
         if self.gather.needs.get(&(key, None)).is_some_and(|need| need.is_wanted() && need.in_flight.is_none()) {
@@ -169,7 +169,7 @@ impl Worker {
             match self.chunks.get_mut(&key) {
                 // A copy came from a peer meanwhile: the same chunk, counted already.
                 Some(held) => {
-                    (held.attempt, held.doomed) = (attempt, false);
+                    held.counts_as(attempt);
                     self.touch(key);
                 }
                 None => self.hold(key, nbytes, spillable, attempt),

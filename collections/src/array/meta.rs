@@ -237,6 +237,12 @@ pub fn for_each_axis<V: Clone>(given: &[V], ndim: usize, what: &str, help: &str)
     }
 }
 
+/// A length in as few pieces of at most `most` as it takes, which are as even as can be; nothing is one piece of nothing.
+pub fn evenly(len: usize, most: usize) -> impl Iterator<Item = usize> {
+    let count = len.div_ceil(most).max(1);
+    (0..count).map(move |at| len * (at + 1) / count - len * at / count)
+}
+
 /// The failure for an axis whose sizes are needed before they are known.
 pub fn unknown_sizes(axis: usize) -> Failure {
     Failure::new(Code::UnknownSizes, format!("the lengths of the chunks along axis {axis} are not known before the array was made"))

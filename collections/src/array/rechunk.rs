@@ -10,7 +10,7 @@ mod steps;
 
 use std::ops::Range;
 
-use partita_graph::{Arg, Chunk, Failure, Layer, NamedOperator, OpRef, Operator, Parts, Table, TaskContext, Wiring};
+use partita_graph::{Arg, Chunk, Edge, Failure, Layer, NamedOperator, OpRef, Operator, Parts, Table, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
@@ -128,6 +128,14 @@ fn each_new_block(old: &[usize], overlaps: &Overlaps, mut visit: impl FnMut(Vec<
             return;
         }
     }
+}
+
+/// Which chunks of a layer tasks read, one each.
+pub(super) fn reading(layer: Lowered, chunks: impl IntoIterator<Item = usize>) -> Edge {
+    let mut lists = Lists::new();
+    chunks.into_iter().for_each(|chunk| lists.push([chunk]));
+    // Never in the form by which layers are folded together: one task would then hold what several should, one after the other.
+    layer.edge(lists.wiring())
 }
 
 /// A rule from lists of chunks.

@@ -1,9 +1,8 @@
 //! Actors: state that lives on one worker and is changed by calls in order.
 //!
 //! It refuses to move or to restore state. Invariants: one call of an actor runs at a time, beside those that were cancelled while they ran,
-//! in the order in which they were made through its handle, each at most once (of the last 65,536 of a
-//! process it is remembered that they were made); when the worker's process is gone, every call fails and says so, and none works
-//! on a state that began anew.
+//! in the order in which they were made through its handle, each at most once (of the last 65,536 of a process it is remembered that they
+//! were made); when the worker's process is gone, every call fails and says so, and none works on a state that began anew.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::future::{Future, IntoFuture};

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::dense::cholesky::cholesky;
 use super::factor::singular;
 use super::matrix::{Exact, Matrix, block_of_matrix, with_exact};
-use super::tiles::{collected, only, reading, subtracted, tiles};
+use super::tiles::{collected, only, subtracted, tiles};
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
-use crate::array::rechunk::{Lists, rechunk};
+use crate::array::rechunk::{Lists, reading, rechunk};
 use crate::array::{DArray, Inexact, Node, Step};
 
 impl<T: Inexact> DArray<T> {

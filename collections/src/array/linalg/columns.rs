@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::factor::fits_a_task;
 use super::matrix::{Matrix, block_of_matrix, with_exact};
-use super::tiles::{MOST, only, reading, tiles};
+use super::tiles::{MOST, only, tiles};
 use crate::array::block::block_of;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, bounds};
-use crate::array::rechunk::rechunk;
+use crate::array::rechunk::{reading, rechunk};
 use crate::array::reductions::state::State;
 use crate::array::{AnyArray, Node};
 

@@ -15,14 +15,13 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
-use super::tiles::reading;
 use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::element::{C64, C128, DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, advance};
 use crate::array::named::{cuts_by_name, named_cuts};
-use crate::array::rechunk::{Lists, rechunk};
+use crate::array::rechunk::{Lists, reading, rechunk};
 use crate::array::reductions::tree::tree_by_steps;
 use crate::array::tile::{Arith, Binary};
 use crate::array::{Node, Step};
@@ -175,7 +174,6 @@ impl Contract {
             }
             let [firsts, seconds] = lists.map(Lists::wiring);
             let op = OpRef::new(Multiply { goes_on: before.is_some(), ..self.multiply(dtype) }, self.line());
-            // What a task goes on with is never read in the form by which layers are folded together: one task would hold what several should.
             let edges = before.map(|before| reading(before, 0..groups.len())).into_iter();
             let edges = edges.chain([first.edge(firsts), second.edge(seconds)]).collect();
             before = Some(lowering.add(Layer::single("product", groups.len() as u32, op, edges), node));

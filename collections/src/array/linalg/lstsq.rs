@@ -12,12 +12,12 @@ use super::fold::{FAN_IN, Wanted, columns_of, kind_of};
 use super::matrix::{Exact, Matrix, block_of_matrix, stacked, with_exact};
 use super::solve::{sides, solution};
 use super::tall::{fold, top};
-use super::tiles::{only, reading};
+use super::tiles::only;
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
-use crate::array::rechunk::{Lists, rechunk};
+use crate::array::rechunk::{Lists, reading, rechunk};
 use crate::array::reductions::state::{State, state_of};
 use crate::array::{DArray, Inexact, Node, Step};
 

@@ -12,12 +12,12 @@ use super::dense::lu::{back, forward, panel};
 use super::factor::{in_kind, singular, square};
 use super::matrix::{Copied, Exact, Matrix, block_of_matrix, with_exact};
 use super::solve::{sides, solution};
-use super::tiles::{only, reading, tiles};
+use super::tiles::{only, tiles};
 use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
-use crate::array::rechunk::rechunk;
+use crate::array::rechunk::{reading, rechunk};
 use crate::array::reductions::state::{State, state_of};
 use crate::array::{DArray, Inexact, Node, Step};
 

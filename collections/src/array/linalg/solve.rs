@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::dense::triangle::{Half, solve};
 use super::factor::{singular, square};
 use super::matrix::{Copied, Matrix, with_exact};
-use super::tiles::{collected, reading, subtracted, tiles};
+use super::tiles::{collected, subtracted, tiles};
 use crate::array::block::block_of;
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
-use crate::array::rechunk::rechunk;
+use crate::array::rechunk::{reading, rechunk};
 use crate::array::{DArray, Inexact, Node, Step};
 
 impl<T: Inexact> DArray<T> {

@@ -16,7 +16,7 @@ use crate::array::block::{Block, block_of};
 use crate::array::element::DType;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
-use crate::array::rechunk::Lists;
+use crate::array::rechunk::{Lists, reading};
 
 /// More tiles than this along a side are made fewer: there are as many tasks as tiles, and layers for each row of them.
 pub(super) const MOST: usize = 64;
@@ -34,14 +34,6 @@ pub(super) fn tiles(meta: &Meta) -> Result<Cuts, Failure> {
         count if count > MOST => Cuts::even(n, n.div_ceil(MOST / 2)),
         _ => Cuts::Known(sizes.into()),
     })
-}
-
-/// Which chunks of a layer tasks read, one each.
-pub(super) fn reading(layer: Lowered, chunks: impl IntoIterator<Item = usize>) -> Edge {
-    let mut lists = Lists::new();
-    chunks.into_iter().for_each(|chunk| lists.push([chunk]));
-    // Never in the form by which layers are folded together: one task would then hold what several should, one after the other.
-    layer.edge(lists.wiring())
 }
 
 /// Takes products from tiles: `own` says where these are, one for each of so many tasks, and each element of `pairs` where the factors are. Gives

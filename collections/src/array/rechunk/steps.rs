@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use crate::array::budget::Budget;
-use crate::array::meta::Cuts;
+use crate::array::meta::{Cuts, evenly};
 
 /// More pieces than this are made by way of other cuttings, if that makes fewer.
 const MANY: usize = 100_000;
@@ -142,10 +142,7 @@ fn pieced(sizes: &[usize], most: usize) -> Cuts {
     for size in sizes {
         match found.last_mut() {
             Some(last) if *last + size <= most => *last += size,
-            _ => {
-                let count = size.div_ceil(most).max(1);
-                found.extend((0..count).map(|at| size * (at + 1) / count - size * at / count));
-            }
+            _ => found.extend(evenly(*size, most)),
         }
     }
     Cuts::Known(Arc::from(found))

@@ -7,7 +7,7 @@ use partita_graph::{Layer, OpRef, Table, Wiring};
 use crate::array::Node;
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::advance;
-use crate::array::rechunk::Lists;
+use crate::array::rechunk::{Lists, reading};
 use crate::array::wiring::follow;
 
 /// States that are brought together at a time: few enough to keep memory flat, enough to keep the tree low.
@@ -112,13 +112,9 @@ fn going_on(
     before: Option<Lowered>,
     node: &Node,
 ) -> Lowered {
-    let (mut own, mut states) = (Lists::new(), Lists::new());
-    for (task, read) in read.iter().enumerate() {
-        own.push([task]);
-        states.push(read.iter().copied().skip(some.start).take(some.len()));
-    }
-    // Never in the form by which layers are folded together: one task would then hold what several should.
-    let before = before.map(|before| before.edge(own.wiring()));
+    let mut states = Lists::new();
+    read.iter().for_each(|read| states.push(read.iter().copied().skip(some.start).take(some.len())));
+    let before = before.map(|before| reading(before, 0..read.len()));
     let edges = before.into_iter().chain([level.edge(states.wiring())]).collect();
     lowering.add(Layer::single(name, read.len() as u32, op.clone(), edges), node)
 }

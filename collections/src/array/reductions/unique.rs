@@ -42,10 +42,7 @@ impl<T: Element> DArray<T> {
     /// Every element once, and how often it is there.
     #[track_caller]
     pub fn unique_counts(&self) -> (DArray<T>, DArray<i64>) {
-        (
-            self.once(Found::Elements, Budget::planned().short(), ".unique_counts()"),
-            self.once(Found::Counts, Budget::planned().short(), ".unique_counts()"),
-        )
+        self.once_and(Found::Counts, ".unique_counts()")
     }
 
     /// Every element once, and the place at which it is first, counted in row-major order.
@@ -63,12 +60,7 @@ impl<T: Element> DArray<T> {
     #[doc(alias = "return_index")]
     #[track_caller]
     pub fn unique_index(&self) -> (DArray<T>, DArray<i64>) {
-        // Both of the same blocks, so that they come in the same chunks.
-        let line = self.ravel();
-        (
-            line.once(Found::Elements, Budget::planned().short(), ".unique_index()"),
-            line.once(Found::Places, Budget::planned().short(), ".unique_index()"),
-        )
+        self.ravel().once_and(Found::Places, ".unique_index()")
     }
 
     /// Every element once, and for each element its place among them.
@@ -77,6 +69,13 @@ impl<T: Element> DArray<T> {
         let unique = self.unique();
         let places = unique.searchsorted(self, Side::Left);
         (unique, places)
+    }
+
+    /// Elements once each, and what is wanted besides: of the same blocks and within the same budget, so that both come in the same chunks.
+    #[track_caller]
+    fn once_and(&self, found: Found, method: &str) -> (DArray<T>, DArray<i64>) {
+        let bytes = Budget::planned().short();
+        (self.once(Found::Elements, bytes, method), self.once(found, bytes, method))
     }
 
     /// Of elements once each what is wanted, in ranges of about so many bytes.

@@ -23,8 +23,8 @@ const SAMPLES: usize = 64;
 const MOST: u32 = 1_024;
 
 /// How many ranges the elements of an array come in, of about so many bytes if all elements are different. An array that is shorter, or of one
-/// block, has one; one of unknown size has as many as blocks but at most
-/// [`MOST`], if these are more than can be brought together at a time.
+/// block, has one; one of unknown size has as many as blocks but at most [`MOST`], if these are more than can be brought together at a
+/// time.
 pub(super) fn count(meta: &Meta, bytes: u64) -> Result<u32, Failure> {
     let blocks = meta.blocks()?;
     let wanted = match meta.nbytes() {

@@ -14,7 +14,7 @@ use crate::array::block::{Block, block_of};
 use crate::array::budget::Budget;
 use crate::array::element::{DType, with_dtype, with_ordered};
 use crate::array::lower::{Lowered, Lowering};
-use crate::array::meta::{Cuts, Meta, bounds};
+use crate::array::meta::{Cuts, Meta, bounds, evenly};
 use crate::array::rechunk::rechunk;
 use crate::array::reductions::state::{State, state_of};
 use crate::array::tile::Rank;
@@ -31,11 +31,7 @@ const PLACE_BYTES: u64 = 32;
 fn pieces(sizes: &[usize], dtype: DType, places: bool, budget: Budget) -> Cuts {
     let held = dtype.size() as u64 * COPIES + if places { PLACE_BYTES } else { 0 };
     let most = (budget.task() / held).max(1) as usize;
-    let cut = |size: &usize| {
-        let count = size.div_ceil(most).max(1);
-        (0..count).map(|at| size * (at + 1) / count - size * at / count).collect::<Vec<usize>>()
-    };
-    Cuts::Known(sizes.iter().flat_map(cut).collect())
+    Cuts::Known(sizes.iter().flat_map(|size| evenly(*size, most)).collect())
 }
 
 /// The layers that sort.

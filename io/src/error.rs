@@ -137,13 +137,19 @@ pub enum ErrorKind {
 impl ErrorKind {
     /// The same without secrets in the texts that name files or repeat what a store answered.
     fn shown(mut self) -> Self {
-        if let Self::Unreadable { answer: text }
-        | Self::Unwritable { answer: text }
-        | Self::Corrupt { answer: text }
-        | Self::InvalidOption { accepted: text }
-        | Self::Damaged { what: text }
-        | Self::SchemaMismatch { first: text, .. } = &mut self
-        {
+        let texts: Vec<&mut String> = match &mut self {
+            Self::Unreadable { answer: text }
+            | Self::Unwritable { answer: text }
+            | Self::Corrupt { answer: text }
+            | Self::InvalidOption { accepted: text }
+            | Self::Damaged { what: text }
+            | Self::SchemaMismatch { first: text, .. }
+            | Self::OutputExists { example: text } => vec![text],
+            Self::NoSuchFile { similar } => similar.iter_mut().collect(),
+            Self::PartsMissing { missing } => missing.iter_mut().collect(),
+            _ => Vec::new(),
+        };
+        for text in texts {
             *text = shown(text).into_owned();
         }
         self

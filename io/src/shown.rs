@@ -139,6 +139,9 @@ mod tests {
             ErrorKind::InvalidOption { accepted: text.clone() },
             ErrorKind::SchemaMismatch { first: text.clone(), difference: String::new() },
             ErrorKind::Damaged { what: text.clone() },
+            ErrorKind::OutputExists { example: text.clone() },
+            ErrorKind::NoSuchFile { similar: Some(text.clone()) },
+            ErrorKind::PartsMissing { missing: vec![text.clone()] },
             ErrorKind::NoMatch,
         ];
         for kind in kinds {

@@ -275,9 +275,14 @@ pub(crate) fn schema_with(own: &Schema, hive: &Hive) -> Schema {
     schema
 }
 
-/// Whether files are in a store rather than on a disk.
+/// Whether a name is that of something in a store rather than on a disk.
+pub(crate) fn in_store(name: &str) -> bool {
+    name.contains("://")
+}
+
+/// Whether files are in a store.
 pub(crate) fn is_remote(files: &[Member]) -> bool {
-    files.iter().any(|file| file.found.name.contains("://"))
+    files.iter().any(|file| in_store(&file.found.name))
 }
 
 /// How many files are looked at together.
@@ -320,16 +325,11 @@ impl Located {
     pub(crate) fn of(found: &Found) -> Self {
         Self { path: absolute(&found.name), size: found.facts.size }
     }
-
-    /// Whether it is in a store rather than on a disk.
-    pub(crate) fn is_remote(&self) -> bool {
-        self.path.contains("://")
-    }
 }
 
 /// The whole path of a local name; a URL is one already.
 pub(crate) fn absolute(name: &str) -> String {
-    match name.contains("://") {
+    match in_store(name) {
         true => name.to_owned(),
         false => std::path::absolute(name).map_or_else(|_| name.to_owned(), |path| path.to_string_lossy().into_owned()),
     }

@@ -164,7 +164,8 @@ pub fn open(patterns: &[String], options: &CsvOptions) -> Result<Table> {
     let found: Vec<Found> = members.iter().map(|member| member.found.clone()).collect();
     let count = found.len() as u64;
     let place = options.chosen_sample()?.min((ALL_SAMPLES / (3 * count.max(1))).max(SMALLEST_SAMPLE));
-    let threads = if found.iter().any(|file| file.name.contains("://")) { crate::table::REMOTE_THREADS } else { options.chosen_threads() };
+    let threads =
+        if found.iter().any(|file| crate::table::in_store(&file.name)) { crate::table::REMOTE_THREADS } else { options.chosen_threads() };
     let Some((dialect, first, top)) = first_with_records(&found, place, options)? else {
         return Err(Error::new(ErrorKind::EmptyInput, patterns.join(", ")));
     };

@@ -20,7 +20,7 @@ use crate::kind::Kind;
 use crate::resolve::{self, Found};
 use crate::seekable::Seekable;
 use crate::source::Source;
-use crate::table::{REMOTE_THREADS, absolute};
+use crate::table::{REMOTE_THREADS, absolute, in_store};
 
 /// Read at a time while only the header is wanted; enough for most headers, which may hold a small picture of the picture.
 const HEAD: u64 = 64 << 10;
@@ -94,7 +94,7 @@ fn has_room(bytes: Option<usize>) -> std::result::Result<(), Refusal> {
 /// no picture, `UnknownType`, what the storage gives.
 pub fn open(pattern: &str) -> Result<Images> {
     let found = resolve::find(&[absolute(pattern)])?;
-    let remote = found.iter().any(|found| found.name.contains("://"));
+    let remote = found.iter().any(|found| in_store(&found.name));
     let layouts = in_parallel(found.len(), if remote { REMOTE_THREADS } else { 1 }, |at| layout_of(&found[at]))?;
     let first = &layouts[0];
     if let Some(at) = layouts.iter().position(|layout| layout != first) {

@@ -14,7 +14,7 @@ use crate::csv::{Codes, DecodedColumn};
 use crate::damage::damaged;
 use crate::error::Result;
 use crate::ranges::fetch;
-use crate::table::{Coded, Located, Origin, Test, cancelled};
+use crate::table::{Coded, Located, Origin, Test, cancelled, in_store};
 
 /// What is known of a piece at some moment.
 pub(super) struct Selection<'a> {
@@ -49,7 +49,7 @@ impl<'a> Selection<'a> {
 
     /// Fetches what all tests need in one go, from stores that take long to answer.
     pub(super) fn prepare(&mut self, tests: &[Test]) -> Result<()> {
-        if !self.file().is_remote() || self.rows.count() == 0 {
+        if !in_store(&self.file().path) || self.rows.count() == 0 {
             return Ok(());
         }
         let tested = |at: &usize| tests.iter().any(|test| test.columns.contains(self.name(*at)));

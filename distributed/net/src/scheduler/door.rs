@@ -1,8 +1,7 @@
 //! Who may come in: it numbers newcomers, refuses what cannot work, and carries what links bring to the owner's inbox.
 //!
-//! It refuses to know the machine. Invariants: numbers are never used again; what clients and
-//! nannies say is decoded here, large messages on a thread of their own, so that nobody waits for somebody else's bytes; a peer
-//! that sends garbage loses its link and nobody else's.
+//! It refuses to know the machine. Invariants: numbers are never used again; what clients and nannies say is decoded here, large messages on
+//! a thread of their own, so that nobody waits for somebody else's bytes; a peer that sends garbage loses its link and nobody else's.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -155,7 +155,7 @@ fn files_that_do_not_fit_are_read_for_their_keys_first() {
 /// Runs the job where this process is measured; else starts this program again for this test, and looks at what it says of itself.
 fn measured(name: &str, rows: u64, check: fn(&DataFrame), job: impl FnOnce() -> DFrame) {
     assert!(rows * TEXT as u64 >= 4 * LIMIT, "not four times the limit");
-    stays_within(&format!("out_of_core::{name}"), LIMIT, || {
+    stays_within(&format!("out_of_core::{name}"), LIMIT, LIMIT, || {
         let program = memory("RssFile:");
         let client = Client::builder().threads(2).memory_limit(LIMIT).build().unwrap();
         let computed = client.run(&job()).unwrap();
@@ -165,8 +165,8 @@ fn measured(name: &str, rows: u64, check: fn(&DataFrame), job: impl FnOnce() -> 
 }
 
 /// Runs a job, which gives the most bytes that it had and those that it spilled, in a process of its own: it stays within the limit and a quarter, and
-/// spills as much as the limit.
-pub(crate) fn stays_within(test: &str, limit: u64, job: impl FnOnce() -> (u64, u64)) {
+/// spills at least so much. That is 0 for a job that can end without: whether such a one spills is a matter of which tasks happen to end first.
+pub(crate) fn stays_within(test: &str, limit: u64, least_spilled: u64, job: impl FnOnce() -> (u64, u64)) {
     if std::env::var_os(MEASURED).is_some() {
         let (peak, spilled) = job();
         println!("measured {peak} {spilled}");
@@ -177,7 +177,7 @@ pub(crate) fn stays_within(test: &str, limit: u64, job: impl FnOnce() -> (u64, u
     let figures: Vec<u64> = line.split_whitespace().map(|figure| figure.parse().unwrap()).collect();
     let [peak, spilled] = figures[..] else { panic!("{test}: {line}") };
     eprintln!("{test}: peak {:.2} of the limit, spilled {:.2}", peak as f64 / limit as f64, spilled as f64 / limit as f64);
-    assert!(spilled > limit, "{test} spilled {spilled} bytes only");
+    assert!(spilled >= least_spilled, "{test} spilled {spilled} bytes only");
     assert!(peak <= limit + limit / 4, "{test}: a peak of {peak} bytes under a limit of {limit}");
 }
 

@@ -347,7 +347,11 @@ fn by_hand(wishes: &Wishes, folder: &Path, batch: usize, output: &Path) -> Resul
     let mut files: Vec<PathBuf> = std::fs::read_dir(source)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|found| found == extension));
     files.sort();
-    std::fs::create_dir_all(output)?;
+    // Files of an earlier run, of which there may have been more, would be taken for its own.
+    match std::fs::remove_dir_all(output) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => std::fs::create_dir_all(output)?,
+    }
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

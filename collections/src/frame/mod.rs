@@ -14,6 +14,7 @@ pub(crate) mod join;
 pub(crate) mod lower;
 pub(crate) mod measure;
 pub(crate) mod ops;
+pub(crate) mod passing;
 pub(crate) mod quantile;
 pub(crate) mod replan;
 pub(crate) mod rewrite;

@@ -1,6 +1,7 @@
 //! Parquet: what files say of themselves in their footers, and the reading of row groups, column by column.
 
 mod cut;
+mod deposit;
 mod footer;
 mod layout;
 mod listed;

@@ -6,6 +6,7 @@ use polars::prelude::{BooleanChunked, ChunkFilter, PlSmallStr};
 use polars_arrow::bitmap::{Bitmap, BitmapBuilder};
 use polars_parquet::read::Filter;
 
+use super::deposit::deposited;
 use super::recipe::Piece;
 
 /// Rows that are at most this share of the row group are picked out while decoding: what is not kept is neither put into a column nor
@@ -55,11 +56,7 @@ impl Rows {
     pub(super) fn and_of_these(&self, bits: Bitmap) -> Self {
         assert_eq!(bits.len(), self.count, "a bit for each of these rows");
         let Some(kept) = &self.kept else { return self.of(bits) };
-        let mut spread = vec![0u8; self.height.div_ceil(8)];
-        for (row, keep) in kept.true_idx_iter().zip(bits.iter()) {
-            spread[row / 8] |= u8::from(keep) << (row % 8);
-        }
-        self.of(Bitmap::from_u8_vec(spread, self.height))
+        self.of(deposited(&bits, kept))
     }
 
     /// The first ones.

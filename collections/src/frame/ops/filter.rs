@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::{Names, can_fail, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
 use crate::frame::lower::{Lowered, Lowering};
+use crate::frame::passing::passing;
 use crate::frame::selectivity::{self, Facts};
 use crate::frame::short_lists::spelled_out;
 use crate::frame::size::Size;
@@ -110,8 +111,12 @@ impl Step for Filter {
 
 impl Operator for Filter {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
-        let frame = frame_of(&inputs[0])?.lazy().filter(self.predicate.clone()).collect();
-        frame.map(chunk_of).map_err(|e| polars_failure(e, None))
+        let rows = frame_of(&inputs[0])?;
+        let left = match passing(&rows, &self.predicate) {
+            Some(bits) => rows.filter_seq(&BooleanChunked::from_bitmap(PlSmallStr::EMPTY, bits)),
+            None => rows.lazy().filter(self.predicate.clone()).collect(),
+        };
+        left.map(chunk_of).map_err(|e| polars_failure(e, None))
     }
 }
 

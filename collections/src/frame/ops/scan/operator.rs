@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::expr::{Names, columns_of, polars_failure};
 use crate::frame::files::file_failure;
+use crate::frame::passing::passing;
 use crate::frame::value::{Batches, Sink, Stream, chunk_of, joined};
 
 /// Reads the pieces of a partition, tests their rows, keeps the columns of the result.
@@ -136,6 +137,9 @@ impl Batches for PieceStream {
 
 /// The rows for which a predicate is true.
 fn mask(frame: &DataFrame, predicate: &Expr) -> PolarsResult<BooleanChunked> {
+    if let Some(bits) = passing(frame, predicate) {
+        return Ok(BooleanChunked::from_bitmap("keep".into(), bits));
+    }
     let answer = frame.clone().lazy().select([predicate.clone().alias("keep")]).collect()?;
     let mask = answer.column("keep")?.bool()?.clone();
     Ok(if mask.len() == frame.height() { mask } else { mask.new_from_index(0, frame.height()) })

@@ -11,6 +11,7 @@ use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 use polars_plan::plans::LiteralValue;
 
 use crate::frame::expr::{as_column, columns_of, on_polars_thread};
+use crate::frame::passing::{ends, mirrored};
 use crate::frame::selectivity::unit;
 
 /// A longer list of values is compared by its least and greatest value only.
@@ -135,12 +136,7 @@ impl Judge<'_> {
             (BooleanFunction::IsNull, [inner]) => self.nullness(inner, !negated),
             (BooleanFunction::IsNotNull, [inner]) => self.nullness(inner, negated),
             (BooleanFunction::IsBetween { closed }, [inner, low, high]) => {
-                let (above, below) = match closed {
-                    ClosedInterval::Both => (Operator::GtEq, Operator::LtEq),
-                    ClosedInterval::Left => (Operator::GtEq, Operator::Lt),
-                    ClosedInterval::Right => (Operator::Gt, Operator::LtEq),
-                    ClosedInterval::None => (Operator::Gt, Operator::Lt),
-                };
+                let (above, below) = ends(*closed);
                 let part =
                     |op: Operator, bound: &Expr| Expr::BinaryExpr { left: Arc::new(inner.clone()), op, right: Arc::new(bound.clone()) };
                 self.binary(&part(above, low), Operator::And, &part(below, high), negated)
@@ -239,17 +235,6 @@ fn values_of(list: &Expr) -> Option<Series> {
     match values.dtype() {
         DataType::List(_) => values.list().ok()?.get_as_series(0),
         _ => Some(values),
-    }
-}
-
-/// `a op b` as `b op' a`.
-fn mirrored(op: Operator) -> Operator {
-    match op {
-        Operator::Lt => Operator::Gt,
-        Operator::LtEq => Operator::GtEq,
-        Operator::Gt => Operator::Lt,
-        Operator::GtEq => Operator::LtEq,
-        other => other,
     }
 }
 

@@ -9,6 +9,10 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use partita::{Element, Random, prelude::*};
 
+// As the program `partita` has it: the system's allocator clears large blocks page by page each time, which would be most of what is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows and columns of square matrices.
 const SIDE: usize = 2000;
 const CHUNKS: [usize; 5] = [125, 250, 500, 1000, 2000];

@@ -9,6 +9,10 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use partita::{Random, prelude::*};
 
+// As the program `partita` has it: the system's allocator clears large blocks page by page each time, which would be most of what is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows and columns: 128 MiB of `f64`.
 const SIDE: usize = 4096;
 const CHUNKS: [usize; 6] = [128, 256, 512, 1024, 2048, 4096];

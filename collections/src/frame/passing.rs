@@ -6,13 +6,13 @@
 
 use std::ops::Range;
 
+use polars::polars_utils::total_ord::TotalOrd;
 use polars::prelude::*;
 use polars_arrow::array::{Array, PrimitiveArray};
 use polars_arrow::bitmap::{Bitmap, BitmapBuilder};
 use polars_arrow::types::NativeType;
 use polars_plan::dsl::{BooleanFunction, FunctionExpr};
 use polars_plan::plans::{DynLiteralValue, LiteralValue};
-use polars_utils::total_ord::TotalOrd;
 
 use crate::frame::expr::as_column;
 

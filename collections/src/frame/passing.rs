@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use polars::polars_utils::total_ord::TotalOrd;
+use polars::polars_utils::total_ord::{TotalEq, TotalOrd};
 use polars::prelude::*;
 use polars_arrow::array::{Array, PrimitiveArray};
 use polars_arrow::bitmap::{Bitmap, BitmapBuilder};
@@ -201,7 +201,7 @@ macro_rules! by {
 fn with_constant<T>(numbers: &ChunkedArray<T>, op: Operator, constant: T::Native) -> Option<Bitmap>
 where
     T: PolarsNumericType,
-    T::Native: TotalOrd,
+    T::Native: TotalEq + TotalOrd,
 {
     let mut all = BitmapBuilder::with_capacity(numbers.len());
     for array in numbers.downcast_iter() {
@@ -215,7 +215,7 @@ where
 fn with_each<T>(one: &ChunkedArray<T>, op: Operator, other: &ChunkedArray<T>) -> Option<Bitmap>
 where
     T: PolarsNumericType,
-    T::Native: TotalOrd,
+    T::Native: TotalEq + TotalOrd,
 {
     let (one, other) = (one.rechunk(), other.rechunk());
     let (one, other) = (one.downcast_as_array(), other.downcast_as_array());

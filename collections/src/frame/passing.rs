@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use polars::polars_utils::total_ord::{TotalEq, TotalOrd};
 use polars::prelude::*;
-use polars_arrow::array::{Array, PrimitiveArray};
+use polars_arrow::array::PrimitiveArray;
 use polars_arrow::bitmap::{Bitmap, BitmapBuilder};
 use polars_arrow::types::NativeType;
 use polars_plan::dsl::{BooleanFunction, FunctionExpr};

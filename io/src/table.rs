@@ -52,6 +52,11 @@ pub trait FileTable: Send + Sync {
         false
     }
 
+    /// Whether a column can be read for some rows without reading it for all, so that [`Test`]s save work.
+    fn reads_columns_apart(&self) -> bool {
+        false
+    }
+
     /// The column that costs least to read, of a table with columns.
     fn cheapest(&self) -> PlSmallStr;
 

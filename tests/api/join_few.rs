@@ -2,7 +2,7 @@
 
 use super::check::check_frame;
 use partita::polars::prelude::*;
-use partita::prelude::{DFrame, Join, ParquetWriteOptions, col, lit};
+use partita::prelude::{DFrame, Join, ParquetWriteOptions, TableOptions, col, lit};
 
 /// Larger than what is handed to all partitions.
 const MANY: i64 = 600_000;
@@ -58,5 +58,47 @@ fn bounds_in_footers_say_how_many_rows_a_filter_leaves() {
     ] {
         let found = about(predicate.clone());
         assert!(found.abs_diff(rows) <= 2, "{predicate}: about {found} rows");
+    }
+}
+
+/// A reader decodes only the rows that meet some: found by whole rows, by values that the file lists, behind a filter, in partitions without any.
+#[test]
+fn readers_are_asked_for_the_rows_that_meet_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many");
+    let rows = 40_000i64;
+    let many = df!(
+        "k" => (0..rows).map(|row| if row % 101 == 5 { None } else { Some(row * 7 % rows) }).collect::<Vec<_>>(),
+        "few" => (0..rows).map(|row| row / 9_000 * 10 + row % 3).collect::<Vec<_>>(),
+        "t" => (0..rows).map(|row| format!("text of {}", row % 50)).collect::<Vec<_>>(),
+        "x" => (0..rows).map(|row| row as f64 / 4.0).collect::<Vec<_>>(),
+    )
+    .unwrap();
+    DFrame::from_polars(many.clone(), 4).to_parquet(&path, ParquetWriteOptions::new().row_group_rows(3_000)).unwrap();
+    let few = df!(
+        "k" => [Some(14i64), None, Some(14), Some(39_999), Some(21), Some(-3)],
+        "few" => [0i64, 1, 2, 41, 0, 7],
+        "y" => [1, 2, 3, 4, 5, 6],
+    );
+    let few = few.unwrap();
+    let after = || col("x").gt(lit(700.5));
+    for keys in [vec!["k"], vec!["few"], vec!["k", "few"]] {
+        let table = few.select(keys.iter().copied().chain(["y"])).unwrap();
+        for filtered in [false, true] {
+            let read = DFrame::read_parquet_with(&path, TableOptions::new().blocksize("64KiB")).unwrap();
+            let (read, polars) = match filtered {
+                true => (read.filter(after()), many.clone().lazy().filter(after())),
+                false => (read, many.clone().lazy()),
+            };
+            let on: Vec<Expr> = keys.iter().map(|key| col(*key)).collect();
+            for (join, kind, order) in
+                [(Join::inner(&keys), JoinType::Inner, vec!["x", "y"]), (Join::semi(&keys), JoinType::Semi, vec!["x"])]
+            {
+                let sorted = |frame: DataFrame| frame.sort(order.clone(), SortMultipleOptions::new()).unwrap();
+                let expected = polars.clone().join(table.clone().lazy(), on.clone(), on.clone(), kind.into()).collect().unwrap();
+                let found = read.join(&DFrame::from_polars(table.clone(), 1), join).compute().unwrap();
+                assert_eq!(sorted(found), sorted(expected), "{keys:?}, filtered: {filtered}");
+            }
+        }
     }
 }

@@ -199,6 +199,10 @@ pub(crate) trait Step: Send + Sync {
     fn coded_layer(&self, _keys: &Names, _alone: bool) -> Option<Layer> {
         None
     }
+    /// The layer of this reader that reads a partition while it is used, and can then be asked by these columns which rows it need not read.
+    fn waiting_layer(&self, _keys: &Names) -> Option<Layer> {
+        None
+    }
     /// The reader that this step is, if it is one: a group-by asks it for a sample.
     fn reader(&self) -> Option<&ops::read_csv::ReadCsv> {
         None

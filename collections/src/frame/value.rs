@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use partita_graph::{Buffer, Chunk, Code, Encoded, Failure, Plain, Registry, Value};
-use partita_io::Coded;
 use partita_io::ipc::{self, Message};
+use partita_io::{Coded, Test};
 use polars::prelude::DataFrame;
 use polars_buffer::Buffer as Bytes;
 use serde::Serialize;
@@ -137,6 +137,11 @@ pub type Sink<'a> = &'a mut dyn FnMut(Coded) -> Result<(), Failure>;
 pub trait Batches: Send + Sync {
     /// Calls `sink` with about `bytes` decoded bytes at a time, in row order.
     fn each(&self, bytes: usize, cancelled: &dyn Fn() -> bool, sink: Sink<'_>) -> Result<(), Failure>;
+
+    /// All rows that pass a test, by one who can read them without reading all of the others; `None` by one who cannot.
+    fn passing(&self, _test: Test, _cancelled: &dyn Fn() -> bool) -> Option<Result<DataFrame, Failure>> {
+        None
+    }
 }
 
 /// A partition that is read while it is used. It lives between two steps of one kernel, so that a group-by never has more
@@ -144,9 +149,14 @@ pub trait Batches: Send + Sync {
 pub struct Stream(pub Box<dyn Batches>);
 
 impl Stream {
-    fn frame(&self) -> Result<DataFrame, Failure> {
+    /// All rows in one frame, perhaps without some that would not pass the test.
+    pub fn passing(&self, test: Option<Test>, cancelled: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
+        test.and_then(|test| self.0.passing(test, cancelled)).unwrap_or_else(|| self.frame(cancelled))
+    }
+
+    fn frame(&self, cancelled: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let mut frames = Vec::new();
-        self.0.each(usize::MAX, &|| false, &mut |batch| {
+        self.0.each(usize::MAX, cancelled, &mut |batch| {
             frames.push(uncoded(batch)?);
             Ok(())
         })?;
@@ -164,7 +174,7 @@ impl Value for Stream {
     }
 
     fn encode(&self) -> Result<Encoded, Failure> {
-        Partition(self.frame()?).encode()
+        Partition(self.frame(&|| false)?).encode()
     }
 }
 
@@ -185,7 +195,7 @@ pub fn frame_of(chunk: &Chunk) -> Result<DataFrame, Failure> {
         return Ok(partition.0.clone());
     }
     match chunk.get::<Stream>() {
-        Some(stream) => stream.frame(),
+        Some(stream) => stream.frame(&|| false),
         None => Err(Failure::internal(format!("a frame was expected, and {chunk:?} came"))),
     }
 }

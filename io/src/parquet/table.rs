@@ -125,6 +125,10 @@ impl FileTable for Table {
         statistics::of(&self.footers, &self.cuts, columns, &self.schema, &self.hive)
     }
 
+    fn reads_columns_apart(&self) -> bool {
+        true
+    }
+
     fn lists_few(&self, column: &str) -> bool {
         let short = |group: &RowGroupMetadata| {
             let mut leaves = group.columns_under_root_iter(column).into_iter().flatten();

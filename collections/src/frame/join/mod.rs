@@ -4,6 +4,7 @@
 //! both sides are shuffled by their keys and parts of one number are joined ([`operator::JoinParts`]). Which of both is decided by
 //! bytes ([`step`]); either way the same rows come out.
 
+mod asked;
 pub(crate) mod asof;
 pub(crate) mod columns;
 pub(crate) mod dealt;

@@ -1,10 +1,13 @@
 //! The operators that join: rows of two sides that are all here, and rows of one side with a table that all tasks look up in.
 
+use std::sync::atomic::Ordering;
+
 use partita_graph::{Chunk, Code, Failure, NamedOperator, Operator, TaskContext};
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::How;
+use super::asked::wanted;
 use super::columns::{Out, Source};
 use super::dealt::Copies;
 use super::matches::Matches;
@@ -13,7 +16,7 @@ use super::table::{END, Table};
 use crate::frame::compact::compact;
 use crate::frame::expr::{polars_failure, show};
 use crate::frame::ops::concat::stack;
-use crate::frame::value::{chunk_of, frame_of};
+use crate::frame::value::{Stream, chunk_of, frame_of};
 
 /// What is joined how.
 #[derive(Clone, Serialize, Deserialize)]
@@ -158,10 +161,13 @@ pub(crate) struct LookUp {
 }
 
 impl Operator for LookUp {
-    fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
+    fn run(&self, ctx: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let spec = &self.spec;
         let built = inputs.get(1).and_then(|chunk| chunk.get::<Built>()).ok_or_else(|| Failure::internal("a join without its table"))?;
-        let rows = frame_of(&inputs[0])?;
+        let rows = match inputs[0].get::<Stream>() {
+            Some(stream) => stream.passing(wanted(spec, self.in_left, &inputs[1]), &|| ctx.cancelled.load(Ordering::Relaxed))?,
+            None => frame_of(&inputs[0])?,
+        };
         let here = if self.in_left { spec.right(&rows)? } else { spec.left(&rows)? };
         spec.check_unique_alone(&here, !self.in_left)?;
         match self.in_left {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use partita_graph::{Code, Failure, Layer, OpRef, Table, Wiring};
 use polars::prelude::{DataType, Expr, JoinValidation, Operator, PlSmallStr, Schema, SchemaRef};
 
+use super::asked::asked;
 use super::columns::{self, Out, Source};
 use super::dealt::Dealt;
 use super::marks::{MarkMet, PickMet};
@@ -469,6 +470,7 @@ impl Step for JoinStep {
             }
             Meeting::Table { of_left } => {
                 let (rows, built, on) = if of_left { (right, left, &self.left_on) } else { (left, right, &self.right_on) };
+                let rows = asked(&spec, of_left, node, rows, lowering);
                 let op = expr_op(BuildTable { spec: spec.clone(), left: of_left }, format!("table of {}", show(on)), ops::token());
                 let table = lowering.add(Layer::single("table", 1, op, vec![built.edge(Wiring::Every)]), node);
                 let op = expr_op(LookUp { spec, in_left: of_left }, self.line(), ops::token());

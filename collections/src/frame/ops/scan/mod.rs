@@ -91,8 +91,8 @@ impl Scan {
         self.table.schema().iter_names().filter(|name| tested.contains(*name) || self.columns.contains(name)).cloned().collect()
     }
 
-    /// The layer that reads, with these text columns as codes.
-    fn layer(&self, codes: Vec<PlSmallStr>) -> Layer {
+    /// The layer that reads, with these text columns as codes; `waits` until its partitions are used.
+    fn layer(&self, codes: Vec<PlSmallStr>, waits: bool) -> Layer {
         let format = self.table.format();
         let read = self.read();
         let operator = ReadFiles::new(Reader {
@@ -102,6 +102,7 @@ impl Scan {
             predicates: self.predicates(),
             limit: self.limit,
             codes,
+            waits,
             output: self.fields(),
         });
         let work = |pieces: &Vec<u32>| match self.counted {
@@ -278,7 +279,13 @@ impl Step for Scan {
     fn coded_layer(&self, keys: &Names, alone: bool) -> Option<Layer> {
         let listed = |key: &PlSmallStr| self.columns.contains(key) && self.table.lists_few(key);
         let all = alone && self.limit.is_none() && !self.counted && keys.iter().all(listed);
-        all.then(|| self.layer(keys.iter().cloned().collect()))
+        all.then(|| self.layer(keys.iter().cloned().collect(), true))
+    }
+
+    fn waiting_layer(&self, keys: &Names) -> Option<Layer> {
+        let others = self.columns.iter().any(|name| !keys.contains(name));
+        let may = others && self.table.reads_columns_apart() && self.limit.is_none() && !self.counted;
+        may.then(|| self.layer(Vec::new(), true))
     }
 
     fn replan(&self, source: u64, change: &Change) -> Option<Arc<dyn Step>> {
@@ -297,6 +304,6 @@ impl Step for Scan {
             let empty = DataFrame::empty_with_schema(&schema);
             return Ok(lowering.add(ops::from_polars::layer(&[(ops::token(), empty)]), node));
         }
-        Ok(lowering.add(self.layer(Vec::new()), node))
+        Ok(lowering.add(self.layer(Vec::new(), false), node))
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Reader {
     pub limit: Option<u64>,
     /// Text columns that are wanted as codes.
     pub codes: Vec<PlSmallStr>,
+    /// Whether partitions are read by the step that uses them.
+    pub waits: bool,
     /// The columns of the result, of those that the recipe reads.
     pub output: Vec<(PlSmallStr, DataType)>,
 }
@@ -54,10 +56,11 @@ impl ReadFiles {
 }
 
 impl Reader {
-    fn rows(&self, pieces: &[Piece], stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
+    /// The rows that pass the predicates, and then one more test.
+    fn rows(&self, pieces: &[Piece], more: Option<Test>, stop: &dyn Fn() -> bool) -> Result<DataFrame, Failure> {
         let names: Vec<PlSmallStr> = self.output.iter().map(|(name, _)| name.clone()).collect();
         let failed = Failed::default();
-        let tests = self.tests(&failed);
+        let tests: Vec<Test> = self.tests(&failed).into_iter().chain(more).collect();
         let mut kept = Vec::with_capacity(pieces.len());
         let mut left = self.limit.unwrap_or(u64::MAX);
         for piece in pieces {
@@ -126,12 +129,16 @@ impl Batches for PieceStream {
         let failed = Failed::default();
         let tests = reader.tests(&failed);
         if pieces.is_empty() {
-            return sink(Coded::from(reader.rows(&[], cancelled)?));
+            return sink(Coded::from(reader.rows(&[], None, cancelled)?));
         }
         pieces.iter().try_for_each(|piece| {
             let read = reader.recipe.read_coded(piece, &reader.codes, &tests, cancelled);
             sink(reader.answered(&failed, read)?)
         })
+    }
+
+    fn passing(&self, test: Test, cancelled: &dyn Fn() -> bool) -> Option<Result<DataFrame, Failure>> {
+        Some(self.reader.rows(&self.pieces, Some(test), cancelled))
     }
 }
 
@@ -150,10 +157,10 @@ impl Operator for ReadFiles {
         let work: Work = ctx.arg()?.decode()?;
         let rows = match work {
             Work::Count(rows) => self.0.counted(rows)?,
-            Work::Read(pieces) if !self.0.codes.is_empty() => {
+            Work::Read(pieces) if self.0.waits => {
                 return Ok(Chunk::new(Stream(Box::new(PieceStream { reader: self.0.clone(), pieces }))));
             }
-            Work::Read(pieces) => self.0.rows(&pieces, &|| ctx.cancelled.load(Ordering::Relaxed))?,
+            Work::Read(pieces) => self.0.rows(&pieces, None, &|| ctx.cancelled.load(Ordering::Relaxed))?,
         };
         Ok(chunk_of(rows))
     }

@@ -2,7 +2,7 @@
 
 use super::check::check_frame;
 use partita::polars::prelude::*;
-use partita::prelude::{DFrame, Join, ParquetWriteOptions, TableOptions, col, lit};
+use partita::prelude::{DFrame, Join, ParquetOptions, ParquetWriteOptions, col, lit};
 
 /// Larger than what is handed to all partitions.
 const MANY: i64 = 600_000;
@@ -85,14 +85,14 @@ fn readers_are_asked_for_the_rows_that_meet_some() {
     for keys in [vec!["k"], vec!["few"], vec!["k", "few"]] {
         let table = few.select(keys.iter().copied().chain(["y"])).unwrap();
         for filtered in [false, true] {
-            let read = DFrame::read_parquet_with(&path, TableOptions::new().blocksize("64KiB")).unwrap();
+            let read = DFrame::read_parquet_with(&path, ParquetOptions::new().blocksize("64KiB")).unwrap();
             let (read, polars) = match filtered {
                 true => (read.filter(after()), many.clone().lazy().filter(after())),
                 false => (read, many.clone().lazy()),
             };
             let on: Vec<Expr> = keys.iter().map(|key| col(*key)).collect();
             for (join, kind, order) in
-                [(Join::inner(&keys), JoinType::Inner, vec!["x", "y"]), (Join::semi(&keys), JoinType::Semi, vec!["x"])]
+                [(Join::inner(keys.as_slice()), JoinType::Inner, vec!["x", "y"]), (Join::semi(keys.as_slice()), JoinType::Semi, vec!["x"])]
             {
                 let sorted = |frame: DataFrame| frame.sort(order.clone(), SortMultipleOptions::new()).unwrap();
                 let expected = polars.clone().join(table.clone().lazy(), on.clone(), on.clone(), kind.into()).collect().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use partita_graph::{Failure, Key};
 
-use super::memory::{Place, Room};
+use super::memory::Room;
 use super::{Claim, Phase, Task, Worker};
 use crate::protocol::{Attempt, ToScheduler, WorkerAction, WorkerId};
 
@@ -96,12 +96,9 @@ impl Worker {
             return claim.needed;
         }
         let mut needed = self.tasks[&key].assignment.expected;
-        for (chunk, share) in self.readings(key) {
+        for (chunk, parts) in self.readings(key) {
             self.pin(chunk);
-            let held = &self.chunks[&chunk];
-            if matches!(held.place, Place::Disk | Place::Spilling) {
-                needed += held.size / share;
-            }
+            needed += self.chunks[&chunk].missing(parts);
         }
         self.claim = Some(Claim { key, needed, inputs_changed: false });
         needed
@@ -114,12 +111,12 @@ impl Worker {
         chunks.into_iter().for_each(|chunk| self.unpin(chunk));
     }
 
-    /// The chunks that the task reads, and of how many shares it reads one: of a chunk whose part is read only that part need
-    /// come to memory, if the shell maps files.
-    fn readings(&self, key: Key) -> Vec<(Key, u64)> {
+    /// The chunks that the task reads, and of how many parts it reads one, where it does not read all: then only that part need come to
+    /// memory, if the shell maps files.
+    fn readings(&self, key: Key) -> Vec<(Key, Option<u64>)> {
         let task = &self.tasks[&key];
         let parts = u64::from(task.assignment.layer.len.max(1));
-        task.reads().map(|input| (input.key, if input.part.is_some() { parts } else { 1 })).collect()
+        task.reads().map(|input| (input.key, input.part.map(|_| parts))).collect()
     }
 
     /// Gives the task memory and a thread, or says that it must wait.
@@ -134,8 +131,8 @@ impl Worker {
         let expected = self.tasks[&key].assignment.expected;
         self.take_thread(key, expected);
         let mut missing = 0;
-        for (chunk, share) in self.readings(key) {
-            missing += u32::from(self.bring_back(chunk, share, key));
+        for (chunk, parts) in self.readings(key) {
+            missing += u32::from(self.bring_back(chunk, parts, key));
         }
         if missing == 0 {
             self.execute(key);

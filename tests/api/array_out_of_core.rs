@@ -11,6 +11,8 @@ use crate::out_of_core::{memory, stays_within};
 const LIMIT: u64 = 128 << 20;
 /// Elements of eight bytes that are four times the limit.
 const ELEMENTS: usize = (4 * LIMIT / 8) as usize;
+/// Rows and columns of a square of so many.
+const SIDE: usize = 8192;
 
 /// Counts in how many places two arrays differ: in none, found within the limit, with so many bytes spilled at least.
 fn check(name: &str, least_spilled: u64, job: impl FnOnce() -> (DArray<f64>, DArray<f64>)) {
@@ -51,5 +53,41 @@ fn places_far_apart() {
         let x = DArray::from_fn([ROWS, columns], [16, -1], move |at| (at[0] * columns + at[1]) as f64);
         let taken = x.take((0..ROWS).map(|at| row(at) as isize), 0);
         (taken, DArray::from_fn([ROWS, columns], [16, -1], move |at| (row(at[0]) * columns + at[1]) as f64))
+    });
+}
+
+/// 512 blocks of rows and as many of columns have 262,144 pieces in common, which steps by way of larger blocks save.
+#[test]
+fn thin_rows_become_columns() {
+    check("thin_rows_become_columns", LIMIT, || {
+        let columns = DArray::from_fn([SIDE, SIDE], [16, -1], |at| (at[0] * SIDE + at[1]) as f64).rechunk([-1, 16]);
+        let plan = columns.explain();
+        assert!(plan.matches("rechunk (").count() > 2, "{plan}");
+        let along = |chunks: i32| DArray::arange(0.0, SIDE as f64, 1.0, chunks);
+        (columns, along(-1).expand_dims(1) * SIDE as f64 + along(16))
+    });
+}
+
+/// Blocks that ascend. Four at a time have the same elements between them, and those that come first have the greatest.
+#[test]
+fn sort() {
+    const BLOCK: usize = 1 << 20;
+    const TOGETHER: usize = 4;
+    check("sort", LIMIT, || {
+        let x = DArray::from_fn(ELEMENTS, BLOCK, |at| {
+            let (block, within) = (at[0] / BLOCK, at[0] % BLOCK);
+            let first = ELEMENTS - (block / TOGETHER + 1) * TOGETHER * BLOCK;
+            (first + within * TOGETHER + block % TOGETHER) as f64
+        });
+        (x.sort(0), DArray::arange(0.0, ELEMENTS as f64, 1.0, BLOCK))
+    });
+}
+
+/// The axis that it goes over is cut, and the whole of it in one block would be four times the limit.
+#[test]
+fn median_along_an_axis() {
+    check("median_along_an_axis", LIMIT, || {
+        let x = DArray::from_fn([SIDE, SIDE], [128, -1], |at| (at[0] * 4099 % SIDE + at[1] * SIDE) as f64);
+        (x.median(0), DArray::from_fn(SIDE, SIDE, |at| (at[0] * SIDE) as f64 + (SIDE - 1) as f64 / 2.0))
     });
 }

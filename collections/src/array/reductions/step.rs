@@ -1,5 +1,5 @@
 //! A reduction as a step: its shape rule, its layers, and its three operators. Each task folds one block, with the elementwise program
-//! that gives it, to states; a tree brings states together; the last task of each result makes it.
+//! that gives it, to states; a tree brings states together, by tasks that read no more of them than they may hold; the last task of each result makes it.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,9 +10,10 @@ use super::axes::Axes;
 use super::batch::Batches;
 use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
-use super::tree::tree;
+use super::tree::tree_by_steps;
 use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of, row_major};
+use crate::array::budget::Budget;
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
@@ -78,11 +79,12 @@ impl Step for Reduction {
         let end = End { fold, dtype, finish: self.finish, out: self.out, dropped: reduced.iter().map(|r| *r && !keepdims).collect() };
         let end = OpRef::new(end, format!("{} over {}", self.name, self.axes.show()));
         let label = format!("{} of {}", self.name, program.show());
+        let states = states_at_a_time(lowering.budget, fold.state_bytes(dtype), node.known()?);
         let places = matches!(fold, Fold::Place { .. });
         if !places && let Some(batches) = Batches::of(lowering, &inputs, meta, &reduced, node)? {
             let grid = batches.grid;
             let level = lowering.add(batches.layer(Reduce::plain(program, fold, reduced), label), node);
-            return Ok(tree(lowering, level, &grid, &[false, true], (&combine, end), node));
+            return Ok(tree_by_steps(lowering, level, &grid, &[false, true], states, (&combine, end), node));
         }
         let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
         let alike = Alike::of_arrays(&inputs, &meta.cuts)?;
@@ -97,8 +99,16 @@ impl Step for Reduction {
             Layer::single("reduce", meta.blocks()?, op, edges)
         };
         let level = lowering.add(level, node);
-        Ok(tree(lowering, level, &meta.grid(), &reduced, (&combine, end), node))
+        Ok(tree_by_steps(lowering, level, &meta.grid(), &reduced, states, (&combine, end), node))
     }
+}
+
+/// How many states, of so many bytes for each element of a result, a task may read: beside them it holds the one that it makes, and a copy of a
+/// number of the one that it adds to that.
+fn states_at_a_time(budget: Budget, bytes: u64, result: &Meta) -> usize {
+    let Some(largest) = result.largest_block() else { return usize::MAX };
+    let state = (largest / result.dtype.size() as u64).saturating_mul(bytes).max(1);
+    usize::try_from(budget.task() / state).unwrap_or(usize::MAX).saturating_sub(2)
 }
 
 /// How much the name of an element grows along each axis: elements are numbered in row-major order of the reduced axes.
@@ -230,7 +240,34 @@ impl NamedOperator for End {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array, IxDyn};
+    use partita_graph::{Serial, Value};
+
     use super::*;
+    use crate::array::lower::plan_within;
+    use crate::client::operator_registry;
+
+    /// 40 blocks, the states of which are larger than the smallest budget.
+    #[test]
+    fn memory_changes_no_bit_of_a_reduction() {
+        fn check<U: Element>(reduced: &DArray<U>) {
+            let run = |memory_per_thread| {
+                let graph = plan_within(Budget::within(memory_per_thread), reduced.untyped()).expect("it fits");
+                let last = graph.layers.iter().filter(|layer| layer.name.contains("finish")).count();
+                let chunks = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+                let bytes = block_of(&chunks[0]).and_then(Block::encode).expect("a block").buffers;
+                (bytes.iter().flat_map(|bytes| (**bytes).as_ref().to_vec()).collect::<Vec<u8>>(), last)
+            };
+            let (large, small) = (run(None), run(Some(1)));
+            assert!(large.0 == small.0, "other bits");
+            assert_eq!((large.1, small.1), (1, 2), "three states are brought together by one task or by two");
+        }
+        let value = |at: IxDyn| if at[0] * at[1] == 33 * 77 { f64::NAN } else { ((at[0] * 31 + at[1] * 17) % 97) as f64 * 0.37 - 11.0 };
+        let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[40, 70_000]), value), [1, -1]);
+        check(&x.sum_axis(0));
+        check(&x.var_axis(0, 1.0));
+        check(&x.argmax_axis(0));
+    }
 
     #[test]
     fn names_count_along_reduced_axes() {

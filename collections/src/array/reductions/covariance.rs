@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::axes::Axes;
 use super::state::{State, state_of};
-use super::tree::tree_by_steps;
+use super::tree::tree_within;
 use crate::array::block::{Block, block_of};
 use crate::array::budget::SHORT;
 use crate::array::element::DType;
@@ -149,10 +149,8 @@ impl Step for Covariance {
         let level = lowering.add(level, node);
         let combine = OpRef::new(TogetherOfStates { end: None }, "combine products of distances");
         let end = OpRef::new(TogetherOfStates { end: Some((self.ddof, self.correlation)) }, self.line());
-        // Beside the states that it reads a task has its own. It brings one after the other to it, so that several tasks may do that.
         let state = node.known()?.largest_block().unwrap_or(0);
-        let states = usize::try_from(lowering.budget.task() / state.max(1)).unwrap_or(usize::MAX).saturating_sub(1);
-        Ok(tree_by_steps(lowering, level, &[1, blocks], &[false, true], states, (&combine, end), node))
+        Ok(tree_within(lowering, level, &[1, blocks], &[false, true], state, (&combine, end), node))
     }
 }
 

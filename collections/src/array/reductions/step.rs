@@ -10,10 +10,9 @@ use super::axes::Axes;
 use super::batch::Batches;
 use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
-use super::tree::tree_by_steps;
+use super::tree::tree_within;
 use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of, row_major};
-use crate::array::budget::Budget;
 use crate::array::element::{DType, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta};
@@ -79,12 +78,13 @@ impl Step for Reduction {
         let end = End { fold, dtype, finish: self.finish, out: self.out, dropped: reduced.iter().map(|r| *r && !keepdims).collect() };
         let end = OpRef::new(end, format!("{} over {}", self.name, self.axes.show()));
         let label = format!("{} of {}", self.name, program.show());
-        let states = states_at_a_time(lowering.budget, fold.state_bytes(dtype), node.known()?);
+        let lanes = node.known()?.largest_block().map_or(0, |bytes| bytes / self.out.size() as u64);
+        let state = lanes.saturating_mul(fold.state_bytes(dtype));
         let places = matches!(fold, Fold::Place { .. });
         if !places && let Some(batches) = Batches::of(lowering, &inputs, meta, &reduced, node)? {
             let grid = batches.grid;
             let level = lowering.add(batches.layer(Reduce::plain(program, fold, reduced), label), node);
-            return Ok(tree_by_steps(lowering, level, &grid, &[false, true], states, (&combine, end), node));
+            return Ok(tree_within(lowering, level, &grid, &[false, true], state, (&combine, end), node));
         }
         let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
         let alike = Alike::of_arrays(&inputs, &meta.cuts)?;
@@ -99,16 +99,8 @@ impl Step for Reduction {
             Layer::single("reduce", meta.blocks()?, op, edges)
         };
         let level = lowering.add(level, node);
-        Ok(tree_by_steps(lowering, level, &meta.grid(), &reduced, states, (&combine, end), node))
+        Ok(tree_within(lowering, level, &meta.grid(), &reduced, state, (&combine, end), node))
     }
-}
-
-/// How many states, of so many bytes for each element of a result, a task may read: beside them it holds the one that it makes, and a copy of a
-/// number of the one that it adds to that.
-fn states_at_a_time(budget: Budget, bytes: u64, result: &Meta) -> usize {
-    let Some(largest) = result.largest_block() else { return usize::MAX };
-    let state = (largest / result.dtype.size() as u64).saturating_mul(bytes).max(1);
-    usize::try_from(budget.task() / state).unwrap_or(usize::MAX).saturating_sub(2)
 }
 
 /// How much the name of an element grows along each axis: elements are numbered in row-major order of the reduced axes.
@@ -244,6 +236,7 @@ mod tests {
     use partita_graph::{Serial, Value};
 
     use super::*;
+    use crate::array::budget::Budget;
     use crate::array::lower::plan_within;
     use crate::client::operator_registry;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{complex, numbers, order};
 use crate::array::block::Block;
-use crate::array::element::{C64, C128, Held, without_order};
+use crate::array::element::{C64, C128, DType, Held, without_order};
 use crate::array::tile::{Arith, Rank, Rows, Sink, Tile};
 
 /// What elements are folded to.

@@ -95,13 +95,30 @@ impl Worker {
         if let Some(claim) = &self.claim {
             return claim.needed;
         }
+        let readings = self.readings(key);
         let mut needed = self.tasks[&key].assignment.expected;
-        for (chunk, parts) in self.readings(key) {
+        self.make_room_for_readers(needed, &readings);
+        for (chunk, parts) in readings {
             self.pin(chunk);
             needed += self.chunks[&chunk].missing(parts);
         }
         self.claim = Some(Claim { key, needed, inputs_changed: false });
         needed
+    }
+
+    /// Tasks that read a part each of the same chunks keep these in their places as long as one of them runs or is next. So before they do there is
+    /// made room for as many of them as there are threads: else what is in memory would leave it to one at a time.
+    fn make_room_for_readers(&mut self, expected: u64, readings: &[(Key, Option<u64>)]) {
+        let Some(parts) = readings.iter().find_map(|(_, parts)| *parts) else { return };
+        let Some(target) = self.config.mark(self.config.target) else { return };
+        // All at once would need all that is written.
+        let tasks = u64::from(self.config.threads - self.running).min(parts - 1);
+        let of_parts = readings.iter().filter(|(_, parts)| parts.is_some());
+        let each = expected + of_parts.map(|(chunk, parts)| self.chunks[chunk].missing(*parts)).sum::<u64>();
+        let wanted = self.promised() + each * tasks;
+        let lacking = (self.memory.resident - self.memory.spilling + wanted).saturating_sub(target);
+        // Of what is written for them, each needs its part again.
+        self.spill_down(wanted + lacking * tasks / (parts - tasks), target);
     }
 
     /// The task that waited for memory is not the first any more, or must look at its inputs again.

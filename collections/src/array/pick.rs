@@ -36,6 +36,8 @@ pub(super) enum Draw {
     },
     /// These.
     Listed(Vec<usize>),
+    /// What these draw, one after the other.
+    Several(Vec<Draw>),
 }
 
 impl Draw {
@@ -45,6 +47,17 @@ impl Draw {
             Draw::Whole => None,
             Draw::Run { start, step, len } => Some((0..*len).map(|at| (*start as i64 + at as i64 * step) as usize).collect()),
             Draw::Listed(places) => Some(places.clone()),
+            Draw::Several(draws) => Some(draws.iter().map(Draw::places).collect::<Option<Vec<_>>>()?.concat()),
+        }
+    }
+
+    /// How many there are, of a chunk of this length.
+    fn count(&self, whole: Option<usize>) -> Option<usize> {
+        match self {
+            Draw::Whole => whole,
+            Draw::Run { len, .. } => Some(*len),
+            Draw::Listed(places) => Some(places.len()),
+            Draw::Several(draws) => draws.iter().map(|draw| draw.count(whole)).sum(),
         }
     }
 }
@@ -247,25 +260,20 @@ impl Picking {
     }
 }
 
-/// The same draws, those in a row of one chunk as one.
+/// The same draws, those in a row of one chunk as one. Their places are written out by the task that draws: runs may be long.
 fn by_chunk(draws: &[(usize, Draw)]) -> Vec<(usize, Draw)> {
     let together = |draws: &[(usize, Draw)]| match draws {
-        [one] => vec![one.clone()],
-        several => match several.iter().map(|(_, draw)| draw.places()).collect::<Option<Vec<_>>>() {
-            Some(places) => vec![(several[0].0, Draw::Listed(places.concat()))],
-            None => several.to_vec(),
-        },
+        [(chunk, _), _, ..] if draws.iter().all(|(_, draw)| *draw != Draw::Whole) => {
+            vec![(*chunk, Draw::Several(draws.iter().map(|(_, draw)| draw.clone()).collect()))]
+        }
+        others => others.to_vec(),
     };
     draws.chunk_by(|a, b| a.0 == b.0).flat_map(together).collect()
 }
 
 /// The lengths of new chunks.
 fn cuts_of(made: &[Made], old: &Cuts) -> Cuts {
-    let len = |(chunk, draw): &(usize, Draw)| match draw {
-        Draw::Whole => old.sizes().map(|sizes| sizes[*chunk]),
-        Draw::Run { len, .. } => Some(*len),
-        Draw::Listed(places) => Some(places.len()),
-    };
+    let len = |(chunk, draw): &(usize, Draw)| draw.count(old.sizes().map(|sizes| sizes[*chunk]));
     let sizes = made.iter().map(|made| made.draws.iter().map(len).sum::<Option<usize>>()).collect::<Option<Arc<[usize]>>>();
     sizes.map_or_else(|| Cuts::Unknown(u32::try_from(made.len()).unwrap_or(u32::MAX)), Cuts::Known)
 }
@@ -362,8 +370,13 @@ fn drawn(block: &Block, draws: &[&Draw]) -> Result<Block, Failure> {
     }
     // Lists copy, so they come last, when little is left.
     for (axis, draw) in draws.iter().enumerate() {
-        if let Draw::Listed(places) = draw {
-            found = listed(&found, axis, places)?;
+        match draw {
+            Draw::Whole | Draw::Run { .. } => {}
+            Draw::Listed(places) => found = listed(&found, axis, places)?,
+            Draw::Several(_) => {
+                let places = draw.places().ok_or_else(|| Failure::internal("pick: all of a chunk beside a part of it"))?;
+                found = listed(&found, axis, &places)?;
+            }
         }
     }
     Ok(found)
@@ -392,29 +405,46 @@ mod tests {
     use crate::array::lower::plan_within;
     use crate::client::operator_registry;
 
+    /// The blocks of an array whose tasks hold no more, and how many of its layers draw pieces.
+    fn blocks(array: &DArray<i64>, memory_per_thread: Option<u64>) -> (Vec<Vec<i64>>, usize) {
+        let graph = plan_within(Budget::within(memory_per_thread), array.untyped()).expect("it fits");
+        let draws = graph.layers.iter().filter(|layer| layer.name.contains("draw")).count();
+        let chunks = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+        (chunks.iter().map(|chunk| block_of(chunk).and_then(Block::to_vec::<i64>).expect("a block")).collect(), draws)
+    }
+
     /// Three blocks of 1.6 MB, of which every new block needs a few elements.
     #[test]
     fn places_far_apart_are_drawn_piece_by_piece_where_memory_is_short() {
         let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[6, 100_000]), |at| (at[0] * 1_000_000 + at[1]) as i64), [2, -1]);
         let taken = x.take([5, 0, 3, 1, 4, 2], 0).take([99_999, 7, 70_000, 7, 8, 9, 10], 1);
-        let run = |memory_per_thread| {
-            let graph = plan_within(Budget::within(memory_per_thread), taken.untyped()).expect("it fits");
-            let draws = graph.layers.iter().filter(|layer| layer.name.contains("draw")).count();
-            let chunks = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
-            (chunks.iter().map(|chunk| block_of(chunk).and_then(Block::to_vec::<i64>).expect("a block")).collect::<Vec<_>>(), draws)
-        };
-        let (direct, by_pieces) = (run(None), run(Some(1)));
+        let (direct, by_pieces) = (blocks(&taken, None), blocks(&taken, Some(1)));
         assert_eq!(direct.0, by_pieces.0);
         assert_eq!((direct.1, by_pieces.1), (0, 1));
         assert_eq!(direct.0[0][..8], [5_099_999, 5_000_007, 5_070_000, 5_000_007, 5_000_008, 5_000_009, 5_000_010, 99_999]);
+    }
+
+    /// The first block is drawn from up and down again.
+    #[test]
+    fn runs_of_one_block_are_drawn_together() {
+        let x = DArray::arange(0i64, 300_000, 1, 100_000);
+        let wanted: Vec<isize> = (0..60).chain((20..60).rev()).chain(200_000..200_060).collect();
+        let taken = x.take(wanted.iter().copied(), 0);
+        let expected = vec![wanted.iter().map(|place| *place as i64).collect::<Vec<i64>>()];
+        assert_eq!((blocks(&taken, None), blocks(&taken, Some(1))), ((expected.clone(), 0), (expected, 1)));
     }
 
     #[test]
     fn draws_in_a_row_of_one_chunk_are_one() {
         let listed = |places: &[usize]| Draw::Listed(places.to_vec());
         let draws = [run(0, 1, 2, 2), run(0, 9, -1, 2), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
-        let expected = [(0, listed(&[1, 3, 9, 8])), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
+        let both = Draw::Several(vec![run(0, 1, 2, 2).1, run(0, 9, -1, 2).1]);
+        let expected = [(0, both.clone()), run(1, 0, 1, 3), (0, listed(&[4])), (2, Draw::Whole), (2, Draw::Whole)];
         assert_eq!(by_chunk(&draws), expected);
+        assert_eq!((both.places(), both.count(None)), (Some(vec![1, 3, 9, 8]), Some(4)));
+        // However long they are, what a task is told of them is short.
+        let long = by_chunk(&[run(0, 7, 0, 1 << 40), run(0, 0, 1, 1 << 40), (0, listed(&[4]))]);
+        assert_eq!((long.len(), long[0].1.count(None)), (1, Some((1 << 41) + 1)));
     }
 
     fn run(chunk: usize, start: usize, step: i64, len: usize) -> (usize, Draw) {

@@ -20,7 +20,7 @@ use super::budget::Budget;
 use super::element::with_dtype;
 use super::lower::{Lowered, Lowering};
 use super::meta::{Cuts, Meta, Part, advance, bounds, parts, show_chunks};
-use steps::{longest, steps};
+use steps::{longest, pieces, steps};
 
 /// Tasks may read so many times what they make.
 const MOST_READ: f64 = 4.0;
@@ -66,13 +66,12 @@ enum Way {
 }
 
 fn way(from: &[Cuts], to: &[Cuts], overlaps: &Overlaps, element: usize, budget: Budget) -> Way {
-    let pieces: usize = overlaps.iter().map(|along| along.iter().map(Vec::len).sum::<usize>()).product();
     let news: usize = to.iter().map(Cuts::count).product();
     let (read, made) =
         (most_read(from, overlaps, element), longest(to).fold(element as u64, |bytes, len| bytes.saturating_mul(len as u64)));
     // Blocks that are read whole and needed whole are no more than their pieces.
     let may_be_held = read <= made.max(budget.task().saturating_sub(made));
-    if pieces == news || (may_be_held && read_per_made(from, overlaps) <= MOST_READ) {
+    if pieces(from, to) == news || (may_be_held && read_per_made(from, overlaps) <= MOST_READ) {
         return Way::Merge;
     }
     let is_all_of_all = from.iter().zip(overlaps).all(|(from, along)| along.iter().all(|parts| parts.len() == from.count()));

@@ -74,7 +74,7 @@ impl WithSlice {
                     number,
                     match draw {
                         Draw::Run { start, step, len } => (*start, *step, *len),
-                        Draw::Whole | Draw::Listed(_) => (0, 1, cuts.sizes().map_or(0, |sizes| sizes[*chunk])),
+                        Draw::Whole | Draw::Listed(_) | Draw::Several(_) => (0, 1, cuts.sizes().map_or(0, |sizes| sizes[*chunk])),
                     },
                 ));
             }

@@ -14,7 +14,7 @@ use crate::array::element::{DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::Meta;
 use crate::array::rechunk::Lists;
-use crate::array::reductions::tree::tree;
+use crate::array::reductions::tree::tree_within;
 use crate::array::reductions::unique::of_each_block;
 use crate::array::sort::{ascending, lexical};
 use crate::array::tile::Arith;
@@ -201,7 +201,8 @@ fn among(op: OpRef, (others, groups): (Lowered, &[Range<usize>]), node: &Node, l
     let edges = vec![values.edge(follow(&grid[..1], &grid, &[Some(0)])), others.edge(lists.wiring())];
     let level = lowering.add(Layer::single("search", tasks, op, edges), node);
     let together = OpRef::new(FoundTogether, "found among all");
-    Ok(tree(lowering, level, &grid, &[false, true], (&together, together.clone()), node))
+    let found = node.known()?.largest_block().unwrap_or(0);
+    Ok(tree_within(lowering, level, &grid, &[false, true], found, (&together, together.clone()), node))
 }
 
 /// Places of the elements of a block among those of others, which go up from block to block.

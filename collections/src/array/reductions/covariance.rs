@@ -1,15 +1,15 @@
 //! `cov` and `corrcoef`: how variables vary together. Each block of observations gives means and products of distances from them;
-//! these are brought together as those of the variance are, so that numbers far from zero lose no digits. Where variables are so many that a task
-//! could not hold that, means come first, and then the product of all distances, block by block.
+//! these are brought together as those of the variance are, so that numbers far from zero lose no digits, by tasks that read no more of them than they
+//! may hold. Where variables are so many that a task could not hold that, means come first, and then the product of all distances, block by block.
 
-use ndarray::{Array1, Array2, Axis, Ix2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Ix2};
 use num_complex::Complex;
 use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator, TaskContext, Wiring};
 use serde::{Deserialize, Serialize};
 
 use super::axes::Axes;
 use super::state::{State, state_of};
-use super::tree::tree;
+use super::tree::tree_within;
 use crate::array::block::{Block, block_of};
 use crate::array::budget::SHORT;
 use crate::array::element::DType;
@@ -149,7 +149,8 @@ impl Step for Covariance {
         let level = lowering.add(level, node);
         let combine = OpRef::new(TogetherOfStates { end: None }, "combine products of distances");
         let end = OpRef::new(TogetherOfStates { end: Some((self.ddof, self.correlation)) }, self.line());
-        Ok(tree(lowering, level, &[1, blocks], &[false, true], (&combine, end), node))
+        let state = node.known()?.largest_block().unwrap_or(0);
+        Ok(tree_within(lowering, level, &[1, blocks], &[false, true], state, (&combine, end), node))
     }
 }
 
@@ -194,25 +195,25 @@ impl Operator for TogetherOfStates {
     fn run(&self, _: &TaskContext<'_>, inputs: &[Chunk]) -> Result<Chunk, Failure> {
         let mut all: Option<(f64, Array1<f64>, Array2<f64>)> = None;
         for input in inputs {
-            let (count, means, products) = parts(state_of(input)?)?;
-            all = Some(match all {
-                Some(before) if count > 0.0 => joined(before, (count, means, products)),
-                Some(before) => before,
-                None => (count, means, products),
-            });
+            let state = state_of(input)?;
+            match &mut all {
+                Some(all) if state.count > 0 => join(all, state)?,
+                Some(_) => {}
+                None => all = Some(parts(state)?),
+            }
         }
-        let (count, means, products) = all.ok_or_else(|| Failure::internal("cov: no states"))?;
+        let (count, means, mut products) = all.ok_or_else(|| Failure::internal("cov: no states"))?;
         let Some((ddof, correlation)) = self.end else { return Ok(Chunk::new(state(count as u64, means, products))) };
-        let divisor = (count - ddof).max(0.0);
-        let result = if correlation {
+        if correlation {
             let roots = products.diag().mapv(f64::sqrt);
-            let own = roots.view().insert_axis(Axis(1));
+            products /= &roots.view().insert_axis(Axis(1));
+            products /= &roots.view().insert_axis(Axis(0));
             // Rounding must not make a correlation that is stronger than any.
-            (&products / &own / roots.view().insert_axis(Axis(0))).mapv(|share: f64| share.clamp(-1.0, 1.0))
+            products.mapv_inplace(|share| share.clamp(-1.0, 1.0));
         } else {
-            products / divisor
-        };
-        Ok(Chunk::new(Block::from_array(result.into_dyn())))
+            products /= (count - ddof).max(0.0);
+        }
+        Ok(Chunk::new(Block::from_array(products.into_dyn())))
     }
 }
 
@@ -220,33 +221,56 @@ impl NamedOperator for TogetherOfStates {
     const NAME: &'static str = "array_cov_combine";
 }
 
-fn parts(state: &State) -> Result<(f64, Array1<f64>, Array2<f64>), Failure> {
-    let damaged = || Failure::internal("cov: a state without its numbers");
-    let [means, products] = &state.numbers[..] else { return Err(damaged()) };
-    let means = means.to_array::<f64>()?.into_dimensionality().map_err(|_| damaged())?;
-    let products = products.to_array::<f64>()?.into_dimensionality().map_err(|_| damaged())?;
-    Ok((state.count as f64, means, products))
+fn damaged() -> Failure {
+    Failure::internal("cov: a state without its numbers")
 }
 
-/// Observations of two blocks together (Chan, Golub and LeVeque 1983, for several variables).
-fn joined(a: (f64, Array1<f64>, Array2<f64>), b: (f64, Array1<f64>, Array2<f64>)) -> (f64, Array1<f64>, Array2<f64>) {
-    if a.0 == 0.0 {
-        return b;
+/// The means of a state and the products, where they lie.
+fn numbers(state: &State) -> Result<(ArrayView1<'_, f64>, ArrayView2<'_, f64>), Failure> {
+    let [means, products] = &state.numbers[..] else { return Err(damaged()) };
+    let means = means.view::<f64>()?.into_dimensionality().map_err(|_| damaged())?;
+    let products = products.view::<f64>()?.into_dimensionality().map_err(|_| damaged())?;
+    Ok((means, products))
+}
+
+fn parts(state: &State) -> Result<(f64, Array1<f64>, Array2<f64>), Failure> {
+    let (means, products) = numbers(state)?;
+    Ok((state.count as f64, means.to_owned(), products.to_owned()))
+}
+
+/// Observations of another block, of which there are some, to those of one (Chan, Golub and LeVeque 1983, for several variables).
+fn join(all: &mut (f64, Array1<f64>, Array2<f64>), other: &State) -> Result<(), Failure> {
+    if all.0 == 0.0 {
+        *all = parts(other)?;
+        return Ok(());
     }
-    let count = a.0 + b.0;
-    let distance = &b.1 - &a.1;
-    let column = distance.view().insert_axis(Axis(1));
-    let outer = &column * &distance.view().insert_axis(Axis(0));
-    let means = &a.1 + &(&distance * (b.0 / count));
-    (count, means, a.2 + b.2 + outer * (a.0 * (b.0 / count)))
+    let (means, products) = numbers(other)?;
+    if (means.len(), products.dim()) != (all.1.len(), all.2.dim()) {
+        return Err(damaged());
+    }
+    let count = all.0 + other.count as f64;
+    let share = other.count as f64 / count;
+    let distance = &means - &all.1;
+    let weight = all.0 * share;
+    // In its place: the products of all variables may be most of what a task can hold.
+    for ((mut row, more), own) in all.2.rows_mut().into_iter().zip(products.rows()).zip(&distance) {
+        for ((product, more), other) in row.iter_mut().zip(more).zip(&distance) {
+            *product = *product + more + own * other * weight;
+        }
+    }
+    all.1 += &(&distance * share);
+    all.0 = count;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use partita_graph::Serial;
+    use partita_graph::{Graph, LayerId, Serial};
 
     use super::*;
     use crate::array::Random;
+    use crate::array::budget::Budget;
+    use crate::array::lower::plan_within;
     use crate::client::operator_registry;
 
     #[test]
@@ -267,6 +291,35 @@ mod tests {
                 vec![x.chunks().expect("known")[0].clone(); 2]
             );
         }
+    }
+
+    /// 40 blocks of 400 variables, whose products take more than the smallest budget.
+    #[test]
+    fn memory_changes_no_bit_and_tasks_read_fewer_states() {
+        let x = Random::new(6).normal([400, 80], [100, 2]) * 2.0 + 1e4;
+        for (ddof, correlation) in [(1.0, false), (0.0, true)] {
+            let varying = x.varying(Covariance { ddof, correlation }, SHORT, "");
+            let plan = |memory_per_thread| plan_within(Budget::within(memory_per_thread), varying.untyped()).expect("it fits");
+            let run = |graph: &Graph| {
+                let chunks = Serial::new(operator_registry()).run(graph).0.expect("it runs");
+                let values = block_of(&chunks[0]).and_then(Block::to_vec::<f64>).expect("a block of floats");
+                values.into_iter().map(f64::to_bits).collect::<Vec<u64>>()
+            };
+            let (large, small) = (plan(None), plan(Some(1)));
+            assert_eq!((states_read(&large), states_read(&small)), (16, 2));
+            assert!(run(&large) == run(&small), "other bits");
+        }
+    }
+
+    /// How many chunks the tasks that bring states together read at most.
+    fn states_read(graph: &Graph) -> usize {
+        let lens = |id: LayerId| graph.layers.iter().find(|layer| layer.id == id).map_or(0, |layer| layer.len);
+        let together = graph.layers.iter().filter(|layer| ["combine", "finish"].iter().any(|name| layer.name.contains(name)));
+        let read = together.flat_map(|layer| {
+            let task = move |task| layer.edges.iter().map(|edge| edge.wiring.inputs(task, lens(edge.layer)).iter().count()).sum::<usize>();
+            (0..layer.len).map(task)
+        });
+        read.max().unwrap_or(0)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{complex, numbers, order};
 use crate::array::block::Block;
-use crate::array::element::{C64, C128, Held, without_order};
+use crate::array::element::{C64, C128, DType, Held, without_order};
 use crate::array::tile::{Arith, Rank, Rows, Sink, Tile};
 
 /// What elements are folded to.
@@ -41,6 +41,21 @@ pub enum Fold {
     Any,
     /// Whether all of them are not zero.
     All,
+}
+
+impl Fold {
+    /// Bytes of the state of a lane of elements of this kind.
+    pub(super) fn state_bytes(self, dtype: DType) -> u64 {
+        let parts = if dtype.is_complex() { 2 } else { 1 };
+        match self {
+            Fold::Sum if dtype.is_float() || dtype.is_complex() => 16 * parts,
+            Fold::Sum | Fold::Product => 8 * parts,
+            Fold::Moments { .. } => 24 * parts,
+            Fold::Extreme { .. } => dtype.size() as u64,
+            Fold::Place { .. } => dtype.size() as u64 + 8,
+            Fold::Any | Fold::All => 1,
+        }
+    }
 }
 
 /// What the elements of a tile are called where their places matter.

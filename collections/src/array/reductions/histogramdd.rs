@@ -5,7 +5,7 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use serde::{Deserialize, Serialize};
 
 use super::histogram::{AddBlocks, Bins};
-use super::tree::tree;
+use super::tree::tree_within;
 use crate::array::alike::FIND_SIZES;
 use crate::array::block::{Block, block_of};
 use crate::array::broadcast::broadcast;
@@ -143,7 +143,8 @@ impl Step for Counting {
         let op = OpRef::new(CountPoints { bins: self.bins.clone(), weighted: self.weighted }, self.line());
         let level = lowering.add(Layer::single("histogram", blocks, op, edges), node);
         let add = OpRef::new(AddBlocks { weighted: self.weighted }, "add counts");
-        Ok(tree(lowering, level, &grid, &vec![true; grid.len()], (&add, add.clone()), node))
+        let counts = node.known()?.largest_block().unwrap_or(0);
+        Ok(tree_within(lowering, level, &grid, &vec![true; grid.len()], counts, (&add, add.clone()), node))
     }
 }
 

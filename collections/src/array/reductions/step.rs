@@ -1,5 +1,5 @@
 //! A reduction as a step: its shape rule, its layers, and its three operators. Each task folds one block, with the elementwise program
-//! that gives it, to states; a tree brings states together; the last task of each result makes it.
+//! that gives it, to states; a tree brings states together, by tasks that read no more of them than they may hold; the last task of each result makes it.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,7 +10,7 @@ use super::axes::Axes;
 use super::batch::Batches;
 use super::fold::{Fold, Folded, Folding};
 use super::state::{Finish, State, finished, joined, state_of};
-use super::tree::tree;
+use super::tree::tree_within;
 use crate::array::alike::Alike;
 use crate::array::block::{Block, block_of, row_major};
 use crate::array::element::{DType, with_dtype};
@@ -78,11 +78,13 @@ impl Step for Reduction {
         let end = End { fold, dtype, finish: self.finish, out: self.out, dropped: reduced.iter().map(|r| *r && !keepdims).collect() };
         let end = OpRef::new(end, format!("{} over {}", self.name, self.axes.show()));
         let label = format!("{} of {}", self.name, program.show());
+        let lanes = node.known()?.largest_block().map_or(0, |bytes| bytes / self.out.size() as u64);
+        let state = lanes.saturating_mul(fold.state_bytes(dtype));
         let places = matches!(fold, Fold::Place { .. });
         if !places && let Some(batches) = Batches::of(lowering, &inputs, meta, &reduced, node)? {
             let grid = batches.grid;
             let level = lowering.add(batches.layer(Reduce::plain(program, fold, reduced), label), node);
-            return Ok(tree(lowering, level, &grid, &[false, true], (&combine, end), node));
+            return Ok(tree_within(lowering, level, &grid, &[false, true], state, (&combine, end), node));
         }
         let edges = lowering.aligned(&inputs, &meta.cuts, node)?;
         let alike = Alike::of_arrays(&inputs, &meta.cuts)?;
@@ -97,7 +99,7 @@ impl Step for Reduction {
             Layer::single("reduce", meta.blocks()?, op, edges)
         };
         let level = lowering.add(level, node);
-        Ok(tree(lowering, level, &meta.grid(), &reduced, (&combine, end), node))
+        Ok(tree_within(lowering, level, &meta.grid(), &reduced, state, (&combine, end), node))
     }
 }
 
@@ -230,7 +232,35 @@ impl NamedOperator for End {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{Array, IxDyn};
+    use partita_graph::{Serial, Value};
+
     use super::*;
+    use crate::array::budget::Budget;
+    use crate::array::lower::plan_within;
+    use crate::client::operator_registry;
+
+    /// 40 blocks, the states of which are larger than the smallest budget.
+    #[test]
+    fn memory_changes_no_bit_of_a_reduction() {
+        fn check<U: Element>(reduced: &DArray<U>) {
+            let run = |memory_per_thread| {
+                let graph = plan_within(Budget::within(memory_per_thread), reduced.untyped()).expect("it fits");
+                let last = graph.layers.iter().filter(|layer| layer.name.contains("finish")).count();
+                let chunks = Serial::new(operator_registry()).run(&graph).0.expect("it runs");
+                let bytes = block_of(&chunks[0]).and_then(Block::encode).expect("a block").buffers;
+                (bytes.iter().flat_map(|bytes| (**bytes).as_ref().to_vec()).collect::<Vec<u8>>(), last)
+            };
+            let (large, small) = (run(None), run(Some(1)));
+            assert!(large.0 == small.0, "other bits");
+            assert_eq!((large.1, small.1), (1, 2), "three states are brought together by one task or by two");
+        }
+        let value = |at: IxDyn| if at[0] * at[1] == 33 * 77 { f64::NAN } else { ((at[0] * 31 + at[1] * 17) % 97) as f64 * 0.37 - 11.0 };
+        let x = DArray::from_array(Array::from_shape_fn(IxDyn(&[40, 70_000]), value), [1, -1]);
+        check(&x.sum_axis(0));
+        check(&x.var_axis(0, 1.0));
+        check(&x.argmax_axis(0));
+    }
 
     #[test]
     fn names_count_along_reduced_axes() {

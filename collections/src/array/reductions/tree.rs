@@ -26,6 +26,21 @@ pub(in crate::array) fn tree(
     tree_by_steps(lowering, level, grid, reduced, FAN_IN, ops, node)
 }
 
+/// The same for states of so many bytes, by tasks that read no more of them than they may hold, beside the state that each makes and a copy of the one
+/// that it adds to that. For operators as in [`tree_by_steps`].
+pub(in crate::array) fn tree_within(
+    lowering: &mut Lowering,
+    level: Lowered,
+    grid: &[usize],
+    reduced: &[bool],
+    state: u64,
+    ops: (&OpRef, OpRef),
+    node: &Node,
+) -> Lowered {
+    let states = usize::try_from(lowering.budget.task() / state.max(1)).unwrap_or(usize::MAX).saturating_sub(2);
+    tree_by_steps(lowering, level, grid, reduced, states, ops, node)
+}
+
 /// The same by tasks that read at most so many states: several in a row, each of which goes on with what the one before made, then do what one would. Only
 /// for operators that begin with the first state and bring one after the other to it, so that this changes nothing.
 pub(in crate::array) fn tree_by_steps(

@@ -39,7 +39,7 @@ impl Worker {
                 Phase::Blocked => assert!(self.is_leaving(*key), "{key} waits for nothing to go"),
                 Phase::Loading { missing } => {
                     running += 1;
-                    let waits = self.memory.waiting.values().flatten().filter(|waiter| *waiter == key).count();
+                    let waits = self.memory.waiting.values().flatten().filter(|(waiter, _)| waiter == key).count();
                     assert!(missing > 0 && waits == missing as usize, "chunks that {key} waits for");
                 }
                 Phase::Executing if task.waits => waiting += 1,

@@ -1,8 +1,8 @@
 //! The account of memory: which chunks are where, who reads them, what is promised, and what comes back from disk.
 //!
 //! It refuses to know what is worth spilling (`spill`) and how the process as a whole fares (`pressure`). Invariant: a chunk in
-//! use stays in memory and is read back once, however many wait for it. With no limit there is no order of use and no promise
-//! to keep, and nothing here costs anything.
+//! use stays in memory and is read back once, however many wait for it; a part that is read from a map of its chunk's file is counted
+//! as long as its reader has a thread. With no limit there is no order of use and no promise to keep, and nothing here costs anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub(super) struct Held {
     /// Bytes on disk now.
     pub disk: u64,
     pub place: Place,
-    /// Bytes that are promised to it while it is on its way back: what its readers will need of it.
+    /// Bytes that are promised to it while it is on its way back, because somebody reads all of it.
     pub promised: u64,
     /// Tasks that read it and run or are next to run, one for each reading.
     pub pins: u32,
@@ -67,8 +67,8 @@ pub(super) struct Memory {
     pub loading: u32,
     /// Chunks that can be spilled, the least recently used first.
     pub order: BTreeSet<(u64, Key)>,
-    /// Tasks in phase Loading, by the chunk that they wait for; one entry for each reading.
-    pub waiting: BTreeMap<Key, Vec<Key>>,
+    /// Tasks in phase Loading, by the chunk that they wait for; one entry for each reading, with the number of parts where one is read.
+    pub waiting: BTreeMap<Key, Vec<(Key, Option<u64>)>>,
     clock: u64,
 }
 
@@ -82,7 +82,7 @@ pub(super) enum Room {
 impl Memory {
     pub fn stop_waiting(&mut self, task: Key) {
         self.waiting.retain(|_, tasks| {
-            tasks.retain(|waiter| *waiter != task);
+            tasks.retain(|(waiter, _)| *waiter != task);
             !tasks.is_empty()
         });
     }
@@ -92,6 +92,23 @@ impl Held {
     /// Whether it is where it should be and can be read.
     pub fn is_sound(&self) -> bool {
         !self.damaged && matches!(self.place, Place::Memory | Place::Disk)
+    }
+
+    /// It is in its file only, and whoever reads it maps what it needs.
+    pub fn is_mapped(&self) -> bool {
+        self.place == Place::Memory && self.resident == 0 && self.disk > 0
+    }
+
+    /// Bytes that come to memory for a task that reads all of it, or one of so many parts.
+    pub fn missing(&self, parts: Option<u64>) -> u64 {
+        match (self.place, parts) {
+            (Place::Memory, Some(parts)) if self.is_mapped() => self.size / parts,
+            (Place::Memory, _) => 0,
+            (_, Some(parts)) => self.size / parts,
+            // It comes once for all who read the whole.
+            (Place::Loading, None) => self.size - self.promised,
+            (Place::Disk | Place::Spilling, None) => self.size,
+        }
     }
 
     /// It is the answer to this try, and goes with it. A copy was told of before, without a try by which the scheduler would know that
@@ -162,17 +179,22 @@ impl Worker {
         }
     }
 
-    /// Sees to it that the chunk comes to memory for `task`, which reads one of so many shares of it. False when it is there.
-    pub(super) fn bring_back(&mut self, key: Key, share: u64, task: Key) -> bool {
+    /// Sees to it that the chunk comes to memory for `task`, which reads all of it or one of so many parts. False when it is there.
+    pub(super) fn bring_back(&mut self, key: Key, parts: Option<u64>, task: Key) -> bool {
         let held = self.chunks.get_mut(&key).expect("pinned by the caller");
-        let place = held.place;
-        match place {
-            Place::Memory => return false,
-            // The promise stands already.
-            Place::Loading => {}
-            Place::Disk | Place::Spilling => held.promised = held.promised.max(held.size / share),
+        let (place, missing) = (held.place, held.missing(parts));
+        if parts.is_some() {
+            // Each reader of a part has a map of its own.
+            self.tasks.get_mut(&task).expect("a task with a thread").reserved += missing;
+            self.memory.reserved += missing;
+        } else if place != Place::Memory {
+            held.promised = held.size;
+            self.memory.reserved += if place == Place::Loading { missing } else { 0 };
         }
-        self.memory.waiting.entry(key).or_default().push(task);
+        if place == Place::Memory {
+            return false;
+        }
+        self.memory.waiting.entry(key).or_default().push((task, parts));
         // A chunk on its way out is loaded when it has arrived there.
         if place == Place::Disk {
             self.load(key);
@@ -201,8 +223,14 @@ impl Worker {
     }
 
     pub(super) fn back_in_memory(&mut self, key: Key) {
-        for waiter in self.memory.waiting.remove(&key).unwrap_or_default() {
+        let held = &self.chunks[&key];
+        let (size, is_mapped) = (held.size, held.is_mapped());
+        for (waiter, parts) in self.memory.waiting.remove(&key).unwrap_or_default() {
             let task = self.tasks.get_mut(&waiter).expect("who waits is a task");
+            // Where the whole has come, nothing is mapped for a part.
+            let unneeded = parts.filter(|_| !is_mapped).map_or(0, |parts| size / parts);
+            task.reserved -= unneeded;
+            self.memory.reserved -= unneeded;
             let Phase::Loading { missing } = task.phase else { unreachable!("who waits is loading") };
             task.phase = Phase::Loading { missing: missing - 1 };
             if missing == 1 {
@@ -222,7 +250,7 @@ impl Worker {
             }
             Place::Disk => {}
             // Mapped from its file, so without it there is nothing.
-            Place::Memory if held.resident == 0 && held.disk > 0 => {}
+            Place::Memory if held.is_mapped() => {}
             Place::Memory | Place::Spilling => return,
         }
         held.damaged = true;
@@ -230,7 +258,7 @@ impl Worker {
             self.out.push(WorkerAction::Send(ToScheduler::Lost(key)));
         }
         self.doom(key);
-        for waiter in self.memory.waiting.remove(&key).unwrap_or_default() {
+        for (waiter, _) in self.memory.waiting.remove(&key).unwrap_or_default() {
             self.give_back(waiter, key, Vec::new());
         }
         self.drop_if_doomed(key);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use partita_graph::{Failure, Key};
 
-use super::memory::{Place, Room};
+use super::memory::Room;
 use super::{Claim, Phase, Task, Worker};
 use crate::protocol::{Attempt, ToScheduler, WorkerAction, WorkerId};
 
@@ -95,16 +95,30 @@ impl Worker {
         if let Some(claim) = &self.claim {
             return claim.needed;
         }
+        let readings = self.readings(key);
         let mut needed = self.tasks[&key].assignment.expected;
-        for (chunk, share) in self.readings(key) {
+        self.make_room_for_readers(needed, &readings);
+        for (chunk, parts) in readings {
             self.pin(chunk);
-            let held = &self.chunks[&chunk];
-            if matches!(held.place, Place::Disk | Place::Spilling) {
-                needed += held.size / share;
-            }
+            needed += self.chunks[&chunk].missing(parts);
         }
         self.claim = Some(Claim { key, needed, inputs_changed: false });
         needed
+    }
+
+    /// Tasks that read a part each of the same chunks keep these in their places as long as one of them runs or is next. So before they do there is
+    /// made room for as many of them as there are threads: else what is in memory would leave it to one at a time.
+    fn make_room_for_readers(&mut self, expected: u64, readings: &[(Key, Option<u64>)]) {
+        let Some(parts) = readings.iter().find_map(|(_, parts)| *parts) else { return };
+        let Some(target) = self.config.mark(self.config.target) else { return };
+        // All at once would need all that is written.
+        let tasks = u64::from(self.config.threads - self.running).min(parts - 1);
+        let of_parts = readings.iter().filter(|(_, parts)| parts.is_some());
+        let each = expected + of_parts.map(|(chunk, parts)| self.chunks[chunk].missing(*parts)).sum::<u64>();
+        let wanted = self.promised() + each * tasks;
+        let lacking = (self.memory.resident - self.memory.spilling + wanted).saturating_sub(target);
+        // Of what is written for them, each needs its part again.
+        self.spill_down(wanted + lacking * tasks / (parts - tasks), target);
     }
 
     /// The task that waited for memory is not the first any more, or must look at its inputs again.
@@ -114,12 +128,12 @@ impl Worker {
         chunks.into_iter().for_each(|chunk| self.unpin(chunk));
     }
 
-    /// The chunks that the task reads, and of how many shares it reads one: of a chunk whose part is read only that part need
-    /// come to memory, if the shell maps files.
-    fn readings(&self, key: Key) -> Vec<(Key, u64)> {
+    /// The chunks that the task reads, and of how many parts it reads one, where it does not read all: then only that part need come to
+    /// memory, if the shell maps files.
+    fn readings(&self, key: Key) -> Vec<(Key, Option<u64>)> {
         let task = &self.tasks[&key];
         let parts = u64::from(task.assignment.layer.len.max(1));
-        task.reads().map(|input| (input.key, if input.part.is_some() { parts } else { 1 })).collect()
+        task.reads().map(|input| (input.key, input.part.map(|_| parts))).collect()
     }
 
     /// Gives the task memory and a thread, or says that it must wait.
@@ -134,8 +148,8 @@ impl Worker {
         let expected = self.tasks[&key].assignment.expected;
         self.take_thread(key, expected);
         let mut missing = 0;
-        for (chunk, share) in self.readings(key) {
-            missing += u32::from(self.bring_back(chunk, share, key));
+        for (chunk, parts) in self.readings(key) {
+            missing += u32::from(self.bring_back(chunk, parts, key));
         }
         if missing == 0 {
             self.execute(key);

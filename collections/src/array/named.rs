@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn what_nobody_can_write_nobody_reads() {
         let dots: Vec<char> = DOTS.take(2).collect();
-        assert_eq!(shown(&[&['b'], &dots[..], &['i', 'j']].concat()), "b...ij");
+        assert_eq!(shown(&[&['b'][..], &dots, &['i', 'j']].concat()), "b...ij");
         assert_eq!((shown(&dots[1..]), shown(&[])), ("...".into(), String::new()));
     }
 

@@ -220,6 +220,14 @@ mod tests {
     }
 
     impl Executor for Noting {
+        fn memory_per_thread(&self) -> Option<u64> {
+            self.memory_per_thread
+        }
+
+        fn threads(&self) -> usize {
+            1
+        }
+
         fn submit(&self, graph: Graph) -> Result<Run, Failure> {
             self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&graph.wanted);
             self.serial.submit(graph)
@@ -227,14 +235,6 @@ mod tests {
 
         fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
             self.serial.submit_each(graph)
-        }
-
-        fn threads(&self) -> usize {
-            1
-        }
-
-        fn memory_per_thread(&self) -> Option<u64> {
-            self.memory_per_thread
         }
     }
 

@@ -281,13 +281,13 @@ mod tests {
             self.serial.submit_each(graph)
         }
 
-        fn threads(&self) -> usize {
-            1
-        }
-
         fn memory_per_thread(&self) -> Option<u64> {
             let_through(&self.gate).expect("it is asked where it may wait");
             None
+        }
+
+        fn threads(&self) -> usize {
+            1
         }
     }
 

@@ -26,11 +26,16 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 /// Loads and optimizes the model for batches of so many rows: about a millisecond.
-pub fn load(mut bytes: &[u8], batch: usize) -> Result<Plan, Error> {
+pub fn load(bytes: &[u8], batch: usize) -> Result<Plan, Error> {
+    let turned = typed(bytes, batch).and_then(columns::turned);
+    turned.and_then(|model| model.into_optimized()?.into_runnable()).map_err(failed)
+}
+
+/// The model as its file has it, for batches of so many rows.
+pub fn typed(mut bytes: &[u8], batch: usize) -> TractResult<TypedModel> {
     let shape = InferenceFact::dt_shape(f32::datum_type(), [batch, COLUMNS as usize]);
-    let model = tract_onnx::onnx().model_for_read(&mut bytes).map_err(failed)?;
-    let model = model.with_input_fact(0, shape).and_then(|model| model.into_typed()?.into_decluttered()).map_err(failed)?;
-    columns::turned(model).and_then(|model| model.into_optimized()?.into_runnable()).map_err(failed)
+    let model = tract_onnx::onnx().model_for_read(&mut bytes)?;
+    model.with_input_fact(0, shape)?.into_typed()?.into_decluttered()
 }
 
 /// A model as a value that travels once: its bytes, and in each process the plans that were made of them.

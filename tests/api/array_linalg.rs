@@ -99,6 +99,26 @@ fn sums_of_products_over_any_axes() {
 }
 
 #[test]
+fn plans_of_products_show_what_was_written() {
+    let x = DArray::<f64>::ones([2, 3, 3], 2);
+    let plans = [
+        (einsum("...ij,...jk", &[&x, &x]), "product ...ij, ...jk to ...ik"),
+        (einsum("bij,bjk->bki", &[&x, &x]), "product bij, bjk to bik"),
+        (einsum("...ij,kl->...ik", &[&x, &x.index_axis(0, 0)]), "infinite product ...i*, k+ to ...ik"),
+        (x.matmul(&x), "product amk, akn to amn"),
+        (x.tensordot(&x, &[1], &[2]), "product abc, deb to acde"),
+    ];
+    for (product, line) in plans {
+        let plan = product.explain();
+        assert!(plan.contains(line), "{plan}");
+        let nobody_reads = |c: char| ('\u{E000}'..='\u{F8FF}').contains(&c) || c >= '\u{F0000}';
+        assert!(!plan.contains(nobody_reads), "{plan}");
+    }
+    let text = failure(&einsum("...i,...i", &[&x, &DArray::ones([5, 3, 3], 2)]), Code::ShapeMismatch);
+    assert!(text.contains("axes `...`"), "{text}");
+}
+
+#[test]
 fn products_of_all_with_all() {
     let (x, y) = (DArray::from_array(array![1, 2, 3], 2), DArray::from_array(array![[10, 20], [30, 40]], 1));
     check(&x.outer(&x), array![[1, 2, 3], [2, 4, 6], [3, 6, 9]]);

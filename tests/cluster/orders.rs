@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use partita::Code;
+use partita::graph::Annotations;
 use partita::prelude::*;
+use partita::{Code, Keyed, LocalCluster};
 
 use crate::start::{cluster, files, here, job, until};
 
@@ -34,6 +35,40 @@ fn what_waits_is_cancelled_by_its_keys() {
     assert_eq!(failure.code, Code::Cancelled, "{failure}");
     cluster.scale(1);
     assert_eq!(kept.join().unwrap().expect("nobody cancelled it"), df!("x" => [15i64]).unwrap());
+}
+
+/// Five blocks, 400 MB where they were not the same everywhere, of each of which a few elements are wanted: a task reads all of them, where memory
+/// allows it. Workers of 400 MiB have less than the current client has on most machines, whose keys were looked for once.
+#[test]
+fn an_array_is_asked_about_by_the_keys_that_it_has_on_the_client_that_is_asked() {
+    let cluster = LocalCluster::builder().workers(1).threads_per_worker(1).program(env!("CARGO_BIN_EXE_partita"));
+    let cluster = cluster.memory_limit("400MiB").start().expect("the worker starts");
+    let client = cluster.connect().expect("the scheduler answers");
+    client.wait_for_workers(1, Duration::from_secs(60)).expect("it joins");
+    let array = DArray::<f64>::ones([50_000_000], 10_000_000).take([49_999_999, 7, 20_000_000, 10_000_001, 30_000_000], 0);
+    let roomy = Client::builder().threads(1).memory_limit("8GiB").set_as_default(false).build().unwrap();
+    assert_ne!(array.keys_on(&roomy).unwrap(), array.keys_on(&client).unwrap(), "the plans differ, or it shows nothing");
+    let kept = client.persist(&array).unwrap();
+    let holders = client.who_has(&array).unwrap();
+    assert!(holders.len() == 1 && holders[0].1.len() == 1, "{holders:?}");
+    let explained = client.explain_wait(&array).unwrap();
+    assert!(explained.len() == 1 && explained[0].contains(": stored at worker "), "{explained:?}");
+    assert!(client.story(&array).unwrap().iter().any(|line| line.contains("stored at worker ")));
+    drop(kept);
+    let sums = &array + 1.0;
+    let nowhere = client.annotated(Annotations { resources: [("GPU".to_string(), 1000)].into(), ..Annotations::default() });
+    let asked = {
+        let sums = sums.clone();
+        std::thread::spawn(move || nowhere.compute(&sums))
+    };
+    until("it waits", || {
+        let lines = client.explain_wait(&sums).unwrap();
+        lines.iter().any(|line| line.contains(": waits for ") || line.contains(": could run, but not now: "))
+    });
+    client.cancel(&sums).unwrap();
+    let failure = asked.join().unwrap().expect_err("it was cancelled");
+    assert_eq!(failure.code, Code::Cancelled, "{failure}");
+    assert_eq!(client.retry(&sums).unwrap().sum(), 10.0);
 }
 
 #[test]

@@ -138,9 +138,9 @@ pub(crate) fn ordered(root: &AnyArray) -> Vec<AnyArray> {
     order
 }
 
-/// Adds the layers of an array to a graph that the current client will run.
-pub(crate) fn lower_into(graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
-    lower_within(Budget::planned(), graph, array)
+/// Adds the layers of an array to a graph, by tasks that hold no more than this; without it, than they may on the current client.
+pub(crate) fn lower_into(budget: Option<Budget>, graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
+    lower_within(budget.unwrap_or_else(Budget::planned), graph, array)
 }
 
 fn lower_within(budget: Budget, graph: &mut Graph, array: &AnyArray) -> Result<Lowered, Failure> {
@@ -171,10 +171,10 @@ pub(crate) fn plan_within(budget: Budget, array: &AnyArray) -> Result<Graph, Fai
     Ok(optimize::optimize(&graph))
 }
 
-/// The layers of an array and of all that it reads, as they are lowered, and which of them makes its blocks.
-pub(crate) fn layers(array: &AnyArray) -> Result<(Graph, LayerId), Failure> {
+/// The layers of an array and of all that it reads, as [`lower_into`] adds them, and which of them makes its blocks.
+pub(crate) fn layers(budget: Option<Budget>, array: &AnyArray) -> Result<(Graph, LayerId), Failure> {
     let mut graph = Graph::default();
-    let lowered = lower_into(&mut graph, array)?;
+    let lowered = lower_into(budget, &mut graph, array)?;
     Ok((graph, lowered.layer))
 }
 

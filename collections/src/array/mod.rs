@@ -9,7 +9,7 @@ pub(crate) mod announced;
 pub(crate) mod assemble;
 pub(crate) mod block;
 mod broadcast;
-mod budget;
+pub(crate) mod budget;
 mod chunks;
 mod class;
 pub(crate) mod element;

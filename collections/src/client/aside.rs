@@ -1,8 +1,8 @@
-//! Threads that wait for something while whoever asked for it goes on: results are brought from other processes and disks while the thread of
-//! a user's runtime serves others.
+//! Threads that wait for something while whoever asked for it goes on: results are brought from other processes and disks, and schedulers are
+//! asked what a plan may count on, while the thread of a user's runtime serves others.
 //!
 //! It refuses to know what they wait for. Invariant: what is asked for is done, by one of a few threads, or by the one that asks where there are
-//! none to be had.
+//! none to be had; and it finds the current client that the one that asks would find.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,8 +12,9 @@ use futures_channel::oneshot;
 use partita_graph::Failure;
 
 use super::mailbox::heard;
+use super::pool;
 
-/// As many results are brought at a time; others wait for these.
+/// As many things are done at a time; others wait for these.
 const MOST: usize = 16;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -25,15 +26,16 @@ fn jobs() -> MutexGuard<'static, (VecDeque<Job>, usize)> {
     JOBS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What comes of reading something, which blocks another thread than the one that awaits it.
+/// What comes of something that blocks, in another thread than the one that awaits it.
 ///
 /// # Errors
-/// As reading; it panicked.
-pub(crate) async fn aside<T: Send + 'static>(read: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+/// Its own; it panicked.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let (sender, receiver) = oneshot::channel();
+    let client = pool::client_here();
     // Nobody listens any more when the future was dropped.
-    hand_over(move || drop(sender.send(read())));
-    heard(receiver).await.unwrap_or_else(|_| Err(Failure::internal("reading a result panicked; the panic is printed above")))
+    hand_over(move || drop(sender.send(pool::in_place_of(client, work))));
+    heard(receiver).await.unwrap_or_else(|_| Err(Failure::internal("planning or reading a result panicked; the panic is printed above")))
 }
 
 /// Has it done without waiting for it.

@@ -159,7 +159,7 @@ impl Client {
     /// # Errors
     /// The client is no cluster's; the scheduler is gone.
     pub fn who_has(&self, of: &(impl Keyed + ?Sized)) -> Result<Vec<(Key, Vec<String>)>, Failure> {
-        self.remote()?.who_has(&of.keys()?)
+        self.remote()?.who_has(&of.keys_on(self)?)
     }
 
     /// What each worker holds, or the one of this name: keys and bytes.
@@ -183,7 +183,7 @@ impl Client {
     /// # Errors
     /// The client is no cluster's; the scheduler is gone.
     pub fn story(&self, of: impl Keyed) -> Result<Vec<String>, Failure> {
-        let (remote, keys) = (self.remote()?, of.keys()?);
+        let (remote, keys) = (self.remote()?, of.keys_on(self)?);
         if let [key] = keys[..] {
             return remote.story(key);
         }
@@ -201,7 +201,7 @@ impl Client {
     pub fn explain_wait(&self, of: impl Keyed) -> Result<Vec<String>, Failure> {
         let remote = self.remote()?;
         let mut lines = Vec::new();
-        for key in of.keys()? {
+        for key in of.keys_on(self)? {
             lines.extend(remote.explain_wait(key)?);
         }
         Ok(lines)
@@ -255,7 +255,7 @@ impl Client {
     /// As [`crate::DFrame::compute`].
     pub fn retry<C: Collection>(&self, what: &C) -> Result<C::Output, Failure> {
         if let Engine::Cluster(connection) = &self.inner.engine {
-            connection.remote.forget_failures(&what.keys()?);
+            connection.remote.forget_failures(&what.keys_on(self)?);
         }
         self.compute(what)
     }
@@ -265,7 +265,7 @@ impl Client {
     /// # Errors
     /// The client is no cluster's.
     pub fn cancel(&self, what: &(impl Keyed + ?Sized)) -> Result<(), Failure> {
-        self.remote()?.cancel_keys(&what.keys()?);
+        self.remote()?.cancel_keys(&what.keys_on(self)?);
         Ok(())
     }
 

@@ -39,6 +39,16 @@ pub trait Keyed {
     /// # Errors
     /// A step that does not fit; an argument that cannot be sent.
     fn keys(&self) -> Result<Vec<Key>, Failure>;
+
+    /// The keys by which this executor would compute it. A plan of arrays is made for the memory that there is for a task, so that an array has
+    /// other keys on a client that has less, or once workers come that do. A client asks by these.
+    ///
+    /// # Errors
+    /// As [`Keyed::keys`].
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        let _ = executor;
+        self.keys()
+    }
 }
 
 impl Keyed for Key {
@@ -51,27 +61,48 @@ impl<K: Keyed + ?Sized> Keyed for &K {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
         (**self).keys()
     }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        (**self).keys_on(executor)
+    }
 }
 
 impl<K: Keyed> Keyed for [K] {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
-        let mut all = Vec::with_capacity(self.len());
-        for one in self {
-            all.extend(one.keys()?);
-        }
-        Ok(all)
+        all(self, K::keys)
     }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        all(self, |one| one.keys_on(executor))
+    }
+}
+
+/// The keys of all, in order.
+fn all<K>(of: &[K], keys: impl Fn(&K) -> Result<Vec<Key>, Failure>) -> Result<Vec<Key>, Failure> {
+    let mut all = Vec::with_capacity(of.len());
+    for one in of {
+        all.extend(keys(one)?);
+    }
+    Ok(all)
 }
 
 impl<K: Keyed> Keyed for Vec<K> {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
         self.as_slice().keys()
     }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        self.as_slice().keys_on(executor)
+    }
 }
 
 impl<K: Keyed, const N: usize> Keyed for [K; N] {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
         self.as_slice().keys()
+    }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        self.as_slice().keys_on(executor)
     }
 }
 
@@ -158,5 +189,80 @@ impl Client {
     #[track_caller]
     pub fn persist<C: Collection>(&self, what: &C) -> Result<C, Failure> {
         what.keep(self, Origin::here(".persist()"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use partita_graph::{Graph, Run, RunEach, Serial};
+
+    use super::*;
+    use crate::delayed::compute::compute_on;
+    use crate::{DArray, DFrame};
+
+    /// An executor that has so much memory, and notes what was wanted of it last.
+    struct Noting {
+        serial: Serial,
+        memory_per_thread: Option<u64>,
+        wanted: Mutex<Vec<Key>>,
+    }
+
+    impl Noting {
+        fn with(memory_per_thread: Option<u64>) -> Self {
+            Self { serial: Serial::new(crate::operator_registry()), memory_per_thread, wanted: Mutex::default() }
+        }
+
+        fn wanted(&self) -> Vec<Key> {
+            self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+    }
+
+    impl Executor for Noting {
+        fn memory_per_thread(&self) -> Option<u64> {
+            self.memory_per_thread
+        }
+
+        fn threads(&self) -> usize {
+            1
+        }
+
+        fn submit(&self, graph: Graph) -> Result<Run, Failure> {
+            self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&graph.wanted);
+            self.serial.submit(graph)
+        }
+
+        fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
+            self.serial.submit_each(graph)
+        }
+    }
+
+    /// Six blocks of which a task reads all, where it may, for six elements: 4.8 MB.
+    #[test]
+    fn keys_are_those_by_which_an_executor_computes_whatever_its_memory() {
+        let array = DArray::<f64>::ones([600_000], 100_000).take([599_999, 7, 300_000, 100_001, 450_000, 299_999], 0);
+        let frame = DFrame::from_darray(&array, &["x"]).sum();
+        let block = array.to_delayed().expect("one block")[[0]].clone();
+        let through = DFrame::from_darray(&array, &["x"]).to_darray() + 1.0;
+        let told = |executor: &Noting| {
+            let mut all = Vec::new();
+            let mut agree = |computed: Result<(), Failure>, keys: Result<Vec<Key>, Failure>| {
+                computed.expect("it runs");
+                all.push(keys.expect("it is planned"));
+                assert_eq!(all.last(), Some(&executor.wanted()));
+            };
+            agree(array.compute_on(executor).map(drop), array.keys_on(executor));
+            agree(array.persist_on(executor).map(drop), array.keys_on(executor));
+            agree(frame.compute_on(executor).map(drop), frame.keys_on(executor));
+            agree(block.compute_on(executor).map(drop), block.keys_on(executor));
+            agree(block.persist_on(executor).map(drop), block.keys_on(executor));
+            agree(through.compute_on(executor).map(drop), through.keys_on(executor));
+            // Of several at once those that read others are other tasks than alone.
+            agree(compute_on(executor, &vec![&through]).map(drop), [&through].keys_on(executor));
+            all
+        };
+        let (small, large) = (told(&Noting::with(Some(1))), told(&Noting::with(None)));
+        assert!(small.iter().zip(&large).all(|(small, large)| small != large), "the plans differ, or it shows nothing");
     }
 }

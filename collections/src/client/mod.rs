@@ -15,6 +15,7 @@ mod local_cluster;
 pub(crate) mod mailbox;
 mod pool;
 pub(crate) mod progress;
+pub(crate) mod ready;
 mod room;
 pub(crate) mod run;
 mod storage;

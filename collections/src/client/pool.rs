@@ -21,6 +21,18 @@ pub(super) fn client_here() -> Option<Weak<Inner>> {
     HERE.with_borrow(Clone::clone)
 }
 
+/// Does something in place of the thread that runs a task of this client, which then finds the same current client.
+pub(super) fn in_place_of<T>(client: Option<Weak<Inner>>, work: impl FnOnce() -> T) -> T {
+    struct Before(Option<Weak<Inner>>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            HERE.set(self.0.take());
+        }
+    }
+    let _before = Before(HERE.replace(client));
+    work()
+}
+
 /// Tasks inside polars' pool, which is one for the whole process.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 

@@ -1,5 +1,6 @@
 //! Runs a frame on an executor: plan, submit, wait, and plan again when a task found a guess of the reader wrong.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use partita_graph::{Chunk, Code, Executor, Failure, Graph, Run};
@@ -11,7 +12,7 @@ use super::progress::Watch;
 use crate::client::mailbox::{Mailbox, Next};
 use crate::frame::DFrame;
 use crate::frame::expr::polars_failure;
-use crate::frame::lower::plan;
+use crate::frame::lower::{Plan, plan_for};
 use crate::frame::measure::{measured, measuring};
 use crate::frame::replan::{Advice, Change};
 use crate::frame::size::Size;
@@ -66,8 +67,11 @@ impl Attempts {
     }
 
     fn submit(&mut self, executor: &dyn Executor) -> Result<Attempt, Failure> {
+        self.submit_planned(executor, plan_for(executor, &self.frame)?)
+    }
+
+    fn submit_planned(&mut self, executor: &dyn Executor, plan: Plan) -> Result<Attempt, Failure> {
         self.plans += 1;
-        let plan = plan(&self.frame)?;
         for note in plan.notes {
             self.note(note);
         }
@@ -141,12 +145,14 @@ pub(crate) fn compute_advised(executor: &dyn Executor, frame: &DFrame) -> Result
     Ok((rows(ended, Instant::now())?.frame, advice))
 }
 
-/// All rows, not blocking the thread: neither while tasks run nor while rows are brought.
-pub(crate) async fn compute_async(executor: &dyn Executor, frame: &DFrame) -> Result<Computed, Failure> {
+/// All rows, not blocking the thread: neither while the frame is planned, nor while tasks run, nor while rows are brought.
+pub(crate) async fn compute_async(executor: &Arc<dyn Executor>, frame: &DFrame) -> Result<Computed, Failure> {
     let start = Instant::now();
     let mut attempts = Attempts::new(frame);
     loop {
-        let attempt = attempts.submit(executor)?;
+        let (planner, planned) = (executor.clone(), attempts.frame.clone());
+        let plan = aside(move || plan_for(&*planner, &planned)).await?;
+        let attempt = attempts.submit_planned(&**executor, plan)?;
         let watch = Watch::start(&attempt.run);
         let outcome = ended(&attempt.run).await;
         if let Some(end) = attempts.end(attempt, outcome, watch.end()) {
@@ -244,12 +250,13 @@ fn rows(ended: Ended, start: Instant) -> Result<Computed, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::array::DArray;
     use partita_graph::{Chunk, Progress, RunEach, Running, Serial};
     use polars::df;
-    use std::sync::{Arc, Mutex, mpsc};
+    use std::sync::{Mutex, mpsc};
     use std::time::Duration;
 
-    /// An executor whose results come when somebody lets them.
+    /// An executor that says what it has, and whose results come, when somebody lets it.
     struct Held {
         serial: Serial,
         gate: Arc<Mutex<mpsc::Receiver<()>>>,
@@ -260,6 +267,11 @@ mod tests {
         gate: Arc<Mutex<mpsc::Receiver<()>>>,
     }
 
+    fn let_through(gate: &Mutex<mpsc::Receiver<()>>) -> Result<(), Failure> {
+        let waited = gate.lock().expect("no panic").recv_timeout(Duration::from_secs(5));
+        waited.map_err(|_| Failure::internal("whoever would let it through is blocked"))
+    }
+
     impl Executor for Held {
         fn submit(&self, graph: Graph) -> Result<Run, Failure> {
             Ok(Arc::new(HeldRun { run: self.serial.submit(graph)?, gate: self.gate.clone() }))
@@ -267,6 +279,11 @@ mod tests {
 
         fn submit_each(&self, graph: Graph) -> Result<RunEach, Failure> {
             self.serial.submit_each(graph)
+        }
+
+        fn memory_per_thread(&self) -> Option<u64> {
+            let_through(&self.gate).expect("it is asked where it may wait");
+            None
         }
 
         fn threads(&self) -> usize {
@@ -288,8 +305,7 @@ mod tests {
         }
 
         fn result(&self, index: usize) -> Result<Chunk, Failure> {
-            let let_through = self.gate.lock().expect("no panic").recv_timeout(Duration::from_secs(5));
-            let_through.map_err(|_| Failure::internal("whoever would let it through is blocked"))?;
+            let_through(&self.gate)?;
             self.run.result(index)
         }
 
@@ -307,18 +323,23 @@ mod tests {
     }
 
     #[test]
-    fn results_are_brought_while_the_thread_that_awaits_them_serves_others() {
+    fn plans_are_made_and_results_brought_while_the_thread_that_awaits_them_serves_others() {
         let (lets, gate) = mpsc::channel();
         let held = Held { serial: Serial::new(crate::operators::registry()), gate: Arc::new(Mutex::new(gate)) };
+        let held: Arc<dyn Executor> = Arc::new(held);
         let rows = df!("x" => [1i64, 2]).expect("one column");
         let frame = DFrame::from_polars(rows.clone(), 1);
         let part = frame.to_delayed().expect("sound").remove(0);
+        let array = DArray::arange(0, 3, 1, 3);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let let_through = || async { lets.send(()).expect("somebody waits") };
+        // Once for the plan, and once for the only result.
+        let let_through = || async { (0..2).for_each(|_| lets.send(()).expect("somebody waits")) };
         let (computed, ()) = runtime.block_on(async { tokio::join!(compute_async(&held, &frame), let_through()) });
         assert_eq!(computed.expect("it is let through").frame, rows);
         let delayed = crate::delayed::compute::compute_async(&held, &part);
         let (computed, ()) = runtime.block_on(async { tokio::join!(delayed, let_through()) });
         assert_eq!(computed.expect("it is let through"), rows);
+        let (computed, ()) = runtime.block_on(async { tokio::join!(array.awaited(&held), let_through()) });
+        assert_eq!(computed.expect("it is let through").sum(), 3);
     }
 }

@@ -81,7 +81,8 @@ impl Semaphore {
     /// Waits for a lease.
     ///
     /// # Errors
-    /// Somebody uses the name for another number of holders; it was closed; the scheduler is gone.
+    /// Somebody uses the name for another number of holders; it was closed; the scheduler is gone; the lease was lost again before this process heard
+    /// of it (E0231).
     pub fn acquire(&self) -> Result<Lease, Failure> {
         self.within(None)?.ok_or_else(|| unexpected(Answer::TimedOut))
     }
@@ -127,7 +128,7 @@ impl Semaphore {
 
 impl Lease {
     /// A lease that was asked for at this time. It was given some time after that, perhaps long before the answer was heard: only from
-    /// when it was asked for is it sure. So one that was long waited for is confirmed first.
+    /// when it was asked for is it sure. So one that was long waited for is confirmed first, and refused when it is lost already.
     fn new(semaphore: &Semaphore, id: LeaseId, asked: Instant) -> Result<Self, Failure> {
         let (client, name) = (semaphore.client.clone(), semaphore.name.clone());
         let (lease, confirmed) = (semaphore.lease, Mutex::new(asked));
@@ -138,6 +139,7 @@ impl Lease {
             let sent = Instant::now();
             let answer = had.client.coordinate(had.alive.question())?;
             had.alive.hear(sent, &Ok(answer));
+            had.check()?;
         }
         Ok(had)
     }
@@ -236,4 +238,26 @@ impl Refresher {
 fn refresh(alive: Arc<Alive>) {
     let (client, ask, sent) = (alive.client.clone(), alive.question(), Instant::now());
     client.desk_ask(ask, Box::new(move |answer| alive.hear(sent, &answer)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_that_is_lost_before_it_is_heard_of_is_refused() {
+        let client = Client::builder().threads(1).set_as_default(false).build().expect("a local engine starts");
+        let short = Semaphore::of(&client, "lost at once", 1).lease_timeout(Duration::from_millis(50));
+        let asked = Instant::now();
+        let given = short.ask(SemaphoreAsk::Acquire { max_leases: 1, lease: 50_000, timeout: None }).expect("it is free");
+        let Answer::Lease(id) = given else { panic!("{given:?}") };
+        // Nobody refreshes it, so that the next one gets it when its time is over.
+        let long = Semaphore::of(&client, "lost at once", 1).lease_timeout(Duration::from_secs(600));
+        let next = long.acquire().expect("the first one expired");
+        let failure = Lease::new(&short, id, asked).map(drop).expect_err("the next one has it");
+        assert_eq!(failure.code, Code::NotHeld, "{failure}");
+        next.check().expect("it is had");
+        drop(next);
+        assert_eq!(long.leases().expect("answered"), 0, "what was refused was given back");
+    }
 }

@@ -135,7 +135,7 @@ impl Step for FromDelayed {
     }
 
     fn lower(&self, node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let mut calls = Lowerer::default();
+        let mut calls = Lowerer::within(Some(lowering.budget));
         let keys = self.nodes.iter().map(|call| calls.node(call)).collect::<Result<Vec<Key>, _>>()?;
         calls.lowering.graph.layers.iter().for_each(|layer| lowering.graph.add_shared(layer.clone()));
         let edges = one_each(&keys, &lowering.graph);

@@ -3,12 +3,15 @@
 //! It refuses to plan; frames and calls lower themselves. Invariant: results come back in the order and the nesting in which they
 //! were asked for.
 
-use partita_graph::{Chunk, Executor, Failure, Key, Run, optimize};
+use std::sync::Arc;
+
+use partita_graph::{Chunk, Executor, Failure, Graph, Key, Run, optimize};
 use polars::prelude::DataFrame;
 
 use super::node::Lowerer;
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
+use crate::array::budget::Budget;
 use crate::client::Client;
 use crate::client::aside::aside;
 use crate::client::mailbox::heard;
@@ -99,9 +102,16 @@ pub fn compute<C: Computable>(what: C) -> Result<C::Output, Failure> {
 }
 
 /// The attempts at one computation: a reader's guess that proves wrong has the frames planned again.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Attempts {
     advice: Vec<Advice>,
+}
+
+/// What is to be submitted.
+struct Planned {
+    graph: Graph,
+    counts: Vec<usize>,
+    replanned: usize,
 }
 
 /// What was submitted, and how to read it.
@@ -115,14 +125,15 @@ struct Submitted {
 }
 
 impl Attempts {
-    fn submit(&self, executor: &dyn Executor, what: &(impl Computable + ?Sized)) -> Result<Submitted, Failure> {
-        let mut wanted = Wanted { lowerer: Lowerer::with_advice(self.advice.clone()), ..Wanted::default() };
+    /// For this executor, which may have to ask others what it has.
+    fn plan(&self, executor: &dyn Executor, what: &(impl Computable + ?Sized)) -> Result<Planned, Failure> {
+        let lowerer = Lowerer::with_advice(self.advice.clone(), Budget::of(executor));
+        let mut wanted = Wanted { lowerer, ..Wanted::default() };
         what.want(&mut wanted)?;
         let replanned = wanted.lowerer.replanned;
         let mut graph = wanted.lowerer.lowering.graph;
-        let count = wanted.keys.len();
         graph.wanted = wanted.keys;
-        Ok(Submitted { run: executor.submit(optimize::optimize(&graph))?, wanted: count, counts: wanted.counts, replanned })
+        Ok(Planned { graph: optimize::optimize(&graph), counts: wanted.counts, replanned })
     }
 
     /// Notes the advice in a failure; the failure when there is none, or when the last advice changed nothing.
@@ -139,6 +150,14 @@ impl Attempts {
     }
 }
 
+impl Planned {
+    fn submit(self, executor: &dyn Executor) -> Result<Submitted, Failure> {
+        let Self { graph, counts, replanned } = self;
+        let wanted = graph.wanted.len();
+        Ok(Submitted { run: executor.submit(graph)?, wanted, counts, replanned })
+    }
+}
+
 fn read<C: Computable + ?Sized>(submitted: &Submitted, what: &C) -> Result<C::Output, Failure> {
     what.read(&mut Results { chunks: Chunks::Of(&submitted.run, 0), counts: submitted.counts.clone().into_iter() })
 }
@@ -147,7 +166,7 @@ fn read<C: Computable + ?Sized>(submitted: &Submitted, what: &C) -> Result<C::Ou
 pub(crate) fn compute_on<C: Computable + ?Sized>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
     let mut attempts = Attempts::default();
     loop {
-        let submitted = attempts.submit(executor, what)?;
+        let submitted = attempts.plan(executor, what)?.submit(executor)?;
         let watch = Watch::start(&submitted.run);
         let outcome = submitted.run.wait_stored();
         watch.end();
@@ -158,11 +177,15 @@ pub(crate) fn compute_on<C: Computable + ?Sized>(executor: &dyn Executor, what: 
     }
 }
 
-/// The same without blocking the thread, while tasks run and while results are brought.
-pub(crate) async fn compute_async<C: Computable>(executor: &dyn Executor, what: &C) -> Result<C::Output, Failure> {
+/// The same without blocking the thread: neither while it is planned, nor while tasks run, nor while results are brought.
+pub(crate) async fn compute_async<C>(executor: &Arc<dyn Executor>, what: &C) -> Result<C::Output, Failure>
+where
+    C: Computable + Clone + Send + 'static,
+{
     let mut attempts = Attempts::default();
     loop {
-        let submitted = attempts.submit(executor, what)?;
+        let (planner, planned, so_far) = (executor.clone(), what.clone(), attempts.clone());
+        let submitted = aside(move || so_far.plan(&*planner, &planned)).await?.submit(&**executor)?;
         let (sender, receiver) = futures_channel::oneshot::channel();
         // Nobody listens any more when the future was dropped.
         submitted.run.on_end(Box::new(move || {

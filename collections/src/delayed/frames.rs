@@ -101,7 +101,7 @@ impl Step for FromDelayed {
     }
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let mut calls = Lowerer::default();
+        let mut calls = Lowerer::within(lowering.budget);
         let keys = self.nodes.iter().map(|call| calls.node(call)).collect::<Result<Vec<Key>, _>>()?;
         calls.lowering.graph.layers.iter().for_each(|layer| lowering.graph.add_shared(layer.clone()));
         let op = OpRef::new(Announced { schema: (*self.schema).clone() }, "from_delayed");

@@ -12,6 +12,7 @@ use super::lineage::Lineage;
 use super::node::{Known, Node, What};
 use super::value::TaskValue;
 use super::{Delayed, lost_result};
+use crate::array::budget::Budget;
 #[cfg(feature = "cluster")]
 use crate::client::Published;
 use crate::client::{Collection, Keyed, run};
@@ -39,7 +40,7 @@ impl<T: TaskValue> Delayed<T> {
     /// An argument that cannot be sent.
     #[doc(alias = "key")]
     pub fn keys(&self) -> Result<Vec<Key>, Failure> {
-        Ok(self.graph()?.wanted)
+        Ok(self.graph(None)?.wanted)
     }
 
     /// The result of a run that has made it, or makes it.
@@ -54,6 +55,10 @@ impl<T: TaskValue> Keyed for Delayed<T> {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
         Delayed::keys(self)
     }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        Ok(self.graph(Some(Budget::of(executor)))?.wanted)
+    }
 }
 
 impl<T> Keyed for DFuture<T> {
@@ -64,7 +69,7 @@ impl<T> Keyed for DFuture<T> {
 
 impl<T: TaskValue> Collection for Delayed<T> {
     fn keep(&self, executor: &dyn Executor, origin: Origin) -> Result<Self, Failure> {
-        let graph = self.graph()?;
+        let graph = self.graph(Some(Budget::of(executor)))?;
         // Of a partition of a frame it is good to know how large it is.
         let is_frame = TypeId::of::<T>() == TypeId::of::<DataFrame>();
         let run = run::stored(executor, if is_frame { measuring(&graph) } else { graph.clone() })?;

@@ -51,6 +51,8 @@ pub use takes::MayTake;
 pub use upload::uploaded;
 pub use versions::{Environment, Versions};
 
+use crate::array::budget::Budget;
+use crate::client::ready::ready;
 use crate::client::{Client, Collection};
 
 /// What the macros expand to. Not for use by hand; it may change in any release.
@@ -156,7 +158,7 @@ impl<T: TaskValue> Delayed<T> {
     /// # Errors
     /// As [`Delayed::compute`].
     pub async fn compute_async(&self) -> Result<T, Failure> {
-        compute::compute_async(&Client::current()?, self).await
+        compute::compute_async(&ready().await?, self).await
     }
 
     /// Makes the call now and keeps its result where it was made, for as long as the returned value or a call that reads it lives.
@@ -175,9 +177,10 @@ impl<T: TaskValue> Delayed<T> {
         self.keep(executor, self.node.origin.clone())
     }
 
-    /// The graph of the call, optimized: chains of calls are one task.
-    fn graph(&self) -> Result<Graph, Failure> {
-        let mut lowerer = Lowerer::default();
+    /// The graph of the call, optimized: chains of calls are one task. Those of arrays hold no more than this; without it, than they may on the
+    /// current client.
+    fn graph(&self, budget: Option<Budget>) -> Result<Graph, Failure> {
+        let mut lowerer = Lowerer::within(budget);
         let key = lowerer.node(&self.node)?;
         lowerer.lowering.graph.wanted.push(key);
         Ok(optimize::optimize(&lowerer.lowering.graph))
@@ -188,7 +191,7 @@ impl<T: TaskValue> Delayed<T> {
     /// # Errors
     /// An argument that cannot be sent.
     pub fn explain(&self) -> Result<String, Failure> {
-        Ok(self.graph()?.explain())
+        Ok(self.graph(None)?.explain())
     }
 
     /// Draws the graph; the extension chooses the form: `.svg`, `.dot`, `.mmd` or `.html`.
@@ -196,7 +199,7 @@ impl<T: TaskValue> Delayed<T> {
     /// # Errors
     /// Another extension, or a file that cannot be written.
     pub fn visualize(&self, path: impl AsRef<Path>) -> Result<(), Failure> {
-        self.graph()?.visualize(path)
+        self.graph(None)?.visualize(path)
     }
 
     fn annotated(&self, change: impl FnOnce(&mut Annotations)) -> Self {

@@ -16,6 +16,7 @@ use super::future::One;
 use super::lineage::Lineage;
 use super::reduce::Reduction;
 use crate::array::AnyArray;
+use crate::array::budget::Budget;
 use crate::array::lower::layers;
 use crate::client::Client;
 use crate::frame::lower::{Lowered, Lowering};
@@ -121,8 +122,8 @@ impl Node {
 pub(super) struct Lowerer {
     pub lowering: Lowering,
     done: BTreeMap<usize, Key>,
-    /// The engine to which the graph goes, when it is a client's: what its futures read need not be sent again.
-    home: Option<usize>,
+    /// To whose engine the graph goes, when it is a client's: what its futures read need not be sent again, and arrays are planned for it.
+    client: Option<Client>,
     /// What was left out for that reason, by address.
     parents: BTreeMap<usize, Arc<Lineage>>,
     /// Arrays and the layers of their blocks, by address.
@@ -170,9 +171,21 @@ impl Lowerer {
         Ok(self.done[&address])
     }
 
+    /// One in which tasks of arrays hold no more than this; without it, than they may on the current client.
+    pub fn within(budget: Option<Budget>) -> Self {
+        Self { lowering: Lowering::within(budget), ..Self::default() }
+    }
+
     /// One whose graph goes to the engine of this client.
     pub fn at_home(client: &Client) -> Self {
-        Self { home: Some(client.home()), ..Self::default() }
+        Self { client: Some(client.clone()), ..Self::default() }
+    }
+
+    /// Asks the client what a task may hold, once something is planned for it: what only makes calls asks nobody.
+    fn settle_budget(&mut self) {
+        if let (None, Some(client)) = (self.lowering.budget, &self.client) {
+            self.lowering.budget = Some(Budget::of(client));
+        }
     }
 
     /// What the graph reads of earlier submissions without containing it.
@@ -181,7 +194,7 @@ impl Lowerer {
     }
 
     fn known(&mut self, known: &Known) -> Key {
-        let Some(layer) = known.at_home(self.home) else {
+        let Some(layer) = known.at_home(self.client.as_ref().map(Client::home)) else {
             known.lineage.add_to(&mut self.lowering.graph);
             return known.key;
         };
@@ -192,13 +205,14 @@ impl Lowerer {
         known.key
     }
 
-    /// One that plans frames by this advice.
-    pub fn with_advice(advice: Vec<Advice>) -> Self {
-        Self { advice, ..Self::default() }
+    /// One that plans frames by this advice, and arrays within this budget.
+    pub fn with_advice(advice: Vec<Advice>, budget: Budget) -> Self {
+        Self { advice, ..Self::within(Some(budget)) }
     }
 
     /// The layer of a frame's partitions.
     pub fn frame(&mut self, frame: &DFrame) -> Result<Lowered, Failure> {
+        self.settle_budget();
         let mut frame = frame.clone();
         for (at, advice) in self.advice.iter().enumerate() {
             if let Some(other) = frame.replan(advice) {
@@ -218,7 +232,8 @@ impl Lowerer {
         if let Some((_, layer)) = self.arrays.get(&array.address()) {
             return Ok(*layer);
         }
-        let (graph, layer) = layers(array)?;
+        self.settle_budget();
+        let (graph, layer) = layers(self.lowering.budget, array)?;
         graph.layers.iter().for_each(|layer| self.lowering.graph.add_shared(layer.clone()));
         self.arrays.insert(array.address(), (array.clone(), layer));
         Ok(layer)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use partita_graph::{Edge, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimize};
+use partita_graph::{Edge, Executor, Failure, Graph, Layer, LayerId, OpRef, Wiring, optimize};
 
 use polars::prelude::{Expr, PlSmallStr};
 
@@ -11,6 +11,7 @@ use super::expr::as_column;
 use super::rewrite::{read_by_several, rewrite};
 use super::size::shown_size;
 use super::{DFrame, Node};
+use crate::array::budget::Budget;
 
 /// Partitions that are combined at a time: few enough to keep memory flat, enough to keep the tree shallow.
 pub(crate) const FAN_IN: u32 = 16;
@@ -32,6 +33,8 @@ impl Lowered {
 #[derive(Default)]
 pub(crate) struct Lowering {
     pub graph: Graph,
+    /// What a task of an array may hold of which the frame is made; without it, what it may on the current client.
+    pub budget: Option<Budget>,
     done: BTreeMap<usize, Lowered>,
     /// Layers whose rows are spread over their partitions by the hash of these columns, all rows of a key in one.
     spread: BTreeMap<LayerId, Vec<PlSmallStr>>,
@@ -46,6 +49,11 @@ pub(crate) struct Lowering {
 }
 
 impl Lowering {
+    /// One in which tasks of arrays hold no more than this.
+    pub fn within(budget: Option<Budget>) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
     /// Adds a layer that belongs to `node`.
     pub fn add(&mut self, layer: Layer, node: &Node) -> Lowered {
         let partitions = layer.len;
@@ -139,9 +147,14 @@ pub(crate) struct Plan {
     pub notes: Vec<String>,
 }
 
-/// Checks, rewrites, lowers and optimizes.
+/// Checks, rewrites, lowers and optimizes, for the current client.
 pub(crate) fn plan(frame: &DFrame) -> Result<Plan, Failure> {
     planned(frame, Lowering::default())
+}
+
+/// The same for this executor, as far as the frame is made of arrays.
+pub(crate) fn plan_for(executor: &dyn Executor, frame: &DFrame) -> Result<Plan, Failure> {
+    planned(frame, Lowering::within(Some(Budget::of(executor))))
 }
 
 /// The same plan for people to read: its steps say how many rows and bytes are likely to come out of them.

@@ -20,7 +20,7 @@ use crate::array::block::{Block, block_of};
 use crate::array::element::{C64, C128, DType, Held, with_dtype};
 use crate::array::lower::{Lowered, Lowering};
 use crate::array::meta::{Cuts, Meta, advance};
-use crate::array::named::{cuts_by_name, named_cuts};
+use crate::array::named::{cuts_by_name, named_cuts, shown};
 use crate::array::rechunk::{Lists, reading, rechunk};
 use crate::array::reductions::tree::tree_by_steps;
 use crate::array::tile::{Arith, Binary};
@@ -106,9 +106,8 @@ impl Contract {
 
 impl Step for Contract {
     fn line(&self) -> String {
-        let text = |names: &[char]| names.iter().collect::<String>();
         let kind = if self.only_infinite { "infinite " } else { "" };
-        format!("{kind}product {}, {} to {}", text(&self.names[0]), text(&self.names[1]), text(&self.out))
+        format!("{kind}product {}, {} to {}", shown(&self.names[0]), shown(&self.names[1]), shown(&self.out))
     }
 
     fn meta(&self, inputs: &[&Meta]) -> Result<Meta, Failure> {

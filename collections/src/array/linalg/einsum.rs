@@ -3,6 +3,7 @@
 use partita_graph::{Code, Failure};
 
 use super::terms::{Named, multiplied, summed};
+use crate::array::named::{DOTS, shown};
 use crate::array::{DArray, Number};
 
 /// The sum of products that Einstein's notation says: axes have names, one letter each, and an axis that the result does not have is summed
@@ -105,9 +106,6 @@ fn parsed(notation: &str, ndims: &[usize]) -> Result<(Vec<Vec<char>>, Vec<char>)
     if out.iter().any(|name| !once(&out, name)) { Err(wrong()) } else { Ok((names, out)) }
 }
 
-/// Names of axes that nobody can write.
-const DOTS: std::ops::RangeInclusive<char> = '\u{E000}'..='\u{F8FF}';
-
 /// Arrays without the axes of length 1 that dots stand for in one and longer ones in another: these are repeated, which an axis that is not there is
 /// as well.
 #[track_caller]
@@ -133,15 +131,14 @@ fn without_ones<T: Number>(arrays: &[&DArray<T>], names: &mut [Vec<char>]) -> Re
 #[track_caller]
 fn without_pairs<T: Number>(array: &DArray<T>, names: &[char]) -> Result<Named<T>, Failure> {
     if array.ndim()? != names.len() {
-        let text: String = names.iter().collect();
-        let what = format!("the names \"{text}\" for an array of {} axes", array.ndim()?);
+        let what = format!("the names \"{}\" for an array of {} axes", shown(names), array.ndim()?);
         return Err(Failure::new(Code::ShapeMismatch, what).help("one letter for each axis"));
     }
     let (mut array, mut names) = (array.clone(), names.to_vec());
     while let Some((first, second)) = pair(&names) {
         let (name, shape) = (names.remove(second), array.shape()?);
         if shape[first] != shape[second] {
-            let what = format!("axes `{name}` are of different lengths: {} and {}", shape[first], shape[second]);
+            let what = format!("axes `{}` are of different lengths: {} and {}", shown(&[name]), shape[first], shape[second]);
             return Err(Failure::new(Code::ShapeMismatch, what));
         }
         names.remove(first);

@@ -173,9 +173,9 @@ impl<T: Number> DArray<T> {
     }
 }
 
-/// Letters for so many axes. The last few of the alphabet that programs know are left for rows and columns.
+/// Letters for so many axes, those of the alphabet as far as they go. Some are left for rows and columns.
 fn letters(count: usize) -> impl Iterator<Item = char> {
-    ('\u{100}'..).take(count)
+    ('a'..='z').filter(|letter| !['k', 'm', 'n'].contains(letter)).chain('\u{100}'..).take(count)
 }
 
 /// Two arrays whose first axes, which are gone through side by side, are of the same lengths.

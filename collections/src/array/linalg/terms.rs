@@ -12,8 +12,8 @@ use crate::array::{DArray, Number, stack, where_};
 /// An array with the names of its axes.
 pub(super) type Named<T> = (DArray<T>, Vec<char>);
 
-/// Axes along which elements stand that stand for others: names that nobody can write.
-const STANDING: [char; 2] = ['\u{F0000}', '\u{F0001}'];
+/// Axes along which elements stand that stand for others: names that are no letters, which nobody can write, and which plans show.
+const STANDING: [char; 2] = ['*', '+'];
 
 /// The product of two arrays, summed over all axes that are not needed.
 #[track_caller]

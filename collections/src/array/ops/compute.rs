@@ -1,5 +1,7 @@
 //! `compute`: runs an array and brings its elements here.
 
+use std::sync::Arc;
+
 use ndarray::{Array, ArrayD, Dimension};
 use partita_graph::{Code, Executor, Failure, Run};
 
@@ -9,6 +11,7 @@ use crate::array::lower::plan_for;
 use crate::array::meta::{Meta, advance, tuple};
 use crate::array::{DArray, Element};
 use crate::client::aside::aside;
+use crate::client::ready::ready;
 use crate::client::{Client, run};
 
 impl<T: Element> DArray<T> {
@@ -92,10 +95,15 @@ impl<T: Element> DArray<T> {
     /// # Errors
     /// As [`DArray::compute`].
     pub async fn compute_async(&self) -> Result<ArrayD<T>, Failure> {
+        self.awaited(&ready().await?).await
+    }
+
+    /// The same on any executor, neither planned nor brought in the thread that awaits it.
+    pub(crate) async fn awaited(&self, executor: &Arc<dyn Executor>) -> Result<ArrayD<T>, Failure> {
         let meta = self.untyped().meta()?.clone();
-        let client = Client::current()?;
-        let graph = plan_for(&client, self.untyped())?;
-        let run = run::stored_async(&client, graph).await?;
+        let (planner, array) = (executor.clone(), self.to_any());
+        let graph = aside(move || plan_for(&*planner, &array)).await?;
+        let run = run::stored_async(&**executor, graph).await?;
         aside(move || gathered(&run, &meta)).await
     }
 

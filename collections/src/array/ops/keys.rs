@@ -1,14 +1,15 @@
 //! `keys`: the names of an array's blocks.
 
-use partita_graph::{Failure, Key};
+use partita_graph::{Executor, Failure, Key};
 
-use crate::array::lower::plan;
+use crate::array::lower::{plan, plan_for};
 use crate::array::{DArray, Element};
 use crate::client::Keyed;
 
 impl<T: Element> DArray<T> {
     /// The keys of the blocks, in row-major order of the grid, by which a cluster is asked where they are and why they are not there yet. The
-    /// same array has the same keys.
+    /// same array has the same keys, where tasks have the same memory: these are those that it has on the current client, and
+    /// [`Keyed::keys_on`] gives those that it has on another.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -29,5 +30,9 @@ impl<T: Element> DArray<T> {
 impl<T: Element> Keyed for DArray<T> {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
         DArray::keys(self)
+    }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        Ok(plan_for(executor, self.untyped())?.wanted)
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, operator_registry};
 use crate::frame::DFrame;
-use crate::frame::lower::plan;
+use crate::frame::lower::plan_for;
 use crate::frame::replan::Advice;
 use crate::frame::value::Partition;
 
@@ -47,7 +47,7 @@ impl DFrame {
     pub fn explain_analyze_on(&self, executor: &dyn Executor) -> Result<String, Failure> {
         let mut frame = self.clone();
         loop {
-            let graph = plan(&frame)?.graph;
+            let graph = plan_for(executor, &frame)?.graph;
             let book = Arc::new(Book::default());
             let start = Instant::now();
             let run = executor.submit(watched(&graph, &book))?;

@@ -3,6 +3,7 @@
 use partita_graph::{Executor, Failure};
 use polars::prelude::DataFrame;
 
+use crate::client::ready::ready;
 use crate::client::{Client, Computed, run};
 use crate::frame::DFrame;
 
@@ -42,8 +43,7 @@ impl DFrame {
     /// # Errors
     /// As [`DFrame::compute`].
     pub async fn compute_async(&self) -> Result<DataFrame, Failure> {
-        let client = Client::current()?;
-        Ok(run::compute_async(&client, self).await?.frame)
+        Ok(run::compute_async(&ready().await?, self).await?.frame)
     }
 
     /// The same on any executor, for example [`partita_graph::Serial`] in a test; with the remarks of the run. What was spilled is

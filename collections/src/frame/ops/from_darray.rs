@@ -132,7 +132,7 @@ impl Step for FromArray {
     }
 
     fn lower(&self, _: &[Lowered], node: &Node, lowering: &mut Lowering) -> Result<Lowered, Failure> {
-        let blocks = lower_into(&mut lowering.graph, &self.array)?;
+        let blocks = lower_into(lowering.budget, &mut lowering.graph, &self.array)?;
         let op = OpRef::new(BlockToRows { schema: (*self.schema).clone() }, "from_darray");
         let layer = Layer::single("from_darray", self.array.meta()?.blocks()?, op, vec![blocks.edge(Wiring::Each)]);
         Ok(lowering.add(layer, node))

@@ -1,10 +1,10 @@
 //! `keys`: the names of a frame's partitions.
 
-use partita_graph::{Failure, Key};
+use partita_graph::{Executor, Failure, Key};
 
 use crate::client::Keyed;
 use crate::frame::DFrame;
-use crate::frame::lower::plan;
+use crate::frame::lower::{plan, plan_for};
 
 impl DFrame {
     /// The keys of the partitions, by which a cluster is asked where they are ([`Client::who_has`](crate::Client::who_has)) and
@@ -29,5 +29,9 @@ impl DFrame {
 impl Keyed for DFrame {
     fn keys(&self) -> Result<Vec<Key>, Failure> {
         DFrame::keys(self)
+    }
+
+    fn keys_on(&self, executor: &dyn Executor) -> Result<Vec<Key>, Failure> {
+        Ok(plan_for(executor, self)?.graph.wanted)
     }
 }

@@ -71,7 +71,7 @@ impl array::Step for FromFrame {
     fn lower(&self, node: &array::Node, lowering: &mut array::Lowering) -> Result<array::Lowered, Failure> {
         // It outlives the lowering, which knows frames by address.
         let rewritten = rewrite(&self.frame)?;
-        let mut frames = lower::Lowering::default();
+        let mut frames = lower::Lowering::within(Some(lowering.budget));
         frames.graph = std::mem::take(&mut lowering.graph);
         let lowered = frames.frame(&rewritten);
         lowering.graph = frames.graph;

@@ -11,6 +11,7 @@ mod each;
 mod fetch;
 mod questions;
 mod remote;
+mod room;
 mod run;
 
 use std::time::Duration;

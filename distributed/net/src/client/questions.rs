@@ -85,7 +85,9 @@ impl Remote {
     /// # Errors
     /// The scheduler is gone (E0221), as for everything below.
     pub fn info(&self) -> Result<ClusterInfo, Failure> {
-        match self.ask(Question::Info)? {
+        let answered = self.ask(Question::Info);
+        self.inner().hear_room(&answered);
+        match answered? {
             Answer::Info(info) => Ok(info),
             other => Err(unexpected(&other)),
         }

@@ -17,11 +17,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Options;
 use super::each::RemoteEach;
+use super::room::Heard;
 use super::run::{RemoteRun, Shared};
 use crate::address::Address;
 use crate::flight::Peers;
 use crate::link::{Limits, Link, LinkEvent, connect_with};
-use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient, WorkerInfo};
+use crate::message::{Answer, ClientToScheduler, Hello, PeerInfo, Question, SchedulerToClient};
 use crate::one_thread::OneThread;
 use crate::security::{Role, Security};
 use crate::wire;
@@ -30,8 +31,6 @@ use crate::wire;
 const MOST_MESSAGE: usize = 1 << 30;
 /// Bytes of graphs that may wait for a slow network.
 const MOST_WAITING: u64 = 4 << 30;
-/// How old what is known of the workers may be.
-const ROOM_AGE: Duration = Duration::from_secs(1);
 /// How long words that are under way may take when the last handle is dropped.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Between two tries to connect.
@@ -92,30 +91,11 @@ pub(super) struct Inner {
     /// The scheduler said that it ends, and why.
     closing: Mutex<Option<String>>,
     lost: AtomicBool,
-    /// What the workers offered together, and when they were asked.
-    room: Mutex<(Room, Option<Instant>)>,
+    /// What was heard of the workers together.
+    pub(super) room: Mutex<Heard>,
 }
 
-/// What a plan may count on.
-#[derive(Clone, Copy, Default)]
-struct Room {
-    /// Of all workers.
-    threads: usize,
-    /// Bytes for each thread of the worker that has the least.
-    memory_per_thread: Option<u64>,
-}
-
-impl Room {
-    fn of(workers: &[WorkerInfo]) -> Self {
-        let limited = workers.iter().map(|worker| &worker.about).filter(|about| about.memory_limit > 0);
-        Self {
-            threads: workers.iter().map(|worker| worker.about.threads as usize).sum(),
-            memory_per_thread: limited.map(|about| about.memory_limit / u64::from(about.threads.max(1))).min(),
-        }
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -166,6 +146,10 @@ impl Remote {
     /// Who listens to which topic; that a topic is subscribed to is asked besides.
     pub fn listeners(&self) -> &Listeners {
         &self.inner.listeners
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     /// Asks; `then` is called once. The number of the question.
@@ -438,25 +422,14 @@ impl Executor for Remote {
         Ok(run)
     }
 
-    /// All threads of all workers, not older than a second; at least 1, so that work can be planned before workers come.
+    /// All threads of all workers, not older than a second unless a thread of a runtime asks, which is not made to wait; at least 1, so that work can
+    /// be planned before workers come.
     fn threads(&self) -> usize {
         self.room().threads.max(1)
     }
 
     fn memory_per_thread(&self) -> Option<u64> {
         self.room().memory_per_thread
-    }
-}
-
-impl Remote {
-    fn room(&self) -> Room {
-        let (known, asked) = *locked(&self.inner.room);
-        if asked.is_some_and(|asked| asked.elapsed() < ROOM_AGE) {
-            return known;
-        }
-        let room = self.info().map_or(known, |info| Room::of(&info.workers));
-        *locked(&self.inner.room) = (room, Some(Instant::now()));
-        room
     }
 }
 

@@ -184,16 +184,6 @@ pub(crate) fn on_polars_thread<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     polars_core::runtime::THREAD_POOL.install(call)
 }
 
-/// Whether evaluating the expression can fail on some value: then it must not see rows that an earlier filter takes away.
-pub(crate) fn can_fail(expr: &Expr) -> bool {
-    expr.into_iter().any(|e| match e {
-        Expr::Cast { options, .. } => options.is_strict(),
-        Expr::Function { function, .. } => !matches!(function, polars_plan::dsl::FunctionExpr::Boolean(_)),
-        Expr::AnonymousFunction { .. } => true,
-        _ => false,
-    })
-}
-
 /// Those of the columns that are wanted, when they are fewer. One is left, because a frame without a column would lose its rows.
 pub(crate) fn narrowed(columns: &[String], wanted: &Names) -> Option<Vec<String>> {
     let mut kept: Vec<String> = columns.iter().filter(|name| wanted.contains(name.as_str())).cloned().collect();

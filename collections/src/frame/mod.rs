@@ -5,6 +5,7 @@
 
 pub(crate) mod across;
 pub(crate) mod approx;
+pub(crate) mod can_fail;
 pub(crate) mod compact;
 pub(crate) mod constant;
 pub(crate) mod expr;
@@ -69,6 +70,18 @@ pub(crate) struct Node {
     pub size: OnceLock<(Option<Size>, bool)>,
 }
 
+impl Node {
+    /// Whether an expression over the result can fail on some value.
+    pub(crate) fn can_fail(&self, expr: &Expr) -> bool {
+        self.schema.as_ref().map_or(true, |schema| can_fail::can_fail(expr, schema))
+    }
+
+    /// What becomes of a predicate that stands above the step.
+    pub(crate) fn admit(&self, predicate: &Expr) -> Admission {
+        self.step.admit(predicate, self)
+    }
+}
+
 /// One kind of step: what an operation's file implements. Everything that the planner knows of an operation is here.
 pub(crate) trait Step: Send + Sync {
     /// One line for plans.
@@ -89,8 +102,8 @@ pub(crate) trait Step: Send + Sync {
     fn predicate(&self) -> Option<&Expr> {
         None
     }
-    /// What becomes of a predicate that stands above this step.
-    fn admit(&self, _predicate: &Expr) -> Admission {
+    /// What becomes of a predicate that stands above this step; `node` is the step with its inputs.
+    fn admit(&self, _predicate: &Expr, _node: &Node) -> Admission {
         Admission::Stop
     }
     /// How many rows the result has, where that is known without running anything; `inputs` says it of the inputs.
@@ -167,7 +180,7 @@ pub(crate) trait Step: Send + Sync {
         None
     }
     /// The step as it does the same work below a step that works row by row, where it has less to do.
-    fn below(&self, _other: &dyn Step) -> Option<Arc<dyn Step>> {
+    fn below(&self, _other: &Node) -> Option<Arc<dyn Step>> {
         None
     }
     /// How rows are spread that came spread by the hash of these columns: under which names the columns are still there, if each partition

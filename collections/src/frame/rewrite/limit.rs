@@ -86,7 +86,7 @@ fn below(frame: &DFrame, shared: &Shared) -> Option<DFrame> {
     if !under.step.is_row_by_row() {
         return None;
     }
-    let step = frame.node().step.below(&*under.step)?;
+    let step = frame.node().step.below(under)?;
     let lower = frame.rebuilt(step, vec![input.clone()]);
     let lower = below(&lower, shared).unwrap_or(lower);
     Some(frame.node().inputs[0].rebuilt(under.step.clone(), vec![lower]))

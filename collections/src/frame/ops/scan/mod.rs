@@ -27,7 +27,7 @@ use partita_io::{Error, FileTable, Room};
 use polars::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::frame::expr::{Names, can_fail, columns_of, expr_op, on_polars_thread, show_one};
+use crate::frame::expr::{Names, columns_of, expr_op, on_polars_thread, show_one};
 use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
@@ -202,9 +202,9 @@ impl Step for Scan {
         narrower.then(|| Arc::new(Self { columns, counted, ..self.clone() }) as Arc<dyn Step>)
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // What is limited already has rows of its own, and a filter would be another one before the limit.
-        if self.limit.is_some() || columns_of(predicate).is_empty() || (self.predicate.is_some() && can_fail(predicate)) {
+        if self.limit.is_some() || columns_of(predicate).is_empty() || (self.predicate.is_some() && node.can_fail(predicate)) {
             return Admission::Stop;
         }
         let both = match &self.predicate {

@@ -12,6 +12,7 @@ pub(crate) mod expr;
 pub(crate) mod files;
 pub(crate) mod groupby;
 pub(crate) mod join;
+pub(crate) mod length_of_time;
 pub(crate) mod lower;
 pub(crate) mod measure;
 pub(crate) mod ops;

@@ -164,6 +164,10 @@ pub(crate) trait Step: Send + Sync {
     fn first_rows(&self) -> Option<u64> {
         None
     }
+    /// Whether these are the first rows of all partitions together, and not of each.
+    fn first_of_all(&self) -> bool {
+        false
+    }
     /// The step that gives the first rows of what this one would sort, without sorting the others.
     fn first_sorted(&self, _rows: u64) -> Option<Arc<dyn Step>> {
         None
@@ -176,8 +180,8 @@ pub(crate) trait Step: Send + Sync {
     fn of_reader(&self, _reader: &dyn Step) -> Option<Arc<dyn Step>> {
         None
     }
-    /// A reader that gives no more than so many rows of each partition.
-    fn limited(&self, _rows: u64) -> Option<Arc<dyn Step>> {
+    /// A reader that gives no more than so many rows of each partition; or of all, as far as it knows how many rows partitions have.
+    fn limited(&self, _rows: u64, _of_all: bool) -> Option<Arc<dyn Step>> {
         None
     }
     /// The step as it does the same work below a step that works row by row, where it has less to do.

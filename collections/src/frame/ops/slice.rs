@@ -64,6 +64,10 @@ impl Step for Slice {
         u64::try_from(self.offset).ok().map(|offset| offset.saturating_add(self.length))
     }
 
+    fn first_of_all(&self) -> bool {
+        true
+    }
+
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {
         match inputs[0] {
             Some(size) => Some(size.with_rows(size.rows.min(self.length))),

@@ -262,7 +262,7 @@ impl Step for ReadCsv {
         Admission::Absorb(Arc::new(Self { predicate: Some(both), codes: Names::new(), ..self.clone() }))
     }
 
-    fn limited(&self, rows: u64) -> Option<Arc<dyn Step>> {
+    fn limited(&self, rows: u64, _: bool) -> Option<Arc<dyn Step>> {
         let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
         Some(Arc::new(Self { limit, codes: Names::new(), ..self.clone() }))
     }

@@ -155,8 +155,13 @@ impl Scan {
 
     /// The rows of the partitions, where they are known.
     fn known_rows(&self) -> Option<u64> {
-        let of = |pieces: &Vec<u32>| pieces.iter().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>();
-        self.partitions.iter().map(|pieces| Some(self.within_limit(of(pieces)?))).sum()
+        self.partitions.iter().map(|pieces| self.rows_of(pieces)).sum()
+    }
+
+    /// The rows of a partition, where they are known.
+    fn rows_of(&self, pieces: &[u32]) -> Option<u64> {
+        let all = pieces.iter().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>()?;
+        Some(self.within_limit(all))
     }
 
     fn pieces(&self) -> usize {
@@ -232,11 +237,18 @@ impl Step for Scan {
         Some(Arc::new(Self { partitions, ..self.clone() }))
     }
 
-    fn limited(&self, rows: u64) -> Option<Arc<dyn Step>> {
+    fn limited(&self, rows: u64, of_all: bool) -> Option<Arc<dyn Step>> {
         let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
+        let mut before = 0u64;
+        let first = |pieces: &Vec<u32>| {
+            // What comes after enough rows stays as a partition without any.
+            let none = of_all && before >= rows.max(1);
+            before = before.saturating_add(self.rows_of(pieces).unwrap_or(0));
+            if none { Vec::new() } else { self.first_pieces(pieces, rows) }
+        };
         let partitions = match self.predicate {
             Some(_) => self.partitions.clone(),
-            None => self.partitions.iter().map(|pieces| self.first_pieces(pieces, rows)).collect(),
+            None => self.partitions.iter().map(first).collect(),
         };
         Some(Arc::new(Self { limit, partitions, ..self.clone() }))
     }

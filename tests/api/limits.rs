@@ -95,14 +95,15 @@ fn what_only_later_rows_need_is_not_read() {
         assert_eq!(t.limit(250).sum().compute().unwrap().column("i").unwrap().get(0).unwrap(), AnyValue::Int64((0..250).sum()));
         assert!(t.head(251).is_err() && t.compute().is_err(), "{ending}");
     }
-    // Files of a partition each: those after enough rows are left out, and their partitions stay.
+    // In several partitions: what comes after enough rows is left out, and its partitions stay.
     let readers = [
-        DFrame::read_parquet_with(path("p"), ParquetOptions::new().blocksize(1u64)).unwrap(),
-        DFrame::read_ipc_with(path("i"), IpcOptions::new().blocksize(1u64)).unwrap(),
+        DFrame::read_parquet_with(path("p"), ParquetOptions::new().blocksize(1500u64)).unwrap(),
+        DFrame::read_ipc_with(path("i"), IpcOptions::new().blocksize(1500u64)).unwrap(),
     ];
     for t in readers {
         let limited = t.select([(col("i") * lit(2)).alias("d")]).limit(250);
-        assert_eq!((limited.npartitions().unwrap(), t.npartitions().unwrap()), (4, 4));
+        let partitions = t.npartitions().unwrap();
+        assert!(partitions >= 4 && limited.npartitions().unwrap() == partitions, "{partitions}");
         assert_eq!(limited.compute().unwrap(), df!("d" => (0..250i64).map(|i| i * 2).collect::<Vec<_>>()).unwrap());
         assert_eq!((limited.len().unwrap(), t.slice(240, 10).compute().unwrap()), (250, numbers().slice(240, 10)));
         assert!(t.limit(251).compute().is_err());

@@ -241,10 +241,10 @@ impl Step for Scan {
         let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
         let mut before = 0u64;
         let first = |pieces: &Vec<u32>| {
-            // What comes after enough rows stays as a partition without any.
-            let none = of_all && before >= rows.max(1);
+            let needed = if of_all { rows.max(1).saturating_sub(before) } else { rows.max(1) };
             before = before.saturating_add(self.rows_of(pieces).unwrap_or(0));
-            if none { Vec::new() } else { self.first_pieces(pieces, rows) }
+            // What comes after enough rows stays as a partition without any.
+            if needed == 0 { Vec::new() } else { self.first_pieces(pieces, needed) }
         };
         let partitions = match self.predicate {
             Some(_) => self.partitions.clone(),

@@ -191,6 +191,8 @@ fn lengths_of_time_that_are_none_are_refused_by_name() {
         let told = failure(&frame.select([col("x").rolling_sum_by(col("t"), options)]), Code::InvalidOption);
         assert!(told.contains("too long") && told.contains("clocks.rs:"), "{text}: {told}");
     }
+    refused(frame.with_column(col("t").dt().offset_by(lit("99999999999999999999d"))), "99999999999999999999d");
+    refused(frame.filter(col("t").dt().truncate(lit("9223372036854775807h")).eq(col("t"))), "9223372036854775807h");
     let days = frame.cast([("t", DataType::Date)]);
     for (of, text) in [(&frame, "1mo1d"), (&frame, "1w12h"), (&days, "36h"), (&days, "1d24h")] {
         let told = failure(&of.resample("t", text).sum(), Code::InvalidOption);

@@ -10,6 +10,7 @@ use polars_plan::prelude::OptFlags;
 use polars_plan::utils::{expr_output_name, expr_to_leaf_column_names_iter};
 
 use super::constant::folded;
+use super::length_of_time::check_lengths;
 use super::row_by_row::check_repeatable;
 pub(crate) use super::row_by_row::{check_row_by_row, is_row_by_row};
 
@@ -156,6 +157,7 @@ pub(crate) fn expand(exprs: Vec<Expr>, schema: &Schema) -> Result<Vec<Expr>, Fai
     check_columns(&exprs, schema)?;
     let (expanded, _) = prepare_projection(exprs, schema, &mut OptFlags::default()).map_err(|e| polars_failure(e, Some(schema)))?;
     check_repeatable(&expanded, schema)?;
+    check_lengths(&expanded)?;
     let named = expanded.into_iter().map(|expr| named(folded(expr), schema)).collect::<PolarsResult<_>>();
     named.map_err(|e| polars_failure(e, Some(schema)))
 }

@@ -5,10 +5,14 @@
 
 use partita_graph::{Code, Failure};
 use polars::prelude::*;
+use polars_plan::dsl::{FunctionExpr, TemporalFunction};
 
 /// The longest, in nanoseconds: 146 years, or about 140 in days and months, which are counted as long as they ever are.
 const LONGEST: i64 = i64::MAX / 2;
 const HOUR: u128 = 3600 * 1_000_000_000;
+const MONTH: u128 = (31 * 24 + 1) * HOUR;
+/// 100,000 years: the calendar has 262,000.
+const MOST_MONTHS: u128 = 12 * 100_000;
 const HELP: &str = "as \"15m\", \"1d12h\" or \"1mo\"; the longest are of 140 years";
 
 /// The length of time that a text says, or how many values it says: "10i".
@@ -17,7 +21,7 @@ pub(crate) fn length_of_time(text: &str) -> Result<Duration, Failure> {
     if text.trim_start_matches(['-', '+']).is_empty() {
         return Err(refused("it has no number and no unit"));
     }
-    if written(text).is_some_and(is_too_long) {
+    if written(text).is_some_and(|(months, nanoseconds)| months.saturating_mul(MONTH).saturating_add(nanoseconds) > LONGEST as u128) {
         return Err(refused("it is too long"));
     }
     Duration::try_parse(text).map_err(|error| refused(&error.to_string()))
@@ -37,23 +41,39 @@ pub(crate) fn at_most(length: &Duration) -> Result<i64, Failure> {
     }
 }
 
-fn is_too_long(nanoseconds: u128) -> bool {
-    nanoseconds > u128::from(LONGEST.unsigned_abs())
+/// Fails where a function of times is given a length that polars cannot count with: months it counts by the calendar, all else in nanoseconds.
+pub(crate) fn check_lengths(exprs: &[Expr]) -> Result<(), Failure> {
+    for part in exprs.iter().flat_map(|expr| expr.into_iter()) {
+        let Expr::Function { input, function: FunctionExpr::TemporalExpr(function) } = part else { continue };
+        let by_length = matches!(function, TemporalFunction::Truncate | TemporalFunction::OffsetBy | TemporalFunction::Round);
+        let Some(Expr::Literal(length)) = input.get(1).filter(|_| by_length) else { continue };
+        let Some(text) = length.extract_str() else { continue };
+        if written(text).is_some_and(|(months, nanoseconds)| months > MOST_MONTHS || nanoseconds > i64::MAX as u128) {
+            let what = format!("`{text}` is no length of time: it is too long");
+            return Err(Failure::new(Code::InvalidOption, what).help("up to 280 years in days or less, up to 100000 in months or years"));
+        }
+    }
+    Ok(())
 }
 
-/// How many nanoseconds a text says, if it has the form of a length: a sum that no number holds is the largest.
-fn written(text: &str) -> Option<u128> {
+/// How many months and how many nanoseconds a text says, if it has the form of a length: a sum that no number holds is the largest.
+fn written(text: &str) -> Option<(u128, u128)> {
     let mut rest = text.trim_start_matches(['-', '+']);
-    let mut all = 0u128;
+    let (mut months, mut nanoseconds) = (0u128, 0u128);
     while !rest.is_empty() {
         let (number, after) = split(rest, |c| c.is_ascii_digit())?;
         let (unit, after) = split(after, |c| c.is_ascii_alphabetic())?;
         // Digits that are no number are too many of them.
         let number = number.parse::<u128>().unwrap_or(u128::MAX);
-        all = all.saturating_add(number.saturating_mul(nanoseconds_of(unit)?));
+        match unit {
+            "mo" => months = months.saturating_add(number),
+            "q" => months = months.saturating_add(number.saturating_mul(3)),
+            "y" => months = months.saturating_add(number.saturating_mul(12)),
+            _ => nanoseconds = nanoseconds.saturating_add(number.saturating_mul(nanoseconds_of(unit)?)),
+        }
         rest = after;
     }
-    Some(all)
+    Some((months, nanoseconds))
 }
 
 /// The characters of a kind at the beginning, if there are any, and what comes after them.
@@ -73,9 +93,7 @@ fn nanoseconds_of(unit: &str) -> Option<u128> {
         "h" => HOUR,
         "d" => 25 * HOUR,
         "w" => (7 * 24 + 1) * HOUR,
-        "mo" => (31 * 24 + 1) * HOUR,
-        "q" => 3 * (31 * 24 + 1) * HOUR,
-        "y" => 12 * (31 * 24 + 1) * HOUR,
+        "mo" => MONTH,
         _ => return None,
     })
 }
@@ -89,7 +107,8 @@ mod tests {
         for text in ["15m", "1d12h", "1mo", "-6h", "10i", "100y", "0000000000000000000000000000000000000000000000000001d", "0s", "1q1w"] {
             let found = length_of_time(text).unwrap_or_else(|failure| panic!("{text}: {failure}"));
             assert_eq!(found, Duration::parse(text), "{text}");
-            assert_eq!(u128::try_from(at_most(&found).unwrap()).unwrap(), written(text).unwrap(), "{text}");
+            let (months, nanoseconds) = written(text).expect("it has the form of a length");
+            assert_eq!(u128::try_from(at_most(&found).unwrap()).unwrap(), months * MONTH + nanoseconds, "{text}");
         }
     }
 
@@ -117,5 +136,17 @@ mod tests {
             assert_eq!(at_most(&length).unwrap_err().code, Code::InvalidOption, "{length:?}");
         }
         assert_eq!(at_most(&Duration::parse("1d1h")).unwrap(), 26 * 3600 * 1_000_000_000);
+    }
+    #[test]
+    fn functions_of_times_take_what_polars_can_count_with() {
+        let t = || col("t").dt();
+        for text in ["1d", "-300y", "250y", "100000d", "1 hour", "9000000000000000000ns"] {
+            check_lengths(&[t().offset_by(lit(text)), t().truncate(lit(text))]).unwrap_or_else(|failure| panic!("{text}: {failure}"));
+        }
+        for text in ["99999999999999999999d", "9223372036854775808ns", "9223372036854775807h", "-200000d", "1000000y"] {
+            for expr in [t().offset_by(lit(text)), t().truncate(lit(text)).eq(lit(0)), t().round(lit(text))] {
+                assert_eq!(check_lengths(&[expr]).unwrap_err().code, Code::InvalidOption, "{text}");
+            }
+        }
     }
 }

@@ -28,7 +28,7 @@ impl DFrame {
     }
 
     /// The first `rows` rows, as a frame; for a look at them now, [`DFrame::head`] does less. Readers stop as soon as they have so many rows
-    /// of a partition.
+    /// of a partition; of Parquet, whose footers say how many rows there are, what comes after enough rows is not read at all.
     ///
     /// ```
     /// use partita::prelude::*;

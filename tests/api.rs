@@ -71,6 +71,8 @@ mod array_users;
 mod bad_input;
 #[path = "api/client.rs"]
 mod client;
+#[path = "api/clocks.rs"]
+mod clocks;
 #[path = "api/clustered.rs"]
 mod clustered;
 #[path = "api/csv.rs"]

@@ -83,6 +83,37 @@ fn keys_order_and_arithmetic() {
     check_frame(&whole, |frame| frame.join(&other, Join::semi(["price"])), &expected, false);
 }
 
+/// Decimals are not divided by zero, so a condition that divides must not see the rows that one before it takes out.
+#[test]
+fn a_condition_that_divides_sees_no_row_that_one_before_it_takes_out() {
+    let texts: Vec<String> = (0..40).map(|row| format!("{}.00", row % 5)).collect();
+    let whole = df!("k" => (0..40i64).map(|row| row % 5).collect::<Vec<_>>(), "x" => texts).unwrap().lazy();
+    let whole = whole.with_columns([col("x").cast(DataType::Decimal(9, 2))]).collect().unwrap();
+    let guard = || col("k").neq(lit(0));
+    let divides = || (lit(12) / col("x")).gt(lit(4));
+    let guarded = whole.clone().lazy().filter(guard()).collect().unwrap();
+    let expected = guarded.lazy().filter(divides()).collect().unwrap();
+    assert_eq!(expected.height(), 16);
+    check_frame(&whole, |frame| frame.filter(guard()).filter(divides()), &expected, true);
+    check_frame(&whole, |frame| frame.filter(guard()).sort(["k"]).filter(divides()), &expected, false);
+    let known = DFrame::from_polars(df!("k" => [1i64, 2, 3, 4]).unwrap(), 2);
+    check_frame(&whole, |frame| frame.join(&known, Join::semi(["k"])).filter(divides()), &expected, false);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t");
+    DFrame::from_polars(whole.clone(), 2).to_parquet(&path, ParquetWriteOptions::new().row_group_rows(5)).unwrap();
+    let frame = DFrame::read_parquet_with(&path, ParquetOptions::new().blocksize(400u64)).unwrap();
+    assert_eq!(frame.filter(guard()).filter(divides()).compute().unwrap(), expected);
+    // Comparisons of decimals cannot fail: they go into the reader with the guard.
+    let compared = frame.filter(guard()).filter(col("x").lt(lit(3)));
+    assert_eq!(compared.compute().unwrap(), expected);
+    let plan = compared.explain();
+    assert!(!plan.split_once("rewritten").expect("it is rewritten").1.contains("filter"), "{plan}");
+    for unguarded in [frame, DFrame::from_polars(whole, 3)] {
+        failure(&unguarded.filter(divides()), Code::TypeMismatch);
+    }
+}
+
 /// What goes through polars' own groups of rows.
 #[test]
 fn one_decimal_is_a_key_of_first_rows_and_of_pairs() {

@@ -95,6 +95,17 @@ fn what_only_later_rows_need_is_not_read() {
         assert_eq!(t.limit(250).sum().compute().unwrap().column("i").unwrap().get(0).unwrap(), AnyValue::Int64((0..250).sum()));
         assert!(t.head(251).is_err() && t.compute().is_err(), "{ending}");
     }
+    // In several partitions: where it is known how many rows they have, what comes after enough of them is left out, and its partitions stay.
+    let t = DFrame::read_parquet_with(path("p"), ParquetOptions::new().blocksize(1500u64)).unwrap();
+    let limited = t.select([(col("i") * lit(2)).alias("d")]).limit(250);
+    let partitions = t.npartitions().unwrap();
+    assert!(partitions >= 4 && limited.npartitions().unwrap() == partitions, "{partitions}");
+    assert_eq!(limited.compute().unwrap(), df!("d" => (0..250i64).map(|i| i * 2).collect::<Vec<_>>()).unwrap());
+    assert_eq!((limited.len().unwrap(), t.slice(240, 10).compute().unwrap()), (250, numbers().slice(240, 10)));
+    assert!(t.limit(251).compute().is_err());
+    // Of two frames one below the other the first rows of each may be needed.
+    let both = DFrame::concat([limited.limit(2), limited]).limit(100);
+    assert_eq!(both.agg([col("d").sum()]).compute().unwrap(), df!("d" => [2 + (0..98i64).map(|i| i * 2).sum::<i64>()]).unwrap());
     // Between the samples, in one block.
     let lines = |broken: &str| format!("{}{broken}\n{}", "{\"i\":1}\n".repeat(3000), "{\"i\":1}\n".repeat(9000));
     let (_guard, path) = file("t.jsonl", lines("no line of JSON"));

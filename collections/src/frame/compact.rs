@@ -5,11 +5,15 @@
 
 use partita_graph::Failure;
 use polars::prelude::*;
+use polars_arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
+use polars_buffer::Buffer;
 
 use super::expr::polars_failure;
 
 /// Text of so many bytes is not worth a copy.
 const SMALL: usize = 16 << 10;
+/// Texts of so many bytes are long: to look at their characters once more costs little beside copying them.
+const LONG: usize = 128;
 
 /// The frame with text of its own where most of the text that it holds on to belongs to other rows. Text inside lists and structs is
 /// left as it is.
@@ -28,15 +32,38 @@ pub(crate) fn compacted(column: &Column) -> Option<Column> {
         DataType::String => {
             let text = column.str().ok()?;
             let wasteful = text.downcast_iter().any(|array| mostly_others(array.total_buffer_len(), array.total_bytes_len()));
-            wasteful.then(|| StringChunked::from_chunk_iter(name, text.downcast_iter().map(|array| array.clone().gc())).into_column())
+            wasteful.then(|| StringChunked::from_chunk_iter(name, text.downcast_iter().map(|array| alone(array))).into_column())
         }
         DataType::Binary => {
             let bytes = column.binary().ok()?;
             let wasteful = bytes.downcast_iter().any(|array| mostly_others(array.total_buffer_len(), array.total_bytes_len()));
-            wasteful.then(|| BinaryChunked::from_chunk_iter(name, bytes.downcast_iter().map(|array| array.clone().gc())).into_column())
+            wasteful.then(|| BinaryChunked::from_chunk_iter(name, bytes.downcast_iter().map(|array| alone(array))).into_column())
         }
         _ => None,
     }
+}
+
+/// The values with bytes of their own. Polars copies them into pieces of which each is twice as large as the one before, and up to half of that
+/// is room that nobody counts; long ones are copied into one piece of their size.
+fn alone<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> BinaryViewArrayGeneric<T> {
+    let used = array.total_bytes_len();
+    let in_one_piece = u32::try_from(used).is_ok() && used / LONG >= array.len();
+    if !in_one_piece {
+        return array.clone().gc();
+    }
+    let mut bytes: Vec<u8> = Vec::with_capacity(used);
+    let own = |value: Option<&T>| {
+        let Some(value) = value.map(T::to_bytes) else { return View::default() };
+        let view = View::new_from_bytes(value, 0, bytes.len() as u32);
+        if !view.is_inline() {
+            bytes.extend_from_slice(value);
+        }
+        view
+    };
+    let views: Vec<View> = array.iter().map(own).collect();
+    let piece: Buffer<u8> = bytes.into();
+    let copied = BinaryViewArrayGeneric::try_new(array.dtype().clone(), views.into(), Buffer::from(vec![piece]), array.validity().cloned());
+    copied.unwrap_or_else(|_| array.clone().gc())
 }
 
 fn mostly_others(held: usize, used: usize) -> bool {
@@ -63,5 +90,22 @@ mod tests {
         assert_eq!(compacted, few);
         let all = compact(whole.clone()).expect("nothing to do");
         assert_eq!((held(&all), &all), (held(&whole), &whole));
+    }
+    #[test]
+    fn long_texts_are_held_in_one_piece_of_their_size() {
+        let texts: Vec<Option<String>> = (0..600usize).map(|i| (i % 7 != 3).then(|| format!("ä{i}").repeat(i % 5 * 100))).collect();
+        let binary: Vec<Option<&[u8]>> = texts.iter().map(|text| text.as_ref().map(String::as_bytes)).collect();
+        let columns = vec![Column::new("t".into(), &texts), Column::new("b".into(), binary)];
+        let whole = DataFrame::new(600, columns).expect("columns of one length");
+        let few = whole.slice(100, 60);
+        let compacted = compact(few.clone()).expect("text can be copied");
+        assert!(compacted.equals_missing(&few), "{compacted}\n{few}");
+        let text = compacted.column("t").and_then(|column| column.str()).expect("a column of text");
+        let pieces: Vec<usize> = text.downcast_iter().flat_map(|array| array.data_buffers().iter().map(|piece| piece.len())).collect();
+        // Texts of up to 12 bytes stand in the views.
+        let used: usize = texts[100..160].iter().flatten().map(String::len).filter(|length| *length > 12).sum();
+        assert_eq!(pieces, [used]);
+        let bytes = compacted.column("b").and_then(|column| column.binary()).expect("a column of bytes");
+        assert_eq!(bytes.downcast_iter().map(|array| array.data_buffers().len()).sum::<usize>(), 1);
     }
 }

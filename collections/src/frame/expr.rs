@@ -10,6 +10,7 @@ use polars_plan::prelude::OptFlags;
 use polars_plan::utils::{expr_output_name, expr_to_leaf_column_names_iter};
 
 use super::constant::folded;
+use super::length_of_time::check_lengths;
 use super::row_by_row::check_repeatable;
 pub(crate) use super::row_by_row::{check_row_by_row, is_row_by_row};
 
@@ -156,6 +157,7 @@ pub(crate) fn expand(exprs: Vec<Expr>, schema: &Schema) -> Result<Vec<Expr>, Fai
     check_columns(&exprs, schema)?;
     let (expanded, _) = prepare_projection(exprs, schema, &mut OptFlags::default()).map_err(|e| polars_failure(e, Some(schema)))?;
     check_repeatable(&expanded, schema)?;
+    check_lengths(&expanded)?;
     let named = expanded.into_iter().map(|expr| named(folded(expr), schema)).collect::<PolarsResult<_>>();
     named.map_err(|e| polars_failure(e, Some(schema)))
 }
@@ -182,16 +184,6 @@ pub(crate) fn schema_after(schema: &Schema, step: impl FnOnce(LazyFrame) -> Lazy
 /// Calls polars on one of its own threads. On the thread of a user's asynchronous runtime polars would refuse to block.
 pub(crate) fn on_polars_thread<R: Send>(call: impl FnOnce() -> R + Send) -> R {
     polars_core::runtime::THREAD_POOL.install(call)
-}
-
-/// Whether evaluating the expression can fail on some value: then it must not see rows that an earlier filter takes away.
-pub(crate) fn can_fail(expr: &Expr) -> bool {
-    expr.into_iter().any(|e| match e {
-        Expr::Cast { options, .. } => options.is_strict(),
-        Expr::Function { function, .. } => !matches!(function, polars_plan::dsl::FunctionExpr::Boolean(_)),
-        Expr::AnonymousFunction { .. } => true,
-        _ => false,
-    })
 }
 
 /// Those of the columns that are wanted, when they are fewer. One is left, because a frame without a column would lose its rows.

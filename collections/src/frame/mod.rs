@@ -5,12 +5,14 @@
 
 pub(crate) mod across;
 pub(crate) mod approx;
+pub(crate) mod can_fail;
 pub(crate) mod compact;
 pub(crate) mod constant;
 pub(crate) mod expr;
 pub(crate) mod files;
 pub(crate) mod groupby;
 pub(crate) mod join;
+pub(crate) mod length_of_time;
 pub(crate) mod lower;
 pub(crate) mod measure;
 pub(crate) mod ops;
@@ -70,6 +72,18 @@ pub(crate) struct Node {
     pub size: OnceLock<(Option<Size>, bool)>,
 }
 
+impl Node {
+    /// Whether an expression over the result can fail on some value.
+    pub(crate) fn can_fail(&self, expr: &Expr) -> bool {
+        self.schema.as_ref().map_or(true, |schema| can_fail::can_fail(expr, schema))
+    }
+
+    /// What becomes of a predicate that stands above the step.
+    pub(crate) fn admit(&self, predicate: &Expr) -> Admission {
+        self.step.admit(predicate, self)
+    }
+}
+
 /// One kind of step: what an operation's file implements. Everything that the planner knows of an operation is here.
 pub(crate) trait Step: Send + Sync {
     /// One line for plans.
@@ -90,8 +104,8 @@ pub(crate) trait Step: Send + Sync {
     fn predicate(&self) -> Option<&Expr> {
         None
     }
-    /// What becomes of a predicate that stands above this step.
-    fn admit(&self, _predicate: &Expr) -> Admission {
+    /// What becomes of a predicate that stands above this step; `node` is the step with its inputs.
+    fn admit(&self, _predicate: &Expr, _node: &Node) -> Admission {
         Admission::Stop
     }
     /// How many rows the result has, where that is known without running anything; `inputs` says it of the inputs.
@@ -151,6 +165,10 @@ pub(crate) trait Step: Send + Sync {
     fn first_rows(&self) -> Option<u64> {
         None
     }
+    /// Whether these are the first rows of all partitions together, and not of each.
+    fn first_of_all(&self) -> bool {
+        false
+    }
     /// The step that gives the first rows of what this one would sort, without sorting the others.
     fn first_sorted(&self, _rows: u64) -> Option<Arc<dyn Step>> {
         None
@@ -163,12 +181,12 @@ pub(crate) trait Step: Send + Sync {
     fn of_reader(&self, _reader: &dyn Step) -> Option<Arc<dyn Step>> {
         None
     }
-    /// A reader that gives no more than so many rows of each partition.
-    fn limited(&self, _rows: u64) -> Option<Arc<dyn Step>> {
+    /// A reader that gives no more than so many rows of each partition; or of all, as far as it knows how many rows partitions have.
+    fn limited(&self, _rows: u64, _of_all: bool) -> Option<Arc<dyn Step>> {
         None
     }
     /// The step as it does the same work below a step that works row by row, where it has less to do.
-    fn below(&self, _other: &dyn Step) -> Option<Arc<dyn Step>> {
+    fn below(&self, _other: &Node) -> Option<Arc<dyn Step>> {
         None
     }
     /// How rows are spread that came spread by the hash of these columns: under which names the columns are still there, if each partition

@@ -28,7 +28,7 @@ fn below(frame: &DFrame, keys: Vec<Expr>, mut tests: Vec<Expr>) -> Option<(DataF
             Some((passed.ok()?, keys))
         }
         [input] if step.predicate().is_some() || step.is_row_by_row() => {
-            let through = |expr: &Expr| match step.admit(expr) {
+            let through = |expr: &Expr| match node.admit(expr) {
                 Admission::Through(through) => Some(through),
                 Admission::Stop | Admission::Below(_) | Admission::Absorb(_) => None,
             };
@@ -40,7 +40,7 @@ fn below(frame: &DFrame, keys: Vec<Expr>, mut tests: Vec<Expr>) -> Option<(DataF
         // Frames one below the other have rows of all of them.
         _ if step.is_row_by_row() => None,
         inputs => {
-            let forms = |expr: &Expr| match step.admit(expr) {
+            let forms = |expr: &Expr| match node.admit(expr) {
                 Admission::Below(forms) => Some(forms),
                 Admission::Stop | Admission::Through(_) | Admission::Absorb(_) => None,
             };

@@ -101,8 +101,7 @@ impl DFrame {
     pub(crate) fn different(&self, column: &PlSmallStr) -> Option<u64> {
         let node = self.node();
         match &node.inputs[..] {
-            [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => match node.step.admit(&Expr::Column(column.clone()))
-            {
+            [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => match node.admit(&Expr::Column(column.clone())) {
                 Admission::Through(Expr::Column(old)) => input.different(&old),
                 _ => None,
             },

@@ -13,6 +13,7 @@ use super::borders::Between;
 use super::{fewer, needs_of, of_types, read_by, schema_with, types_of};
 use crate::frame::compact::compact;
 use crate::frame::expr::{Names, column_not_found, expr_op, polars_failure, show};
+use crate::frame::length_of_time::at_most;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::sorted_by::ranges_of;
 use crate::frame::value::{chunk_of, frame_of, joined};
@@ -33,13 +34,14 @@ impl InTime {
             return Err(Failure::new(Code::InvalidOption, what).help("a time as \"30m\", \"1d12h\" or \"1mo\"; for whole numbers \"10i\""));
         }
         // Months and days are as long as they ever are: a few rows more change nothing.
+        let reach = at_most(&self.window)?;
         match dtype {
             DataType::Datetime(unit, _) if !self.window.parsed_int => Ok(match unit {
-                TimeUnit::Nanoseconds => self.window.nte_duration_ns(),
-                TimeUnit::Microseconds => self.window.nte_duration_us(),
-                TimeUnit::Milliseconds => self.window.nte_duration_ms(),
+                TimeUnit::Nanoseconds => reach,
+                TimeUnit::Microseconds => reach / 1_000 + 1,
+                TimeUnit::Milliseconds => reach / 1_000_000 + 1,
             }),
-            DataType::Date if !self.window.parsed_int => Ok(self.window.nte_duration_ms() / (24 * 3600 * 1000) + 1),
+            DataType::Date if !self.window.parsed_int => Ok(reach / (24 * 3600 * 1_000_000_000) + 1),
             DataType::Int64 | DataType::Int32 | DataType::UInt64 | DataType::UInt32 if self.window.parsed_int => {
                 Ok(self.window.nanoseconds())
             }

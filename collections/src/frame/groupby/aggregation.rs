@@ -181,7 +181,7 @@ impl Step for OwnAggregates {
         columns_of_all(self.keys.iter().chain(&self.chunk))
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
         match columns_of(predicate).is_subset(&keys) && !columns_of(predicate).is_empty() {
             true => Admission::Through(predicate.clone()),

@@ -14,7 +14,8 @@ use polars_arrow::bitmap::Bitmap;
 use super::hashed::evaluated;
 use super::plain::{self, ByGroup};
 use super::states::{Kind, State, column};
-use crate::frame::expr::{as_column, can_fail, columns_of};
+use crate::frame::can_fail::can_fail_beside_decimals;
+use crate::frame::expr::{as_column, columns_of};
 
 /// More combinations of codes than this would cost more to clear than to hash.
 const MOST_GROUPS: usize = 1 << 16;
@@ -90,7 +91,7 @@ fn inputs_of(coded: &Coded, states: &[State]) -> Option<PolarsResult<Vec<Option<
     let known = inputs().all(|input| columns_of(input).iter().all(|name| frame.column(name).is_ok()));
     let computed = inputs().any(|input| as_column(input).is_none());
     // Nothing may fail on a row that is not wanted.
-    let fails = coded.kept.is_some() && inputs().any(can_fail);
+    let fails = coded.kept.is_some() && inputs().any(|input| can_fail_beside_decimals(input, frame.schema()));
     // Moments have three columns.
     if !known || fails || (computed && coded.rows < PREPARED) || states.iter().any(|state| state.kind == Kind::Moments) {
         return None;

@@ -119,7 +119,7 @@ impl Step for PairsByGroup {
         columns_of_all(self.keys.iter().chain(&self.pair))
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
         match !columns_of(predicate).is_empty() && columns_of(predicate).is_subset(&keys) {
             true => Admission::Through(predicate.clone()),

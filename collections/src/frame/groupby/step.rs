@@ -65,7 +65,7 @@ impl Step for GroupByStep {
         fewer.then(|| Arc::new(Self { aggs: kept, ..self.clone() }) as Arc<dyn Step>)
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         let keys: Names = self.keys.iter().filter_map(as_column).cloned().collect();
         match !keys.is_empty() && columns_of(predicate).is_subset(&keys) && !columns_of(predicate).is_empty() {
             true => Admission::Through(predicate.clone()),

@@ -122,7 +122,7 @@ impl Step for FirstOfGroups {
         wanted.union(&columns_of_all(self.keys.iter().chain(&self.by.keys))).cloned().collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         // Rows of one group pass or fail together.
         let of_keys = columns_of(predicate);
         match !of_keys.is_empty() && of_keys.is_subset(&columns_of_all(&self.keys)) {

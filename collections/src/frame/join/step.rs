@@ -12,7 +12,7 @@ use super::marks::{MarkMet, PickMet};
 use super::operator::{BuildTable, JoinParts, LookUp, Spec};
 use super::small::{bytes, few_marks, is_small};
 use super::{How, Join, Link, sorted};
-use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show};
+use crate::frame::expr::{Names, as_column, columns_of, columns_of_all, expr_op, show};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::{self, concat::Concat};
 use crate::frame::selectivity;
@@ -361,10 +361,11 @@ impl Step for JoinStep {
         Some(Arc::new(Self { columns, ..self.clone() }))
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         let names = columns_of(predicate);
         // A key that can fail must see the rows that it would see without the predicate; a predicate that can fail, only those of the result.
-        if names.is_empty() || can_fail(predicate) || self.left_on.iter().chain(&self.right_on).any(can_fail) {
+        let keys_can_fail = |at: usize, keys: &[Expr]| keys.iter().any(|key| node.inputs[at].node().can_fail(key));
+        if names.is_empty() || keys_can_fail(0, &self.left_on) || keys_can_fail(1, &self.right_on) || node.can_fail(predicate) {
             return Admission::Stop;
         }
         // Keys that must be unique must be so among all rows.

@@ -44,7 +44,7 @@ impl Step for AnyOrder {
         wanted.clone()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         Admission::Through(predicate.clone())
     }
 

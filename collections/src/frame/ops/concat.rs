@@ -148,7 +148,7 @@ impl Step for ConcatFrames {
         narrowed(&self.columns, wanted).map(|columns| Arc::new(Self { columns, frames: self.frames }) as Arc<dyn Step>)
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         Admission::Below(vec![Some(predicate.clone()); self.frames])
     }
 

@@ -6,7 +6,7 @@ use partita_graph::{Chunk, Code, Failure, Layer, NamedOperator, OpRef, Operator,
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, on_polars_thread, polars_failure};
+use crate::frame::expr::{Names, column_not_found, columns_of, on_polars_thread, polars_failure};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::sampled::sampled;
 use crate::frame::shuffle::keys::key_columns;
@@ -96,10 +96,10 @@ impl Step for ExplodeLists {
         wanted.iter().cloned().chain(self.columns.iter().map(|name| name.as_str().into())).collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // Rows that are repeated pass or fail together.
         let read = columns_of(predicate);
-        match read.is_empty() || can_fail(predicate) || read.iter().any(|name| self.is_exploded(name)) {
+        match read.is_empty() || node.can_fail(predicate) || read.iter().any(|name| self.is_exploded(name)) {
             true => Admission::Stop,
             false => Admission::Through(predicate.clone()),
         }

@@ -4,7 +4,7 @@ use partita_graph::{Chunk, Failure, Layer, NamedOperator, Operator, TaskContext,
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{Names, can_fail, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
+use crate::frame::expr::{Names, check_columns, check_row_by_row, columns_of, expr_op, polars_failure, schema_after, show_one};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::passing::passing;
 use crate::frame::selectivity::{self, Facts};
@@ -81,8 +81,8 @@ impl Step for Filter {
         Some(&self.predicate)
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
-        if can_fail(predicate) {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
+        if node.can_fail(predicate) {
             return Admission::Stop;
         }
         Admission::Through(predicate.clone())

@@ -56,7 +56,7 @@ impl Step for Repartition {
         wanted
     }
 
-    fn admit(&self, predicate: &polars::prelude::Expr) -> Admission {
+    fn admit(&self, predicate: &polars::prelude::Expr, _: &Node) -> Admission {
         Admission::Through(predicate.clone())
     }
 

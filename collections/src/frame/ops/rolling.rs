@@ -3,6 +3,7 @@
 use partita_graph::{Code, Failure};
 use polars::prelude::*;
 
+use crate::frame::length_of_time::length_of_time;
 use crate::frame::{DFrame, IntoExprs};
 
 impl DFrame {
@@ -214,9 +215,7 @@ impl Rolling {
             let what = format!("{method} knows windows of rows only, and not windows of time");
             return Err(Failure::new(Code::Unsupported, what).help("give the number of rows: .rolling(rows)"));
         };
-        let window_size = Duration::try_parse(window).map_err(|e| {
-            Failure::new(Code::InvalidOption, format!("`{window}` is no length of time: {e}")).help("as \"30m\", \"1d12h\" or \"10i\"")
-        })?;
+        let window_size = length_of_time(window)?;
         let options = RollingOptionsDynamicWindow {
             window_size,
             min_periods: self.min_periods.unwrap_or(1),

@@ -129,7 +129,7 @@ impl Step for Select {
         columns.iter().map(picked).collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         // A predicate on picked or renamed columns passes under their old names.
         let mut old = Vec::new();
         for (expr, name) in self.exprs.iter().zip(self.names()) {

@@ -28,7 +28,7 @@ impl DFrame {
     }
 
     /// The first `rows` rows, as a frame; for a look at them now, [`DFrame::head`] does less. Readers stop as soon as they have so many rows
-    /// of a partition.
+    /// of a partition; of Parquet, whose footers say how many rows there are, what comes after enough rows is not read at all.
     ///
     /// ```
     /// use partita::prelude::*;
@@ -62,6 +62,10 @@ impl Step for Slice {
 
     fn first_rows(&self) -> Option<u64> {
         u64::try_from(self.offset).ok().map(|offset| offset.saturating_add(self.length))
+    }
+
+    fn first_of_all(&self) -> bool {
+        true
     }
 
     fn size(&self, inputs: &[Option<Size>], node: &Node) -> Option<Size> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, run};
 use crate::frame::across::by_time::not_sorted;
-use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, expr_op, polars_failure, show_one};
+use crate::frame::expr::{Names, column_not_found, columns_of, expr_op, polars_failure, show_one};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::filter::Filter;
 use crate::frame::ops::partitions::{Inside, Pass};
@@ -246,8 +246,8 @@ impl Step for SortedBy {
         wanted.union(&self.predicate.as_ref().map(columns_of).unwrap_or_default()).cloned().collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
-        if self.predicate.is_some() && can_fail(predicate) {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
+        if self.predicate.is_some() && node.can_fail(predicate) {
             return Admission::Stop;
         }
         let dtype = self.known.statistics.column(&least(&self.by)).map(|column| column.dtype().clone());
@@ -323,9 +323,10 @@ impl Step for SortedBy {
 
 /// Whether no reader below leaves partitions out by what it knows of their values: then they would have other numbers.
 fn stays(planned: &DFrame, by: &PlSmallStr) -> bool {
-    let leaves = in_order(planned).into_iter().filter(|frame| frame.node().inputs.is_empty());
-    let mut leaves = leaves.map(|frame| frame.node().step.clone());
-    leaves.all(|step| step.reader().is_some() || !matches!(step.admit(&Expr::Column(by.clone()).is_not_null()), Admission::Absorb(_)))
+    let absorbs = |node: &Node| matches!(node.admit(&Expr::Column(by.clone()).is_not_null()), Admission::Absorb(_));
+    let all = in_order(planned);
+    let mut leaves = all.iter().map(DFrame::node).filter(|node| node.inputs.is_empty());
+    leaves.all(|node| node.step.reader().is_some() || !absorbs(node))
 }
 
 /// Between which keys of a column each partition of a frame lies, in ascending order, if that is known.
@@ -335,7 +336,7 @@ pub(crate) fn ranges_of(frame: &DFrame, column: &PlSmallStr) -> Option<Ranges> {
         return (ranges.by == *column).then_some(ranges);
     }
     match &node.inputs[..] {
-        [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => match node.step.admit(&Expr::Column(column.clone())) {
+        [input] if node.step.predicate().is_some() || node.step.is_row_by_row() => match node.admit(&Expr::Column(column.clone())) {
             Admission::Through(Expr::Column(name)) => ranges_of(input, &name),
             _ => None,
         },

@@ -90,7 +90,7 @@ impl Step for FirstRows {
         wanted.union(&columns_of_all(&self.by.keys)).cloned().collect()
     }
 
-    fn below(&self, other: &dyn Step) -> Option<Arc<dyn Step>> {
+    fn below(&self, other: &Node) -> Option<Arc<dyn Step>> {
         let key = |key: &Expr| match other.admit(key) {
             Admission::Through(below) => Some(below),
             Admission::Stop | Admission::Below(_) | Admission::Absorb(_) => None,

@@ -5,7 +5,7 @@ use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::compact::compact;
-use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, polars_failure};
+use crate::frame::expr::{Names, column_not_found, columns_of, polars_failure};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::ops::concat::stack;
 use crate::frame::shuffle::keys::check_keys;
@@ -102,10 +102,10 @@ impl Step for Unique {
         wanted.iter().cloned().chain(self.subset.iter().map(|name| name.as_str().into())).collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // Rows that are equal in the subset pass or fail together.
         let of_keys = columns_of(predicate).iter().all(|name| self.subset.iter().any(|key| key == name.as_str()));
-        match of_keys && !can_fail(predicate) {
+        match of_keys && !node.can_fail(predicate) {
             true => Admission::Through(predicate.clone()),
             false => Admission::Stop,
         }

@@ -7,7 +7,7 @@ use polars::prelude::*;
 use polars_core::utils::try_get_supertype;
 use serde::{Deserialize, Serialize};
 
-use crate::frame::expr::{Names, can_fail, column_not_found, columns_of, polars_failure};
+use crate::frame::expr::{Names, column_not_found, columns_of, polars_failure};
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::size::Size;
 use crate::frame::value::{chunk_of, frame_of, joined};
@@ -97,10 +97,10 @@ impl Step for Unpivot {
         self.on.iter().chain(&self.index).map(|name| name.as_str().into()).collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         let read = columns_of(predicate);
         let of_index = !read.is_empty() && read.iter().all(|name| self.index.iter().any(|column| column == name.as_str()));
-        match of_index && !can_fail(predicate) {
+        match of_index && !node.can_fail(predicate) {
             true => Admission::Through(predicate.clone()),
             false => Admission::Stop,
         }

@@ -108,7 +108,7 @@ impl Step for WithColumns {
         inputs[0]
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, _: &Node) -> Admission {
         match columns_of(predicate).is_disjoint(&self.made()) {
             true => Admission::Through(predicate.clone()),
             false => Admission::Stop,

@@ -39,7 +39,7 @@ fn limited(frame: &DFrame, rows: u64, alone: bool, shared: &Shared) -> Option<DF
     // how many partitions there are does not depend on other readers.
     let less = match first_sorted(input, rows, shared) {
         Some(first) => first,
-        None if alone => within(input, rows, shared)?,
+        None if alone => within(input, (rows, frame.node().step.first_of_all()), shared)?,
         None => return None,
     };
     Some(frame.rebuilt(frame.node().step.clone(), vec![less]))
@@ -57,10 +57,10 @@ fn first_sorted(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
     Some(frame.rebuilt(node.step.clone(), vec![less]))
 }
 
-/// At most so many rows of each partition of a frame, if that saves anything.
-fn within(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
+/// At most so many rows of each partition of a frame, or of all of them, if that saves anything.
+fn within(frame: &DFrame, (rows, of_all): (u64, bool), shared: &Shared) -> Option<DFrame> {
     let node = frame.node();
-    if let Some(step) = node.step.limited(rows) {
+    if let Some(step) = node.step.limited(rows, of_all) {
         return Some(frame.rebuilt(step, node.inputs.clone()));
     }
     if !node.step.is_row_by_row() || node.inputs.is_empty() {
@@ -68,7 +68,7 @@ fn within(frame: &DFrame, rows: u64, shared: &Shared) -> Option<DFrame> {
     }
     let less = node.inputs.iter().map(|input| {
         let first = || frame.rebuilt(Arc::new(FirstOfEach { rows }), vec![input.clone()]);
-        if shared.holds(input) { first() } else { within(input, rows, shared).unwrap_or_else(first) }
+        if shared.holds(input) { first() } else { within(input, (rows, of_all), shared).unwrap_or_else(first) }
     });
     let less = less.collect();
     Some(frame.rebuilt(node.step.clone(), less))
@@ -86,7 +86,7 @@ fn below(frame: &DFrame, shared: &Shared) -> Option<DFrame> {
     if !under.step.is_row_by_row() {
         return None;
     }
-    let step = frame.node().step.below(&*under.step)?;
+    let step = frame.node().step.below(under)?;
     let lower = frame.rebuilt(step, vec![input.clone()]);
     let lower = below(&lower, shared).unwrap_or(lower);
     Some(frame.node().inputs[0].rebuilt(under.step.clone(), vec![lower]))

@@ -9,7 +9,6 @@ use partita_graph::Failure;
 use polars::prelude::{Expr, Operator};
 
 use super::shared::{Shared, in_order};
-use crate::frame::expr::can_fail;
 use crate::frame::ops::filter::Filter;
 use crate::frame::{Admission, DFrame};
 
@@ -54,7 +53,7 @@ fn push_one(frame: &DFrame, once: &Once) -> DFrame {
     let mut kept: Option<Expr> = None;
     for part in conjuncts(predicate) {
         // A part that can fail stays behind those that were written before it.
-        let sunk = if kept.is_some() && can_fail(&part) { None } else { sink(&input, &part, once) };
+        let sunk = if kept.is_some() && input.node().can_fail(&part) { None } else { sink(&input, &part, once) };
         match sunk {
             Some(below) => input = below,
             None => kept = Some(kept.map_or(part.clone(), |kept| kept.and(part))),
@@ -84,7 +83,7 @@ fn sink(frame: &DFrame, predicate: &Expr, once: &Once) -> Option<DFrame> {
         return None;
     }
     let node = frame.node();
-    match node.step.admit(predicate) {
+    match node.admit(predicate) {
         Admission::Stop => None,
         Admission::Absorb(step) => Some(frame.rebuilt(step, node.inputs.clone())),
         Admission::Through(below) => {

@@ -57,7 +57,7 @@ fn ranges(frame: &DFrame, column: &PlSmallStr) -> Option<Vec<(i64, i64)>> {
         return node.step.key_bounds(column);
     }
     let one_by_one = node.step.predicate().is_some() || node.step.is_row_by_row();
-    match node.step.admit(&Expr::Column(column.clone())) {
+    match node.admit(&Expr::Column(column.clone())) {
         Admission::Through(Expr::Column(old)) if one_by_one => ranges(&node.inputs[0], &old),
         Admission::Below(forms) => {
             let of_input = |(input, form): (&DFrame, &Option<Expr>)| ranges(input, as_column(form.as_ref()?)?);

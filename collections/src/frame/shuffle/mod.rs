@@ -10,7 +10,7 @@ pub(crate) mod split;
 use partita_graph::{Code, Edge, Failure, Layer, OpRef, Wiring};
 use polars::prelude::{Expr, PlSmallStr, Schema, SchemaRef};
 
-use super::expr::{Names, can_fail, columns_of_all, expr_op, show};
+use super::expr::{Names, columns_of_all, expr_op, show};
 use super::lower::{Lowered, Lowering};
 use super::ops::{self, concat::Concat};
 use super::{Admission, DFrame, IntoExprs, Node, Step};
@@ -67,9 +67,9 @@ impl Step for Shuffle {
         wanted.union(&columns_of_all(&self.keys)).cloned().collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // A key that can fail must see all rows, and so must a predicate that can fail see what comes out.
-        match can_fail(predicate) || self.keys.iter().any(can_fail) {
+        match node.can_fail(predicate) || self.keys.iter().any(|key| node.inputs[0].node().can_fail(key)) {
             true => Admission::Stop,
             false => Admission::Through(predicate.clone()),
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use partita_graph::{Failure, Layer, Wiring};
 use polars::prelude::{Expr, Schema, SchemaRef, SortMultipleOptions};
 
-use super::expr::{Names, can_fail, columns_of_all, expr_op};
+use super::expr::{Names, columns_of_all, expr_op};
 use super::lower::{Lowered, Lowering};
 use super::ops::top_k::FirstRows;
 use super::size::{parts_for_rows, size_of};
@@ -92,8 +92,8 @@ impl Step for Sort {
         wanted.union(&columns_of_all(&self.by.keys)).cloned().collect()
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
-        match can_fail(predicate) || self.by.keys.iter().any(can_fail) {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
+        match node.can_fail(predicate) || self.by.keys.iter().any(|key| node.inputs[0].node().can_fail(key)) {
             true => Admission::Stop,
             false => Admission::Through(predicate.clone()),
         }

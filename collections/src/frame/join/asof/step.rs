@@ -8,7 +8,7 @@ use polars::prelude::{DataType, Expr, Schema, SchemaRef, TimeUnit};
 use super::nearest::{Near, Within};
 use super::operator::{JoinNearest, RangeEnds};
 use super::{AsOf, Direction, Tolerance};
-use crate::frame::expr::{Names, as_column, can_fail, columns_of, columns_of_all, expr_op, show, show_one};
+use crate::frame::expr::{Names, as_column, columns_of, columns_of_all, expr_op, show, show_one};
 use crate::frame::join::How;
 use crate::frame::join::columns::{self, Out, Source};
 use crate::frame::join::operator::Spec;
@@ -166,12 +166,12 @@ impl Step for AsOfStep {
         Some(Arc::new(Self { columns, ..self.clone() }))
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // Each row of the left frame finds its row without regard to the others.
         let of_left = |name: &str| self.columns.iter().any(|column| column.name == name && matches!(column.source, Source::Left(_)));
         let names = columns_of(predicate);
-        let computed = self.by.iter().flatten().chain(&self.on).any(can_fail);
-        match !names.is_empty() && names.iter().all(|name| of_left(name)) && !can_fail(predicate) && !computed {
+        let can_fail = |at: usize| self.by[at].iter().chain([&self.on[at]]).any(|key| node.inputs[at].node().can_fail(key));
+        match !names.is_empty() && names.iter().all(|name| of_left(name)) && !node.can_fail(predicate) && !can_fail(0) && !can_fail(1) {
             true => Admission::Below(vec![Some(predicate.clone()), None]),
             false => Admission::Stop,
         }

@@ -11,7 +11,7 @@ use partita_io::shown;
 use polars::prelude::*;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::frame::expr::{Names, can_fail, columns_of, expr_op, on_polars_thread, show_one};
+use crate::frame::expr::{Names, columns_of, expr_op, on_polars_thread, show_one};
 use crate::frame::groupby::estimate;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
@@ -250,9 +250,9 @@ impl Step for ReadCsv {
         (columns.len() < self.columns.len()).then(|| Arc::new(Self { columns, ..self.clone() }) as Arc<dyn Step>)
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // What is limited already has rows of its own, and a filter would be another one before the limit.
-        if self.limit.is_some() || (self.predicate.is_some() && can_fail(predicate)) {
+        if self.limit.is_some() || (self.predicate.is_some() && node.can_fail(predicate)) {
             return Admission::Stop;
         }
         let both = match &self.predicate {
@@ -262,7 +262,7 @@ impl Step for ReadCsv {
         Admission::Absorb(Arc::new(Self { predicate: Some(both), codes: Names::new(), ..self.clone() }))
     }
 
-    fn limited(&self, rows: u64) -> Option<Arc<dyn Step>> {
+    fn limited(&self, rows: u64, _: bool) -> Option<Arc<dyn Step>> {
         let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
         Some(Arc::new(Self { limit, codes: Names::new(), ..self.clone() }))
     }

@@ -6,7 +6,8 @@
 
 use polars::prelude::*;
 
-use crate::frame::expr::{Names, can_fail, columns_of};
+use crate::frame::can_fail::can_fail;
+use crate::frame::expr::{Names, columns_of};
 use crate::frame::selectivity::flatten;
 
 /// What decoding and comparing a column costs, in columns of numbers: text is twice as wide as they are.
@@ -26,7 +27,7 @@ pub(super) fn parts(predicate: &Expr, schema: &Schema, share: &dyn Fn(&Expr) -> 
             None => parts.push((columns, conjunct.clone())),
         }
     }
-    if parts.len() == 1 || can_fail(predicate) || parts.iter().any(|(columns, _)| columns.is_empty()) {
+    if parts.len() == 1 || can_fail(predicate, schema) || parts.iter().any(|(columns, _)| columns.is_empty()) {
         return vec![predicate.clone()];
     }
     let mut ranked: Vec<(f64, Expr)> = parts.into_iter().map(|(columns, part)| (rank(&columns, &part, schema, share), part)).collect();

@@ -27,7 +27,7 @@ use partita_io::{Error, FileTable, Room};
 use polars::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::frame::expr::{Names, can_fail, columns_of, expr_op, on_polars_thread, show_one};
+use crate::frame::expr::{Names, columns_of, expr_op, on_polars_thread, show_one};
 use crate::frame::files::file_failure;
 use crate::frame::lower::{Lowered, Lowering};
 use crate::frame::replan::Change;
@@ -156,8 +156,13 @@ impl Scan {
 
     /// The rows of the partitions, where they are known.
     fn known_rows(&self) -> Option<u64> {
-        let of = |pieces: &Vec<u32>| pieces.iter().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>();
-        self.partitions.iter().map(|pieces| Some(self.within_limit(of(pieces)?))).sum()
+        self.partitions.iter().map(|pieces| self.rows_of(pieces)).sum()
+    }
+
+    /// The rows of a partition, where they are known.
+    fn rows_of(&self, pieces: &[u32]) -> Option<u64> {
+        let all = pieces.iter().map(|piece| self.table.rows(*piece)).sum::<Option<u64>>()?;
+        Some(self.within_limit(all))
     }
 
     fn pieces(&self) -> usize {
@@ -203,9 +208,9 @@ impl Step for Scan {
         narrower.then(|| Arc::new(Self { columns, counted, ..self.clone() }) as Arc<dyn Step>)
     }
 
-    fn admit(&self, predicate: &Expr) -> Admission {
+    fn admit(&self, predicate: &Expr, node: &Node) -> Admission {
         // What is limited already has rows of its own, and a filter would be another one before the limit.
-        if self.limit.is_some() || columns_of(predicate).is_empty() || (self.predicate.is_some() && can_fail(predicate)) {
+        if self.limit.is_some() || columns_of(predicate).is_empty() || (self.predicate.is_some() && node.can_fail(predicate)) {
             return Admission::Stop;
         }
         let both = match &self.predicate {
@@ -233,11 +238,18 @@ impl Step for Scan {
         Some(Arc::new(Self { partitions, ..self.clone() }))
     }
 
-    fn limited(&self, rows: u64) -> Option<Arc<dyn Step>> {
+    fn limited(&self, rows: u64, of_all: bool) -> Option<Arc<dyn Step>> {
         let limit = Some(self.limit.map_or(rows, |limit| limit.min(rows)));
+        let mut before = 0u64;
+        let first = |pieces: &Vec<u32>| {
+            let needed = if of_all { rows.max(1).saturating_sub(before) } else { rows.max(1) };
+            before = before.saturating_add(self.rows_of(pieces).unwrap_or(0));
+            // What comes after enough rows stays as a partition without any.
+            if needed == 0 { Vec::new() } else { self.first_pieces(pieces, needed) }
+        };
         let partitions = match self.predicate {
             Some(_) => self.partitions.clone(),
-            None => self.partitions.iter().map(|pieces| self.first_pieces(pieces, rows)).collect(),
+            None => self.partitions.iter().map(first).collect(),
         };
         Some(Arc::new(Self { limit, partitions, ..self.clone() }))
     }

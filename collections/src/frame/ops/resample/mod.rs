@@ -1,8 +1,12 @@
 //! `resample`: groups by windows of time.
 
+mod windows;
+
 use partita_graph::{Code, Failure};
 use polars::prelude::*;
 
+use self::windows::Windows;
+use crate::frame::length_of_time::length_of_time;
 use crate::frame::shuffle::named;
 use crate::frame::{DFrame, GroupBy, IntoExprs};
 
@@ -20,6 +24,12 @@ impl DFrame {
     /// The result has the beginning of each window in the column's place and is sorted by it. A window without rows is not there. The frame
     /// need not be sorted. Windows may be longer or shorter than the steps in which they begin, see [`Resample::period`]; what polars can say
     /// of windows in `group_by_dynamic` can be said here.
+    ///
+    /// Of times with a zone windows begin by its clock, also where it is put forward or back. Those of days, weeks, months and years begin when
+    /// the clock shows it, so that a day may have 23 or 25 hours; an hour that comes twice is two windows of an hour. So far this is what
+    /// `group_by_dynamic` gives. Windows of several hours begin where `dt().truncate(…)` of polars says, at 0, 2, 4 o'clock on every day, so that
+    /// on a day of change one is shorter or longer, whichever row comes first; `group_by_dynamic` and pandas go on counting hours from the first
+    /// row, and after a change their windows begin at other hours. For windows of one length count in UTC: `dt().convert_time_zone(…)`.
     ///
     /// ```
     /// use partita::{polars::prelude::{IntoLazy, TimeUnit}, prelude::*};
@@ -108,8 +118,8 @@ impl Resample {
         self
     }
 
-    /// By how much all windows begin later, for example "6h" for days that begin at six, or "1d" for weeks that begin on Tuesdays. A length of
-    /// time without months. Default: nothing.
+    /// By how much all windows begin later, for example "6h" for days that begin at six, also on a day when clocks are changed, or "1d" for
+    /// weeks that begin on Tuesdays. A length of time without months. Default: nothing.
     pub fn offset(mut self, offset: &str) -> Self {
         self.offset = Some(offset.into());
         self
@@ -167,7 +177,8 @@ impl Resample {
     /// Aggregates, as of [`GroupBy::agg`].
     ///
     /// # Errors
-    /// At `compute`: a column that does not exist or holds no times, a length of time that is none.
+    /// At `compute`: a column that does not exist or holds no times, a length of time that is none or longer than 140 years, or a step that is
+    /// partly of months or weeks.
     #[track_caller]
     pub fn agg(&self, exprs: impl IntoExprs) -> DFrame {
         match self.grouped() {
@@ -215,7 +226,7 @@ impl Resample {
             None => return Err(crate::frame::expr::column_not_found(&self.on, schema)),
         };
         let positive = |text: &str| -> Result<Duration, Failure> {
-            let window = length(text)?;
+            let window = timed(text)?;
             match window.is_zero() || window.negative() {
                 true => Err(Failure::new(Code::InvalidOption, format!("a window of {text} holds no rows"))),
                 false => Ok(window),
@@ -227,11 +238,19 @@ impl Resample {
             if dtype == DataType::Date && !is_whole { Err(Failure::new(Code::InvalidOption, sentence)) } else { Ok(()) }
         };
         let every = positive(&self.every)?;
+        // A step of hours that fits into a day is a day.
+        if !(24 * HOUR).is_multiple_of(every.nanoseconds().unsigned_abs().max(1)) {
+            whole_days("a step", &self.every, every)?;
+        }
+        if is_mixed(&every, &dtype) {
+            let what = format!("a step of {} is of several units, which begin at different times", self.every);
+            return Err(Failure::new(Code::InvalidOption, what).help("say it in one: \"36h\", \"9d\" or \"15mo\""));
+        }
         let period = self.period.as_deref().map_or(Ok(every), positive)?;
         if let Some(text) = &self.period {
             whole_days("a period", text, period)?;
         }
-        let offset = self.offset.as_deref().map(|text| Ok::<_, Failure>((text, length(text)?))).transpose()?;
+        let offset = self.offset.as_deref().map(|text| Ok::<_, Failure>((text, timed(text)?))).transpose()?;
         if let Some((text, by)) = offset {
             if by.months() != 0 {
                 let what = format!("an offset of {text} has no fixed length, because months have none");
@@ -271,76 +290,18 @@ impl Resample {
     }
 }
 
-/// Windows of a column of times.
-struct Windows {
-    on: PlSmallStr,
-    dtype: DataType,
-    /// As it was written.
-    step: String,
-    every: Duration,
-    period: Duration,
-    offset: Option<Duration>,
-    closed: ClosedWindow,
-}
-
-impl Windows {
-    /// Whether each row is in the one window that has begun last.
-    fn are_side_by_side(&self) -> bool {
-        self.every == self.period && self.closed == ClosedWindow::Left
-    }
-
-    /// The beginning of the window that has begun last, or of one that began so many steps before it.
-    fn beginning(&self, back: i64) -> Expr {
-        let times = Expr::Column(self.on.clone());
-        let begins = |times: Expr| {
-            let last = times.dt().truncate(lit(self.step.as_str()));
-            if back == 0 { last } else { last.dt().offset_by(lit((self.every * -back).to_string())) }
-        };
-        let Some(by) = self.offset else { return begins(times) };
-        let dtype = || self.dtype.clone();
-        (begins((times - lit(by)).cast(dtype())) + lit(by)).cast(dtype()).alias(self.on.clone())
-    }
-
-    /// Of how many windows, counted back from the one that has begun last, a row may be in.
-    fn most(&self) -> u64 {
-        let whole = match self.every.months_only() && self.period.months_only() {
-            true => self.period.months().unsigned_abs().div_ceil(self.every.months().unsigned_abs()),
-            false => {
-                // Clocks are put forward and back.
-                let (short, long) = if matches!(self.dtype, DataType::Datetime(_, Some(_))) { (23, 25) } else { (24, 24) };
-                span(&self.period, 31, long).div_ceil(span(&self.every, 28, short))
-            }
-        };
-        whole.saturating_add(u64::from(matches!(self.closed, ClosedWindow::Right | ClosedWindow::Both)))
-    }
-
-    /// Whether a row is in the window that stands beside it.
-    fn holds(&self) -> Expr {
-        let (time, begin) = (Expr::Column(self.on.clone()), || col(WINDOW));
-        let end = begin().dt().offset_by(lit(self.period.to_string()));
-        let (after, before) = match self.closed {
-            ClosedWindow::Left => (time.clone().gt_eq(begin()), time.lt(end)),
-            ClosedWindow::Right => (time.clone().gt(begin()), time.lt_eq(end)),
-            ClosedWindow::Both => (time.clone().gt_eq(begin()), time.lt_eq(end)),
-            ClosedWindow::None => (time.clone().gt(begin()), time.lt(end)),
-        };
-        after.and(before)
-    }
-}
-
-/// How many nanoseconds a length of time takes, where months have so many days, and days so many hours.
-fn span(length: &Duration, days: u64, hours: u64) -> u64 {
-    let months = length.months().unsigned_abs().saturating_mul(days);
-    let whole = months.saturating_add(length.weeks().unsigned_abs().saturating_mul(7)).saturating_add(length.days().unsigned_abs());
-    whole.saturating_mul(hours * HOUR).saturating_add(length.nanoseconds().unsigned_abs())
-}
-
-fn length(text: &str) -> Result<Duration, Failure> {
-    let length = Duration::try_parse(text).map_err(|e| {
-        Failure::new(Code::InvalidOption, format!("`{text}` is no length of time: {e}")).help("as \"15m\", \"1d12h\" or \"1mo\"")
-    })?;
+/// A length of time, and not of values.
+fn timed(text: &str) -> Result<Duration, Failure> {
+    let length = length_of_time(text)?;
     match length.parsed_int {
         true => Err(Failure::new(Code::InvalidOption, format!("`{text}` is a number and no length of time")).help("as \"15m\" or \"1mo\"")),
         false => Ok(length),
     }
+}
+
+/// Whether no calendar has such steps: days and hours go together where times are, nothing else does.
+fn is_mixed(every: &Duration, dtype: &DataType) -> bool {
+    let units = [every.months(), every.weeks(), every.days(), every.nanoseconds()];
+    let several = units.iter().filter(|units| **units != 0).count() > 1;
+    several && (*dtype == DataType::Date || every.months() != 0 || every.weeks() != 0)
 }

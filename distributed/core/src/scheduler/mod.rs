@@ -40,6 +40,7 @@ mod inside;
 mod loss;
 mod obstacles;
 mod place;
+mod probe;
 mod queue;
 mod rebalance;
 mod record;
@@ -64,6 +65,7 @@ pub use explain::{Explanation, Reason};
 use few::Few;
 pub use obstacles::{Obstacle, WorkerObstacles};
 use partita_graph::{Annotations, Failure, Key, LayerId};
+use probe::Probe;
 use queue::Queue;
 use record::{Bits, Slot, TaskId};
 use retire::Retirement;
@@ -92,11 +94,14 @@ pub struct Config {
     pub client_grace: u64,
     /// After so many microseconds without any worker that could run it, a task fails. `None`, the default, to wait for ever.
     pub no_workers_timeout: Option<u64>,
+    /// From so many workers on, a layer's first tasks are given to few of them, until it is known how long they take or some milliseconds
+    /// are over. Shells of so many workers look when the machine [`wakes`](Scheduler::wakes). Default 128.
+    pub probe_from: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { saturation: 1.1, allowed_failures: 3, client_grace: 30_000_000, no_workers_timeout: None }
+        Self { saturation: 1.1, allowed_failures: 3, client_grace: 30_000_000, no_workers_timeout: None, probe_from: 128 }
     }
 }
 
@@ -132,6 +137,10 @@ pub struct Scheduler {
     frees: BTreeMap<WorkerId, Vec<Key>>,
     /// Bytes of one task's inputs by worker, all zero between uses.
     held: Vec<u64>,
+    /// The layer of which few workers have the first tasks.
+    probe: Option<Probe>,
+    /// Workers have room for more of the common queue, which is given out in the next event.
+    interrupted: bool,
     /// Until then a backlog that did not pay to move is left alone.
     share_after: Tick,
     steals: BTreeMap<TaskId, Steal>,
@@ -199,6 +208,8 @@ impl Scheduler {
             touched: Vec::new(),
             frees: BTreeMap::new(),
             held: Vec::new(),
+            probe: None,
+            interrupted: false,
             share_after: 0,
             steals: BTreeMap::new(),
             lingering: BTreeMap::new(),
@@ -237,6 +248,8 @@ impl Scheduler {
             SchedulerEvent::Replicate { keys, copies } => self.replicate(&keys, copies),
             SchedulerEvent::Rebalance => self.rebalance(),
             SchedulerEvent::Tick => self.tick(),
+            // What was held back until now is given out below.
+            SchedulerEvent::Wake => self.interrupted = false,
         }
         self.copy();
         self.flush_frees();

@@ -94,6 +94,8 @@ pub(super) struct Sizes {
     pub micros: u64,
     /// A task of it has waited inside for others.
     pub waits: bool,
+    /// Its first tasks were for few workers, which happens once.
+    pub probed: bool,
 }
 
 /// How long a task runs while none of its layer has ended, in microseconds.

@@ -133,10 +133,12 @@ impl Owner {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let wakes = self.machine.wakes().map(|at| self.started + Duration::from_micros(at));
             let tick = tokio::select! {
                 biased;
                 _ = ticks.tick() => true,
                 () = inbox.filled() => false,
+                () = until(wakes) => false,
             };
             // Whoever else has something to say by now is heard first.
             tokio::task::yield_now().await;
@@ -162,6 +164,9 @@ impl Owner {
                 Incoming::Nanny(id, what) => self.on_nanny(id, what),
                 Incoming::Visit(visit) => visit(self),
             }
+        }
+        if self.machine.wakes().is_some_and(|at| at <= self.machine_time()) {
+            self.event(SchedulerEvent::Wake);
         }
         if tick {
             self.event(SchedulerEvent::Tick);
@@ -258,6 +263,15 @@ impl Owner {
                 client.link.send(wire::encode_told(&SchedulerToClient::Failed(book.number, failure.clone())));
             }
         }
+    }
+}
+
+/// Never, without a time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) if at <= Instant::now() => {}
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

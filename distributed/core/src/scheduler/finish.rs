@@ -111,9 +111,8 @@ impl Scheduler {
     /// A remark for the user of a run, unless it was made already.
     pub(super) fn note_for(&mut self, run: RunId, note: &str) {
         if let Some(record) = self.runs.get_mut(&run)
-            && !record.notes.contains(note)
+            && record.rare_mut().notes.insert(note.to_string())
         {
-            record.notes.insert(note.to_string());
             self.out.push(SchedulerAction::Note(run, note.to_string()));
         }
     }

@@ -47,6 +47,7 @@ mod record;
 mod replicas;
 mod retain;
 mod retire;
+mod run;
 mod snapshot;
 mod steal;
 mod story;
@@ -55,20 +56,20 @@ mod submit;
 mod vain;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clients::Clients;
 use copies::Copies;
 use demand::Demands;
 pub use explain::{Explanation, Reason};
-use few::Few;
 pub use obstacles::{Obstacle, WorkerObstacles};
 use partita_graph::{Annotations, Failure, Key, LayerId};
 use probe::Probe;
 use queue::Queue;
-use record::{Bits, Slot, TaskId};
+use record::{Slot, TaskId};
 use retire::Retirement;
+use run::RunRecord;
 pub use snapshot::{LayerProgress, LayerView, RunProgress, RunView, Snapshot, WorkerView};
 use steal::Steal;
 use story::Stories;
@@ -77,7 +78,7 @@ use stuck::Stuck;
 use vain::Vain;
 use workers::Workers;
 
-use crate::protocol::{Attempt, ClientId, Ending, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
+use crate::protocol::{Attempt, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
 
 /// The layers' records, by slot.
 type Slots = [Option<Slot>];
@@ -117,7 +118,8 @@ pub struct Scheduler {
     free_slots: Vec<u32>,
     index: BTreeMap<LayerId, u32>,
     workers: Workers,
-    runs: BTreeMap<RunId, RunRecord>,
+    /// Boxed, because nodes of a map that grows at its end are half empty.
+    runs: BTreeMap<RunId, Box<RunRecord>>,
     /// How many runs were submitted: earlier runs go first.
     submitted: u64,
     /// Holders of a stored chunk beside the first, which is in its record.
@@ -156,35 +158,6 @@ pub struct Scheduler {
     tidied: Tick,
     stories: Stories,
     out: Vec<SchedulerAction>,
-}
-
-/// What is known of a run.
-struct RunRecord {
-    client: ClientId,
-    ending: Ending,
-    /// Slots of its layers, in the graph's order.
-    layers: Vec<u32>,
-    /// Its wanted keys, by slot. Those that failed by themselves or were forgotten are not among them any more.
-    results: Few<u32, Bits>,
-    /// The tasks that it needed when it was submitted, by slot.
-    needed: Few<u32, Bits>,
-    /// Wanted keys that are not stored.
-    unstored: u64,
-    done: bool,
-    notes: BTreeSet<String>,
-    /// Why it waits, as it was told.
-    told: BTreeSet<String>,
-    /// The failed key, once the run has failed.
-    cause: Option<Key>,
-    /// Wanted keys that failed by themselves, each with the key whose task failed.
-    failed: BTreeMap<TaskId, Key>,
-}
-
-impl RunRecord {
-    /// Whether this task makes one of its results.
-    fn wants(&self, task: TaskId) -> bool {
-        self.results.get(task.slot).is_some_and(|bits| bits.contains(task.index))
-    }
 }
 
 impl Scheduler {

@@ -61,8 +61,8 @@ pub(super) struct EdgeSlot {
 /// One layer.
 pub(super) struct Slot {
     pub layer: Arc<Layer>,
-    pub records: Vec<TaskRecord>,
-    pub edges: Vec<EdgeSlot>,
+    pub records: Box<[TaskRecord]>,
+    pub edges: Box<[EdgeSlot]>,
     /// Which edges read this layer: slot and number of the edge.
     pub readers: Vec<(u32, u16)>,
     /// Runs whose graph contains the layer. None when it is kept only for those that read it.
@@ -78,9 +78,9 @@ pub(super) struct Slot {
     /// What the tasks demand of a worker, when it is anything.
     pub demand: Option<u32>,
     /// The layer's own priority, the run's turn and the layer's place in its graph, as the outer bits of priorities.
-    pub urgency: u64,
-    pub turn: u64,
-    pub depth: u64,
+    pub urgency: u8,
+    pub turn: u32,
+    pub depth: u16,
     pub sizes: Sizes,
 }
 
@@ -131,7 +131,7 @@ impl Slot {
     /// nearest to the results goes first, so that chains and groups are finished before new ones are begun.
     pub fn priority(&self, index: u32) -> u64 {
         let fraction = (u64::from(index) << 24) / u64::from(self.layer.len.max(1));
-        self.urgency << 56 | (self.turn & 0x3_ffff) << 38 | fraction << 14 | (0x3fff - self.depth.min(0x3fff))
+        u64::from(self.urgency) << 56 | u64::from(self.turn & 0x3_ffff) << 38 | fraction << 14 | u64::from(0x3fff - self.depth.min(0x3fff))
     }
 
     /// Records that are not Stored.
@@ -305,12 +305,12 @@ impl Scheduler {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bits {
     first: u64,
-    more: Vec<u64>,
+    more: Box<[u64]>,
 }
 
 impl Bits {
     pub fn with_len(len: u32) -> Self {
-        Self { first: 0, more: vec![0; (len.div_ceil(64) as usize).saturating_sub(1)] }
+        Self { first: 0, more: vec![0; (len.div_ceil(64) as usize).saturating_sub(1)].into() }
     }
 
     fn word(&self, at: u32) -> u64 {
@@ -331,7 +331,10 @@ impl Bits {
     pub fn extend_to(&mut self, at: u32) {
         let more = at as usize / 64;
         if self.more.len() < more {
-            self.more.resize(more, 0);
+            let mut words = std::mem::take(&mut self.more).into_vec();
+            // Numbers may come one by one.
+            words.resize(more.max(2 * words.len()), 0);
+            self.more = words.into();
         }
         *self.word_mut(at) |= 1 << (at % 64);
     }

@@ -14,10 +14,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::diary::Diary;
 use super::inbox::{FromClient, FromNanny, FromWorker, Inbox, Incoming, LinkChange};
+use super::names::Names;
 use super::roster::Roster;
 use crate::address::is_loopback;
 use crate::link::{Admit, Cut, Link, LinkEvent};
-use crate::message::{Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome};
+use crate::message::{ClientToScheduler, Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome};
 use crate::security::Role;
 use crate::wire;
 
@@ -204,7 +205,7 @@ async fn hear_worker(id: WorkerId, name: String, roster: Arc<Roster>, inbox: Arc
 }
 
 /// What a client's message says.
-async fn asked(bytes: bytes::Bytes) -> FromClient {
+async fn asked(bytes: bytes::Bytes, names: &mut Names) -> FromClient {
     fn decode(bytes: &[u8]) -> FromClient {
         match wire::decode_asked(bytes) {
             Ok(said) => FromClient::Said(said),
@@ -215,16 +216,21 @@ async fn asked(bytes: bytes::Bytes) -> FromClient {
         }
     }
     if bytes.len() <= SMALL {
-        return decode(&bytes);
+        let mut said = decode(&bytes);
+        if let FromClient::Said(ClientToScheduler::Submit { graph, .. }) = &mut said {
+            names.share(graph);
+        }
+        return said;
     }
     let decoded = tokio::task::spawn_blocking(move || decode(&bytes)).await;
     decoded.unwrap_or_else(|_| FromClient::Garbage(Failure::internal("a decoder panicked")))
 }
 
 async fn hear_client(id: ClientId, link: Link, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
+    let mut names = Names::default();
     while let Some(event) = events.recv().await {
         let what = match event {
-            LinkEvent::Message(bytes) => match asked(bytes).await {
+            LinkEvent::Message(bytes) => match asked(bytes, &mut names).await {
                 FromClient::Garbage(failure) => {
                     link.close(&failure.what);
                     inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));

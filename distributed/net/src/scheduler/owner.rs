@@ -55,7 +55,8 @@ pub(super) struct Owner {
     pub workers: BTreeMap<WorkerId, Worker>,
     pub clients: BTreeMap<ClientId, Client>,
     pub nannies: BTreeMap<u128, Nanny>,
-    pub runs: BTreeMap<RunId, RunBook>,
+    /// Boxed, because nodes of a map that grows at its end are half empty.
+    pub runs: BTreeMap<RunId, Box<RunBook>>,
     /// Layers that live runs contain, and how many.
     pub layers: BTreeMap<LayerId, Shared>,
     pub datasets: BTreeMap<String, Dataset>,

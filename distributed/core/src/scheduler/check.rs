@@ -34,7 +34,7 @@ impl Scheduler {
             let mut counts = [0; 6];
             slot.records.iter().for_each(|record| counts[record.state.kind()] += 1);
             assert_eq!(slot.counts, counts, "tasks of {} by state", slot.layer.name);
-            let bytes: u64 = slot.records.iter().filter(|r| r.state.is_stored()).map(|r| r.nbytes).sum();
+            let bytes: u64 = slot.records.iter().filter(|r| r.state.is_stored()).map(|r| r.nbytes()).sum();
             assert_eq!(slot.bytes, bytes, "stored bytes of {}", slot.layer.name);
             for (index, record) in slot.records.iter().enumerate() {
                 let key = slot.key(index as u32);

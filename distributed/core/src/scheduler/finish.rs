@@ -53,7 +53,8 @@ impl Scheduler {
     pub(super) fn store(&mut self, task: TaskId, worker: WorkerId, nbytes: u64) {
         let slot = self.slot_mut(task.slot);
         let record = &mut slot.records[task.index as usize];
-        (record.nbytes, record.blame, record.retried) = (nbytes, 0, 0);
+        record.set_nbytes(nbytes);
+        (record.blame, record.retried) = (0, 0);
         slot.set(task.index, State::Stored { holder: worker });
         let complete = slot.unstored() == 0;
         let wanting = !slot.wanting.is_empty();

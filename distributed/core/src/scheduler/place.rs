@@ -194,7 +194,7 @@ impl Scheduler {
             visit(&edge.wiring.inputs(task.index, producer.layer.len), |index| {
                 let record = &producer.records[index as usize];
                 if let State::Stored { holder } = record.state {
-                    let bytes = record.nbytes / share;
+                    let bytes = record.nbytes() / share;
                     total += bytes.max(1);
                     add(holder, bytes);
                     if !self.replicas.is_empty() {

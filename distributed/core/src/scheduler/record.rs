@@ -41,14 +41,33 @@ pub(super) struct TaskRecord {
     pub wanted: u32,
     /// The try that counts.
     pub attempt: Attempt,
-    /// Size of the chunk when it was last stored, in bytes.
-    pub nbytes: u64,
+    /// Size of the chunk when it was last stored, in bytes, in five of them: that of ten million records is worth it.
+    size: [u8; 5],
     /// Workers that died under it.
     pub blame: u8,
     /// How often it failed and was tried again.
     pub retried: u8,
     /// Whether the worker said that it executes this try.
     pub started: bool,
+}
+
+impl TaskRecord {
+    /// Of a task that nobody has wanted yet.
+    pub fn new(attempt: Attempt) -> Self {
+        Self { state: State::Idle, wanted: 0, attempt, size: [0; 5], blame: 0, retried: 0, started: false }
+    }
+
+    /// Size of the chunk when it was last stored, in bytes.
+    pub fn nbytes(&self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..5].copy_from_slice(&self.size);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// Chunks of a tebibyte count as a byte less.
+    pub fn set_nbytes(&mut self, nbytes: u64) {
+        self.size.copy_from_slice(&nbytes.min((1 << 40) - 1).to_le_bytes()[..5]);
+    }
 }
 
 /// One edge of a layer, resolved.
@@ -152,8 +171,8 @@ impl Slot {
             self.counts[before] -= 1;
             self.counts[after] += 1;
             match (before, after) {
-                (4, _) => self.bytes -= record.nbytes,
-                (_, 4) => self.bytes += record.nbytes,
+                (4, _) => self.bytes -= record.nbytes(),
+                (_, 4) => self.bytes += record.nbytes(),
                 _ => {}
             }
         }
@@ -380,5 +399,20 @@ impl Bits {
                 Some(at as u32 * 64 + bit)
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_small_and_keeps_the_size_of_its_chunk() {
+        let mut record = TaskRecord::new(1);
+        for (nbytes, kept) in [(0, 0), (8, 8), (0x12_3456_789a, 0x12_3456_789a), (1 << 40, (1 << 40) - 1), (u64::MAX, (1 << 40) - 1)] {
+            record.set_nbytes(nbytes);
+            assert_eq!(record.nbytes(), kept);
+        }
+        assert_eq!((std::mem::size_of::<TaskRecord>(), record.attempt, record.blame), (24, 1, 0));
     }
 }

@@ -189,7 +189,7 @@ impl Scheduler {
     /// Size of a stored chunk in bytes.
     pub fn nbytes(&self, key: Key) -> Option<u64> {
         let record = self.record(self.find(key)?);
-        record.state.is_stored().then_some(record.nbytes)
+        record.state.is_stored().then_some(record.nbytes())
     }
 
     /// The chunks that a worker holds, with their sizes in bytes. O(tasks).

@@ -60,7 +60,7 @@ impl Scheduler {
             let share = if edge.wiring.part(task.index).is_some() { u64::from(slot.layer.len.max(1)) } else { 1 };
             visit(&edge.wiring.inputs(task.index, producer.layer.len), |index| {
                 let record = &producer.records[index as usize];
-                total += if let State::Stored { .. } = record.state { record.nbytes / share } else { 0 };
+                total += if let State::Stored { .. } = record.state { record.nbytes() / share } else { 0 };
             });
         }
         total

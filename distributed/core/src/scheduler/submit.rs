@@ -77,7 +77,7 @@ impl Scheduler {
             self.slot_mut(producer).readers.push((at, number as u16));
         }
         let attempt = self.attempts.get(&layer.id).copied().unwrap_or(1);
-        let record = TaskRecord { state: State::Idle, wanted: 0, attempt, nbytes: 0, blame: 0, retried: 0, started: false };
+        let record = TaskRecord::new(attempt);
         let slot = Slot {
             records: vec![record; layer.len as usize].into(),
             edges: edges.into(),

@@ -322,7 +322,7 @@ impl Scheduler {
     }
 
     /// The indexes know only that there is some room ahead; how much depends on the layer.
-    fn has_room_for_root(&self, worker: WorkerId, task: TaskId) -> bool {
+    pub(super) fn has_room_for_root(&self, worker: WorkerId, task: TaskId) -> bool {
         let record = self.workers.get(worker).expect("indexed");
         record.is_drowsy() || self.has_room(worker, task, record.room_for_roots(self.config.saturation))
     }

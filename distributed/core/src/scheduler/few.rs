@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// An ordered map, mostly of one entry.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::box_collection, reason = "what is seldom there is to take no room in all the others")]
 pub(super) enum Few<K, V> {
     #[default]
     None,

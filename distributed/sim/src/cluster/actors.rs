@@ -166,7 +166,7 @@ impl Cluster {
         match state.ends.get(&key).map(|end| end.as_ref()).or(whole.map(Err)) {
             Some(Ok(chunk)) => match chunk.get::<Plain<i64>>().map(|value| value.0) {
                 Some(NOT_MADE) if self.lossless => Err("was not made, though nothing was lost".into()),
-                Some(NOT_MADE) if self.is_lost(actor) || actor.again.contains(&key) => Ok(()),
+                Some(NOT_MADE) if self.is_gone(actor) || actor.again.contains(&key) => Ok(()),
                 Some(NOT_MADE) => Err("says that it was not made, though its actor lives and it was asked for once".into()),
                 Some(made) if made == number as i64 && actor.made.contains(&key) => Ok(()),
                 found => Err(format!("gives {found:?}")),
@@ -177,16 +177,16 @@ impl Cluster {
     }
 
     /// Whether its process is gone, as the scheduler sees it, or all that was kept for clients since it was made.
-    fn is_lost(&self, actor: &Actor) -> bool {
-        let is_gone = actor.home.as_ref().is_none_or(|(home, _)| !self.names.contains_key(home));
-        is_gone || actor.runs.first().and_then(|run| self.runs.get(run)).is_none_or(|state| state.restarted)
+    fn is_gone(&self, actor: &Actor) -> bool {
+        let unknown = actor.home.as_ref().is_none_or(|(home, _)| !self.names.contains_key(home));
+        unknown || actor.runs.first().and_then(|run| self.runs.get(run)).is_none_or(|state| state.restarted)
     }
 
     /// A state cannot be sent to where its calls go because it was made again elsewhere; workers died too often under a call; the
     /// cluster was restarted, or had no memory for it.
     fn may_fail(&self, actor: &Actor, restarted: bool, failure: &Failure) -> bool {
         match failure.code {
-            Code::NotEncodable => self.is_lost(actor),
+            Code::NotEncodable => self.is_gone(actor),
             Code::KilledWorker => self.counts.deaths > u64::from(self.faults.allowed_failures),
             Code::Cancelled => restarted,
             Code::MemoryTooSmall => self.memory_limit > 0 && self.faults.limit_told,

@@ -344,7 +344,8 @@ impl Scheduler {
         let (mut given, mut claimed) = (1, 0);
         if usable && slot.is_short() {
             let room = record.room_ahead(slot.micros(), slot.mean_bytes(), slot.sizes.count);
-            given = room.min(self.workers.fair_share(record, rest, u64::from(slot.counts[3]), slot.sizes.micros)).max(1);
+            let others = u64::from(slot.counts[3] + slot.counts[4]);
+            given = room.min(self.workers.fair_share(record, rest, others, slot.sizes.micros)).max(1);
         } else if usable && slot.edges.is_empty() && !probed {
             claimed = self.run_length(first, rest, threads) - 1;
         }

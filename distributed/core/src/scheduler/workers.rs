@@ -268,13 +268,13 @@ impl Workers {
     }
 
     /// How many of the short tasks that are left, of so many microseconds each, should go to a worker at a time: half of what would be its
-    /// part, so that those who are quicker do more of the rest. Its whole part, while that is done sooner than all workers are served; and of
-    /// what others have of these tasks it is a part as well, or the last to be served would get crumbs.
-    pub fn fair_share(&self, record: &WorkerRecord, rest: u64, under_way: u64, micros: u64) -> u64 {
+    /// part, so that those who are quicker do more of the rest. Its whole part, while that is done sooner than all workers are served: a part of
+    /// what others were given of these tasks, too, or the last to be served would get crumbs.
+    pub fn fair_share(&self, record: &WorkerRecord, rest: u64, given: u64, micros: u64) -> u64 {
         let (threads, micros) = (u64::from(record.threads), micros.max(1));
         let part_of = |tasks: u64| tasks * threads / self.threads.max(1);
         let meanwhile = threads * u64::from(self.usable) * SERVING_MICROS / micros;
-        (part_of(rest) / 2).max(part_of(rest + under_way).min(meanwhile)).max(threads * WORTH_MICROS / micros)
+        (part_of(rest) / 2).max(part_of(rest + given).min(meanwhile)).max(threads * WORTH_MICROS / micros)
     }
 
     pub fn insert(&mut self, worker: WorkerId, record: WorkerRecord, saturation: f64) {

@@ -76,8 +76,11 @@ fn few_workers_learn_and_nobody_waits_for_long() {
     driven.submit(20_000);
     driven.scheduler.check();
     assert!(driven.given.len() <= 4 && driven.last <= 8, "{} tasks for {} workers", driven.last, driven.given.len());
+    // However long it took to accept the graph, from now on it is counted.
+    driven.now = 50_000;
+    assert!(driven.wake_if_due() && driven.last == 0);
     let until = driven.scheduler.wakes().expect("tasks are held back");
-    assert!(until <= 2_000, "until {until}");
+    assert!((51_000..=52_000).contains(&until), "until {until}");
     driven.now = until - 1;
     driven.hear(SchedulerEvent::LinkBack(WorkerId(1)));
     assert_eq!(driven.last, 0);
@@ -106,9 +109,8 @@ fn an_answer_that_they_are_long_frees_the_rest() {
     driven.scheduler.check();
 }
 
-#[test]
-fn short_tasks_are_about_one_message_for_each_worker() {
-    let tasks = 200_000;
+/// Runs so many tasks that take these times in turn: how many messages workers got.
+fn messages(tasks: u32, micros: [u64; 2]) -> usize {
     let mut driven = Driven::new(Config::default());
     driven.submit(tasks);
     let (mut messages, mut ran) = (0, BTreeSet::new());
@@ -120,7 +122,7 @@ fn short_tasks_are_about_one_message_for_each_worker() {
         for (worker, list) in given {
             for task in list {
                 assert!(ran.insert(task.key), "{} runs twice", task.key);
-                driven.answer(worker, &task, 1);
+                driven.answer(worker, &task, micros[task.key.index as usize % 2]);
                 // A share is at most 4,000 tasks, and another is begun as long as it is fewer.
                 assert!(driven.last <= 8_192, "{} tasks in one event", driven.last);
             }
@@ -129,7 +131,20 @@ fn short_tasks_are_about_one_message_for_each_worker() {
     }
     driven.scheduler.check();
     assert_eq!(ran.len(), tasks as usize);
+    messages
+}
+
+#[test]
+fn short_tasks_are_about_one_message_for_each_worker() {
+    let messages = messages(200_000, [1, 1]);
     assert!(messages < WORKERS as usize * 5 / 4, "{messages} messages");
+}
+
+#[test]
+fn tasks_that_take_next_to_nothing_are_not_for_all() {
+    let (half, nothing) = (messages(100_000, [0, 1]), messages(100_000, [0, 0]));
+    // Of half a microsecond a thousand are worth a message, and all that can be of those that take less than can be told.
+    assert!((100..160).contains(&half) && (25..70).contains(&nothing), "{half} and {nothing} messages");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Scheduler {
     /// Nobody has nothing to do while tasks of the common queue wait, but for a moment that the machine says the end of.
     fn check_idleness(&self) {
         match self.wakes() {
-            Some(at) => assert!(self.interrupted || at > self.now, "what was held back until {at} is given out by then"),
+            Some(at) => assert!(at >= self.now, "what was held back until {at} is given out by then"),
             None => {
                 let mut queued =
                     self.roots.ranges().flat_map(|(first, end)| (first.index..end).map(move |index| TaskId { index, ..first }));

@@ -221,8 +221,7 @@ impl Scheduler {
             SchedulerEvent::Replicate { keys, copies } => self.replicate(&keys, copies),
             SchedulerEvent::Rebalance => self.rebalance(),
             SchedulerEvent::Tick => self.tick(),
-            // What was held back until now is given out below.
-            SchedulerEvent::Wake => self.interrupted = false,
+            SchedulerEvent::Wake => self.wake(),
         }
         self.copy();
         self.flush_frees();

@@ -11,6 +11,7 @@ use super::Scheduler;
 use super::probe::AT_ONCE;
 use super::queue::Queue;
 use super::record::{State, TaskId, visit};
+use super::workers::WORTH_MICROS;
 use crate::protocol::WorkerId;
 use partita_graph::Wiring;
 
@@ -344,8 +345,9 @@ impl Scheduler {
         let (mut given, mut claimed) = (1, 0);
         if usable && slot.is_short() {
             let room = record.room_ahead(slot.micros(), slot.mean_bytes(), slot.sizes.count);
-            let others = u64::from(slot.counts[3] + slot.counts[4]);
-            given = room.min(self.workers.fair_share(record, rest, others, slot.sizes.micros)).max(1);
+            let (others, micros, own) = (u64::from(slot.counts[3] + slot.counts[4]), slot.sizes.micros, u64::from(record.threads));
+            let worth = if self.has_many_workers() { own * slot.sizes.worth() } else { own * WORTH_MICROS / micros.max(1) };
+            given = room.min(self.workers.fair_share(record, rest, others, micros, worth)).max(1);
         } else if usable && slot.edges.is_empty() && !probed {
             claimed = self.run_length(first, rest, threads) - 1;
         }

@@ -16,7 +16,7 @@ const FEWEST: u32 = 4;
 /// A layer is worth it that has so many tasks for each thread.
 const MANY_TASKS: u64 = 4;
 /// The longest that tasks are held back is this part of the time in which all workers can be served, and at least so many microseconds.
-const PART_OF_SERVING: u64 = 8;
+const PART_OF_SERVING: u64 = 4;
 const PATIENCE_MICROS: u64 = 1_000;
 /// Where workers are many, about so many tasks of the common queue are given out in one event: messages leave between two events, and
 /// what is for all workers together does not fit a cache.
@@ -25,8 +25,9 @@ pub(super) const AT_ONCE: u64 = 4096;
 /// A layer whose first tasks are with few workers.
 pub(super) struct Probe {
     slot: u32,
-    /// Then all workers get tasks of it.
-    until: Tick,
+    /// Then all workers get tasks of it. Counted from the first [`Wake`](crate::protocol::SchedulerEvent::Wake), because a graph of a
+    /// million tasks takes longer to be accepted than its first tasks to run.
+    until: Option<Tick>,
     /// Who has the first.
     workers: Vec<WorkerId>,
 }
@@ -46,7 +47,16 @@ impl Scheduler {
         if self.interrupted {
             return Some(self.now);
         }
-        self.probe.as_ref().filter(|_| !self.roots.is_empty()).map(|probe| probe.until)
+        self.probe.as_ref().filter(|_| !self.roots.is_empty()).map(|probe| probe.until.unwrap_or(self.now))
+    }
+
+    /// What was held back until now may be given out.
+    pub(super) fn wake(&mut self) {
+        self.interrupted = false;
+        let patience = (u64::from(self.workers.usable()) * SERVING_MICROS / PART_OF_SERVING).max(PATIENCE_MICROS);
+        if let Some(probe) = &mut self.probe {
+            probe.until.get_or_insert(self.now + patience);
+        }
     }
 
     /// Whether there are so many workers that it matters in which order they are served.
@@ -56,16 +66,16 @@ impl Scheduler {
 
     /// Whether tasks of the layer of this one, which is the first in the common queue, are for few workers now.
     pub(super) fn is_probed(&mut self, first: TaskId) -> bool {
-        self.probe.take_if(|probe| probe.until <= self.now);
+        self.probe.take_if(|probe| probe.until.is_some_and(|until| until <= self.now));
         if !self.has_many_workers() {
             return false;
         }
-        let (threads, usable, now) = (self.workers.usable_threads().max(1), u64::from(self.workers.usable()), self.now);
+        let threads = self.workers.usable_threads().max(1);
         let Some(slot) = self.slots[first.slot as usize].as_mut() else { return false };
         let open = slot.edges.is_empty() && !slot.sizes.waits && (slot.sizes.count == 0 || slot.is_short());
         // What few workers have by now counts, so that it does not become less on the way.
         let share = u64::from(slot.counts[2] + slot.counts[3]) / threads;
-        if !open || share < MANY_TASKS || slot.sizes.count >= share.min(AHEAD_TASKS) {
+        if !open || share < MANY_TASKS || slot.sizes.count >= share.max(slot.sizes.worth()).min(AHEAD_TASKS) {
             self.probe.take_if(|probe| probe.slot == first.slot);
             return false;
         }
@@ -75,8 +85,7 @@ impl Scheduler {
         if std::mem::replace(&mut slot.sizes.probed, true) {
             return false;
         }
-        let until = now + (usable * SERVING_MICROS / PART_OF_SERVING).max(PATIENCE_MICROS);
-        self.probe = Some(Probe { slot: first.slot, until, workers: Vec::new() });
+        self.probe = Some(Probe { slot: first.slot, until: None, workers: Vec::new() });
         true
     }
 

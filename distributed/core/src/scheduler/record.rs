@@ -7,7 +7,7 @@ use partita_graph::{Indices, Key, Layer, Table, Wiring};
 
 use super::Scheduler;
 use super::few::Few;
-use super::workers::AHEAD_MICROS;
+use super::workers::{AHEAD_MICROS, WORTH_MICROS};
 use crate::protocol::{Attempt, RunId, WorkerId};
 
 /// A task as the scheduler names it: the slot of its layer, and its place there.
@@ -111,6 +111,8 @@ pub(super) struct Sizes {
     pub largest: u64,
     /// A moving mean: what came last counts an eighth.
     pub micros: u64,
+    /// The same in parts of a microsecond, [`PARTS`] of them: tasks may be far shorter than one.
+    parts: u64,
     /// A task of it has waited inside for others.
     pub waits: bool,
     /// Its first tasks were for few workers, which happens once.
@@ -121,6 +123,10 @@ pub(super) struct Sizes {
 const UNKNOWN_MICROS: u64 = 10_000;
 /// A task costs its worker at least so much, however short its operator, in microseconds.
 const LEAST_MICROS: u64 = 2;
+/// A microsecond has so many parts.
+const PARTS: u64 = 64;
+/// Of tasks that take fewer parts it is not known how many they take.
+const LEAST_PARTS: u64 = 8;
 
 impl State {
     /// Wanted but not there yet: its inputs are wanted for its sake.
@@ -207,10 +213,18 @@ impl Slot {
 
 impl Sizes {
     pub fn learn(&mut self, nbytes: u64, micros: u64) {
+        let parts = micros.saturating_mul(PARTS);
+        self.parts = if self.count == 0 { parts } else { (self.parts.saturating_mul(7).saturating_add(parts)) / 8 };
         self.micros = if self.count == 0 { micros } else { (self.micros * 7 + micros).div_ceil(8) };
         self.count += 1;
         self.total += nbytes;
         self.largest = self.largest.max(nbytes);
+    }
+
+    /// So many of them are worth a message, where a thousand workers could be sent one: a worker that is sent less is done before the
+    /// scheduler has served two others, and it is the scheduler that all wait for.
+    pub fn worth(&self) -> u64 {
+        WORTH_MICROS * PARTS / self.parts.max(LEAST_PARTS)
     }
 }
 
@@ -414,5 +428,17 @@ mod tests {
             assert_eq!(record.nbytes(), kept);
         }
         assert_eq!((std::mem::size_of::<TaskRecord>(), record.attempt, record.blame), (24, 1, 0));
+    }
+
+    #[test]
+    fn what_is_worth_a_message_is_known_for_parts_of_a_microsecond() {
+        let mut sizes = Sizes::default();
+        let mut worth_after = |micros: [u64; 2]| {
+            (0..100).for_each(|turn| sizes.learn(8, micros[turn % 2]));
+            sizes.worth()
+        };
+        assert_eq!((worth_after([0, 0]), worth_after([100, 100])), (4_000, 5));
+        assert!((900..1_100).contains(&worth_after([0, 1])), "half a microsecond");
+        assert_eq!(worth_after([1_000_000, 1_000_000]), 0);
     }
 }

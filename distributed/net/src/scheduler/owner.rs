@@ -166,8 +166,12 @@ impl Owner {
                 Incoming::Visit(visit) => visit(self),
             }
         }
-        if self.machine.wakes().is_some_and(|at| at <= self.machine_time()) {
-            self.event(SchedulerEvent::Wake);
+        if self.machine.wakes().is_some() {
+            // What came may have taken long.
+            self.now = Instant::now();
+            if self.machine.wakes().is_some_and(|at| at <= self.machine_time()) {
+                self.event(SchedulerEvent::Wake);
+            }
         }
         if tick {
             self.event(SchedulerEvent::Tick);

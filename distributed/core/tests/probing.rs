@@ -144,7 +144,7 @@ fn short_tasks_are_about_one_message_for_each_worker() {
 fn tasks_that_take_next_to_nothing_are_not_for_all() {
     let (half, nothing) = (messages(100_000, [0, 1]), messages(100_000, [0, 0]));
     // Of half a microsecond a thousand are worth a message, and all that can be of those that take less than can be told.
-    assert!((100..160).contains(&half) && (25..70).contains(&nothing), "{half} and {nothing} messages");
+    assert!((90..180).contains(&half) && (25..100).contains(&nothing), "{half} and {nothing} messages");
 }
 
 #[test]

@@ -184,6 +184,7 @@ fn scheduler_event(names: &Names, words: &[&str]) -> SchedulerEvent {
             SchedulerEvent::Replicate { keys, copies: copies.parse().unwrap() }
         }
         ["tick"] => SchedulerEvent::Tick,
+        ["wake"] => SchedulerEvent::Wake,
         // `submit r1 by c2 map#0`, and with `futures` in its place keys that end one by one.
         [how @ ("submit" | "futures"), run, "by", client, wanted @ ..] => submit(names, how, run, client_id(client), wanted),
         [how @ ("submit" | "futures"), run, wanted @ ..] => submit(names, how, run, ClientId::default(), wanted),

@@ -158,6 +158,11 @@ fn zero_workers(graph: Graph, workers: u32, micros: u64) -> (u64, u64) {
                 other => panic!("{other:?}"),
             }
         }
+        if let Some(at) = scheduler.wakes().filter(|at| *at <= now || given.is_empty()) {
+            now = now.max(at);
+            scheduler.handle(now, SchedulerEvent::Wake, &mut said);
+            continue;
+        }
         let (worker, key, attempt) = given.pop_front().expect("something is given");
         (ran, now) = (ran + 1, now + 1);
         let done = ToScheduler::Finished { key, attempt, nbytes: 8, micros, notes: Vec::new(), value: None };

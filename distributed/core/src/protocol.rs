@@ -334,6 +334,8 @@ pub enum SchedulerEvent {
     Said(WorkerId, ToScheduler),
     /// Time passed; sent about ten times a second while anything waits.
     Tick,
+    /// It is as late as [`Scheduler::wakes`](crate::scheduler::Scheduler::wakes) said.
+    Wake,
 }
 
 /// What the scheduler wants done.

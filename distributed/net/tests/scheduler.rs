@@ -7,6 +7,8 @@ mod client_side;
 mod each;
 #[path = "scheduler/fake.rs"]
 mod fake;
+#[path = "scheduler/large.rs"]
+mod large;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

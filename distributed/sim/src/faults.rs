@@ -82,6 +82,8 @@ pub struct Faults {
     pub saturation: f64,
     /// Deaths under a task that are forgiven.
     pub allowed_failures: u32,
+    /// Workers from which on few of them are given the first tasks of a layer.
+    pub probe_from: u32,
     /// Bytes of one request to a peer, requests at a time, and requests to one peer at a time.
     pub fetch: (u64, u32, u32),
     /// Bytes on disk above which a worker spills nothing more; 0 for no limit.
@@ -129,6 +131,7 @@ impl Faults {
             inline: 0,
             saturation: 1.1,
             allowed_failures: 3,
+            probe_from: 128,
             fetch: (64 << 20, 50, 2),
             max_spill: 0,
         }
@@ -205,6 +208,8 @@ impl Faults {
             self.fetch = (rng.u64(1..2_000), rng.u32(1..6), rng.u32(1..4));
         }
         self.max_spill = if rng.f64() < 0.15 { rng.u64(1..2_000) } else { 0 };
+        // Not drawn: all else in a seed's story is as it was before there was this.
+        self.probe_from = if self.tick_every.is_multiple_of(3) { 2 } else { 128 };
     }
 
     /// No fault takes a chunk or a worker away.
@@ -224,6 +229,7 @@ impl Faults {
             grace: self.grace,
             saturation: self.saturation,
             allowed_failures: self.allowed_failures,
+            probe_from: self.probe_from,
             fetch: self.fetch,
             max_spill: self.max_spill,
             ..Self::none()

@@ -65,6 +65,8 @@ pub(crate) enum Happening {
     Measure(WorkerId),
     WorkerTick(WorkerId),
     Tick,
+    /// It is as late as the scheduler's machine wanted to be told.
+    Wake,
     Submit(RunId, ClientId, Arc<Graph>, Ending),
     /// The user lost interest: cancelled when true, released otherwise.
     Leave(RunId, bool),
@@ -152,6 +154,7 @@ impl fmt::Display for Happening {
             Happening::Measure(w) => write!(f, "w{} measures", w.0),
             Happening::WorkerTick(w) => write!(f, "w{} ticks", w.0),
             Happening::Tick => f.write_str("scheduler ticks"),
+            Happening::Wake => f.write_str("scheduler wakes"),
             Happening::Submit(run, client, _, ending) => write!(f, "client {} submits run {}, {ending:?}", client.0, run.0),
             Happening::Leave(run, cancel) => write!(f, "{} run {}", if *cancel { "cancel" } else { "release" }, run.0),
             Happening::Forget(run, keys) => write!(f, "forget {keys:?} of run {}", run.0),

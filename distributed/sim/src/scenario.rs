@@ -202,8 +202,9 @@ impl Story {
         let least = (random.largest_task as f64 / 0.6) + random.largest_chunk as f64 * f64::from(threads) / 0.4;
         let limit = (least * faults.memory) as u64;
         let mut cluster = Cluster::new(rng.fork(), faults.clone(), threads, limit, Registry::default());
-        let Faults { saturation, allowed_failures, grace: client_grace, .. } = faults;
-        cluster = cluster.scheduled_by(scheduler::Config { saturation, allowed_failures, client_grace, no_workers_timeout: None });
+        let Faults { saturation, allowed_failures, grace: client_grace, probe_from, .. } = faults;
+        let config = scheduler::Config { saturation, allowed_failures, client_grace, no_workers_timeout: None, probe_from };
+        cluster = cluster.scheduled_by(config);
         if listen {
             cluster.trace = Some(vec![format!("{faults:?} threads {threads} limit {limit}")]);
         }

@@ -24,7 +24,7 @@ impl Scheduler {
         self.let_go(run);
         let record = self.runs.remove(&run).expect("looked up above");
         self.clients.leave(record.client, run);
-        record.cause.into_iter().chain(record.failed.into_values()).for_each(|cause| self.forget_failure(cause));
+        record.cause().into_iter().chain(record.failed().map(|(_, cause)| cause)).for_each(|cause| self.forget_failure(cause));
     }
 
     /// A run, or one result of a run, that failed for this key is let go.
@@ -124,7 +124,7 @@ impl Scheduler {
         *uses += 1;
         let failure = failure.clone();
         self.let_go(run);
-        self.runs.get_mut(&run).expect("a run").cause = Some(key);
+        self.runs.get_mut(&run).expect("a run").rare_mut().cause = Some(key);
         self.out.push(SchedulerAction::RunFailed(run, failure));
     }
 

@@ -34,7 +34,7 @@ impl Scheduler {
             let mut counts = [0; 6];
             slot.records.iter().for_each(|record| counts[record.state.kind()] += 1);
             assert_eq!(slot.counts, counts, "tasks of {} by state", slot.layer.name);
-            let bytes: u64 = slot.records.iter().filter(|r| r.state.is_stored()).map(|r| r.nbytes).sum();
+            let bytes: u64 = slot.records.iter().filter(|r| r.state.is_stored()).map(|r| r.nbytes()).sum();
             assert_eq!(slot.bytes, bytes, "stored bytes of {}", slot.layer.name);
             for (index, record) in slot.records.iter().enumerate() {
                 let key = slot.key(index as u32);
@@ -115,14 +115,14 @@ impl Scheduler {
                 }
             }
             assert_eq!(run.unstored, unstored, "results that run {} waits for", id.0);
-            assert_eq!(run.done, run.cause.is_none() && unstored == 0, "whether run {} is done", id.0);
+            assert_eq!(run.done, run.cause().is_none() && unstored == 0, "whether run {} is done", id.0);
             let ends = match run.ending {
-                Ending::Together => run.failed.is_empty(),
-                Ending::Each => run.cause.is_none(),
+                Ending::Together => run.failed().next().is_none(),
+                Ending::Each => run.cause().is_none(),
             };
             assert!(ends, "run {} fails as a whole or key by key", id.0);
-            for (task, cause) in &run.failed {
-                assert!(!run.wants(*task), "run {} wants {task:?}, which failed for {cause}", id.0);
+            for (task, cause) in run.failed() {
+                assert!(!run.wants(task), "run {} wants {task:?}, which failed for {cause}", id.0);
                 assert!(run.layers.contains(&task.slot), "run {} had no interest in {task:?}, which failed for {cause}", id.0);
             }
             assert!(run.layers.iter().all(|slot| self.slot(*slot).runs.contains(*id)), "run {} refers to its layers", id.0);
@@ -138,8 +138,8 @@ impl Scheduler {
             assert!(self.record(*task).state.is_active(), "tries in vain of {task:?}");
         }
         let mut failed: BTreeMap<Key, u32> = BTreeMap::new();
-        let causes = self.runs.values().flat_map(|run| run.cause.iter().chain(run.failed.values()));
-        causes.for_each(|cause| *failed.entry(*cause).or_default() += 1);
+        let causes = self.runs.values().flat_map(|run| run.cause().into_iter().chain(run.failed().map(|(_, cause)| cause)));
+        causes.for_each(|cause| *failed.entry(cause).or_default() += 1);
         let remembered: BTreeMap<Key, u32> = self.failures.iter().map(|(key, (_, uses))| (*key, *uses)).collect();
         assert_eq!(remembered, failed, "runs and results that failed, by key");
         for slot in self.slots.iter().flatten() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use partita_graph::Milli;
 
 use super::Scheduler;
-use super::record::State;
+use super::record::{State, TaskId};
 use crate::protocol::WorkerId;
 
 impl Scheduler {
@@ -36,6 +36,20 @@ impl Scheduler {
             self.check_resources(id);
         }
         assert!(expecting.is_empty() && incoming.is_empty(), "workers that are gone expect nothing");
+        self.check_idleness();
+    }
+
+    /// Nobody has nothing to do while tasks of the common queue wait, but for a moment that the machine says the end of.
+    fn check_idleness(&self) {
+        match self.wakes() {
+            Some(at) => assert!(at >= self.now, "what was held back until {at} is given out by then"),
+            None => {
+                let mut queued =
+                    self.roots.ranges().flat_map(|(first, end)| (first.index..end).map(move |index| TaskId { index, ..first }));
+                let idle = self.workers.open().next();
+                assert!(idle.is_none() || !queued.any(|task| self.is_ready(task)), "{idle:?} has room while tasks wait");
+            }
+        }
     }
 
     fn check_resources(&self, worker: WorkerId) {

@@ -105,7 +105,7 @@ impl Scheduler {
     /// Everything ends as cancelled. Tasks are stopped and chunks dropped because nobody wants them any more.
     pub(super) fn restart(&mut self) {
         for run in self.runs.keys().copied().collect::<Vec<_>>() {
-            if self.runs[&run].cause.is_none() {
+            if self.runs[&run].cause().is_none() {
                 let failure = Failure::new(Code::Cancelled, "the cluster was restarted").help("submit it again");
                 self.out.push(SchedulerAction::RunFailed(run, failure));
             }

@@ -26,7 +26,7 @@ impl Scheduler {
         for task in results {
             let was_wanted = self.stop_wanting(run, *task);
             assert!(was_wanted, "only what is wanted can fail");
-            self.runs.get_mut(&run).expect("a run").failed.insert(*task, cause);
+            self.runs.get_mut(&run).expect("a run").rare_mut().failed.insert(*task, cause);
         }
         self.out.push(SchedulerAction::KeysFailed { run, keys, failure });
         self.settle(results.to_vec());
@@ -46,7 +46,7 @@ impl Scheduler {
 
     /// The client wants these keys of its run no longer.
     pub(super) fn forget_keys(&mut self, run: RunId, keys: &[Key]) {
-        if self.runs.get(&run).is_none_or(|record| record.cause.is_some()) {
+        if self.runs.get(&run).is_none_or(|record| record.cause().is_some()) {
             return;
         }
         let mut unwanted = Vec::new();
@@ -57,7 +57,7 @@ impl Scheduler {
                     self.stories.tell(self.now, *key, Happening::Forgotten { run });
                 }
                 unwanted.push(task);
-            } else if let Some(cause) = self.runs.get_mut(&run).expect("looked up above").failed.remove(&task) {
+            } else if let Some(cause) = self.runs.get_mut(&run).expect("looked up above").rare_mut().failed.remove(&task) {
                 self.forget_failure(cause);
             }
         }

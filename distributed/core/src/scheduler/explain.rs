@@ -99,7 +99,7 @@ impl Scheduler {
 
     /// Some run wanted it, and cannot have it.
     fn doomed(&self, task: TaskId) -> Option<Reason> {
-        let cause = self.slot(task.slot).runs.keys().find_map(|run| self.runs[&run].failed.get(&task))?;
+        let cause = self.slot(task.slot).runs.keys().find_map(|run| self.runs[&run].rare()?.failed.get(&task))?;
         let (failure, _) = self.failures.get(cause)?;
         Some(Reason::Failed(Box::new(failure.clone())))
     }

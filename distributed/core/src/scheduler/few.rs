@@ -1,36 +1,34 @@
-//! A small ordered map that needs no memory of its own for one entry: of a hundred thousand graphs of one task each, that most
+//! A small ordered map and a list that need no memory of their own for one entry: of a hundred thousand graphs of one task each, that most
 //! of them have one layer is what counts.
 //!
-//! It refuses to know what it holds. Invariant: it says what a plain map would say, in the same order.
+//! They refuse to know what they hold. Invariant: they say what a plain map or list would say, in the same order.
 
 use std::collections::BTreeMap;
 
 /// An ordered map, mostly of one entry.
-#[derive(Clone, Debug)]
-pub(super) struct Few<K, V> {
-    /// The only entry; then the map is empty.
-    one: Option<(K, V)>,
-    many: BTreeMap<K, V>,
-}
-
-impl<K, V> Default for Few<K, V> {
-    fn default() -> Self {
-        Self { one: None, many: BTreeMap::new() }
-    }
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::box_collection, reason = "what is seldom there is to take no room in all the others")]
+pub(super) enum Few<K, V> {
+    #[default]
+    None,
+    One(K, V),
+    Many(Box<BTreeMap<K, V>>),
 }
 
 impl<K: Ord + Copy, V> Few<K, V> {
     pub fn get(&self, key: K) -> Option<&V> {
-        match &self.one {
-            Some((known, value)) => (*known == key).then_some(value),
-            None => self.many.get(&key),
+        match self {
+            Self::None => None,
+            Self::One(known, value) => (*known == key).then_some(value),
+            Self::Many(many) => many.get(&key),
         }
     }
 
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
-        match &mut self.one {
-            Some((known, value)) => (*known == key).then_some(value),
-            None => self.many.get_mut(&key),
+        match self {
+            Self::None => None,
+            Self::One(known, value) => (*known == key).then_some(value),
+            Self::Many(many) => many.get_mut(&key),
         }
     }
 
@@ -40,27 +38,37 @@ impl<K: Ord + Copy, V> Few<K, V> {
 
     /// The value of the key, which is made if it is not there.
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        if self.many.is_empty() && self.one.as_ref().is_none_or(|(known, _)| *known == key) {
-            return &mut self.one.get_or_insert_with(|| (key, make())).1;
+        if !self.contains(key) {
+            self.insert(key, make());
         }
-        self.many.extend(self.one.take());
-        self.many.entry(key).or_insert_with(make)
+        self.get_mut(key).expect("it is there by now")
     }
 
     /// Adds an entry, in the place of one with its key.
     pub fn insert(&mut self, key: K, value: V) {
-        if let Some(known) = self.get_mut(key) {
-            *known = value;
-        } else {
-            self.get_or_insert_with(key, || value);
-        }
+        *self = match std::mem::take(self) {
+            Self::One(other, first) if other != key => Self::Many(Box::new(BTreeMap::from([(other, first), (key, value)]))),
+            Self::None | Self::One(..) => Self::One(key, value),
+            Self::Many(mut many) => {
+                many.insert(key, value);
+                Self::Many(many)
+            }
+        };
     }
 
     pub fn remove(&mut self, key: K) -> Option<V> {
-        if self.one.is_some() {
-            return self.one.take_if(|(known, _)| *known == key).map(|(_, value)| value);
+        match std::mem::take(self) {
+            Self::One(known, value) if known == key => Some(value),
+            Self::Many(mut many) => {
+                let value = many.remove(&key);
+                *self = Self::Many(many);
+                value
+            }
+            other => {
+                *self = other;
+                None
+            }
         }
-        self.many.remove(&key)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -68,18 +76,58 @@ impl<K: Ord + Copy, V> Few<K, V> {
     }
 
     pub fn len(&self) -> usize {
-        usize::from(self.one.is_some()) + self.many.len()
+        match self {
+            Self::None => 0,
+            Self::One(..) => 1,
+            Self::Many(many) => many.len(),
+        }
     }
 
     /// All entries, by their keys.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        let one = self.one.iter().map(|(key, value)| (*key, value));
-        one.chain(self.many.iter().map(|(key, value)| (*key, value)))
+        let (one, many) = match self {
+            Self::None => (None, None),
+            Self::One(key, value) => (Some((*key, value)), None),
+            Self::Many(many) => (None, Some(&**many)),
+        };
+        one.into_iter().chain(many.into_iter().flatten().map(|(key, value)| (*key, value)))
     }
 
     /// All keys, in order.
     pub fn keys(&self) -> impl Iterator<Item = K> {
         self.iter().map(|(key, _)| key)
+    }
+}
+
+/// A list that does not grow; of one item it needs no memory of its own.
+#[derive(Debug, Default)]
+pub(super) enum Row<T> {
+    #[default]
+    None,
+    One(T),
+    Many(Box<[T]>),
+}
+
+impl<T> FromIterator<T> for Row<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut items = items.into_iter();
+        match (items.next(), items.next()) {
+            (None, _) => Self::None,
+            (Some(one), None) => Self::One(one),
+            (Some(one), Some(two)) => Self::Many([one, two].into_iter().chain(items).collect()),
+        }
+    }
+}
+
+impl<T> std::ops::Deref for Row<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::None => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
     }
 }
 
@@ -110,5 +158,14 @@ mod tests {
                 assert!(few.keys().eq(plain.keys().copied()));
             }
         }
+    }
+
+    #[test]
+    fn a_row_is_the_list_that_it_was_made_of() {
+        for len in 0..4 {
+            let row: Row<u32> = (0..len).collect();
+            assert_eq!(*row, *(0..len).collect::<Vec<_>>());
+        }
+        assert!(std::mem::size_of::<Row<u32>>() <= 24 && std::mem::size_of::<Few<u64, ()>>() <= 16);
     }
 }

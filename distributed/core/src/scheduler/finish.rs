@@ -53,7 +53,8 @@ impl Scheduler {
     pub(super) fn store(&mut self, task: TaskId, worker: WorkerId, nbytes: u64) {
         let slot = self.slot_mut(task.slot);
         let record = &mut slot.records[task.index as usize];
-        (record.nbytes, record.blame, record.retried) = (nbytes, 0, 0);
+        record.set_nbytes(nbytes);
+        (record.blame, record.retried) = (0, 0);
         slot.set(task.index, State::Stored { holder: worker });
         let complete = slot.unstored() == 0;
         let wanting = !slot.wanting.is_empty();
@@ -111,9 +112,8 @@ impl Scheduler {
     /// A remark for the user of a run, unless it was made already.
     pub(super) fn note_for(&mut self, run: RunId, note: &str) {
         if let Some(record) = self.runs.get_mut(&run)
-            && !record.notes.contains(note)
+            && record.rare_mut().notes.insert(note.to_string())
         {
-            record.notes.insert(note.to_string());
             self.out.push(SchedulerAction::Note(run, note.to_string()));
         }
     }

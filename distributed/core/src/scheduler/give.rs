@@ -114,13 +114,13 @@ impl Scheduler {
             let mut list = Vec::with_capacity(indices.len());
             visit(&indices, |index| {
                 let record = &producer.records[index as usize];
-                largest = largest.max(record.nbytes / share);
+                largest = largest.max(record.nbytes() / share);
                 let holders = match record.state {
                     State::Stored { holder } if holder == worker => Vec::new(),
                     _ => self.holders_for(TaskId { slot: to.producer, index }, worker),
                 };
                 named.extend_from_slice(&holders);
-                list.push(Input { key: producer.key(index), part, nbytes: record.nbytes, holders });
+                list.push(Input { key: producer.key(index), part, nbytes: record.nbytes(), holders });
             });
             inputs.push(list);
         }

@@ -284,7 +284,7 @@ impl Scheduler {
     fn adopt(&mut self, worker: WorkerId, task: TaskId) {
         let key = self.key_of(task);
         let record = self.record_mut(task);
-        let (state, attempt, nbytes) = (record.state, record.attempt, record.nbytes);
+        let (state, attempt, nbytes) = (record.state, record.attempt, record.nbytes());
         record.started = false;
         if let State::Assigned { worker: at } = state {
             if at != worker {

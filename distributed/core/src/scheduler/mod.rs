@@ -40,12 +40,14 @@ mod inside;
 mod loss;
 mod obstacles;
 mod place;
+mod probe;
 mod queue;
 mod rebalance;
 mod record;
 mod replicas;
 mod retain;
 mod retire;
+mod run;
 mod snapshot;
 mod steal;
 mod story;
@@ -54,19 +56,20 @@ mod submit;
 mod vain;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clients::Clients;
 use copies::Copies;
 use demand::Demands;
 pub use explain::{Explanation, Reason};
-use few::Few;
 pub use obstacles::{Obstacle, WorkerObstacles};
 use partita_graph::{Annotations, Failure, Key, LayerId};
+use probe::Probe;
 use queue::Queue;
-use record::{Bits, Slot, TaskId};
+use record::{Slot, TaskId};
 use retire::Retirement;
+use run::RunRecord;
 pub use snapshot::{LayerProgress, LayerView, RunProgress, RunView, Snapshot, WorkerView};
 use steal::Steal;
 use story::Stories;
@@ -75,7 +78,7 @@ use stuck::Stuck;
 use vain::Vain;
 use workers::Workers;
 
-use crate::protocol::{Attempt, ClientId, Ending, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
+use crate::protocol::{Attempt, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, WorkerId};
 
 /// The layers' records, by slot.
 type Slots = [Option<Slot>];
@@ -92,11 +95,14 @@ pub struct Config {
     pub client_grace: u64,
     /// After so many microseconds without any worker that could run it, a task fails. `None`, the default, to wait for ever.
     pub no_workers_timeout: Option<u64>,
+    /// From so many workers on, a layer's first tasks are given to few of them, until it is known how long they take or some milliseconds
+    /// are over. Shells of so many workers look when the machine [`wakes`](Scheduler::wakes). Default 128.
+    pub probe_from: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { saturation: 1.1, allowed_failures: 3, client_grace: 30_000_000, no_workers_timeout: None }
+        Self { saturation: 1.1, allowed_failures: 3, client_grace: 30_000_000, no_workers_timeout: None, probe_from: 128 }
     }
 }
 
@@ -112,7 +118,8 @@ pub struct Scheduler {
     free_slots: Vec<u32>,
     index: BTreeMap<LayerId, u32>,
     workers: Workers,
-    runs: BTreeMap<RunId, RunRecord>,
+    /// Boxed, because nodes of a map that grows at its end are half empty.
+    runs: BTreeMap<RunId, Box<RunRecord>>,
     /// How many runs were submitted: earlier runs go first.
     submitted: u64,
     /// Holders of a stored chunk beside the first, which is in its record.
@@ -132,6 +139,10 @@ pub struct Scheduler {
     frees: BTreeMap<WorkerId, Vec<Key>>,
     /// Bytes of one task's inputs by worker, all zero between uses.
     held: Vec<u64>,
+    /// The layer of which few workers have the first tasks.
+    probe: Option<Probe>,
+    /// Workers have room for more of the common queue, which is given out in the next event.
+    interrupted: bool,
     /// Until then a backlog that did not pay to move is left alone.
     share_after: Tick,
     steals: BTreeMap<TaskId, Steal>,
@@ -147,35 +158,6 @@ pub struct Scheduler {
     tidied: Tick,
     stories: Stories,
     out: Vec<SchedulerAction>,
-}
-
-/// What is known of a run.
-struct RunRecord {
-    client: ClientId,
-    ending: Ending,
-    /// Slots of its layers, in the graph's order.
-    layers: Vec<u32>,
-    /// Its wanted keys, by slot. Those that failed by themselves or were forgotten are not among them any more.
-    results: Few<u32, Bits>,
-    /// The tasks that it needed when it was submitted, by slot.
-    needed: Few<u32, Bits>,
-    /// Wanted keys that are not stored.
-    unstored: u64,
-    done: bool,
-    notes: BTreeSet<String>,
-    /// Why it waits, as it was told.
-    told: BTreeSet<String>,
-    /// The failed key, once the run has failed.
-    cause: Option<Key>,
-    /// Wanted keys that failed by themselves, each with the key whose task failed.
-    failed: BTreeMap<TaskId, Key>,
-}
-
-impl RunRecord {
-    /// Whether this task makes one of its results.
-    fn wants(&self, task: TaskId) -> bool {
-        self.results.get(task.slot).is_some_and(|bits| bits.contains(task.index))
-    }
 }
 
 impl Scheduler {
@@ -199,6 +181,8 @@ impl Scheduler {
             touched: Vec::new(),
             frees: BTreeMap::new(),
             held: Vec::new(),
+            probe: None,
+            interrupted: false,
             share_after: 0,
             steals: BTreeMap::new(),
             lingering: BTreeMap::new(),
@@ -237,6 +221,7 @@ impl Scheduler {
             SchedulerEvent::Replicate { keys, copies } => self.replicate(&keys, copies),
             SchedulerEvent::Rebalance => self.rebalance(),
             SchedulerEvent::Tick => self.tick(),
+            SchedulerEvent::Wake => self.wake(),
         }
         self.copy();
         self.flush_frees();

@@ -8,8 +8,10 @@
 use std::cmp::Reverse;
 
 use super::Scheduler;
+use super::probe::AT_ONCE;
 use super::queue::Queue;
 use super::record::{State, TaskId, visit};
+use super::workers::WORTH_MICROS;
 use crate::protocol::WorkerId;
 use partita_graph::Wiring;
 
@@ -193,7 +195,7 @@ impl Scheduler {
             visit(&edge.wiring.inputs(task.index, producer.layer.len), |index| {
                 let record = &producer.records[index as usize];
                 if let State::Stored { holder } = record.state {
-                    let bytes = record.nbytes / share;
+                    let bytes = record.nbytes() / share;
                     total += bytes.max(1);
                     add(holder, bytes);
                     if !self.replicas.is_empty() {
@@ -283,12 +285,22 @@ impl Scheduler {
 
     /// Tasks of the common queue go to who has most room. Each round takes something out of a queue, so it ends.
     fn give_roots(&mut self) {
+        if self.interrupted {
+            return;
+        }
+        let mut given = 0;
         while let Some((_, first)) = self.roots.first() {
             let short = self.slots[first.slot as usize].as_ref().is_some_and(|slot| slot.is_short());
-            let Some(worker) = self.workers.next(short) else { return };
+            let probed = self.is_probed(first);
+            let next = if probed { self.prober(first, short) } else { self.workers.next(short) };
+            let Some(worker) = next else { return };
             let record = self.workers.get(worker).expect("indexed");
             let claim = record.claims.first().filter(|_| record.is_usable() && self.claims_go_first(worker)).map(|(_, task)| task);
             if !self.has_room_for_root(worker, claim.unwrap_or(first)) {
+                return;
+            }
+            if given >= AT_ONCE && self.has_many_workers() {
+                self.interrupted = true;
                 return;
             }
             if claim.is_some() {
@@ -306,12 +318,12 @@ impl Scheduler {
                 self.serve(best, false);
                 continue;
             }
-            self.give_run(worker, first, end);
+            given += self.give_run(worker, first, end, probed);
         }
     }
 
     /// The indexes know only that there is some room ahead; how much depends on the layer.
-    fn has_room_for_root(&self, worker: WorkerId, task: TaskId) -> bool {
+    pub(super) fn has_room_for_root(&self, worker: WorkerId, task: TaskId) -> bool {
         let record = self.workers.get(worker).expect("indexed");
         record.is_drowsy() || self.has_room(worker, task, record.room_for_roots(self.config.saturation))
     }
@@ -323,8 +335,8 @@ impl Scheduler {
     }
 
     /// Gives the worker the first of these roots, and with it what belongs there: when the tasks are short as many as make
-    /// some milliseconds, otherwise a claim to its neighbours.
-    fn give_run(&mut self, worker: WorkerId, first: TaskId, end: u32) {
+    /// some milliseconds, otherwise a claim to its neighbours, which who has only the first of a layer has not. Returns how many it was given.
+    fn give_run(&mut self, worker: WorkerId, first: TaskId, end: u32, probed: bool) -> u64 {
         let record = self.workers.get(worker).expect("indexed");
         let slot = self.slot(first.slot);
         let rest = self.roots.len() + u64::from(end - first.index);
@@ -333,8 +345,10 @@ impl Scheduler {
         let (mut given, mut claimed) = (1, 0);
         if usable && slot.is_short() {
             let room = record.room_ahead(slot.micros(), slot.mean_bytes(), slot.sizes.count);
-            given = room.min(self.workers.fair_share(record, rest, slot.sizes.micros)).max(1);
-        } else if usable && slot.edges.is_empty() {
+            let (others, micros, own) = (u64::from(slot.counts[3] + slot.counts[4]), slot.sizes.micros, u64::from(record.threads));
+            let worth = if self.has_many_workers() { own * slot.sizes.worth() } else { own * WORTH_MICROS / micros.max(1) };
+            given = room.min(self.workers.fair_share(record, rest, others, micros, worth)).max(1);
+        } else if usable && slot.edges.is_empty() && !probed {
             claimed = self.run_length(first, rest, threads) - 1;
         }
         let given_end = (u64::from(first.index) + given).min(u64::from(end)) as u32;
@@ -351,6 +365,7 @@ impl Scheduler {
         }
         self.workers.known(worker).fed = true;
         self.workers.reindex(worker, self.config.saturation);
+        given
     }
 
     /// How many neighbours from here on are kept together: few when there is little to go round, and up to the end of a group

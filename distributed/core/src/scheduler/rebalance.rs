@@ -34,9 +34,9 @@ impl Scheduler {
                 let more = self.replicas.get(&task);
                 for worker in more.into_iter().flatten().chain([&holder]) {
                     if let Some(load) = loads.get_mut(worker) {
-                        load.bytes += record.nbytes;
+                        load.bytes += record.nbytes();
                         if more.is_none() {
-                            load.chunks.push((task, record.nbytes));
+                            load.chunks.push((task, record.nbytes()));
                         }
                     }
                 }

@@ -7,7 +7,7 @@ use partita_graph::{Indices, Key, Layer, Table, Wiring};
 
 use super::Scheduler;
 use super::few::Few;
-use super::workers::AHEAD_MICROS;
+use super::workers::{AHEAD_MICROS, WORTH_MICROS};
 use crate::protocol::{Attempt, RunId, WorkerId};
 
 /// A task as the scheduler names it: the slot of its layer, and its place there.
@@ -41,14 +41,33 @@ pub(super) struct TaskRecord {
     pub wanted: u32,
     /// The try that counts.
     pub attempt: Attempt,
-    /// Size of the chunk when it was last stored, in bytes.
-    pub nbytes: u64,
+    /// Size of the chunk when it was last stored, in bytes, in five of them: that of ten million records is worth it.
+    size: [u8; 5],
     /// Workers that died under it.
     pub blame: u8,
     /// How often it failed and was tried again.
     pub retried: u8,
     /// Whether the worker said that it executes this try.
     pub started: bool,
+}
+
+impl TaskRecord {
+    /// Of a task that nobody has wanted yet.
+    pub fn new(attempt: Attempt) -> Self {
+        Self { state: State::Idle, wanted: 0, attempt, size: [0; 5], blame: 0, retried: 0, started: false }
+    }
+
+    /// Size of the chunk when it was last stored, in bytes.
+    pub fn nbytes(&self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..5].copy_from_slice(&self.size);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// Chunks of a tebibyte count as a byte less.
+    pub fn set_nbytes(&mut self, nbytes: u64) {
+        self.size.copy_from_slice(&nbytes.min((1 << 40) - 1).to_le_bytes()[..5]);
+    }
 }
 
 /// One edge of a layer, resolved.
@@ -61,8 +80,8 @@ pub(super) struct EdgeSlot {
 /// One layer.
 pub(super) struct Slot {
     pub layer: Arc<Layer>,
-    pub records: Vec<TaskRecord>,
-    pub edges: Vec<EdgeSlot>,
+    pub records: Box<[TaskRecord]>,
+    pub edges: Box<[EdgeSlot]>,
     /// Which edges read this layer: slot and number of the edge.
     pub readers: Vec<(u32, u16)>,
     /// Runs whose graph contains the layer. None when it is kept only for those that read it.
@@ -78,9 +97,9 @@ pub(super) struct Slot {
     /// What the tasks demand of a worker, when it is anything.
     pub demand: Option<u32>,
     /// The layer's own priority, the run's turn and the layer's place in its graph, as the outer bits of priorities.
-    pub urgency: u64,
-    pub turn: u64,
-    pub depth: u64,
+    pub urgency: u8,
+    pub turn: u32,
+    pub depth: u16,
     pub sizes: Sizes,
 }
 
@@ -92,14 +111,22 @@ pub(super) struct Sizes {
     pub largest: u64,
     /// A moving mean: what came last counts an eighth.
     pub micros: u64,
+    /// The same in parts of a microsecond, [`PARTS`] of them: tasks may be far shorter than one.
+    parts: u64,
     /// A task of it has waited inside for others.
     pub waits: bool,
+    /// Its first tasks were for few workers, which happens once.
+    pub probed: bool,
 }
 
 /// How long a task runs while none of its layer has ended, in microseconds.
 const UNKNOWN_MICROS: u64 = 10_000;
 /// A task costs its worker at least so much, however short its operator, in microseconds.
 const LEAST_MICROS: u64 = 2;
+/// A microsecond has so many parts.
+const PARTS: u64 = 64;
+/// Of tasks that take fewer parts it is not known how many they take.
+const LEAST_PARTS: u64 = 8;
 
 impl State {
     /// Wanted but not there yet: its inputs are wanted for its sake.
@@ -129,7 +156,7 @@ impl Slot {
     /// nearest to the results goes first, so that chains and groups are finished before new ones are begun.
     pub fn priority(&self, index: u32) -> u64 {
         let fraction = (u64::from(index) << 24) / u64::from(self.layer.len.max(1));
-        self.urgency << 56 | (self.turn & 0x3_ffff) << 38 | fraction << 14 | (0x3fff - self.depth.min(0x3fff))
+        u64::from(self.urgency) << 56 | u64::from(self.turn & 0x3_ffff) << 38 | fraction << 14 | u64::from(0x3fff - self.depth.min(0x3fff))
     }
 
     /// Records that are not Stored.
@@ -150,8 +177,8 @@ impl Slot {
             self.counts[before] -= 1;
             self.counts[after] += 1;
             match (before, after) {
-                (4, _) => self.bytes -= record.nbytes,
-                (_, 4) => self.bytes += record.nbytes,
+                (4, _) => self.bytes -= record.nbytes(),
+                (_, 4) => self.bytes += record.nbytes(),
                 _ => {}
             }
         }
@@ -186,10 +213,18 @@ impl Slot {
 
 impl Sizes {
     pub fn learn(&mut self, nbytes: u64, micros: u64) {
+        let parts = micros.saturating_mul(PARTS);
+        self.parts = if self.count == 0 { parts } else { (self.parts.saturating_mul(7).saturating_add(parts)) / 8 };
         self.micros = if self.count == 0 { micros } else { (self.micros * 7 + micros).div_ceil(8) };
         self.count += 1;
         self.total += nbytes;
         self.largest = self.largest.max(nbytes);
+    }
+
+    /// So many of them are worth a message, where a thousand workers could be sent one: a worker that is sent less is done before the
+    /// scheduler has served two others, and it is the scheduler that all wait for.
+    pub fn worth(&self) -> u64 {
+        WORTH_MICROS * PARTS / self.parts.max(LEAST_PARTS)
     }
 }
 
@@ -303,12 +338,12 @@ impl Scheduler {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bits {
     first: u64,
-    more: Vec<u64>,
+    more: Box<[u64]>,
 }
 
 impl Bits {
     pub fn with_len(len: u32) -> Self {
-        Self { first: 0, more: vec![0; (len.div_ceil(64) as usize).saturating_sub(1)] }
+        Self { first: 0, more: vec![0; (len.div_ceil(64) as usize).saturating_sub(1)].into() }
     }
 
     fn word(&self, at: u32) -> u64 {
@@ -329,7 +364,10 @@ impl Bits {
     pub fn extend_to(&mut self, at: u32) {
         let more = at as usize / 64;
         if self.more.len() < more {
-            self.more.resize(more, 0);
+            let mut words = std::mem::take(&mut self.more).into_vec();
+            // Numbers may come one by one.
+            words.resize(more.max(2 * words.len()), 0);
+            self.more = words.into();
         }
         *self.word_mut(at) |= 1 << (at % 64);
     }
@@ -375,5 +413,32 @@ impl Bits {
                 Some(at as u32 * 64 + bit)
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_small_and_keeps_the_size_of_its_chunk() {
+        let mut record = TaskRecord::new(1);
+        for (nbytes, kept) in [(0, 0), (8, 8), (0x12_3456_789a, 0x12_3456_789a), (1 << 40, (1 << 40) - 1), (u64::MAX, (1 << 40) - 1)] {
+            record.set_nbytes(nbytes);
+            assert_eq!(record.nbytes(), kept);
+        }
+        assert_eq!((std::mem::size_of::<TaskRecord>(), record.attempt, record.blame), (24, 1, 0));
+    }
+
+    #[test]
+    fn what_is_worth_a_message_is_known_for_parts_of_a_microsecond() {
+        let mut sizes = Sizes::default();
+        let mut worth_after = |micros: [u64; 2]| {
+            (0..100).for_each(|turn| sizes.learn(8, micros[turn % 2]));
+            sizes.worth()
+        };
+        assert_eq!((worth_after([0, 0]), worth_after([100, 100])), (4_000, 5));
+        assert!((900..1_100).contains(&worth_after([0, 1])), "half a microsecond");
+        assert_eq!(worth_after([1_000_000, 1_000_000]), 0);
     }
 }

@@ -75,7 +75,7 @@ impl Scheduler {
     }
 
     fn copy_to(&mut self, task: TaskId, to: WorkerId, purpose: Purpose) {
-        let (key, nbytes, holders) = (self.key_of(task), self.record(task).nbytes, self.holders_for(task, to));
+        let (key, nbytes, holders) = (self.key_of(task), self.record(task).nbytes(), self.holders_for(task, to));
         self.name_peers(to, &holders);
         self.workers.known(to).incoming += nbytes;
         self.copies.moving.insert(task, Copy { to, nbytes, purpose });
@@ -198,7 +198,7 @@ impl Scheduler {
                 let task = TaskId { slot: at as u32, index: index as u32 };
                 let State::Stored { holder } = record.state else { continue };
                 if holder == worker || self.replicas.get(&task).is_some_and(|more| more.contains(&worker)) {
-                    found.push((task, record.nbytes));
+                    found.push((task, record.nbytes()));
                 }
             }
         }

@@ -150,8 +150,8 @@ impl Scheduler {
             client: run.client,
             ending: run.ending,
             unstored: run.unstored,
-            failed: run.cause.is_some(),
-            failed_keys: run.failed.len() as u64,
+            failed: run.cause().is_some(),
+            failed_keys: run.rare().map_or(0, |rare| rare.failed.len() as u64),
         });
         Snapshot { workers: workers.collect(), layers: layers.collect(), runs: runs.collect() }
     }
@@ -161,7 +161,7 @@ impl Scheduler {
     pub fn progress(&self, run: RunId) -> RunProgress {
         let mut progress = RunProgress::default();
         let Some(run) = self.runs.get(&run) else { return progress };
-        for &at in &run.layers {
+        for &at in run.layers.iter() {
             let slot = self.slot(at);
             let Some(needed) = run.needed.get(at) else { continue };
             let total = needed.count();
@@ -189,7 +189,7 @@ impl Scheduler {
     /// Size of a stored chunk in bytes.
     pub fn nbytes(&self, key: Key) -> Option<u64> {
         let record = self.record(self.find(key)?);
-        record.state.is_stored().then_some(record.nbytes)
+        record.state.is_stored().then_some(record.nbytes())
     }
 
     /// The chunks that a worker holds, with their sizes in bytes. O(tasks).

@@ -60,7 +60,7 @@ impl Scheduler {
             let share = if edge.wiring.part(task.index).is_some() { u64::from(slot.layer.len.max(1)) } else { 1 };
             visit(&edge.wiring.inputs(task.index, producer.layer.len), |index| {
                 let record = &producer.records[index as usize];
-                total += if let State::Stored { .. } = record.state { record.nbytes / share } else { 0 };
+                total += if let State::Stored { .. } = record.state { record.nbytes() / share } else { 0 };
             });
         }
         total
@@ -119,9 +119,12 @@ impl Scheduler {
     /// Each run is told once for each reason.
     fn tell_stuck(&mut self, needs: Option<&Needs>, why: &str, note: &str) {
         for run in self.stuck_layers(needs).into_iter().flat_map(|slot| self.slot(slot).runs.keys()).collect::<Vec<_>>() {
-            let told = self.runs.get(&run).is_none_or(|record| record.done || record.cause.is_some() || record.told.contains(why));
+            let told = self
+                .runs
+                .get(&run)
+                .is_none_or(|record| record.done || record.rare().is_some_and(|rare| rare.cause.is_some() || rare.told.contains(why)));
             if !told {
-                self.runs.get_mut(&run).expect("just seen").told.insert(why.to_string());
+                self.runs.get_mut(&run).expect("just seen").rare_mut().told.insert(why.to_string());
                 self.note_for(run, note);
             }
         }

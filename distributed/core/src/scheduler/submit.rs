@@ -4,14 +4,15 @@
 //! remembered is answered at once, and where keys end one by one so is each key that needs it. Only what is needed for wanted keys
 //! is activated. A graph may name layers of runs that are still there without repeating them and what they read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use partita_graph::{Code, Failure, Graph, Key, Layer};
 
+use super::Scheduler;
 use super::few::Few;
 use super::record::{Bits, EdgeSlot, Sizes, Slot, State, TaskId, TaskRecord, readings, visit};
-use super::{RunRecord, Scheduler};
+use super::run::RunRecord;
 use crate::protocol::{ClientId, Ending, RunId, SchedulerAction};
 
 impl Scheduler {
@@ -39,20 +40,7 @@ impl Scheduler {
         }
         let known = graph.layers.iter().zip(&layers).filter(|(layer, _)| layer.known).map(|(_, slot)| *slot).collect();
         let (needed, failed) = self.needed(&results, &known);
-        let record = RunRecord {
-            client,
-            ending,
-            layers,
-            results,
-            needed,
-            unstored: 0,
-            done: false,
-            notes: BTreeSet::new(),
-            told: BTreeSet::new(),
-            cause: None,
-            failed: BTreeMap::new(),
-        };
-        self.runs.insert(run, record);
+        self.runs.insert(run, Box::new(RunRecord::new(client, ending, layers, results, needed)));
         self.want_results(run);
         if let (Ending::Together, Some(key)) = (ending, failed.first()) {
             return self.fail_run(run, *key);
@@ -89,10 +77,10 @@ impl Scheduler {
             self.slot_mut(producer).readers.push((at, number as u16));
         }
         let attempt = self.attempts.get(&layer.id).copied().unwrap_or(1);
-        let record = TaskRecord { state: State::Idle, wanted: 0, attempt, nbytes: 0, blame: 0, retried: 0, started: false };
+        let record = TaskRecord::new(attempt);
         let slot = Slot {
-            records: vec![record; layer.len as usize],
-            edges,
+            records: vec![record; layer.len as usize].into(),
+            edges: edges.into(),
             readers: Vec::new(),
             runs: Few::default(),
             wanting: Few::default(),
@@ -101,8 +89,8 @@ impl Scheduler {
             demand: self.demand_of(layer),
             urgency: urgency(layer.annotations.as_ref().map_or(0, |wishes| wishes.priority)),
             barrier_wanted: 0,
-            turn,
-            depth,
+            turn: turn as u32,
+            depth: depth.min(u64::from(u16::MAX)) as u16,
             sizes: Sizes::default(),
             layer: layer.clone(),
         };
@@ -233,8 +221,8 @@ impl Scheduler {
 
 /// A layer's own priority as the outermost byte of the order: lower first, 128 without a wish. Up to 64 in either direction
 /// each step counts, beyond that each doubling.
-fn urgency(priority: i32) -> u64 {
+fn urgency(priority: i32) -> u8 {
     let size = priority.unsigned_abs();
     let steps = if size <= 64 { size } else { 59 + size.ilog2() };
-    (128 - i64::from(steps) * i64::from(priority.signum())) as u64
+    (128 - i64::from(steps) * i64::from(priority.signum())) as u8
 }

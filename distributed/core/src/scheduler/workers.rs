@@ -20,9 +20,9 @@ pub(super) const AHEAD_TASKS: u64 = 4096;
 /// What a worker is given of short tasks should keep a thread busy for so long, in microseconds: a message costs scheduler and
 /// worker some twenty microseconds each, and a share that takes less than that is not worth being sent. With few workers it is also the
 /// most by which one thread may end later than the others because its share was the last.
-const WORTH_MICROS: u64 = 500;
+pub(super) const WORTH_MICROS: u64 = 500;
 /// About how long a message to one worker and its answer keep the scheduler busy, in microseconds.
-const SERVING_MICROS: u64 = 20;
+pub(super) const SERVING_MICROS: u64 = 20;
 /// Results that a worker may be given ahead of their being needed, in bytes; at most a hundredth of its memory.
 const AHEAD_BYTES: u64 = 16 << 20;
 /// Numbers of workers index a vector; no cluster has had so many.
@@ -156,6 +156,15 @@ impl WorkerRecord {
         by_time.min(by_bytes).min(by_number)
     }
 
+    /// Whether the indexes offer it: for any task, or for a short one.
+    pub fn may_have_more(&self, short: bool) -> bool {
+        match self.rank.place {
+            Place::Open => true,
+            Place::Ahead => short,
+            Place::Full | Place::Drowsy => false,
+        }
+    }
+
     /// Comparable across workers of different size.
     pub fn load(&self) -> u64 {
         (u64::from(self.assigned() + self.expecting) << 16) / u64::from(self.threads)
@@ -250,17 +259,23 @@ impl Workers {
         self.live.first().copied().filter(|_| self.live.len() == 1)
     }
 
+    pub fn usable(&self) -> u32 {
+        self.usable
+    }
+
     pub fn usable_threads(&self) -> u64 {
         self.threads
     }
 
     /// How many of the short tasks that are left, of so many microseconds each, should go to a worker at a time: half of what would be its
-    /// part, so that those who are quicker do more of the rest. Its whole part, while that is done sooner than all workers are served.
-    pub fn fair_share(&self, record: &WorkerRecord, rest: u64, micros: u64) -> u64 {
+    /// part, so that those who are quicker do more of the rest. Its whole part, while that is done sooner than all workers are served: a part of
+    /// what others were given of these tasks, too, or the last to be served would get crumbs. And as many as are `worth` a message, also
+    /// where that leaves nothing for others.
+    pub fn fair_share(&self, record: &WorkerRecord, rest: u64, given: u64, micros: u64, worth: u64) -> u64 {
         let (threads, micros) = (u64::from(record.threads), micros.max(1));
-        let part = rest * threads / self.threads.max(1);
+        let part_of = |tasks: u64| tasks * threads / self.threads.max(1);
         let meanwhile = threads * u64::from(self.usable) * SERVING_MICROS / micros;
-        (part / 2).max(part.min(meanwhile)).max(threads * WORTH_MICROS / micros)
+        (part_of(rest) / 2).max(part_of(rest + given).min(meanwhile)).max(worth)
     }
 
     pub fn insert(&mut self, worker: WorkerId, record: WorkerRecord, saturation: f64) {

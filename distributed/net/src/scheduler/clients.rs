@@ -48,12 +48,12 @@ pub(super) struct RunBook {
     pub client: ClientId,
     /// The client's own number.
     pub number: u64,
-    pub layers: Vec<Arc<Layer>>,
+    pub layers: Box<[Arc<Layer>]>,
     /// The wanted keys in their order, neighbours together: a million of them are usually one entry.
-    pub wanted: Vec<(LayerId, Range<u32>)>,
+    pub wanted: Box<[(LayerId, Range<u32>)]>,
     pub done: bool,
     pub failed: bool,
-    reported: Option<Progress>,
+    reported: Option<Box<Progress>>,
 }
 
 /// A layer and how many runs contain it.
@@ -71,7 +71,7 @@ impl RunBook {
                 _ => wanted.push((key.layer, key.index..key.index.saturating_add(1))),
             }
         }
-        Self { client, number, layers, wanted, done: false, failed: false, reported: None }
+        Self { client, number, layers: layers.into(), wanted: wanted.into(), done: false, failed: false, reported: None }
     }
 
     /// The wanted keys, in order.
@@ -81,7 +81,7 @@ impl RunBook {
 
     /// The graph as it was submitted; what it only named is in it without what that reads.
     pub fn graph(&self) -> Graph {
-        Graph::new(self.layers.clone(), self.keys().collect())
+        Graph::new(self.layers.to_vec(), self.keys().collect())
     }
 }
 
@@ -234,19 +234,19 @@ impl Owner {
             }
         }
         let run = RunId(self.next_run);
-        self.roster.need(run, whose, &layers)?;
+        self.roster.need(client, whose, &layers)?;
         self.next_run += 1;
         for layer in &layers {
             self.layers.entry(layer.id).or_insert_with(|| Shared { layer: layer.clone(), runs: 0 }).runs += 1;
         }
-        self.runs.insert(run, RunBook::new(client, number, &graph, layers));
+        self.runs.insert(run, Box::new(RunBook::new(client, number, &graph, layers)));
         Ok((run, Arc::new(graph)))
     }
 
     /// The end of a run's book, after the machine has heard of it.
     pub fn close_run(&mut self, run: RunId) {
         let Some(book) = self.runs.remove(&run) else { return };
-        self.roster.no_longer(run);
+        self.roster.no_longer(book.client, &book.layers);
         for layer in &book.layers {
             if let Some(shared) = self.layers.get_mut(&layer.id) {
                 shared.runs -= 1;
@@ -331,8 +331,8 @@ impl Owner {
         for run in runs {
             let progress = self.progress(run);
             let book = self.runs.get_mut(&run).expect("looked up before");
-            if book.reported.as_ref() != Some(&progress) {
-                book.reported = Some(progress.clone());
+            if book.reported.as_deref() != Some(&progress) {
+                book.reported = Some(Box::new(progress.clone()));
                 let number = book.number;
                 self.say(id, SchedulerToClient::Progress(number, progress));
             }

@@ -31,7 +31,7 @@ impl Owner {
             return Err(Failure::new(Code::TooLarge, format!("a dataset's description has {} bytes, at most {MOST_META}", meta.len())));
         }
         let book = self.runs.get(&run).expect("looked up before");
-        let (own, graph) = self.open_run(ClientId(0), 0, &format!("dataset {name}"), book.graph())?;
+        let (own, graph) = self.open_run(ClientId(0), 0, "of a published dataset", book.graph())?;
         self.datasets.insert(name, Dataset { run: own, meta: meta.into() });
         self.event(SchedulerEvent::Submit { run: own, client: ClientId(0), graph, ending: Ending::Together });
         Ok(Answer::Done)

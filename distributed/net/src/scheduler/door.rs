@@ -1,7 +1,8 @@
 //! Who may come in: it numbers newcomers, refuses what cannot work, and carries what links bring to the owner's inbox.
 //!
-//! It refuses to know the machine. Invariants: numbers are never used again; what clients and nannies say is decoded here, large messages on
-//! a thread of their own, so that nobody waits for somebody else's bytes; a peer that sends garbage loses its link and nobody else's.
+//! It refuses to know the machine. Invariants: numbers are never used again; what clients and nannies say is decoded here, and so are large
+//! messages of workers; large ones on a thread of their own, so that nobody waits for somebody else's bytes; what one peer said stays in its
+//! order; a peer that sends garbage loses its link and nobody else's.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,14 +15,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::diary::Diary;
 use super::inbox::{FromClient, FromNanny, FromWorker, Inbox, Incoming, LinkChange};
+use super::names::Names;
 use super::roster::Roster;
 use crate::address::is_loopback;
 use crate::link::{Admit, Cut, Link, LinkEvent};
-use crate::message::{Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome};
+use crate::message::{ClientToScheduler, Hello, PROTOCOL, PeerAddress, PeerInfo, VERSION, Welcome};
 use crate::security::Role;
 use crate::wire;
 
-/// Messages of clients up to this many bytes are decoded where the links are served: in less time than a thread takes to wake.
+/// Messages of clients up to this many bytes are decoded where the links are served, and those of workers where they are handled: in less
+/// time than a thread takes to wake.
 const SMALL: usize = 256 << 10;
 /// Newcomers whose origin is remembered until their session stands.
 const NEWCOMERS: usize = 4096;
@@ -183,11 +186,16 @@ fn change(event: LinkEvent) -> LinkChange {
     }
 }
 
-/// Passes on what a worker's link brings. What it says is decoded where it is handled, while it is in the cache.
+/// Passes on what a worker's link brings. What it says is decoded where it is handled, while it is in the cache, unless it is so much that
+/// everybody else would wait for that; what the worker says after it waits here.
 async fn hear_worker(id: WorkerId, name: String, roster: Arc<Roster>, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
     while let Some(event) = events.recv().await {
         let what = match event {
-            LinkEvent::Message(bytes) => FromWorker::Said(bytes),
+            LinkEvent::Message(bytes) if bytes.len() <= SMALL => FromWorker::Said(bytes),
+            LinkEvent::Message(bytes) => {
+                let decoded = tokio::task::spawn_blocking(move || wire::decode_said(&bytes)).await;
+                FromWorker::Decoded(decoded.unwrap_or_else(|_| Err(Failure::internal("a decoder panicked"))))
+            }
             other => {
                 match &other {
                     LinkEvent::Lost(_) => roster.set_lost(&name, id, true),
@@ -204,7 +212,7 @@ async fn hear_worker(id: WorkerId, name: String, roster: Arc<Roster>, inbox: Arc
 }
 
 /// What a client's message says.
-async fn asked(bytes: bytes::Bytes) -> FromClient {
+async fn asked(bytes: bytes::Bytes, names: &mut Names) -> FromClient {
     fn decode(bytes: &[u8]) -> FromClient {
         match wire::decode_asked(bytes) {
             Ok(said) => FromClient::Said(said),
@@ -215,16 +223,21 @@ async fn asked(bytes: bytes::Bytes) -> FromClient {
         }
     }
     if bytes.len() <= SMALL {
-        return decode(&bytes);
+        let mut said = decode(&bytes);
+        if let FromClient::Said(ClientToScheduler::Submit { graph, .. }) = &mut said {
+            names.share(graph);
+        }
+        return said;
     }
     let decoded = tokio::task::spawn_blocking(move || decode(&bytes)).await;
     decoded.unwrap_or_else(|_| FromClient::Garbage(Failure::internal("a decoder panicked")))
 }
 
 async fn hear_client(id: ClientId, link: Link, inbox: Arc<Inbox>, mut events: UnboundedReceiver<LinkEvent>) {
+    let mut names = Names::default();
     while let Some(event) = events.recv().await {
         let what = match event {
-            LinkEvent::Message(bytes) => match asked(bytes).await {
+            LinkEvent::Message(bytes) => match asked(bytes, &mut names).await {
                 FromClient::Garbage(failure) => {
                     link.close(&failure.what);
                     inbox.post(Incoming::Client(id, FromClient::Garbage(failure)));

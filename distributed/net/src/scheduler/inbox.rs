@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::door::{NewClient, NewNanny, NewWorker};
 use super::owner::Owner;
-use crate::message::{ClientToScheduler, NannyToScheduler};
+use crate::message::{ClientToScheduler, NannyToScheduler, WorkerToScheduler};
 
 /// What happened to a link, beside messages.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) enum FromWorker {
     Joined(Box<NewWorker>),
     /// A message as it came: with many workers what all of them said takes far less room in bytes than decoded.
     Said(Bytes),
+    /// What a large message says, which would have kept the owner busy for long.
+    Decoded(Result<WorkerToScheduler, Failure>),
     Link(LinkChange),
 }
 

@@ -13,6 +13,7 @@ mod diary;
 mod door;
 mod files;
 mod inbox;
+mod names;
 mod nannies;
 mod outbox;
 mod owner;

@@ -55,7 +55,8 @@ pub(super) struct Owner {
     pub workers: BTreeMap<WorkerId, Worker>,
     pub clients: BTreeMap<ClientId, Client>,
     pub nannies: BTreeMap<u128, Nanny>,
-    pub runs: BTreeMap<RunId, RunBook>,
+    /// Boxed, because nodes of a map that grows at its end are half empty.
+    pub runs: BTreeMap<RunId, Box<RunBook>>,
     /// Layers that live runs contain, and how many.
     pub layers: BTreeMap<LayerId, Shared>,
     pub datasets: BTreeMap<String, Dataset>,
@@ -133,10 +134,12 @@ impl Owner {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let wakes = self.machine.wakes().map(|at| self.started + Duration::from_micros(at));
             let tick = tokio::select! {
                 biased;
                 _ = ticks.tick() => true,
                 () = inbox.filled() => false,
+                () = until(wakes) => false,
             };
             // Whoever else has something to say by now is heard first.
             tokio::task::yield_now().await;
@@ -161,6 +164,13 @@ impl Owner {
                 Incoming::Client(id, what) => self.on_client(id, what),
                 Incoming::Nanny(id, what) => self.on_nanny(id, what),
                 Incoming::Visit(visit) => visit(self),
+            }
+        }
+        if self.machine.wakes().is_some() {
+            // What came may have taken long.
+            self.now = Instant::now();
+            if self.machine.wakes().is_some_and(|at| at <= self.machine_time()) {
+                self.event(SchedulerEvent::Wake);
             }
         }
         if tick {
@@ -258,6 +268,15 @@ impl Owner {
                 client.link.send(wire::encode_told(&SchedulerToClient::Failed(book.number, failure.clone())));
             }
         }
+    }
+}
+
+/// Never, without a time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) if at <= Instant::now() => {}
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

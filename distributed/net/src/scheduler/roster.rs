@@ -6,17 +6,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use partita_core::protocol::{About, RunId, WorkerId};
+use partita_core::protocol::{About, ClientId, WorkerId};
 use partita_graph::{Code, Failure, Layer};
 
-/// An operator that a live graph uses, and who may have to run it.
+/// An operator that live graphs use, and who may have to run it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Need {
     operator: Arc<str>,
-    layer: Arc<str>,
     /// Names or hosts; empty for all.
     workers: Vec<String>,
-    /// Whose graph.
+    /// Whose graphs.
+    client: ClientId,
+}
+
+/// How a need came about, and how many graphs have it: a client may have a hundred thousand graphs of one operator.
+struct Use {
+    /// The first layer.
+    layer: Arc<str>,
+    /// What the client is called.
     client: String,
+    graphs: usize,
 }
 
 struct Seat {
@@ -31,7 +40,7 @@ struct Seat {
 #[derive(Default)]
 struct Book {
     seats: BTreeMap<String, Seat>,
-    needs: BTreeMap<RunId, Vec<Need>>,
+    needs: BTreeMap<Need, Use>,
     /// Lists of operators that seated workers have: usually one, shared by all.
     lists: Vec<Arc<BTreeSet<String>>>,
 }
@@ -45,10 +54,9 @@ impl Need {
         self.workers.is_empty() || self.workers.iter().any(|wanted| wanted == name || wanted == host)
     }
 
-    fn refusal(&self, worker: &str) -> Failure {
-        let what =
-            format!("worker `{worker}` does not know the operator `{}` that a graph of client `{}` uses", self.operator, self.client);
-        Failure::new(Code::UnknownOperator, what).detail("layer", &*self.layer).help(
+    fn refusal(&self, worker: &str, client: &str, layer: &str) -> Failure {
+        let what = format!("worker `{worker}` does not know the operator `{}` that a graph of client `{client}` uses", self.operator);
+        Failure::new(Code::UnknownOperator, what).detail("layer", layer).help(
             "start the worker from the program that defines the operator, with `partita worker ADDRESS --program ./that-program`, or \
                  scheduler, workers and clients from one release",
         )
@@ -63,9 +71,9 @@ impl Book {
             let what = format!("a worker called `{}` is connected already, from {}", about.name, seat.host);
             return Err(Failure::new(Code::DuplicateName, what).help("choose another --name, or leave it out to have one made"));
         }
-        let lacking = |need: &&Need| need.concerns(&about.name, &about.host) && !operators.contains(&*need.operator);
-        match self.needs.values().flatten().find(lacking) {
-            Some(need) => Err(need.refusal(&about.name)),
+        let lacking = |(need, _): &(&Need, &Use)| need.concerns(&about.name, &about.host) && !operators.contains(&*need.operator);
+        match self.needs.iter().find(lacking) {
+            Some((need, first)) => Err(need.refusal(&about.name, &first.client, &first.layer)),
             None => Ok(()),
         }
     }
@@ -121,38 +129,45 @@ impl Roster {
         }
     }
 
-    /// From now on these layers may be given to workers.
-    pub fn need(&self, run: RunId, client: &str, layers: &[Arc<Layer>]) -> Result<(), Failure> {
+    /// From now on a graph of these layers may be given to workers.
+    pub fn need(&self, client: ClientId, name: &str, layers: &[Arc<Layer>]) -> Result<(), Failure> {
         let needs = needs_of(client, layers);
         let mut book = self.book();
-        for need in &needs {
+        // What is needed already everybody knows who is seated.
+        for (need, layer) in needs.iter().filter(|(need, _)| !book.needs.contains_key(*need)) {
             let lacking = |(name, seat): &(&String, &Seat)| need.concerns(name, &seat.host) && !seat.operators.contains(&*need.operator);
             // Also one that cannot be heard at the moment: it would have the operators to lack when it comes back.
-            if let Some((name, _)) = book.seats.iter().find(lacking) {
-                return Err(need.refusal(name));
+            if let Some((worker, _)) = book.seats.iter().find(lacking) {
+                return Err(need.refusal(worker, name, layer));
             }
         }
-        book.needs.insert(run, needs);
+        for (need, layer) in needs {
+            book.needs.entry(need).or_insert_with(|| Use { layer, client: name.to_owned(), graphs: 0 }).graphs += 1;
+        }
         Ok(())
     }
 
-    /// The run is over.
-    pub fn no_longer(&self, run: RunId) {
-        self.book().needs.remove(&run);
+    /// The graph of these layers is no longer wanted.
+    pub fn no_longer(&self, client: ClientId, layers: &[Arc<Layer>]) {
+        let mut book = self.book();
+        for (need, _) in needs_of(client, layers) {
+            let known = book.needs.get_mut(&need).expect("entered when the graph came");
+            known.graphs -= 1;
+            if known.graphs == 0 {
+                book.needs.remove(&need);
+            }
+        }
     }
 }
 
-/// Each operator once for each set of workers.
-fn needs_of(client: &str, layers: &[Arc<Layer>]) -> Vec<Need> {
-    let mut seen: BTreeSet<(Arc<str>, Vec<String>)> = BTreeSet::new();
-    let mut needs = Vec::new();
+/// Each operator once for each set of workers, with the first layer that has it.
+fn needs_of(client: ClientId, layers: &[Arc<Layer>]) -> BTreeMap<Need, Arc<str>> {
+    let mut needs = BTreeMap::new();
     for layer in layers {
         let workers = layer.annotations.as_ref().map(|wishes| wishes.workers.clone()).unwrap_or_default();
         for step in &layer.kernel.steps {
-            let operator = step.op.payload.name.clone();
-            if seen.insert((operator.clone(), workers.clone())) {
-                needs.push(Need { operator, layer: layer.name.clone(), workers: workers.clone(), client: client.to_owned() });
-            }
+            let need = Need { operator: step.op.payload.name.clone(), workers: workers.clone(), client };
+            needs.entry(need).or_insert_with(|| layer.name.clone());
         }
     }
     needs
@@ -193,12 +208,16 @@ mod tests {
     fn whoever_comes_second_is_refused() {
         let roster = Roster::default();
         sit(&roster, 1, "a", &["x"], None).expect("nothing is needed yet");
-        roster.need(RunId(1), "ann", &[layer("x", &[])]).expect("known");
-        let refused = roster.need(RunId(2), "ann", &[layer("y", &[])]).expect_err("unknown to a");
+        let ann = ClientId(1);
+        roster.need(ann, "ann", &[layer("x", &[])]).expect("known");
+        roster.need(ann, "ann", &[layer("x", &[]), layer("x", &[])]).expect("known");
+        let refused = roster.need(ann, "ann", &[layer("x", &[]), layer("y", &[])]).expect_err("unknown to a");
         assert_eq!(refused.code, Code::UnknownOperator);
         assert!(refused.what.contains("`a`") && refused.what.contains("`y`") && refused.what.contains("`ann`"), "{refused}");
         assert_eq!(sit(&roster, 2, "b", &["y"], None).expect_err("x is needed").code, Code::UnknownOperator);
-        roster.no_longer(RunId(1));
+        roster.no_longer(ann, &[layer("x", &[])]);
+        assert_eq!(sit(&roster, 2, "b", &["y"], None).expect_err("x is needed by the second").code, Code::UnknownOperator);
+        roster.no_longer(ann, &[layer("x", &[]), layer("x", &[])]);
         sit(&roster, 2, "b", &["y"], None).expect("x is not needed any more");
     }
 
@@ -206,7 +225,7 @@ mod tests {
     fn only_those_who_may_run_it_must_know_it() {
         let roster = Roster::default();
         sit(&roster, 1, "a", &["x"], None).expect("free");
-        roster.need(RunId(1), "ann", &[layer("y", &["b"])]).expect("a will not get it");
+        roster.need(ClientId(1), "ann", &[layer("y", &["b"])]).expect("a will not get it");
         assert_eq!(sit(&roster, 2, "b", &["x"], None).expect_err("b will").code, Code::UnknownOperator);
         sit(&roster, 3, "c", &["x"], None).expect("c will not");
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use partita_core::protocol::{About, Assignment, Gone, SchedulerEvent, ToScheduler, ToWorker, WorkerId};
-use partita_graph::LayerId;
+use partita_graph::{Failure, LayerId};
 
 use super::door::NewWorker;
 use super::inbox::{FromWorker, LinkChange};
@@ -138,13 +138,17 @@ impl Owner {
         }
         match what {
             FromWorker::Joined(_) => {}
-            FromWorker::Said(bytes) => self.worker_said(id, &bytes),
+            FromWorker::Said(bytes) => {
+                let said = wire::decode_said_into(&bytes, std::mem::take(&mut self.heard));
+                self.worker_said(id, said);
+            }
+            FromWorker::Decoded(said) => self.worker_said(id, said),
             FromWorker::Link(change) => self.worker_link(id, change),
         }
     }
 
-    fn worker_said(&mut self, id: WorkerId, bytes: &[u8]) {
-        match wire::decode_said_into(bytes, std::mem::take(&mut self.heard)) {
+    fn worker_said(&mut self, id: WorkerId, said: Result<WorkerToScheduler, Failure>) {
+        match said {
             Ok(WorkerToScheduler::Machine(list)) => self.machine_hears(id, list),
             Ok(WorkerToScheduler::Paths { query, missing }) => self.paths_checked(id, query, missing),
             Ok(WorkerToScheduler::Retire) => {

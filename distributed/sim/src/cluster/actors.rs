@@ -2,8 +2,11 @@
 //! would like to run where the state is, and reads the state and the call before it.
 //!
 //! It refuses to know what a state is. Invariants: calls change the state in the order in which they were made, and each at most once; a
-//! call that ends well has changed it, and one that has not says so.
+//! call that ends well has changed it, and one that has not says so, for a reason that is looked at: its process is gone, everything was
+//! restarted, or its result was lost after it had changed the state. As long as the scheduler knows the process, calls run there only,
+//! whether it can be heard or not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use partita_core::protocol::{ClientId, Ending, RunId, WorkerId};
@@ -31,6 +34,8 @@ pub(crate) struct Actor {
     left: u32,
     /// Calls that have changed the state, in order.
     made: Vec<Key>,
+    /// Those of them that were asked for once more, because their results were lost.
+    again: BTreeSet<Key>,
 }
 
 impl Actor {
@@ -50,7 +55,7 @@ impl Cluster {
         let number = self.actors.len();
         let state = OpRef::closure("state", number as u64, |_, _| Ok(Chunk::new(Plain(0i64))));
         let layers = vec![Arc::new(Layer::single(format!("actor{number}"), 1, state, vec![]))];
-        self.actors.push(Actor { client, layers, runs: Vec::new(), home: None, left: calls, made: Vec::new() });
+        self.actors.push(Actor { client, layers, runs: Vec::new(), home: None, left: calls, made: Vec::new(), again: BTreeSet::new() });
         self.after(at, Happening::Acts(number));
     }
 
@@ -120,17 +125,25 @@ impl Cluster {
 
     /// What a task gives that is a call of an actor, here. A process remembers which calls it has made: one whose result is lost is asked
     /// for again.
-    pub(super) fn called(&mut self, worker: WorkerId, key: Key) -> Option<Chunk> {
+    pub(super) fn called(&mut self, worker: WorkerId, key: Key) -> Result<Option<Chunk>, String> {
         let is_call = |actor: &&mut Actor| actor.layers[1..].iter().any(|layer| layer.id == key.layer);
-        let actor = self.actors.iter_mut().find(is_call)?;
-        let is_home = actor.home.as_ref().is_some_and(|(home, _)| *home == worker);
-        if !is_home || actor.made.contains(&key) {
-            return Some(Chunk::new(Plain(NOT_MADE)));
+        let Some(actor) = self.actors.iter_mut().find(is_call) else { return Ok(None) };
+        let home = actor.home.as_ref().map(|(home, _)| *home);
+        let not_made = Ok(Some(Chunk::new(Plain(NOT_MADE))));
+        if home != Some(worker) {
+            return match home.filter(|home| self.names.contains_key(home)) {
+                Some(home) => Err(format!("{key:?} runs on worker {}, but its actor is on worker {}, which is not gone", worker.0, home.0)),
+                None => not_made,
+            };
+        }
+        if actor.made.contains(&key) {
+            actor.again.insert(key);
+            return not_made;
         }
         actor.made.push(key);
         self.counts.calls += 1;
         let number = actor.layers.iter().position(|layer| layer.id == key.layer).expect("just found");
-        Some(Chunk::new(Plain(number as i64)))
+        Ok(Some(Chunk::new(Plain(number as i64))))
     }
 
     /// Every call has ended: it was made in its turn, or its client was told.
@@ -153,12 +166,31 @@ impl Cluster {
         match state.ends.get(&key).map(|end| end.as_ref()).or(whole.map(Err)) {
             Some(Ok(chunk)) => match chunk.get::<Plain<i64>>().map(|value| value.0) {
                 Some(NOT_MADE) if self.lossless => Err("was not made, though nothing was lost".into()),
-                Some(NOT_MADE) => Ok(()),
+                Some(NOT_MADE) if self.is_gone(actor) || actor.again.contains(&key) => Ok(()),
+                Some(NOT_MADE) => Err("says that it was not made, though its actor lives and it was asked for once".into()),
                 Some(made) if made == number as i64 && actor.made.contains(&key) => Ok(()),
                 found => Err(format!("gives {found:?}")),
             },
-            Some(Err(failure)) if is_clear(failure) => Ok(()),
+            Some(Err(failure)) if self.may_fail(actor, state.restarted, failure) => Ok(()),
             found => Err(format!("ended like this: {found:?}")),
+        }
+    }
+
+    /// Whether its process is gone, as the scheduler sees it, or all that was kept for clients since it was made.
+    fn is_gone(&self, actor: &Actor) -> bool {
+        let unknown = actor.home.as_ref().is_none_or(|(home, _)| !self.names.contains_key(home));
+        unknown || actor.runs.first().and_then(|run| self.runs.get(run)).is_none_or(|state| state.restarted)
+    }
+
+    /// A state cannot be sent to where its calls go because it was made again elsewhere; workers died too often under a call; the
+    /// cluster was restarted, or had no memory for it.
+    fn may_fail(&self, actor: &Actor, restarted: bool, failure: &Failure) -> bool {
+        match failure.code {
+            Code::NotEncodable => self.is_gone(actor),
+            Code::KilledWorker => self.counts.deaths > u64::from(self.faults.allowed_failures),
+            Code::Cancelled => restarted,
+            Code::MemoryTooSmall => self.memory_limit > 0 && self.faults.limit_told,
+            _ => false,
         }
     }
 }
@@ -174,9 +206,4 @@ fn call(number: usize, actor: &Actor, home: &str) -> Layer {
     let wishes = Annotations { workers: vec![home.to_string()], allow_other_workers: true, ..Annotations::default() };
     layer.annotations = Some(Arc::new(wishes));
     layer
-}
-
-/// A state cannot be sent, a worker died too often under a call, the cluster was restarted, or had no memory for it.
-fn is_clear(failure: &Failure) -> bool {
-    matches!(failure.code, Code::NotEncodable | Code::KilledWorker | Code::Cancelled | Code::MemoryTooSmall)
 }

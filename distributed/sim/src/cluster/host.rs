@@ -114,7 +114,7 @@ impl Cluster {
             Some(Fate::Takes(micros)) => *micros,
             _ => micros * slow,
         };
-        let outcome = match self.called(worker, key) {
+        let outcome = match self.called(worker, key)? {
             Some(chunk) => Outcome { result: Ok(chunk), notes: Vec::new() },
             None => run_task(&assignment.layer, key, attempt, &inputs, &AtomicBool::new(false), &self.registry),
         };

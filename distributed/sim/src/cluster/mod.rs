@@ -86,6 +86,8 @@ pub(crate) struct Cluster {
     registry: Registry,
     queue: BTreeMap<(Tick, u64), Happening>,
     sequence: u64,
+    /// When the scheduler's machine is woken next, if it wants to be.
+    wake_at: Option<Tick>,
     /// How much in the queue is more than time passing.
     busy: u64,
     checked: bool,
@@ -125,6 +127,7 @@ impl Cluster {
             registry,
             queue: BTreeMap::new(),
             sequence: 0,
+            wake_at: None,
             busy: 0,
             checked: true,
         };
@@ -236,6 +239,10 @@ impl Cluster {
             Happening::Measure(worker) => self.measure(worker),
             Happening::WorkerTick(worker) => self.worker_tick(worker),
             Happening::Tick => self.tick(),
+            Happening::Wake => {
+                self.wake_at = None;
+                self.tell_scheduler(SchedulerEvent::Wake)
+            }
             Happening::Submit(run, client, graph, ending) => self.submit(run, client, graph, ending),
             Happening::Leave(run, cancel) => self.leave(run, cancel),
             Happening::Forget(run, keys) => self.forget(run, keys),
@@ -277,6 +284,15 @@ impl Cluster {
             self.after(self.faults.tick_every, Happening::Tick);
         }
         self.tell_scheduler(SchedulerEvent::Tick)
+    }
+
+    /// The scheduler's machine is woken as early as it wants.
+    fn wake_in_time(&mut self) {
+        let Some(at) = self.scheduler.wakes() else { return };
+        if self.wake_at.is_none_or(|known| at < known) {
+            self.wake_at = Some(at);
+            self.after(at.saturating_sub(self.now), Happening::Wake);
+        }
     }
 
     /// How many of these tasks ran at a time, at most, on the whole cluster.

@@ -13,6 +13,7 @@ impl Cluster {
         if self.checked {
             self.scheduler.check();
         }
+        self.wake_in_time();
         out.into_iter().try_for_each(|action| self.scheduler_wants(action))
     }
 

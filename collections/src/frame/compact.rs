@@ -32,12 +32,12 @@ pub(crate) fn compacted(column: &Column) -> Option<Column> {
         DataType::String => {
             let text = column.str().ok()?;
             let wasteful = text.downcast_iter().any(|array| mostly_others(array.total_buffer_len(), array.total_bytes_len()));
-            wasteful.then(|| StringChunked::from_chunk_iter(name, text.downcast_iter().map(|array| alone(array))).into_column())
+            wasteful.then(|| StringChunked::from_chunk_iter(name, text.downcast_iter().map(alone)).into_column())
         }
         DataType::Binary => {
             let bytes = column.binary().ok()?;
             let wasteful = bytes.downcast_iter().any(|array| mostly_others(array.total_buffer_len(), array.total_bytes_len()));
-            wasteful.then(|| BinaryChunked::from_chunk_iter(name, bytes.downcast_iter().map(|array| alone(array))).into_column())
+            wasteful.then(|| BinaryChunked::from_chunk_iter(name, bytes.downcast_iter().map(alone)).into_column())
         }
         _ => None,
     }

@@ -212,12 +212,13 @@ impl Slot {
 }
 
 impl Sizes {
+    /// Workers tell both, and what they tell may be absurd.
     pub fn learn(&mut self, nbytes: u64, micros: u64) {
         let parts = micros.saturating_mul(PARTS);
         self.parts = if self.count == 0 { parts } else { (self.parts.saturating_mul(7).saturating_add(parts)) / 8 };
-        self.micros = if self.count == 0 { micros } else { (self.micros * 7 + micros).div_ceil(8) };
+        self.micros = if self.count == 0 { micros } else { self.micros.saturating_mul(7).saturating_add(micros).div_ceil(8) };
         self.count += 1;
-        self.total += nbytes;
+        self.total = self.total.saturating_add(nbytes);
         self.largest = self.largest.max(nbytes);
     }
 

@@ -30,7 +30,8 @@ fn never_fails(part: &Expr, schema: &Schema, decimals_fail: bool) -> bool {
             _ => false,
         },
         Expr::Ternary { predicate, truthy, falsy } => match types_of(&[predicate, truthy, falsy]).as_deref() {
-            Some([predicate, values @ ..]) => is_bits(predicate) && have_one_type(values),
+            // Values of different types are cast strictly to the one that they have in common, in which numbers always fit.
+            Some([predicate, one, other]) => is_bits(predicate) && is_one_value(one) && is_one_value(other) && are_alike(one, other),
             _ => false,
         },
         // A constant is cast, or not, whichever rows there are.
@@ -126,7 +127,6 @@ fn calls(function: &FunctionExpr, input: &[Expr], types: &[DataType]) -> bool {
         | FunctionExpr::Floor
         | FunctionExpr::Ceil
         | FunctionExpr::Round { .. }
-        | FunctionExpr::Clip { .. }
         | FunctionExpr::MinHorizontal
         | FunctionExpr::MaxHorizontal
         | FunctionExpr::Log
@@ -135,6 +135,8 @@ fn calls(function: &FunctionExpr, input: &[Expr], types: &[DataType]) -> bool {
         | FunctionExpr::Trigonometry(_)
         | FunctionExpr::Atan2
         | FunctionExpr::Pow(PowFunction::Sqrt | PowFunction::Cbrt) => all(is_number),
+        // Bounds are cast to the type of what is clipped, and must fit.
+        FunctionExpr::Clip { .. } => is_number(first) && (written || types.iter().all(|dtype| dtype == first)),
         // Of whole numbers a power below zero is none.
         FunctionExpr::Pow(PowFunction::Generic) => first.is_float() && all(is_number),
         FunctionExpr::FillNull | FunctionExpr::Coalesce => have_one_type(types),
@@ -193,6 +195,12 @@ fn is_bits(dtype: &DataType) -> bool {
 /// What is compared as it is: no list, no record, and no category, which has a name besides.
 fn is_one_value(dtype: &DataType) -> bool {
     is_bits(dtype) || is_text(dtype) || dtype.is_decimal() || dtype.is_temporal() || *dtype == DataType::Binary
+}
+
+/// Types of which each holds what is in the other, or that have one that holds both.
+fn are_alike(one: &DataType, other: &DataType) -> bool {
+    let both = |fits: fn(&DataType) -> bool| fits(one) && fits(other);
+    one == other || one.is_null() || other.is_null() || both(is_bits) || both(is_text)
 }
 
 /// Whether values that take each other's place have types that become one without failing: times do not become text.
@@ -254,6 +262,8 @@ mod tests {
             col("t").cast(DataType::Date).eq(day()),
             col("d").dt().year().eq(lit(1995)).or(col("n").dt().hour().eq(lit(3))),
             when(col("b")).then(col("i")).otherwise(lit(0)).gt(lit(0)),
+            when(col("b")).then(col("s")).otherwise(lit("x")).eq(lit("a")),
+            col("i").clip_max(lit(3)).gt(lit(0)),
             col("l").list().get(lit(3), true).gt(lit(0)),
             col("l").list().len().gt(lit(0)),
             col("e").eq(lit("z")),
@@ -292,6 +302,9 @@ mod tests {
             col("i").map(Ok, |_, field| Ok(field.clone())).gt(lit(0)),
             (col("unknown") + lit(1)).gt(lit(0)),
             when(col("b")).then(col("d")).otherwise(col("s")).eq(lit("a")),
+            when(col("b")).then(col("dec")).otherwise(col("fine")).gt(lit(0)),
+            when(col("b")).then(col("d")).otherwise(col("n")).gt(day()),
+            col("i").clip_max(col("f")).gt(lit(0)),
             col("i").eq(lit(Series::new(PlSmallStr::EMPTY, [1, 2, 3]))),
             col("i").sum().gt(lit(1)),
         ];

@@ -8,7 +8,7 @@ use partita_core::protocol::{
     About, Assignment, ClientId, Ending, RunId, SchedulerAction, SchedulerEvent, Tick, ToScheduler, ToWorker, WorkerId,
 };
 use partita_core::scheduler::{Config, Scheduler};
-use partita_graph::{Chunk, Graph, Layer, OpRef, Plain};
+use partita_graph::{Annotations, Chunk, Graph, Layer, OpRef, Plain};
 
 const WORKERS: u32 = 256;
 
@@ -41,6 +41,7 @@ impl Driven {
                     self.last += 1;
                     self.given.entry(worker).or_default().push(task);
                 }
+                SchedulerAction::Send(..) => {}
                 SchedulerAction::RunDone(_) => self.done = true,
                 other => panic!("{other:?}"),
             }
@@ -48,11 +49,16 @@ impl Driven {
     }
 
     fn submit(&mut self, tasks: u32) {
+        self.submit_with(RunId(1), tasks, 0);
+    }
+
+    fn submit_with(&mut self, run: RunId, tasks: u32, priority: i32) {
         let mut graph = Graph::default();
-        let op = OpRef::closure("nothing", 1, |_, _| Ok(Chunk::new(Plain(0i64))));
-        let id = graph.add(Layer::single("tasks", tasks, op, vec![]));
+        let op = OpRef::closure("nothing", run.0, |_, _| Ok(Chunk::new(Plain(0i64))));
+        let annotations = Annotations { priority, ..Annotations::default() };
+        let id = graph.add(Layer { annotations: Some(Arc::new(annotations)), ..Layer::single("tasks", tasks, op, vec![]) });
         graph.want_all(id);
-        let (run, client, graph, ending) = (RunId(1), ClientId(0), Arc::new(graph), Ending::Together);
+        let (client, graph, ending) = (ClientId(0), Arc::new(graph), Ending::Together);
         self.hear(SchedulerEvent::Submit { run, client, graph, ending });
     }
 
@@ -152,4 +158,46 @@ fn a_few_workers_are_all_given_tasks_at_once() {
     let mut driven = Driven::new(Config { probe_from: WORKERS + 1, ..Config::default() });
     driven.submit(20_000);
     assert_eq!((driven.given.len(), driven.scheduler.wakes()), (WORKERS as usize, None));
+}
+
+/// A worker that keeps its claims waiting for more urgent tasks, and is given none of them, begins what it claims when these are gone.
+#[test]
+fn claims_go_on_when_what_was_held_back_is_gone() {
+    for cancelled in [false, true] {
+        let mut driven = Driven::new(Config::default());
+        driven.submit(20_000);
+        driven.now = 50_000;
+        driven.wake_if_due();
+        driven.now = driven.scheduler.wakes().expect("tasks are held back");
+        driven.wake_if_due();
+        driven.submit_with(RunId(2), if cancelled { 100_000 } else { 2_000 }, 10);
+        let first = std::mem::take(&mut driven.given);
+        let own = |task: &Assignment| first.values().flatten().any(|old| old.key.layer == task.key.layer);
+        for (worker, tasks) in &first {
+            for task in tasks {
+                driven.answer(*worker, task, 100_000);
+            }
+        }
+        driven.scheduler.check();
+        if cancelled {
+            driven.hear(SchedulerEvent::Cancel(RunId(2)));
+        }
+        // The urgent ones take next to nothing, so that few workers get all of them.
+        for _ in 0..50 {
+            let urgent: Vec<(WorkerId, Assignment)> = driven
+                .given
+                .iter()
+                .flat_map(|(worker, tasks)| tasks.iter().filter(|task| !own(task)).map(|task| (*worker, task.clone())))
+                .collect();
+            driven.given.values_mut().for_each(|tasks| tasks.retain(own));
+            for (worker, task) in urgent {
+                driven.answer(worker, &task, 0);
+            }
+            driven.now += 1_000;
+            driven.wake_if_due();
+            driven.scheduler.check();
+        }
+        let busy = driven.given.values().filter(|tasks| !tasks.is_empty()).count();
+        assert_eq!(busy, WORKERS as usize, "cancelled: {cancelled}");
+    }
 }

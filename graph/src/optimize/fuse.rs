@@ -11,7 +11,7 @@ use crate::{Annotations, Arg, Edge, Graph, Kernel, Layer, LayerId, Origin, Sourc
 
 /// From this number of tasks on, a layer keeps all cores busy by itself, so several producers may be folded into one
 /// task. A narrower layer takes in its producer only if that is the only one: `c(a(), b())` must still run `a` beside `b`.
-const WIDE: u32 = 4;
+pub const WIDE: u32 = 4;
 
 /// Numbers of edges, steps and columns of arguments are 16 bits wide.
 const LIMIT: usize = u16::MAX as usize;

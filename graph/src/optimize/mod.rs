@@ -11,7 +11,7 @@ mod order;
 use std::collections::BTreeMap;
 
 pub use cull::cull;
-pub use fuse::fuse;
+pub use fuse::{WIDE, fuse};
 pub use order::order;
 
 use crate::{Graph, LayerId};

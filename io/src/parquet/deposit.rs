@@ -31,7 +31,8 @@ fn each_word(bits: &Bitmap, kept: &Bitmap, deposit: impl Fn(u64, u64) -> u64) ->
     let masks = kept.chunks::<u64>();
     let past_the_end = u64::MAX.checked_shl(masks.remainder_len() as u32).unwrap_or(0);
     let last = masks.remainder() & !past_the_end;
-    for mask in masks.chain([last]) {
+    let last = (masks.remainder_len() > 0).then_some(last);
+    for mask in masks.chain(last) {
         all.extend(deposit(from(bytes, next), mask).to_le_bytes());
         next += mask.count_ones() as usize;
     }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use partita_graph::optimize::WIDE;
 use partita_graph::{Chunk, Failure};
 use partita_io::Test;
 use polars::prelude::*;
@@ -22,15 +23,18 @@ use crate::frame::size::{Size, size_of};
 
 /// To take out fewer rows than three of four costs more than it saves, here as in the reader.
 const MOST_KEPT: u64 = 4;
+/// Fewer rows say little about the others: readers also ask of one null, and of the values that a file lists.
+const TELLING: usize = 1024;
 
-/// The input whose rows are looked up, as a reader that waits for the table where that is worth it.
+/// The input whose rows are looked up, as a reader that waits for the table where that is worth it. Below a layer that is not wide the reader
+/// would stay a task of its own, and what waits would be sent to the join.
 pub(super) fn asked(spec: &Spec, of_left: bool, join: &Node, input: Lowered, lowering: &mut Lowering) -> Lowered {
     let side = &join.inputs[usize::from(of_left)];
     let sizes: Vec<Option<Size>> = join.inputs.iter().map(size_of).collect();
     let few = || Some(join.step.size(&sizes, join)?.rows.saturating_mul(MOST_KEPT) <= size_of(side)?.rows);
     let below = side.node();
     let layer = keys(spec, of_left)
-        .filter(|_| lowering.has_one_reader(side) && few().unwrap_or(false))
+        .filter(|_| input.partitions >= WIDE && lowering.has_one_reader(side) && few().unwrap_or(false))
         .and_then(|keys| below.step.waiting_layer(&keys));
     match layer {
         Some(layer) if layer.len == input.partitions => lowering.add(layer, below),
@@ -59,7 +63,7 @@ pub(super) fn wanted(spec: &Spec, of_left: bool, table: &Chunk) -> Option<Test> 
         }
         // What is wrong with a key is told by the join.
         let Ok(Some(met)) = met(&table, rows, &on) else { return everything() };
-        if met.num_trues() as u64 * MOST_KEPT > rows.height() as u64 {
+        if rows.height() >= TELLING && met.num_trues() as u64 * MOST_KEPT > rows.height() as u64 {
             all.store(true, Ordering::Relaxed);
             return everything();
         }

@@ -88,6 +88,7 @@ impl Scheduler {
         }
         self.index.remove(&slot.layer.id);
         self.free_slots.push(at);
+        self.forget_probe(at);
         self.demands.leave(slot.demand);
         if attempt > 1 {
             self.attempts.insert(slot.layer.id, attempt);

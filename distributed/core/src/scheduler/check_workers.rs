@@ -48,6 +48,12 @@ impl Scheduler {
                     self.roots.ranges().flat_map(|(first, end)| (first.index..end).map(move |index| TaskId { index, ..first }));
                 let idle = self.workers.open().next();
                 assert!(idle.is_none() || !queued.any(|task| self.is_ready(task)), "{idle:?} has room while tasks wait");
+                for worker in self.workers.open() {
+                    let record = self.workers.get(worker).expect("indexed");
+                    let claim =
+                        record.claims.first().filter(|(_, task)| record.is_usable() && record.has_idle_thread() && self.is_ready(*task));
+                    assert_eq!(claim, None, "{worker:?} is idle before what it claims");
+                }
             }
         }
     }

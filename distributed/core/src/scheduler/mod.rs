@@ -143,6 +143,8 @@ pub struct Scheduler {
     probe: Option<Probe>,
     /// Workers have room for more of the common queue, which is given out in the next event.
     interrupted: bool,
+    /// Whether tasks of the common queue were held back when it was looked at last.
+    held_back: bool,
     /// Until then a backlog that did not pay to move is left alone.
     share_after: Tick,
     steals: BTreeMap<TaskId, Steal>,
@@ -183,6 +185,7 @@ impl Scheduler {
             held: Vec::new(),
             probe: None,
             interrupted: false,
+            held_back: false,
             share_after: 0,
             steals: BTreeMap::new(),
             lingering: BTreeMap::new(),
@@ -220,7 +223,11 @@ impl Scheduler {
             SchedulerEvent::Restart => self.restart(),
             SchedulerEvent::Replicate { keys, copies } => self.replicate(&keys, copies),
             SchedulerEvent::Rebalance => self.rebalance(),
-            SchedulerEvent::Tick => self.tick(),
+            SchedulerEvent::Tick => {
+                // A shell that sends no wake-ups holds tasks back until here.
+                self.wake();
+                self.tick();
+            }
             SchedulerEvent::Wake => self.wake(),
         }
         self.copy();

@@ -34,7 +34,9 @@ impl Scheduler {
         if !self.fresh.is_empty() {
             self.sort_fresh();
         }
-        if self.touched.is_empty() && self.roots.is_empty() && !self.demands.any() {
+        // Who let claims wait for roots that were held back, and then got none of them, is not touched again.
+        let held_back = std::mem::take(&mut self.held_back);
+        if self.touched.is_empty() && self.roots.is_empty() && !self.demands.any() && !held_back {
             return;
         }
         self.serve_demands(true);
@@ -285,6 +287,7 @@ impl Scheduler {
 
     /// Tasks of the common queue go to who has most room. Each round takes something out of a queue, so it ends.
     fn give_roots(&mut self) {
+        self.held_back = self.interrupted;
         if self.interrupted {
             return;
         }
@@ -293,6 +296,7 @@ impl Scheduler {
             let short = self.slots[first.slot as usize].as_ref().is_some_and(|slot| slot.is_short());
             let probed = self.is_probed(first);
             let next = if probed { self.prober(first, short) } else { self.workers.next(short) };
+            self.held_back |= probed;
             let Some(worker) = next else { return };
             let record = self.workers.get(worker).expect("indexed");
             let claim = record.claims.first().filter(|_| record.is_usable() && self.claims_go_first(worker)).map(|(_, task)| task);
@@ -300,7 +304,7 @@ impl Scheduler {
                 return;
             }
             if given >= AT_ONCE && self.has_many_workers() {
-                self.interrupted = true;
+                (self.interrupted, self.held_back) = (true, true);
                 return;
             }
             if claim.is_some() {
@@ -389,8 +393,15 @@ impl Scheduler {
         loop {
             let Some(thief) = self.workers.open().next() else { return };
             let record = self.workers.get(thief).expect("indexed");
-            if record.assigned() + record.expecting >= record.threads || !record.backlog.is_empty() || !record.claims.is_empty() {
+            if !record.has_idle_thread() || !record.backlog.is_empty() {
                 return;
+            }
+            if !record.claims.is_empty() {
+                self.serve(thief, false);
+                if self.workers.get(thief).is_some_and(|record| record.has_idle_thread() && !record.claims.is_empty()) {
+                    return;
+                }
+                continue;
             }
             if let Some(owner) = self.workers.largest_claimer() {
                 self.split_claims(owner, thief);

@@ -59,6 +59,11 @@ impl Scheduler {
         }
     }
 
+    /// The slot of a layer is another's from now on.
+    pub(super) fn forget_probe(&mut self, slot: u32) {
+        self.probe.take_if(|probe| probe.slot == slot);
+    }
+
     /// Whether there are so many workers that it matters in which order they are served.
     pub(super) fn has_many_workers(&self) -> bool {
         self.workers.usable() >= self.config.probe_from.max(2)

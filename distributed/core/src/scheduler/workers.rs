@@ -124,6 +124,10 @@ impl WorkerRecord {
         self.tasks.len() - self.tasks.waiting()
     }
 
+    pub fn has_idle_thread(&self) -> bool {
+        self.assigned() + self.expecting < self.threads
+    }
+
     /// It can be heard, has memory, and stays.
     pub fn is_usable(&self) -> bool {
         self.linked && !self.paused && !self.retiring

@@ -157,6 +157,10 @@ fn days_are_one_window_each() {
                 let second = from + hours[0] * 3600;
                 let begins = [from, second, second + hours[1] * 3600].map(|seconds| seconds * 1_000_000);
                 assert_eq!(numbers(found.column("t").unwrap()), begins, "{case}\n{found}");
+                // A row at a beginning is in the day before, which lasts until then, whatever the clock shows.
+                let days = DFrame::from_polars(frame.clone(), partitions).resample("t", "1d").closed(ClosedWindow::Right).agg([len()]);
+                let found = days.compute_on(&*executor).unwrap_or_else(|failure| panic!("{case}: {failure}")).frame;
+                assert_eq!(numbers(found.column("len").unwrap()), [1, hours[0], hours[1], hours[2] - 1], "{case}\n{found}");
             }
         }
     }

@@ -232,12 +232,23 @@ impl Resample {
                 false => Ok(window),
             }
         };
+        let tick = match &dtype {
+            DataType::Datetime(TimeUnit::Milliseconds, _) => 1_000_000,
+            DataType::Datetime(TimeUnit::Microseconds, _) => 1_000,
+            _ => 1,
+        };
+        let counted = |what: &str, text: &str, by: Duration| {
+            let sentence = format!("{what} of {text} is finer than the times in `{}`, which are of type {dtype}", self.on);
+            if by.nanoseconds().unsigned_abs().is_multiple_of(tick) { Ok(()) } else { Err(Failure::new(Code::InvalidOption, sentence)) }
+        };
         let whole_days = |what: &str, text: &str, by: Duration| {
+            counted(what, text, by)?;
             let is_whole = by.nanoseconds().unsigned_abs().is_multiple_of(24 * HOUR);
             let sentence = format!("{what} of {text} is no number of days, and `{}` holds dates", self.on);
             if dtype == DataType::Date && !is_whole { Err(Failure::new(Code::InvalidOption, sentence)) } else { Ok(()) }
         };
         let every = positive(&self.every)?;
+        counted("a step", &self.every, every)?;
         // A step of hours that fits into a day is a day.
         if !(24 * HOUR).is_multiple_of(every.nanoseconds().unsigned_abs().max(1)) {
             whole_days("a step", &self.every, every)?;
@@ -277,7 +288,7 @@ impl Resample {
         let names: Option<Vec<PlSmallStr>> = result.resolved().ok().map(|schema| schema.iter_names().cloned().collect());
         let (Some(names), Ok(windows)) = (names, self.windows()) else { return result };
         let begin = || Expr::Column(self.on.clone());
-        let end = || begin().dt().offset_by(lit(windows.period.to_string()));
+        let end = || windows.end(begin());
         let columns = names.into_iter().flat_map(|name| -> Vec<Expr> {
             if name != self.on {
                 return vec![Expr::Column(name)];

@@ -33,8 +33,9 @@ impl Windows {
             None => self.stepped(times, &self.dtype, back),
             Some((unit, zone)) if self.is_by_calendar() => {
                 let clock = DataType::Datetime(unit, None);
-                let shown = times.dt().replace_time_zone(None, lit("raise"), NonExistent::Raise);
-                self.at_clock(self.stepped(shown, &clock, back), &clock, zone)
+                let found = |back| self.at_clock(self.stepped(shown_by(times.clone()), &clock, back), &clock, zone);
+                // Of a day that a zone left out the beginning is that of another.
+                if back == 0 { found(0) } else { when(found(back).neq(found(back - 1))).then(found(back)).otherwise(lit(NULL)) }
             }
             Some(_) => self.in_strides(&times, back),
         };
@@ -59,7 +60,7 @@ impl Windows {
     /// Whether a row is in the window that stands beside it.
     pub fn holds(&self) -> Expr {
         let (time, begin) = (Expr::Column(self.on.clone()), || col(WINDOW));
-        let end = begin().dt().offset_by(lit(self.period.to_string()));
+        let end = self.end(begin());
         let (after, before) = match self.closed {
             ClosedWindow::Left => (time.clone().gt_eq(begin()), time.lt(end)),
             ClosedWindow::Right => (time.clone().gt(begin()), time.lt_eq(end)),
@@ -67,6 +68,17 @@ impl Windows {
             ClosedWindow::None => (time.clone().gt(begin()), time.lt(end)),
         };
         if self.follow_each_other() { after } else { after.and(before) }
+    }
+
+    /// When the window ends that begins here: days and months later by the clock, and what is left of its length later in time.
+    pub fn end(&self, begin: Expr) -> Expr {
+        let Period { calendar, rest } = Period::of(&self.period);
+        let Some((unit, zone)) = self.zone().filter(|_| !calendar.is_empty()) else {
+            return begin.dt().offset_by(lit(self.period.to_string()));
+        };
+        let clock = DataType::Datetime(unit, None);
+        let day = self.at_clock(shown_by(begin).dt().offset_by(lit(calendar)), &clock, zone);
+        if rest == 0 { day } else { day.dt().offset_by(lit(format!("{rest}ns"))) }
     }
 
     /// The zone of the times and their unit, if its clocks may be put forward and back.
@@ -139,6 +151,25 @@ impl Windows {
         let day = || lit(Duration::parse("24h"));
         let skipped = (at((shown.clone() - day()).cast(clock.clone())) + day()).cast(self.dtype.clone());
         at(shown).fill_null(skipped)
+    }
+}
+
+/// What a clock of the zone shows.
+fn shown_by(times: Expr) -> Expr {
+    times.dt().replace_time_zone(None, lit("raise"), NonExistent::Raise)
+}
+
+/// A length of time in two parts: months, weeks and days as they are written, and nanoseconds.
+struct Period {
+    calendar: String,
+    rest: i64,
+}
+
+impl Period {
+    fn of(length: &Duration) -> Self {
+        let parts = [(length.months(), "mo"), (length.weeks(), "w"), (length.days(), "d")];
+        let written = parts.into_iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count}{unit}"));
+        Self { calendar: written.collect(), rest: length.nanoseconds() }
     }
 }
 

@@ -478,8 +478,7 @@ impl Step for JoinStep {
                 Layer::single("join", rows.partitions, op, vec![rows.edge(Wiring::Each), table.edge(Wiring::Every)])
             }
             Meeting::Marks => {
-                let op = BuildTable { spec: spec.clone(), left: true };
-                let op = expr_op(op, format!("table of {}", show(&self.left_on)), ops::token());
+                let op = expr_op(BuildTable { spec: spec.clone(), left: true }, format!("table of {}", show(&self.left_on)), ops::token());
                 let table = lowering.add(Layer::single("table", 1, op, vec![left.edge(Wiring::Every)]), node);
                 let op = expr_op(MarkMet { spec: spec.clone() }, format!("rows met by {}", show(&self.right_on)), ops::token());
                 let edges = vec![right.edge(Wiring::Each), table.edge(Wiring::Every)];

@@ -214,17 +214,21 @@ impl Resample {
         Ok((rows.group_by(keys.clone()), keys))
     }
 
+    fn type_of_times(&self, schema: &Schema) -> Result<DataType, Failure> {
+        match schema.get(&self.on) {
+            Some(dtype @ (DataType::Datetime(..) | DataType::Date)) => Ok(dtype.clone()),
+            Some(other) => {
+                let what = format!("`{}` is of type {other}, and windows of time are of dates or times", self.on);
+                Err(Failure::new(Code::TypeMismatch, what).help("cast it: .cast([(\"t\", DataType::Datetime(…))])"))
+            }
+            None => Err(crate::frame::expr::column_not_found(&self.on, schema)),
+        }
+    }
+
     /// The windows that were asked for, if there can be such.
     fn windows(&self) -> Result<Windows, Failure> {
         let schema = self.frame.resolved()?;
-        let dtype = match schema.get(&self.on) {
-            Some(dtype @ (DataType::Datetime(..) | DataType::Date)) => dtype.clone(),
-            Some(other) => {
-                let what = format!("`{}` is of type {other}, and windows of time are of dates or times", self.on);
-                return Err(Failure::new(Code::TypeMismatch, what).help("cast it: .cast([(\"t\", DataType::Datetime(…))])"));
-            }
-            None => return Err(crate::frame::expr::column_not_found(&self.on, schema)),
-        };
+        let dtype = self.type_of_times(schema)?;
         let positive = |text: &str| -> Result<Duration, Failure> {
             let window = timed(text)?;
             match window.is_zero() || window.negative() {

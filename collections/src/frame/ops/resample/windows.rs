@@ -77,7 +77,10 @@ impl Windows {
             return begin.dt().offset_by(lit(self.period.to_string()));
         };
         let clock = DataType::Datetime(unit, None);
-        let day = self.at_clock(shown_by(begin).dt().offset_by(lit(calendar)), &clock, zone);
+        let shown = shown_by(begin);
+        // A beginning that the clock skips is shown later than it is meant.
+        let meant = if self.is_by_calendar() { self.stepped(shown, &clock, 0) } else { shown };
+        let day = self.at_clock(meant.dt().offset_by(lit(calendar)), &clock, zone);
         if rest == 0 { day } else { day.dt().offset_by(lit(format!("{rest}ns"))) }
     }
 

@@ -103,7 +103,7 @@ impl Destination {
                         return Ok(Published::of(&manifest.files));
                     }
                 }
-                Some(other) => complete_other(&folder, &other, &self.staging())?,
+                Some(other) => complete_other(&folder, &other, &self.spared())?,
                 None => {}
             }
             if self.is_published(&folder, parts)? {
@@ -124,6 +124,14 @@ impl Destination {
             }
         }
         Err(unwritable(&self.folder, "other writes are being published there again and again"))
+    }
+
+    /// Which attempts outlive the end of another write that this one helps to bring about: its own, when it may follow. A write that may
+    /// replace nothing has lost by then. It was looked whether files stand there before its manifest is put there, so that another call of
+    /// it may be between the two: nothing but what is staged tells that call that it comes too late.
+    fn spared(&self) -> String {
+        let lost = !self.overwrite && self.replaces_others();
+        if lost { String::new() } else { self.staging() }
     }
 
     /// Puts the manifest there and does what follows; says whether it did. Somebody else's manifest is left alone.

@@ -149,6 +149,27 @@ fn of_two_new_writes_to_one_place_one_is_published() {
     });
 }
 
+/// A write that finds another one being published helps it, and must not keep what would let a slower call of its own go on.
+#[test]
+fn a_new_write_that_helps_another_has_nothing_left_to_publish() {
+    each_place("helper", |root| {
+        let (first, second) = (prepared(root, "a", fresh()).unwrap(), prepared(root, "b", fresh()).unwrap());
+        let (of_first, of_second) = ([ten(&first, 0, 1)], [ten(&second, 0, 1)]);
+        let manifest = serde_json::json!({ "write": "a", "files": of_first, "replaces": [], "fresh": true });
+        put(&format!("{root}/_partita_manifest.json"), manifest.to_string()).unwrap();
+        assert_eq!(outcome(second.publish(&of_second)), None);
+        assert_eq!(files_in(root), [".partita-b.lost/started", "part-00000.parquet"]);
+        assert_eq!(outcome(first.publish(&of_first)), Some(10));
+        // One that may replace it helps as well, and follows.
+        let third = prepared(root, "c", over()).unwrap();
+        let of_third = [ten(&third, 0, 1), ten(&third, 1, 1)];
+        let manifest = serde_json::json!({ "write": "a", "files": of_first, "replaces": [], "fresh": true });
+        put(&format!("{root}/_partita_manifest.json"), manifest.to_string()).unwrap();
+        assert_eq!(outcome(third.publish(&of_third)), Some(20));
+        assert_eq!(seen(root).unwrap(), upto(20));
+    });
+}
+
 /// One may replace and comes first, the other may not, and writes the same number of bytes.
 #[test]
 fn a_new_write_that_an_overwriting_one_beat_knows_it() {

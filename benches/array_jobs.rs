@@ -162,16 +162,15 @@ fn peak() -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// The mean of each element and its neighbours above and below; the first and last rows belong to the surroundings.
+/// The mean of each element and its neighbours above and below; what is made of the first and last rows belongs to the surroundings.
 fn averaged(block: ArrayViewD<'_, f64>) -> ArrayD<f64> {
-    let rows = block.shape()[0];
-    let mut result = ArrayD::zeros(block.raw_dim());
-    if rows > 2 {
-        let (above, here, below) = (block.slice(s![..rows - 2, ..]), block.slice(s![1..rows - 1, ..]), block.slice(s![2.., ..]));
-        let mut inner = result.slice_mut(s![1..rows - 1, ..]);
-        partita::ndarray::Zip::from(&mut inner).and(&above).and(&here).and(&below).for_each(|mean, a, b, c| *mean = (a + b + c) / 3.0);
+    let rows: Vec<&[f64]> = block.outer_iter().filter_map(|row| row.to_slice()).collect();
+    let mut means = Vec::with_capacity(block.len());
+    for at in 0..rows.len() {
+        let (above, below) = (rows[at.saturating_sub(1)], rows[(at + 1).min(rows.len() - 1)]);
+        means.extend(above.iter().zip(rows[at]).zip(below).map(|((a, b), c)| (a + b + c) / 3.0));
     }
-    result
+    ArrayD::from_shape_vec(block.raw_dim(), means).expect("a mean for each element")
 }
 
 /// An array of one element, computed.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use partita_graph::{Code, Failure, Key, KeyStatus, OnKeyEnd};
 
+use crate::brief::look_briefly;
 use crate::waiting;
 
 type Callback = Arc<dyn Fn(usize, Result<(), Failure>) + Send + Sync>;
@@ -274,7 +275,8 @@ impl Ends {
 
     /// Waits until there is something to see. Fails only inside a task: as [`waiting::wait_inside`].
     fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> Result<T, Failure> {
-        if let Some(seen) = look(&self.state()) {
+        let look_now = || look(&self.state());
+        if let Some(seen) = look_now().or_else(|| look_briefly(look_now)) {
             return Ok(seen);
         }
         let rung = self.watched.clone();

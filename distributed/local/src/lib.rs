@@ -25,6 +25,7 @@
 
 mod aside;
 mod awaiting;
+mod brief;
 mod desk;
 mod disk;
 mod each;
@@ -49,6 +50,7 @@ mod ticker;
 mod waiting;
 
 pub use awaiting::{awaits_inside, driven_inside};
+pub use brief::look_briefly;
 pub use desk::Desk;
 pub use ends::Ends;
 pub use host::{Held, Host};

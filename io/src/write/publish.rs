@@ -146,9 +146,12 @@ impl Destination {
         if !folder.put_new(manifest::NAME, manifest.to_bytes(), &self.staging())? {
             return Ok(false);
         }
-        // In a store somebody slow may come back after all was done, and something newer may stand there: it must leave that as it is.
+        // In a store somebody slow may come back after all was done, and something newer may stand there: it must leave that as it is. Or
+        // another call has followed this manifest, to where nothing of the beaten writes is left.
         if self.finished(folder)? {
-            folder.remove(manifest::NAME)?;
+            if stands(folder, &manifest)? {
+                folder.remove(manifest::NAME)?;
+            }
             return Err(self.late(folder));
         }
         folder.sync([manifest::NAME])?;
@@ -213,6 +216,15 @@ fn all_there<'a>(folder: &Folder, missing: impl Iterator<Item = &'a str>) -> Res
 
 /// What follows from a manifest, whoever does it and how often. The attempts in the folder `spare` are left alone.
 fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
+    let own = format!("{STAGING}{}", manifest.write);
+    if folder.size_of(&started(&own))?.is_none() {
+        // All was done before the mark went, or it never should have been put there: no other write is any of its business.
+        if stands(folder, manifest)? {
+            folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
+            folder.remove(manifest::NAME)?;
+        }
+        return Ok(());
+    }
     let in_the_way = manifest.in_the_way();
     if !in_the_way.is_empty() && stands(folder, manifest)? {
         remove_replaced(folder, in_the_way.into_iter())?;
@@ -225,7 +237,6 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
         all_there(folder, parts.iter().zip(there).filter(|(_, there)| !there).map(|(part, _)| part.path.as_str()))?;
     }
     folder.sync(manifest.files.iter().map(|part| part.path.as_str()))?;
-    let own = format!("{STAGING}{}", manifest.write);
     let staged = folder.staged(|staging| match manifest.beside {
         // Two regions of one array can be written at the same time: the other one is still to come.
         true => staging == own,
@@ -256,8 +267,9 @@ fn complete_other(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<(
     }
 }
 
-/// Removes the hidden folder `own` of the write `write`, which is published, and those of the writes that it beat. If it may replace
-/// nothing they get word of it, and of others those that may replace nothing.
+/// Removes the hidden folder `own` of the write `write`, which is published, and before that those of the writes that it beat: who finds
+/// its mark gone takes its manifest away, and then nobody must have anything left to put there. If it may replace nothing they get word of
+/// it, and of others those that may replace nothing.
 pub(super) fn remove_beaten(folder: &Folder, write: &str, fresh: bool, own: &str, mut staged: Vec<String>) -> Result<()> {
     let name = |staged: &str| staged.split('/').next().unwrap_or_default().to_owned();
     let names: BTreeSet<String> = staged.iter().map(|staged| name(staged)).filter(|name| name != own).collect();
@@ -277,7 +289,9 @@ pub(super) fn remove_beaten(folder: &Folder, write: &str, fresh: bool, own: &str
         }
     }
     staged.retain(|staged| !kept.contains(&name(staged)));
-    remove_staged(folder, &started(own), &staged)
+    let (ours, beaten): (Vec<String>, Vec<String>) = staged.into_iter().partition(|staged| name(staged) == own);
+    beaten.iter().try_for_each(|staged| folder.remove_staged(staged))?;
+    remove_staged(folder, &started(own), &ours)
 }
 
 /// Whether it is this manifest that the folder has.

@@ -110,7 +110,9 @@ fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Re
     }
     // In a store somebody slow may come back after another write was published to its end, which removed this one's mark.
     if to.finished(folder)? {
-        folder.remove(&claim(file))?;
+        if stands(folder, file, &manifest)? {
+            folder.remove(&claim(file))?;
+        }
         return Err(to.late(folder));
     }
     complete(folder, file, &manifest)?;
@@ -120,6 +122,11 @@ fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Re
 /// What follows from a manifest, whoever does it and how often.
 fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
     let own = format!("{FILE}{file}-{}", manifest.write);
+    if folder.size_of(&started(&own))?.is_none() {
+        // All was done before the mark went, or it never should have been put there: no other write is any of its business.
+        folder.remove(&joined(&own))?;
+        return if stands(folder, file, manifest)? { folder.remove(&claim(file)) } else { Ok(()) };
+    }
     match present(folder, &manifest.files).and_then(|()| join(folder, file, &own, &manifest.files)) {
         // Somebody faster has moved it, and has removed the parts or is about to. Where the mark is gone too that was done to its end, and
         // the file may be gone by now.
@@ -129,12 +136,17 @@ fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
     folder.sync([file])?;
     let staged = folder.staged(|staging| is_of(file, staging))?;
     // Somebody faster may have done the rest, and something newer may stand here by now.
-    if Manifest::read_as(folder, &claim(file))?.is_none_or(|standing| standing.write != manifest.write) {
+    if !stands(folder, file, manifest)? {
         return Ok(());
     }
     remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
     folder.remove(&joined(&own))?;
     folder.remove(&claim(file))
+}
+
+/// Whether it is this manifest that stands beside the file.
+fn stands(folder: &Folder, file: &str, manifest: &Manifest) -> Result<bool> {
+    Ok(Manifest::read_as(folder, &claim(file))?.is_some_and(|standing| standing.write == manifest.write))
 }
 
 /// Takes the place of a file, if there is one; of several such writes the last one stands.

@@ -7,19 +7,30 @@ use partita_graph::Failure;
 use super::evaluate::{Evaluator, Rows, Sink};
 use super::layout::Tile;
 use super::program::Program;
+use super::stream::{self, Stream};
 use crate::array::block::Block;
 use crate::array::element::{Column, Held, with_dtype};
 
 /// Puts tiles together. Of tiles beside each other the first makes room for whole rows, into which the others are put.
-struct Collect {
+struct Collect<T> {
     values: Column,
+    /// Many of them go past the caches, as long as all tiles have whole rows.
+    stream: Option<Stream<T>>,
     /// Where the rows at hand begin.
     band: usize,
 }
 
-impl Collect {
-    fn values<T: Held>(&mut self) -> Result<&mut Vec<T>, Failure> {
+impl<T: Held> Collect<T> {
+    fn values(&mut self) -> Result<&mut Vec<T>, Failure> {
+        self.settle();
         T::values_mut(&mut self.values).ok_or_else(|| Failure::internal("results of another kind than was asked for"))
+    }
+
+    /// From here on they go where those before them are.
+    fn settle(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            self.values = T::column(stream.finish());
+        }
     }
 }
 
@@ -28,10 +39,17 @@ fn follows(tile: &Tile<'_>) -> bool {
     tile.part.1 == 1 || tile.columns == tile.width
 }
 
-impl<T: Held> Sink<T> for Collect {
+impl<T: Held> Sink<T> for Collect<T> {
     fn take(&mut self, rows: Rows<'_, T>, tile: &Tile<'_>) -> Result<(), Failure> {
+        if let Some(stream) = self.stream.as_mut().filter(|_| follows(tile)) {
+            match rows.in_one() {
+                Some(all) => stream.extend(all),
+                None => rows.iter().for_each(|row| stream.extend(row)),
+            }
+            return Ok(());
+        }
         let ((first, band), begin) = (tile.part, self.band);
-        let values = self.values::<T>()?;
+        let values = self.values()?;
         if follows(tile) {
             match rows.in_one() {
                 Some(all) => values.extend_from_slice(all),
@@ -49,14 +67,17 @@ impl<T: Held> Sink<T> for Collect {
     }
 
     fn followed_by(&mut self, tile: &Tile<'_>) -> Option<&mut Column> {
-        follows(tile).then_some(&mut self.values)
+        (self.stream.is_none() && follows(tile)).then_some(&mut self.values)
     }
 }
 
 /// The elements that a program gives for blocks, in row-major order.
 fn collected<T: Held>(evaluator: &mut Evaluator<'_>) -> Result<Vec<T>, Failure> {
     let count = evaluator.shape().iter().product();
-    let mut sink = Collect { values: T::column(Vec::with_capacity(count)), band: 0 };
+    // What is only copied goes past the caches by itself.
+    let streams = evaluator.calculates() && count * size_of::<T>() >= stream::LARGE;
+    let (room, stream) = if streams { (0, Some(Stream::new(count))) } else { (count, None) };
+    let mut sink = Collect::<T> { values: T::column(Vec::with_capacity(room)), stream, band: 0 };
     evaluator.run::<T>(&mut sink)?;
     sink.values().map(std::mem::take)
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use partita_graph::{Code, Failure};
 
+use super::across::{self, Across};
 use super::arith::{Arith, binary, cast, compare, component, join, select, test, unary};
 use super::chain::{Chain, Chained, Lane};
 use super::in_order::{InOrder, copy_line};
@@ -144,6 +145,11 @@ impl<'a> Evaluator<'a> {
     /// The shape of the result.
     pub fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// Whether its results are others than its inputs.
+    pub fn calculates(&self) -> bool {
+        !self.program.steps.is_empty()
     }
 
     /// Whether all inputs are the same everywhere.
@@ -415,6 +421,10 @@ impl<'a> Feed<'a> {
         if T::values(&self.buffer).is_none_or(|values| values.len() < tile.len()) {
             self.buffer = T::column(vec![T::default(); tile.len()]);
         }
+        if self.order.is_none() && row == 1 && column != 1 && tile.rows > 1 {
+            across::turn(Across { memory, lines: tile.columns, step: column, offset, len: tile.rows }, &mut self.buffer);
+            return Ok(());
+        }
         let out = target(&mut self.buffer, tile.len())?;
         let Some(order) = &mut self.order else {
             copy(memory, (offset, row, column), tile, out);
@@ -442,26 +452,8 @@ fn over(shape: &[usize], block: &Block, strides: &[isize]) -> Vec<isize> {
     std::iter::repeat_n(0, ahead).chain(own).collect()
 }
 
-/// Lines of memory that are copied across together, so that what is written lies together too.
-const TOGETHER: usize = 8;
-
-/// Copies a tile together, row by row. Memory that lies across is read along its own lines.
+/// Copies a tile together, row by row.
 fn copy<T: Held>(memory: &[T], (offset, row, column): (isize, isize, isize), tile: &Tile<'_>, out: &mut [T]) {
-    if row == 1 && column != 1 && tile.rows > 1 {
-        let line = |at: usize| &memory[(offset + at as isize * column) as usize..][..tile.rows];
-        let grouped = tile.columns - tile.columns % TOGETHER;
-        for at in (0..grouped).step_by(TOGETHER) {
-            let lines: [&[T]; TOGETHER] = std::array::from_fn(|ahead| line(at + ahead));
-            for row in 0..tile.rows {
-                let values: [T; TOGETHER] = std::array::from_fn(|ahead| lines[ahead][row]);
-                out[row * tile.columns + at..][..TOGETHER].copy_from_slice(&values);
-            }
-        }
-        for at in grouped..tile.columns {
-            out[at..].iter_mut().step_by(tile.columns).zip(line(at)).for_each(|(out, value)| *out = *value);
-        }
-        return;
-    }
     for (at, out) in out.chunks_exact_mut(tile.columns).enumerate() {
         copy_line(memory, offset + at as isize * row, column, out);
     }

@@ -60,7 +60,7 @@ pub struct Wish {
 }
 
 /// Rows of a tile where some operand is read across its lines: of each line that is brought from memory so many elements are used at once.
-pub const SIDE: usize = 32;
+pub const SIDE: usize = 64;
 /// Rows that are folded together.
 const FOLDED: usize = 16;
 
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn tiles_are_square_where_memory_is_read_across() {
-        assert_eq!(places(&[100, 100], &[vec![1, 100]], wish(1024)).1, Some((32, 32)));
+    fn tiles_are_tall_where_memory_is_read_across() {
+        assert_eq!(places(&[100, 100], &[vec![1, 100]], wish(1024)).1, Some((64, 16)));
         assert_eq!(places(&[100, 100], &[vec![100, 1], vec![1, 100]], Wish { read: 1, ..wish(1024) }).1, Some((10, 100)));
         assert_eq!(places(&[8, 10_000], &[vec![10_000, 1], vec![1, 8]], Wish { read: 2, ..wish(1024) }).1, Some((8, 128)));
         // With room for it, all of a few rows: what lies along the rows is then read as memory likes it.
-        let bands = Wish { across: 32 << 10, read: 2, ..wish(1024) };
-        assert_eq!(places(&[100, 1000], &[vec![1000, 1], vec![1, 100]], bands).1, Some((32, 1000)));
-        assert_eq!(places(&[100, 5000], &[vec![5000, 1], vec![1, 100]], bands).1, Some((32, 1024)));
+        let bands = Wish { across: 64 << 10, read: 2, ..wish(1024) };
+        assert_eq!(places(&[100, 1000], &[vec![1000, 1], vec![1, 100]], bands).1, Some((64, 1000)));
+        assert_eq!(places(&[100, 5000], &[vec![5000, 1], vec![1, 100]], bands).1, Some((64, 1024)));
         let folded = Wish { folded: Some(1), ..wish(1024) };
         assert_eq!(places(&[1000, 5000], &[vec![5000, 1], vec![0, 1]], folded).1, Some((16, 64)));
         assert_eq!(places(&[1000, 3], &[vec![3, 1], vec![0, 1]], folded).1, Some((341, 3)));

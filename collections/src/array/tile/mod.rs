@@ -1,6 +1,7 @@
 //! Elementwise work, tile by tile: a straight-line program is run on a piece of all inputs that fits the cache, then on the next, so
 //! that a chain of operations passes over memory once.
 
+mod across;
 mod arith;
 mod chain;
 mod collect;
@@ -14,6 +15,7 @@ mod program;
 mod reference;
 mod registers;
 mod special;
+mod stream;
 pub mod wide;
 
 pub use arith::{Arith, Rank};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use partita_graph::{Chunk, Code, Failure, Key, Progress, Running};
-use partita_local::{Ends, OnCancel, current_cancelled, try_while_waiting, wait_inside};
+use partita_local::{Ends, OnCancel, current_cancelled, look_briefly, try_while_waiting, wait_inside};
 
 use super::fetch::Places;
 use super::remote::Inner;
@@ -174,7 +174,7 @@ impl Shared {
 
     /// Waits for the outcome. A task that does so gives its slot up.
     fn wait(self: &Arc<Self>) -> Result<(), Failure> {
-        if let Some(outcome) = self.outcome() {
+        if let Some(outcome) = self.outcome().or_else(|| look_briefly(|| self.outcome())) {
             return outcome;
         }
         let rung = self.clone();

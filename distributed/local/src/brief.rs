@@ -26,6 +26,21 @@ thread_local! {
     static PATIENCE: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
 }
 
+/// The only one that looks, until this is dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Option<Turn> {
+        (!LOOKING.swap(true, Ordering::Acquire)).then_some(Turn)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        LOOKING.store(false, Ordering::Release);
+    }
+}
+
 /// Looks until there is something to see or a moment has passed. Inside a task it does not look: there its slot is another's.
 pub fn look_briefly<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
     let (passed, after) = PATIENCE.get();
@@ -33,11 +48,12 @@ pub fn look_briefly<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
         PATIENCE.set((passed - 1, after));
         return None;
     }
-    if Place::in_loop() || LOOKING.swap(true, Ordering::Acquire) {
+    if Place::in_loop() {
         return None;
     }
+    let turn = Turn::take()?;
     let seen = look_for(MOMENT, look);
-    LOOKING.store(false, Ordering::Release);
+    drop(turn);
     let after = if seen.is_some() { 0 } else { (2 * after + 1).min(MOST_PASSED) };
     PATIENCE.set((after, after));
     seen
@@ -84,6 +100,19 @@ mod tests {
             while looks(Some(7)) == 0 {}
             assert_eq!((looks(Some(7)), looks(Some(7))), (1, 1));
         });
+    }
+
+    #[test]
+    fn who_panics_while_it_looks_leaves_the_turn_to_others() {
+        apart(|| {
+            while looks_and_panics().is_ok() {}
+            while looks(Some(7)) == 0 {}
+        });
+    }
+
+    /// Fails when it was its turn.
+    fn looks_and_panics() -> std::thread::Result<Option<()>> {
+        std::panic::catch_unwind(|| look_briefly(|| panic!("on purpose")))
     }
 
     #[test]

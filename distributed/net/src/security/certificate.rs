@@ -12,7 +12,7 @@ use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::Role;
 use crate::address::hex;
@@ -67,9 +67,12 @@ pub fn is_roleless(certificate: &CertificateDer<'_>) -> bool {
     webpki::EndEntityCert::try_from(certificate).is_ok_and(|cert| !cert.valid_dns_names().any(|name| name.ends_with(".partita")))
 }
 
-/// The cryptography that all connections use.
+/// The cryptography that all connections use. Of what TLS 1.3 offers first the suite that every implementation must have (RFC 8446, 9.1): it
+/// takes less work than the others for each byte, which large chunks notice.
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    Arc::new(provider)
 }
 
 /// A certificate, its key, and the authority that it comes from.

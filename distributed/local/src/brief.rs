@@ -27,22 +27,26 @@ thread_local! {
 }
 
 /// The only one that looks, until this is dropped.
-struct Turn;
+struct Turn<'a>(&'a AtomicBool);
 
-impl Turn {
-    fn take() -> Option<Turn> {
-        (!LOOKING.swap(true, Ordering::Acquire)).then_some(Turn)
+impl<'a> Turn<'a> {
+    fn take(looking: &'a AtomicBool) -> Option<Self> {
+        (!looking.swap(true, Ordering::Acquire)).then_some(Self(looking))
     }
 }
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        LOOKING.store(false, Ordering::Release);
+        self.0.store(false, Ordering::Release);
     }
 }
 
 /// Looks until there is something to see or a moment has passed. Inside a task it does not look: there its slot is another's.
 pub fn look_briefly<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
+    look_in_turn(&LOOKING, look)
+}
+
+fn look_in_turn<T>(looking: &AtomicBool, look: impl FnMut() -> Option<T>) -> Option<T> {
     let (passed, after) = PATIENCE.get();
     if passed > 0 {
         PATIENCE.set((passed - 1, after));
@@ -51,7 +55,7 @@ pub fn look_briefly<T>(look: impl FnMut() -> Option<T>) -> Option<T> {
     if Place::in_loop() {
         return None;
     }
-    let turn = Turn::take()?;
+    let turn = Turn::take(looking)?;
     let seen = look_for(MOMENT, look);
     drop(turn);
     let after = if seen.is_some() { 0 } else { (2 * after + 1).min(MOST_PASSED) };
@@ -79,40 +83,33 @@ mod tests {
     }
 
     /// How often it looked.
-    fn looks(seen: Option<u8>) -> u32 {
+    fn looks(looking: &AtomicBool, seen: Option<u8>) -> u32 {
         let mut looks = 0;
-        // Another test may look at this moment.
-        while LOOKING.load(Ordering::Relaxed) {
-            std::thread::yield_now();
-        }
-        assert_eq!(look_briefly(|| (looks += 1, seen).1), seen.filter(|_| looks > 0));
+        assert_eq!(look_in_turn(looking, || (looks += 1, seen).1), seen.filter(|_| looks > 0));
         looks
     }
 
     #[test]
     fn what_is_not_seen_in_a_moment_is_looked_for_less_and_less_often() {
         apart(|| {
-            let tries: Vec<usize> = (0..1200).filter(|_| looks(None) > 0).collect();
-            assert_eq!(tries[..6], [0, 2, 6, 14, 30, 62]);
-            let gaps: Vec<usize> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            assert_eq!(gaps.last(), Some(&(MOST_PASSED as usize + 1)));
+            let looking = AtomicBool::new(false);
+            let tries: Vec<usize> = (0..1200).filter(|_| looks(&looking, None) > 0).collect();
+            assert_eq!(tries, [0, 2, 6, 14, 30, 62, 126, 254, 510, 766, 1022]);
             // What is seen once is looked for as at first.
-            while looks(Some(7)) == 0 {}
-            assert_eq!((looks(Some(7)), looks(Some(7))), (1, 1));
+            while looks(&looking, Some(7)) == 0 {}
+            assert_eq!((looks(&looking, Some(7)), looks(&looking, Some(7))), (1, 1));
         });
     }
 
     #[test]
-    fn who_panics_while_it_looks_leaves_the_turn_to_others() {
+    fn one_looks_at_a_time_and_who_panics_leaves_the_turn_to_others() {
         apart(|| {
-            while looks_and_panics().is_ok() {}
-            while looks(Some(7)) == 0 {}
+            let looking = AtomicBool::new(false);
+            let inside = look_in_turn(&looking, || Some(looks(&looking, Some(7))));
+            assert_eq!((inside, looks(&looking, Some(7))), (Some(0), 1));
+            let panicked = std::panic::catch_unwind(|| look_in_turn(&looking, || -> Option<()> { panic!("on purpose") }));
+            assert!(panicked.is_err() && looks(&looking, Some(7)) == 1);
         });
-    }
-
-    /// Fails when it was its turn.
-    fn looks_and_panics() -> std::thread::Result<Option<()>> {
-        std::panic::catch_unwind(|| look_briefly(|| panic!("on purpose")))
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! failure or a cancellation is final, a good end may be taken back when the chunk turns out to be lost and is not told again; a task
 //! that waits gives its slot up.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct Ends {
 /// What waiting threads look at.
 struct Watched {
     state: Mutex<State>,
+    /// Grows when keys have ended: who looks again and again need not lock for it.
+    changes: AtomicU64,
     bell: Condvar,
 }
 
@@ -102,7 +105,7 @@ impl Ends {
         let mut places: Vec<(Key, u32)> = wanted.iter().copied().zip(0..).collect();
         places.sort_unstable();
         let state = State { keys: vec![End::Open; wanted.len()], open: wanted.len(), callbacks: Vec::new() };
-        Self { wanted, places, watched: Arc::new(Watched { state: Mutex::new(state), bell: Condvar::new() }) }
+        Self { wanted, places, watched: Arc::new(Watched { state: Mutex::new(state), changes: AtomicU64::new(0), bell: Condvar::new() }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -129,6 +132,7 @@ impl Ends {
         let (mut news, mut guard) = (News::new(), self.state());
         let state: &mut State = &mut guard;
         let answer = change(state, &mut news);
+        self.watched.changes.fetch_add(1, Ordering::Release);
         let callbacks = if news.is_empty() { Vec::new() } else { guard.callbacks.clone() };
         drop(guard);
         self.watched.bell.notify_all();
@@ -275,8 +279,14 @@ impl Ends {
 
     /// Waits until there is something to see. Fails only inside a task: as [`waiting::wait_inside`].
     fn wait<T>(&self, look: impl Fn(&State) -> Option<T>) -> Result<T, Failure> {
+        let changes = || self.watched.changes.load(Ordering::Acquire);
         let look_now = || look(&self.state());
-        if let Some(seen) = look_now().or_else(|| look_briefly(look_now)) {
+        let mut known = changes();
+        let look_again = || {
+            let before = std::mem::replace(&mut known, changes());
+            if before == known { None } else { look_now() }
+        };
+        if let Some(seen) = look_now().or_else(|| look_briefly(look_again)) {
             return Ok(seen);
         }
         let rung = self.watched.clone();

@@ -97,9 +97,9 @@ impl Destination {
         for _ in 0..TRIES {
             match Manifest::read(&folder)? {
                 Some(manifest) if manifest.write == self.token => {
-                    complete(&folder, &manifest, "")?;
+                    let followed = complete(&folder, &manifest, "")?;
                     // In a store the manifest of a write that lost can stand for a moment.
-                    if !self.is_lost(&folder)? {
+                    if followed && !self.is_lost(&folder)? {
                         return Ok(Published::of(&manifest.files));
                     }
                 }
@@ -149,14 +149,11 @@ impl Destination {
         // In a store somebody slow may come back after all was done, and something newer may stand there: it must leave that as it is. Or
         // another call has followed this manifest, to where nothing of the beaten writes is left.
         if self.finished(folder)? {
-            if stands(folder, &manifest)? {
-                folder.remove(manifest::NAME)?;
-            }
+            take_away(folder, &manifest)?;
             return Err(self.late(folder));
         }
         folder.sync([manifest::NAME])?;
-        complete(folder, &manifest, "")?;
-        Ok(true)
+        complete(folder, &manifest, "")
     }
 
     /// Whether the write has been published to its end, or its attempts were removed: the mark of its start is gone.
@@ -214,16 +211,16 @@ fn all_there<'a>(folder: &Folder, missing: impl Iterator<Item = &'a str>) -> Res
     }
 }
 
-/// What follows from a manifest, whoever does it and how often. The attempts in the folder `spare` are left alone.
-fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
+/// What follows from a manifest, whoever does it and how often. The attempts in the folder `spare` are left alone. Says whether it was
+/// followed: not where its mark is gone, because then all was done before, or it never should have been put there.
+fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<bool> {
     let own = format!("{STAGING}{}", manifest.write);
-    if folder.size_of(&started(&own))?.is_none() {
-        // All was done before the mark went, or it never should have been put there: no other write is any of its business.
-        if stands(folder, manifest)? {
-            folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
-            folder.remove(manifest::NAME)?;
-        }
-        return Ok(());
+    let is_marked = || Ok::<_, Error>(folder.size_of(&started(&own))?.is_some());
+    if !is_marked()? {
+        // No other write is any of its business.
+        folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
+        take_away(folder, manifest)?;
+        return Ok(false);
     }
     let in_the_way = manifest.in_the_way();
     if !in_the_way.is_empty() && stands(folder, manifest)? {
@@ -245,17 +242,25 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
     // Somebody faster may have done the rest, and something newer may stand here by now. What was staged before the manifest went is
     // nobody's any more: the next write begins when the manifest is gone.
     if !stands(folder, manifest)? {
-        return Ok(());
+        return Ok(true);
     }
     remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
+    // Who finds no mark does not look for them again.
+    folder.sync(manifest.replaces.iter().map(String::as_str))?;
     remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
-    folder.remove(manifest::NAME)
+    take_away(folder, manifest)?;
+    Ok(true)
+}
+
+/// Removes the manifest that was followed, and not one that stands there by now.
+fn take_away(folder: &Folder, manifest: &Manifest) -> Result<()> {
+    if stands(folder, manifest)? { folder.remove(manifest::NAME) } else { Ok(()) }
 }
 
 /// The same for the manifest of another write. One whose parts are gone while its mark is gone too was followed to its end, or never should
 /// have been there: its files were removed since, and it is in nobody's way.
 fn complete_other(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<()> {
-    match complete(folder, manifest, spare) {
+    match complete(folder, manifest, spare).map(drop) {
         Err(error) if matches!(error.kind(), ErrorKind::PartsMissing { .. }) => {
             let mark = started(&format!("{STAGING}{}", manifest.write));
             match folder.size_of(&mark)?.is_none() && stands(folder, manifest)? {
@@ -290,6 +295,9 @@ pub(super) fn remove_beaten(folder: &Folder, write: &str, fresh: bool, own: &str
     }
     staged.retain(|staged| !kept.contains(&name(staged)));
     let (ours, beaten): (Vec<String>, Vec<String>) = staged.into_iter().partition(|staged| name(staged) == own);
+    // Marks first: who is about to publish what is being removed finds none.
+    let marks: BTreeSet<String> = beaten.iter().map(|staged| started(&name(staged))).collect();
+    marks.iter().try_for_each(|mark| folder.remove(mark))?;
     beaten.iter().try_for_each(|staged| folder.remove_staged(staged))?;
     remove_staged(folder, &started(own), &ours)
 }

@@ -43,7 +43,7 @@ fn is_of(file: &str, staging: &str) -> bool {
 /// Brings a file to its end that was being published.
 pub(super) fn look(folder: &Folder, file: &str) -> Result<()> {
     match Manifest::read_as(folder, &claim(file))? {
-        Some(manifest) => complete(folder, file, &manifest),
+        Some(manifest) => complete(folder, file, &manifest).map(drop),
         None => Ok(()),
     }
 }
@@ -61,9 +61,9 @@ fn publish_new(to: &Destination, folder: &Folder, file: &str, parts: &[Part], pu
     let mut refused = None;
     for _ in 0..TRIES {
         if let Some(manifest) = Manifest::read_as(folder, &claim(file))? {
-            complete(folder, file, &manifest)?;
+            let followed = complete(folder, file, &manifest)?;
             // In a store the manifest of a write that lost can stand for a moment.
-            if manifest.write == to.token && !to.is_lost(folder)? {
+            if followed && manifest.write == to.token && !to.is_lost(folder)? {
                 return Ok(published);
             }
         }
@@ -110,22 +110,21 @@ fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Re
     }
     // In a store somebody slow may come back after another write was published to its end, which removed this one's mark.
     if to.finished(folder)? {
-        if stands(folder, file, &manifest)? {
-            folder.remove(&claim(file))?;
-        }
+        take_away(folder, file, &manifest)?;
         return Err(to.late(folder));
     }
-    complete(folder, file, &manifest)?;
-    Ok(true)
+    complete(folder, file, &manifest)
 }
 
-/// What follows from a manifest, whoever does it and how often.
-fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
+/// What follows from a manifest, whoever does it and how often. Says whether it was followed: not where its mark is gone, because then all
+/// was done before, or it never should have been put there.
+fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<bool> {
     let own = format!("{FILE}{file}-{}", manifest.write);
     if folder.size_of(&started(&own))?.is_none() {
-        // All was done before the mark went, or it never should have been put there: no other write is any of its business.
-        folder.remove(&joined(&own))?;
-        return if stands(folder, file, manifest)? { folder.remove(&claim(file)) } else { Ok(()) };
+        // No other write is any of its business.
+        folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
+        take_away(folder, file, manifest)?;
+        return Ok(false);
     }
     match present(folder, &manifest.files).and_then(|()| join(folder, file, &own, &manifest.files)) {
         // Somebody faster has moved it, and has removed the parts or is about to. Where the mark is gone too that was done to its end, and
@@ -137,11 +136,17 @@ fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
     let staged = folder.staged(|staging| is_of(file, staging))?;
     // Somebody faster may have done the rest, and something newer may stand here by now.
     if !stands(folder, file, manifest)? {
-        return Ok(());
+        return Ok(true);
     }
     remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
     folder.remove(&joined(&own))?;
-    folder.remove(&claim(file))
+    take_away(folder, file, manifest)?;
+    Ok(true)
+}
+
+/// Removes the manifest that was followed, and not one that stands there by now.
+fn take_away(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
+    if stands(folder, file, manifest)? { folder.remove(&claim(file)) } else { Ok(()) }
 }
 
 /// Whether it is this manifest that stands beside the file.

@@ -114,8 +114,10 @@ impl Layout {
             1
         };
         let wide = (size / tall.min(rows)).min(wish.size).clamp(1, columns);
-        // Where rows are short, a tile takes more of them.
-        (tall.max(size / wide).clamp(1, rows), wide)
+        // Where rows are short, a tile takes more of them; of what lies across whole lines of the cache.
+        let more = size / wide;
+        let more = if is_across { more - more % SIDE } else { more };
+        (tall.max(more).clamp(1, rows), wide)
     }
 
     /// Calls `visit` with each tile. `bases` are the places of the operands' first elements.

@@ -4,6 +4,8 @@
 //! It refuses to know what is written. The invariant: nobody sees an element before [`Stream::finish`], which makes them visible to every
 //! thread.
 
+use std::marker::PhantomData;
+
 use crate::array::element::Held;
 
 /// Blocks of so many bytes do not stay in the caches of one processor.
@@ -18,12 +20,14 @@ pub struct Stream<T> {
     /// Empty until all are there, with room for them.
     values: Vec<T>,
     written: usize,
+    /// What one thread wrote another cannot settle.
+    here: PhantomData<*mut ()>,
 }
 
 impl<T: Held> Stream<T> {
     /// With room for so many elements.
     pub fn new(room: usize) -> Self {
-        Self { values: Vec::with_capacity(room), written: 0 }
+        Self { values: Vec::with_capacity(room), written: 0, here: PhantomData }
     }
 
     /// Puts elements behind those that are there. Fewer than some lines of the cache at a time come slower this way than into a vector.

@@ -353,7 +353,8 @@ fn create_new(place: &Path, content: &[u8]) -> io::Result<bool> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder) {
         Ok(folder) => folder.sync_all(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Where a file lies by now, or nothing, there are no names.
+        Err(error) if is_absent(&error) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -59,6 +59,11 @@ impl Manifest {
         parsed.map(Some).map_err(|error| damaged(&folder.name_of(name), None, format!("it is no manifest of a write: {error}")))
     }
 
+    /// Whether it is this one that the folder has under this name.
+    pub(crate) fn stands_as(&self, folder: &Folder, name: &str) -> Result<bool> {
+        Ok(Self::read_as(folder, name)?.is_some_and(|standing| standing.write == self.write))
+    }
+
     /// What is replaced and stands where a folder of the new files must be, or in a folder that one of them takes the place of: chunks of
     /// an array of other axes. It has to go before files are moved.
     pub(crate) fn in_the_way(&self) -> Vec<&str> {

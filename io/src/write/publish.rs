@@ -149,7 +149,7 @@ impl Destination {
         // In a store somebody slow may come back after all was done, and something newer may stand there: it must leave that as it is. Or
         // another call has followed this manifest, to where nothing of the beaten writes is left.
         if self.finished(folder)? {
-            take_away(folder, &manifest)?;
+            take_away(folder, &manifest, manifest::NAME)?;
             return Err(self.late(folder));
         }
         folder.sync([manifest::NAME])?;
@@ -215,15 +215,12 @@ fn all_there<'a>(folder: &Folder, missing: impl Iterator<Item = &'a str>) -> Res
 /// followed: not where its mark is gone, because then all was done before, or it never should have been put there.
 fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<bool> {
     let own = format!("{STAGING}{}", manifest.write);
-    let is_marked = || Ok::<_, Error>(folder.size_of(&started(&own))?.is_some());
-    if !is_marked()? {
-        // No other write is any of its business.
-        folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
-        take_away(folder, manifest)?;
+    if folder.size_of(&started(&own))?.is_none() {
+        end_unmarked(folder, &own, manifest, manifest::NAME)?;
         return Ok(false);
     }
     let in_the_way = manifest.in_the_way();
-    if !in_the_way.is_empty() && stands(folder, manifest)? {
+    if !in_the_way.is_empty() && manifest.stands_as(folder, manifest::NAME)? {
         remove_replaced(folder, in_the_way.into_iter())?;
     }
     let (parts, last) = manifest.files.split_at(manifest.files.len().saturating_sub(manifest.last));
@@ -241,20 +238,26 @@ fn complete(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<bool> {
     })?;
     // Somebody faster may have done the rest, and something newer may stand here by now. What was staged before the manifest went is
     // nobody's any more: the next write begins when the manifest is gone.
-    if !stands(folder, manifest)? {
+    if !manifest.stands_as(folder, manifest::NAME)? {
         return Ok(true);
     }
     remove_replaced(folder, manifest.replaces.iter().map(String::as_str))?;
     // Who finds no mark does not look for them again.
     folder.sync(manifest.replaces.iter().map(String::as_str))?;
     remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
-    take_away(folder, manifest)?;
+    take_away(folder, manifest, manifest::NAME)?;
     Ok(true)
 }
 
-/// Removes the manifest that was followed, and not one that stands there by now.
-fn take_away(folder: &Folder, manifest: &Manifest) -> Result<()> {
-    if stands(folder, manifest)? { folder.remove(manifest::NAME) } else { Ok(()) }
+/// What is left to do for a manifest without a mark: its hidden folder `own` and itself go. No other write is any of its business.
+pub(super) fn end_unmarked(folder: &Folder, own: &str, manifest: &Manifest, name: &str) -> Result<()> {
+    folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
+    take_away(folder, manifest, name)
+}
+
+/// Removes the manifest of this name that was followed, and not one that stands there by now.
+pub(super) fn take_away(folder: &Folder, manifest: &Manifest, name: &str) -> Result<()> {
+    if manifest.stands_as(folder, name)? { folder.remove(name) } else { Ok(()) }
 }
 
 /// The same for the manifest of another write. One whose parts are gone while its mark is gone too was followed to its end, or never should
@@ -263,7 +266,7 @@ fn complete_other(folder: &Folder, manifest: &Manifest, spare: &str) -> Result<(
     match complete(folder, manifest, spare).map(drop) {
         Err(error) if matches!(error.kind(), ErrorKind::PartsMissing { .. }) => {
             let mark = started(&format!("{STAGING}{}", manifest.write));
-            match folder.size_of(&mark)?.is_none() && stands(folder, manifest)? {
+            match folder.size_of(&mark)?.is_none() && manifest.stands_as(folder, manifest::NAME)? {
                 true => folder.remove(manifest::NAME),
                 false => Err(error),
             }
@@ -300,11 +303,6 @@ pub(super) fn remove_beaten(folder: &Folder, write: &str, fresh: bool, own: &str
     marks.iter().try_for_each(|mark| folder.remove(mark))?;
     beaten.iter().try_for_each(|staged| folder.remove_staged(staged))?;
     remove_staged(folder, &started(own), &ours)
-}
-
-/// Whether it is this manifest that the folder has.
-fn stands(folder: &Folder, manifest: &Manifest) -> Result<bool> {
-    Ok(Manifest::read(folder)?.is_some_and(|standing| standing.write == manifest.write))
 }
 
 fn remove_replaced<'a>(folder: &Folder, mut replaced: impl Iterator<Item = &'a str>) -> Result<()> {

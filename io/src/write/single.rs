@@ -13,7 +13,7 @@ use std::io::Write;
 
 use super::destination::{Destination, FILE, started};
 use super::output::{Output, unwritable};
-use super::publish::{Published, TRIES, present, refuse_existing, remove_beaten, remove_staged};
+use super::publish::{Published, TRIES, end_unmarked, present, refuse_existing, remove_beaten, remove_staged, take_away};
 use crate::compress::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::Folder;
@@ -110,7 +110,7 @@ fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Re
     }
     // In a store somebody slow may come back after another write was published to its end, which removed this one's mark.
     if to.finished(folder)? {
-        take_away(folder, file, &manifest)?;
+        take_away(folder, &manifest, &claim(file))?;
         return Err(to.late(folder));
     }
     complete(folder, file, &manifest)
@@ -121,9 +121,7 @@ fn announce(to: &Destination, folder: &Folder, file: &str, parts: &[Part]) -> Re
 fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<bool> {
     let own = format!("{FILE}{file}-{}", manifest.write);
     if folder.size_of(&started(&own))?.is_none() {
-        // No other write is any of its business.
-        folder.staged(|staging| staging == own)?.iter().try_for_each(|staged| folder.remove_staged(staged))?;
-        take_away(folder, file, manifest)?;
+        end_unmarked(folder, &own, manifest, &claim(file))?;
         return Ok(false);
     }
     match present(folder, &manifest.files).and_then(|()| join(folder, file, &own, &manifest.files)) {
@@ -135,23 +133,13 @@ fn complete(folder: &Folder, file: &str, manifest: &Manifest) -> Result<bool> {
     folder.sync([file])?;
     let staged = folder.staged(|staging| is_of(file, staging))?;
     // Somebody faster may have done the rest, and something newer may stand here by now.
-    if !stands(folder, file, manifest)? {
+    if !manifest.stands_as(folder, &claim(file))? {
         return Ok(true);
     }
     remove_beaten(folder, &manifest.write, manifest.fresh, &own, staged)?;
     folder.remove(&joined(&own))?;
-    take_away(folder, file, manifest)?;
+    take_away(folder, manifest, &claim(file))?;
     Ok(true)
-}
-
-/// Removes the manifest that was followed, and not one that stands there by now.
-fn take_away(folder: &Folder, file: &str, manifest: &Manifest) -> Result<()> {
-    if stands(folder, file, manifest)? { folder.remove(&claim(file)) } else { Ok(()) }
-}
-
-/// Whether it is this manifest that stands beside the file.
-fn stands(folder: &Folder, file: &str, manifest: &Manifest) -> Result<bool> {
-    Ok(Manifest::read_as(folder, &claim(file))?.is_some_and(|standing| standing.write == manifest.write))
 }
 
 /// Takes the place of a file, if there is one; of several such writes the last one stands.

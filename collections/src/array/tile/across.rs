@@ -7,16 +7,17 @@ use crate::array::element::{Column, Held};
 /// Lines of memory that are read together, so that what is written lies together too.
 const TOGETHER: usize = 8;
 /// Elements of them that are turned together in registers.
+#[cfg(target_arch = "x86_64")]
 const FOUR: usize = 4;
 
 /// A tile, as it lies in memory: `lines` of them, `step` elements from each other, of so many elements each.
 #[derive(Clone, Copy)]
 pub struct Across<'a, T> {
-    /// From the first element on.
+    /// All of the block's.
     pub memory: &'a [T],
     /// See above.
     pub lines: usize,
-    /// From the beginning of a line to that of the next one. It may be negative, and then the tile's first line is the last of `memory`.
+    /// From the beginning of a line to that of the next one. It may be negative.
     pub step: isize,
     /// Where the first line begins in `memory`.
     pub offset: isize,
@@ -73,10 +74,12 @@ pub fn turn<T: Held>(tile: Across<'_, T>, buffer: &mut Column) {
 }
 
 /// Elements of eight bytes as what their bits are.
+#[cfg(target_arch = "x86_64")]
 fn words<T: Held>(values: &[T]) -> Option<&[u64]> {
     if size_of::<T>() == size_of::<u64>() { bytemuck::try_cast_slice(T::bytes(values)).ok() } else { None }
 }
 
+#[cfg(target_arch = "x86_64")]
 fn words_mut(column: &mut Column) -> Option<&mut [u64]> {
     match column {
         Column::I64(values) => Some(bytemuck::cast_slice_mut(values)),

@@ -2,6 +2,7 @@
 //! that a chain of operations passes over memory once.
 
 mod across;
+mod ahead;
 mod arith;
 mod chain;
 mod collect;

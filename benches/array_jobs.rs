@@ -4,9 +4,9 @@
 //!     cargo run --release --example array_jobs            all rows but the largest, on 2 threads
 //!     cargo run --release --example array_jobs -- chain_sum_20k rechunk_20k
 //!
-//! Each row is run several times on arrays that are in memory; the least and the median of the seconds are printed. The rows `copy_kept`
-//! and `copy_fresh` are no work of partita's: they say how fast the machine copies as many bytes, into memory that is used again and into
-//! memory that the system hands out anew. `rechunk_20k_1gib` and `rechunk_10k_256mib` have a third of the memory that their array takes, and
+//! Each row is run several times on arrays that are in memory; the least and the median of the seconds are printed. The rows `copy_kept`,
+//! `copy_fresh` and `read` are no work of partita's: they say how fast the machine copies as many bytes, into memory that is used again and into
+//! memory that the system hands out anew, and how fast it reads them. Rows that read an array once say how long its sum took beside them. `rechunk_20k_1gib` and `rechunk_10k_256mib` have a third of the memory that their array takes, and
 //! say how much was spilled; they need as much room on disk as both arrays. `graph_100k_planned` makes the graph of `graph_100k_chunks`, fuses it and
 //! prints it, and runs nothing.
 
@@ -27,9 +27,10 @@ const RUNS: usize = 5;
 /// Rows that need more than 8 GiB of memory; they are run when they are named.
 const LARGE: [&str; 4] = ["chain_sum_20k", "rechunk_20k", "rechunk_20k_1gib", "rechunk_10k_256mib"];
 
-const ROWS: [&str; 17] = [
+const ROWS: [&str; 18] = [
     "copy_kept_10k",
     "copy_fresh_10k",
+    "read_10k",
     "chain_sum_10k",
     "chain_sum_20k",
     "sum_10k",
@@ -77,11 +78,15 @@ fn run(row: &str) -> Result<(), Failure> {
     match row {
         "copy_kept_10k" => copy(row, true),
         "copy_fresh_10k" => copy(row, false),
-        "chain_sum_10k" => scalar(row, &chain(&square(10_000)?)),
-        "chain_sum_20k" => scalar(row, &chain(&square(20_000)?)),
-        "sum_10k" => scalar(row, &square(10_000)?.sum()),
-        "mean_axis0_10k" => scalar(row, &square(10_000)?.mean_axis(0).sum()),
-        "std_10k" => scalar(row, &square(10_000)?.std(0.0)),
+        "read_10k" => read(row),
+        "chain_sum_10k" => beside_sum(row, &square(10_000)?, chain),
+        "chain_sum_20k" => beside_sum(row, &square(20_000)?, chain),
+        "sum_10k" => {
+            let sum = square(10_000)?.sum();
+            timed(row, || sum.compute_scalar())
+        }
+        "mean_axis0_10k" => beside_sum(row, &square(10_000)?, |x| x.mean_axis(0).sum()),
+        "std_10k" => beside_sum(row, &square(10_000)?, |x| x.std(0.0)),
         "add_transposed_10k" => {
             let x = square(10_000)?;
             kept(row, || x.clone() + x.t())
@@ -173,9 +178,44 @@ fn averaged(block: ArrayViewD<'_, f64>) -> ArrayD<f64> {
     ArrayD::from_shape_vec(block.raw_dim(), means).expect("a mean for each element")
 }
 
-/// An array of one element, computed.
-fn scalar(row: &str, array: &DArray<f64>) -> Result<(), Failure> {
-    timed(row, || array.compute_scalar())
+/// What a job makes of an array, computed; and, run by run beside it, the array's sum: how fast memory is read depends on where the system
+/// found it, which changes from array to array.
+fn beside_sum(row: &str, x: &DArray<f64>, job: impl Fn(&DArray<f64>) -> DArray<f64>) -> Result<(), Failure> {
+    let (result, sum) = (job(x), x.sum());
+    let (mut value, mut own, mut read) = (0.0, Vec::with_capacity(RUNS), Vec::with_capacity(RUNS));
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        value = result.compute_scalar()?;
+        let between = Instant::now();
+        std::hint::black_box(sum.compute_scalar()?);
+        read.push(between.elapsed().as_secs_f64());
+        own.push((between - start).as_secs_f64());
+    }
+    let [own, read] = [own, read].map(sorted);
+    let (least, median, sum) = (own[0], own[RUNS / 2], read[RUNS / 2]);
+    println!("{}, \"sum\": {sum:.4}, \"of_sum\": {:.2}}}", line(row, least, median, value), sum / median);
+    Ok(())
+}
+
+/// Adds up 100 blocks of 1000 by 1000 on as many threads as the other rows have, without partita.
+fn read(row: &str) -> Result<(), Failure> {
+    let blocks: Vec<Vec<f64>> = (0..100).map(|at| vec![f64::from(at); 1_000_000]).collect();
+    timed(row, || {
+        let next = AtomicUsize::new(0);
+        let one = || {
+            let mut lanes = [0.0; 16];
+            while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for part in block.chunks_exact(16) {
+                    lanes.iter_mut().zip(part).for_each(|(lane, element)| *lane += element);
+                }
+            }
+            lanes.iter().sum::<f64>()
+        };
+        Ok(std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(one)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a thread that adds")).sum()
+        }))
+    })
 }
 
 /// An array that is made and kept where it was made, as it is in the middle of a longer job. Its corner stands for its value.
@@ -195,11 +235,19 @@ fn timed(row: &str, job: impl Fn() -> Result<f64, Failure>) -> Result<(), Failur
         value = job()?;
         seconds.push(start.elapsed().as_secs_f64());
     }
-    seconds.sort_by(f64::total_cmp);
-    println!(
-        "{{\"row\": \"{row}\", \"engine\": \"partita\", \"threads\": {THREADS}, \"least\": {:.4}, \"median\": {:.4}, \"value\": {value}}}",
-        seconds[0],
-        seconds[RUNS / 2]
-    );
+    let seconds = sorted(seconds);
+    println!("{}}}", line(row, seconds[0], seconds[RUNS / 2], value));
     Ok(())
+}
+
+fn sorted(mut seconds: Vec<f64>) -> Vec<f64> {
+    seconds.sort_by(f64::total_cmp);
+    seconds
+}
+
+/// What every row says, without its last brace.
+fn line(row: &str, least: f64, median: f64, value: f64) -> String {
+    format!(
+        "{{\"row\": \"{row}\", \"engine\": \"partita\", \"threads\": {THREADS}, \"least\": {least:.4}, \"median\": {median:.4}, \"value\": {value}"
+    )
 }

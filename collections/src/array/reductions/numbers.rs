@@ -6,14 +6,16 @@
 use super::fold::{Folder, Names};
 use crate::array::block::Block;
 use crate::array::element::Held;
-use crate::array::tile::Rows;
 use crate::array::tile::wide::wide;
+use crate::array::tile::{Rows, ask_behind};
 
 /// Elements of a run that are summed up plainly, in `LANES` sums.
 const PLAIN: usize = 512;
 const LANES: usize = 16;
 /// Rows that are added up plainly.
 const PLAIN_ROWS: usize = 16;
+/// Elements of a row for which memory is asked at a time.
+const PIECE: usize = 128;
 
 /// A float added to a sum of two parts: what the addition rounds away goes into the lower one.
 #[inline(always)]
@@ -73,12 +75,16 @@ wide! {
 }
 
 wide! {
-    /// Adds four rows to plain sums, which are read and written once for all of them.
-    fn add_rows<T: Held>(sums: &mut [f64], rows: [&[T]; 4]) {
-        let [a, b, c, d] = rows;
-        for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            // One after the other: two of them may be beyond floats where the sum so far makes up for it.
-            *sum = *sum + a.to_f64() + b.to_f64() + c.to_f64() + d.to_f64();
+    /// Adds four rows to plain sums, which are read and written once for all of them. The next four lie so many bytes on; they are asked for a
+    /// piece at a time, because rows are too short for the machine to find out.
+    fn add_rows<T: Held>(sums: &mut [f64], rows: [&[T]; 4], next: usize) {
+        for (at, sums) in sums.chunks_mut(PIECE).enumerate() {
+            let [a, b, c, d] = rows.map(|row| &row[at * PIECE..][..sums.len()]);
+            [a, b, c, d].into_iter().for_each(|piece| ask_behind(piece, next));
+            for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                // One after the other: two of them may be beyond floats where the sum so far makes up for it.
+                *sum = *sum + a.to_f64() + b.to_f64() + c.to_f64() + d.to_f64();
+            }
         }
     }
 }
@@ -111,6 +117,7 @@ impl<T: Held> Folder<T> for FloatSum {
     }
 
     fn lanes(&mut self, lane: usize, rows: Rows<'_, T>, _: Names, _: i64) {
+        let next = 4 * rows.apart() * size_of::<T>();
         let (mut rows, width) = (rows.iter().peekable(), rows.width());
         while rows.peek().is_some() {
             self.sums.clear();
@@ -118,7 +125,7 @@ impl<T: Held> Folder<T> for FloatSum {
             let mut some = rows.by_ref().take(PLAIN_ROWS);
             while let Some(a) = some.next() {
                 match (some.next(), some.next(), some.next()) {
-                    (Some(b), Some(c), Some(d)) => add_rows(&mut self.sums, [a, b, c, d]),
+                    (Some(b), Some(c), Some(d)) => add_rows(&mut self.sums, [a, b, c, d], next),
                     (b, c, d) => [Some(a), b, c, d].into_iter().flatten().for_each(|row| add_row(&mut self.sums, row)),
                 }
             }

@@ -7,11 +7,17 @@ const AHEAD: usize = 12 << 10;
 /// A line of the cache, in bytes.
 const LINE: usize = 64;
 
-/// Asks for as many elements as these are, from so many bytes behind their beginning on. They come to the second cache: the first is full
-/// with what is calculated, and a processor that is asked to bring them there waits for the room.
+/// Asks for what lies behind these elements: as many, some kilobytes on.
 #[inline(always)]
 pub(super) fn ask_ahead<T>(elements: &[T]) {
-    let first = elements.as_ptr().cast::<i8>().wrapping_add(AHEAD);
+    ask_behind(elements, AHEAD);
+}
+
+/// Asks for as many elements as these are, so many bytes behind them. They come to the second cache: the first is full with what is
+/// calculated, and a processor that is asked to bring them there waits for the room.
+#[inline(always)]
+pub fn ask_behind<T>(elements: &[T], bytes: usize) {
+    let first = elements.as_ptr().cast::<i8>().wrapping_add(bytes);
     for at in (0..std::mem::size_of_val(elements)).step_by(LINE) {
         ask(first.wrapping_add(at));
     }

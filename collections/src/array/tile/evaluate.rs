@@ -53,6 +53,11 @@ impl<'a, T> Rows<'a, T> {
         self.len
     }
 
+    /// Elements from the beginning of one row to the next one's.
+    pub fn apart(&self) -> usize {
+        self.stride
+    }
+
     /// Each row by itself.
     pub fn singles(&self) -> impl Iterator<Item = Rows<'a, T>> + use<'a, T> {
         let len = self.len;

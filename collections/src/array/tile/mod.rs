@@ -19,6 +19,7 @@ mod special;
 mod stream;
 pub mod wide;
 
+pub use ahead::ask_behind;
 pub use arith::{Arith, Rank};
 pub use collect::{collect, mapped};
 pub use convert::Convert;

@@ -18,6 +18,7 @@ use polars_arrow::types::PrimitiveType;
 use polars_buffer::Buffer;
 
 use super::Message;
+use super::text::text;
 
 /// How deeply types may be nested.
 const DEEPEST: u32 = 64;
@@ -223,10 +224,7 @@ impl<'a> Reader<'a> {
         }
         let buffers: Vec<Buffer<u8>> = (0..buffers).map(|_| self.bytes()).collect::<PolarsResult<_>>()?;
         Ok(match dtype.to_physical_type() {
-            // Whole buffers of ASCII are known to be text at once; checked text by text, a frame of short texts takes longer than its transfer.
-            PhysicalType::Utf8View => {
-                BinaryViewArray::try_new(ArrowDataType::BinaryView, views, buffers.into(), validity)?.to_utf8view()?.boxed()
-            }
+            PhysicalType::Utf8View => text(views, buffers, validity)?.boxed(),
             _ => BinaryViewArray::try_new(dtype, views, buffers.into(), validity)?.boxed(),
         })
     }

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod file;
 mod table;
+mod text;
 
 pub use decode::decode;
 pub use encode::{Message, encode, text_for_categories};

@@ -5,10 +5,11 @@
 //!
 //! It refuses to know what it reads. Invariant: a connection of which everything is read keeps no memory.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -16,45 +17,53 @@ use tokio::net::TcpStream;
 /// Most that is taken at a time.
 const GULP: usize = 64 << 10;
 
+type Room = Box<[u8]>;
+
 thread_local! {
-    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; GULP].into());
+    /// Room that no connection of this thread needs at the moment.
+    static SPARE: Cell<Option<Room>> = const { Cell::new(None) };
 }
 
 /// A socket, and what was taken from it and not asked for.
 pub(crate) struct Gulps<S = TcpStream> {
     socket: S,
-    rest: Vec<u8>,
-    /// So much of the rest was handed out.
-    at: usize,
+    /// Where that is; `None` when there is nothing.
+    room: Option<Room>,
+    /// Its place there.
+    rest: Range<usize>,
 }
 
 impl<S> Gulps<S> {
     pub fn new(socket: S) -> Self {
-        Self { socket, rest: Vec::new(), at: 0 }
+        Self { socket, room: None, rest: 0..0 }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Gulps<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { socket, rest, at } = self.get_mut();
-        if rest.is_empty() {
-            if buf.remaining() >= GULP {
-                return Pin::new(socket).poll_read(cx, buf);
+        let Self { socket, room: kept, rest } = self.get_mut();
+        let room = match kept.take() {
+            Some(room) => room,
+            None if buf.remaining() >= GULP => return Pin::new(socket).poll_read(cx, buf),
+            None => {
+                let mut room = SPARE.take().unwrap_or_else(|| vec![0; GULP].into());
+                let mut gulp = ReadBuf::new(&mut room);
+                let polled = Pin::new(socket).poll_read(cx, &mut gulp);
+                *rest = 0..gulp.filled().len();
+                if !matches!(polled, Poll::Ready(Ok(()))) {
+                    SPARE.set(Some(room));
+                    return polled;
+                }
+                room
             }
-            return ROOM.with_borrow_mut(|room| {
-                let mut gulp = ReadBuf::new(room);
-                ready!(Pin::new(socket).poll_read(cx, &mut gulp))?;
-                let (asked, more) = gulp.filled().split_at(buf.remaining().min(gulp.filled().len()));
-                buf.put_slice(asked);
-                rest.extend_from_slice(more);
-                Poll::Ready(Ok(()))
-            });
-        }
-        let asked = buf.remaining().min(rest.len() - *at);
-        buf.put_slice(&rest[*at..*at + asked]);
-        *at += asked;
-        if *at == rest.len() {
-            (*rest, *at) = (Vec::new(), 0);
+        };
+        let asked = buf.remaining().min(rest.len());
+        buf.put_slice(&room[rest.start..][..asked]);
+        rest.start += asked;
+        if rest.is_empty() {
+            SPARE.set(Some(room));
+        } else {
+            *kept = Some(room);
         }
         Poll::Ready(Ok(()))
     }
@@ -114,6 +123,6 @@ mod tests {
         }
         sending.await.expect("all is written");
         assert!(read == bytes, "{} of {} bytes came, or others", read.len(), bytes.len());
-        assert_eq!(gulps.rest.capacity(), 0, "what is read needs no memory");
+        assert!(gulps.room.is_none(), "what is read needs no memory");
     }
 }

@@ -122,6 +122,35 @@ fn ends_of_windows_of_time_like_polars() {
 }
 
 #[test]
+fn windows_of_rows_like_polars() {
+    type Ours = fn(&Rolling) -> DFrame;
+    type Theirs = fn(Expr, RollingOptionsFixedWindow) -> Expr;
+    let aggregates: [(Ours, Theirs); 7] = [
+        (Rolling::sum, |x, options| x.rolling_sum(options)),
+        (Rolling::mean, |x, options| x.rolling_mean(options)),
+        (Rolling::min, |x, options| x.rolling_min(options)),
+        (Rolling::max, |x, options| x.rolling_max(options)),
+        (Rolling::std, |x, options| x.rolling_std(options)),
+        (Rolling::var, |x, options| x.rolling_var(options)),
+        (Rolling::median, |x, options| x.rolling_median(options)),
+    ];
+    let whole = timed().select(["x", "y"]).unwrap();
+    for (min_periods, center) in [(1, false), (3, false), (2, true)] {
+        let options = RollingOptionsFixedWindow { window_size: 4, min_periods, weights: None, center, fn_params: None };
+        let mut together = Vec::new();
+        for (at, (ours, theirs)) in aggregates.iter().enumerate() {
+            let rolled = ["x", "y"].map(|name| theirs(col(name), options.clone()));
+            let expected = whole.clone().lazy().select(rolled.clone()).collect().unwrap();
+            check_frame(&whole, |t| ours(&t.rolling(4).min_periods(min_periods).center(center)), &expected, true);
+            together.extend(rolled.into_iter().zip(["x", "y"]).map(|(rolled, name)| rolled.alias(format!("{name}{at}"))));
+        }
+        together.push(col("x").rolling_quantile(QuantileMethod::Linear, 0.3, options).alias("quantile"));
+        let expected = whole.clone().lazy().select(together.clone()).collect().unwrap();
+        check_frame(&whole, |t| t.select(together.clone()), &expected, true);
+    }
+}
+
+#[test]
 fn skewness_of_windows_like_polars() {
     let options = |fn_params| RollingOptionsFixedWindow { window_size: 5, min_periods: 4, weights: None, center: false, fn_params };
     let skewed = options(Some(RollingFnParams::Skew { bias: false }));

@@ -181,6 +181,12 @@ fn what_is_too_large_to_count_is_the_largest_count() {
 /// Makes an array in given chunks.
 type Maker<'a> = dyn Fn(&Random, Vec<Vec<usize>>) -> DArray<f64> + 'a;
 
+#[test]
+fn chunks_change_no_permutation() {
+    let orders = [1, 7, 64, 1000].map(|chunk| serial(&Random::new(9).permutation(1000, chunk)));
+    orders.iter().for_each(|order| assert_eq!(*order, orders[0]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
@@ -202,5 +208,19 @@ proptest! {
         prop_assert_eq!(a, b);
         let (a, b) = both(&|rng, chunks| rng.multivariate_hypergeometric(&[9, 4, 30], 11, shape.clone(), chunks).cast::<f64>());
         prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.integers(-5, 1 << 40, shape.clone(), chunks).cast::<f64>());
+        prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.exponential(2.0, shape.clone(), chunks));
+        prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.binomial(1000, 0.3, shape.clone(), chunks).cast::<f64>());
+        prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.choice(&[1.5, -2.0, 7.0], shape.clone(), chunks));
+        prop_assert_eq!(a, b);
+        let (a, b) = both(&|rng, chunks| rng.choice_weighted(&[1.5, -2.0, 7.0], &[0.2, 3.0, 1.0], shape.clone(), chunks));
+        prop_assert_eq!(a, b);
+        if !shape.is_empty() {
+            let (a, b) = both(&|rng, chunks| rng.permuted(&DArray::from_fn(shape.clone(), chunks, |at| at[0] as f64), 0));
+            prop_assert_eq!(a, b);
+        }
     }
 }

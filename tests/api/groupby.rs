@@ -61,6 +61,21 @@ fn expressions() {
 }
 
 #[test]
+fn lists_and_quantiles_of_groups_like_polars() {
+    let mut aggregates = vec![col("x"), col("b").alias("list")];
+    let methods =
+        [QuantileMethod::Linear, QuantileMethod::Nearest, QuantileMethod::Lower, QuantileMethod::Higher, QuantileMethod::Midpoint];
+    for (at, method) in methods.into_iter().enumerate() {
+        let quantile = |name: &str, q: f64| col(name).quantile(lit(q), method).alias(format!("{name} {at} {q}"));
+        aggregates.extend([quantile("x", 0.3), quantile("y", 0.75), quantile("x", 0.0), quantile("y", 1.0)]);
+    }
+    let expected = table(KX).lazy().group_by_stable([col("k")]).agg(aggregates.clone()).collect().unwrap();
+    let expected = expected.sort(["k"], SortMultipleOptions::default()).unwrap();
+    assert!(expected.column("x").unwrap().dtype().is_list());
+    check_frame(&table(KX), |t| t.group_by("k").agg(aggregates.clone()).sort(["k"]), &expected, true);
+}
+
+#[test]
 fn keys() {
     check(KX, |t| t.group_by(["k", "b"]).agg([col("x").sum()]), "k,b,x\na,true,4\na,false,6\nb,false,2\nb,,5\n,false,4\n,true,7");
     check(

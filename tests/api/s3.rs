@@ -15,7 +15,7 @@ use partita::graph::{Executor, Graph, Run, RunEach};
 use partita::ndarray::{Array, array, s};
 use partita::polars::prelude::PolarsError;
 use partita::prelude::*;
-use partita::{Code, Error, LocalCluster, StorageOptions, operator_registry, set_storage_options};
+use partita::{Code, Error, IpcCodec, LocalCluster, StorageOptions, operator_registry, set_storage_options};
 use partita_sim::SimExecutor;
 
 /// The address of the server, in the process that has the environment for it.
@@ -170,6 +170,35 @@ fn csv_in_blocks_and_in_one_file() {
             assert_eq!(objects(&format!("one-{name}")), ["all.csv"], "{name}");
             let sum = DFrame::read_csv(file).unwrap().select(["x"]).sum().compute_on(&*executor).unwrap().frame;
             assert_eq!(sum, df!("x" => [4_999i64 * 2_500]).unwrap(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn arrow_and_json_lines() {
+    on_s3("arrow_and_json_lines", || {
+        let texts = (0..600).map(|row| (row % 5 > 0).then(|| format!("the text of row {row}"))).collect::<Vec<_>>();
+        let frame = df!("x" => (0..600i64).collect::<Vec<_>>(), "t" => texts).unwrap();
+        for (name, executor) in executors() {
+            for (rows, overwrite) in [(600, false), (450, true)] {
+                let (frame, input) = (frame.slice(0, rows), DFrame::from_polars(frame.slice(0, rows), 3));
+                let arrow = format!("s3://frames/arrow-{name}");
+                let options = IpcWriteOptions::new().compression(IpcCodec::Lz4).overwrite(overwrite);
+                assert_eq!(input.to_ipc_on(&*executor, &arrow, options).unwrap().rows, rows as u64, "{name}");
+                assert_eq!(objects(&format!("arrow-{name}")), parts(3, "arrow"), "{name}");
+                let read = DFrame::read_ipc_with(&arrow, IpcOptions::new().blocksize(1u64)).unwrap();
+                same(&read.compute_on(&*executor).unwrap().frame, &frame, &name);
+
+                let lines = format!("s3://frames/lines-{name}");
+                assert_eq!(input.to_json_on(&*executor, &lines, JsonWriteOptions::new().overwrite(overwrite)).unwrap().files, 3, "{name}");
+                assert_eq!(objects(&format!("lines-{name}")), parts(3, "jsonl"), "{name}");
+                let read = DFrame::read_json_with(&lines, JsonOptions::new().blocksize(1_000u64)).unwrap();
+                assert!(read.npartitions().unwrap() > 6, "{name}");
+                same(&read.compute_on(&*executor).unwrap().frame, &frame, &name);
+            }
+            let arrow = format!("s3://frames/arrow-{name}");
+            let refused = DFrame::from_polars(frame.clone(), 1).to_ipc_on(&*executor, &arrow, IpcWriteOptions::new()).unwrap_err();
+            assert_eq!(refused.code, Code::OutputExists, "{name}");
         }
     });
 }

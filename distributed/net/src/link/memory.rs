@@ -38,6 +38,10 @@ impl End for MemoryEnd {
         0
     }
 
+    fn is_listening(&self) -> bool {
+        true
+    }
+
     fn drained(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }

@@ -61,6 +61,7 @@ trait End: Send + Sync {
     fn close(&self, reason: &str);
     fn peer(&self) -> &PeerInfo;
     fn pending_bytes(&self) -> u64;
+    fn is_listening(&self) -> bool;
     fn drained(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
@@ -83,6 +84,11 @@ impl Link {
     /// Bytes that are held for messages that the peer has not acknowledged yet, 64 for each message included.
     pub fn pending_bytes(&self) -> u64 {
         self.0.pending_bytes()
+    }
+
+    /// Whether there is a connection at the moment on which the peer can hear what is held for it.
+    pub fn is_listening(&self) -> bool {
+        self.0.is_listening()
     }
 
     /// Waits until the peer has acknowledged everything that was sent, or the link has ended. A process that ends calls it after

@@ -345,6 +345,11 @@ impl End for Shared {
         self.state().session.pending_bytes()
     }
 
+    fn is_listening(&self) -> bool {
+        let state = self.state();
+        state.connected && !state.ended
+    }
+
     fn drained(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.drained())
     }

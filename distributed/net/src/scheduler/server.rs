@@ -260,7 +260,8 @@ async fn farewell(owner: &mut Owner, reason: &str) {
         links.push(worker.link.clone());
     }
     let until = Instant::now() + FAREWELL;
-    while links.iter().any(|link| link.pending_bytes() > 0) && Instant::now() < until {
+    // Who has gone without a word, as a client does whose program ends, hears nothing however long one waits.
+    while links.iter().any(|link| link.is_listening() && link.pending_bytes() > 0) && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     for link in links {

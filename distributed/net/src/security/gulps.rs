@@ -60,7 +60,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gulps<S> {
         let asked = buf.remaining().min(rest.len());
         buf.put_slice(&room[rest.start..][..asked]);
         rest.start += asked;
-        if rest.is_empty() {
+        if rest.start == rest.end {
             SPARE.set(Some(room));
         } else {
             *kept = Some(room);

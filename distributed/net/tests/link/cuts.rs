@@ -154,13 +154,17 @@ async fn a_link_without_a_connection_ends_when_its_grace_is_over() {
     let security = port.security.issue(Role::Client).unwrap();
     let (_link, mut events, _) = connect_with(&at(&port.security, proxy.port), &security, client(), limits).await.unwrap();
     let mut accepted = port.accepted.recv().await.unwrap();
+    assert!(accepted.link.is_listening());
     proxy.freeze(true);
+    accepted.link.send(numbered(0, 10));
     for events in [&mut events, &mut accepted.events] {
         assert_eq!(next(events).await, LinkEvent::Lost(Cut::Silent));
         let LinkEvent::Closed(failure) = next(events).await else { panic!("no end") };
         assert_eq!(failure.code, Code::Disconnected);
         assert!(failure.what.contains("not restored within 300ms"), "{failure}");
     }
+    // Nobody hears what is held for a peer that is away: whoever ends does not wait for it.
+    assert!(accepted.link.pending_bytes() > 0 && !accepted.link.is_listening());
 }
 
 #[tokio::test]

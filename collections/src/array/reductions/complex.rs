@@ -94,7 +94,8 @@ impl<T: Arith> Folder<T> for ComplexProduct {
 
 #[cfg(test)]
 mod tests {
-    use super::super::numbers::{FloatSum, Moments};
+    use super::super::moments::Moments;
+    use super::super::numbers::FloatSum;
     use super::*;
     use crate::array::element::C64;
 

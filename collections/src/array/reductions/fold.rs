@@ -6,7 +6,7 @@
 use partita_graph::Failure;
 use serde::{Deserialize, Serialize};
 
-use super::{complex, numbers, order};
+use super::{complex, moments, numbers, order};
 use crate::array::block::Block;
 use crate::array::element::{C64, C128, DType, Held, without_order};
 use crate::array::tile::{Arith, Rank, Rows, Sink, Tile};
@@ -102,7 +102,7 @@ fn unordered<T: Arith>(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<T>>, F
     match fold {
         Fold::Sum => Ok(Box::new(complex::InParts::new(numbers::FloatSum::new(lanes), numbers::FloatSum::new(lanes)))),
         Fold::Moments { skip_nan } => {
-            let parts = complex::InParts::new(numbers::Moments::new(lanes, skip_nan), numbers::Moments::new(lanes, skip_nan));
+            let parts = complex::InParts::new(moments::Moments::new(lanes, skip_nan), moments::Moments::new(lanes, skip_nan));
             Ok(Box::new(if skip_nan { parts.nan_in_both() } else { parts }))
         }
         Fold::Product => Ok(Box::new(complex::ComplexProduct::new(lanes))),
@@ -118,7 +118,7 @@ fn ordered<T: Rank>(fold: Fold, lanes: usize) -> Result<Box<dyn Folder<T>>, Fail
         Fold::Sum => Box::new(numbers::WholeSum::new(lanes)),
         Fold::Product if T::DTYPE.is_float() => Box::new(numbers::FloatProduct::new(lanes)),
         Fold::Product => Box::new(numbers::WholeProduct::new(lanes)),
-        Fold::Moments { skip_nan } => Box::new(numbers::Moments::new(lanes, skip_nan && T::DTYPE.is_float())),
+        Fold::Moments { skip_nan } => Box::new(moments::Moments::new(lanes, skip_nan && T::DTYPE.is_float())),
         Fold::Extreme { greatest, skip_nan } => Box::new(order::Extreme::<T>::new(lanes, greatest, skip_nan)),
         Fold::Place { greatest, skip_nan } => Box::new(order::Place::<T>::new(lanes, greatest, skip_nan)),
         Fold::Any => Box::new(order::Truth::new(lanes, false)),

@@ -12,6 +12,7 @@ pub(crate) mod histogram;
 pub(crate) mod histogramdd;
 #[cfg(test)]
 mod layouts;
+mod moments;
 mod numbers;
 mod order;
 pub(crate) mod quantile;

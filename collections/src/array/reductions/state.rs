@@ -8,7 +8,8 @@ use partita_graph::{Chunk, Code, Encoded, Failure, Registry, Value};
 use serde::{Deserialize, Serialize};
 
 use super::fold::Fold;
-use super::numbers::{add, combine, total};
+use super::moments::combine;
+use super::numbers::{add, total};
 use super::order::{NOWHERE, Wanted, better_of_rows, take};
 use crate::array::block::{Block, decoded};
 use crate::array::element::{C128, DType, Held, with_dtype, with_ordered};
